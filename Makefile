@@ -1,0 +1,63 @@
+# Every check is defined here once; CI runs `make test` and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format types layers unit lock test-lowest test-newest bench clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Flyball needs Python 3.11 or newer; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
+
+# The environment of a user: what the demo needs.
+$(VENV)/.user: $(UV) requirements.lock pyproject.toml
+	@echo "Setting up the environment in $(VENV) (once, about a minute) ..."
+	@if [ ! -e $(VENV)/.dev ]; then $(SYNC) requirements.lock; fi
+	@$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+# The environment of a developer: the same versions, and the tools of the checks.
+$(VENV)/.dev: $(UV) requirements-dev.lock pyproject.toml
+	@echo "Setting up the development environment in $(VENV) (once, about two minutes) ..."
+	@$(SYNC) requirements-dev.lock
+	@$(UV) pip install -q --python $(BIN)/python --no-deps -e .
+	@touch $@ $(VENV)/.user
+
+demo: $(VENV)/.user  ## the loop over a year of real flights, live
+	@$(BIN)/flyball demo $(ARGS)
+
+test: check  ## the environment, then every check and test
+check: $(VENV)/.dev lint types layers unit  ## everything CI does
+
+lint: $(VENV)/.dev  ## ruff: errors, style, format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev  ## rewrite the files the way the linter wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev  ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev  ## the layer contract
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev  ## pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+lock: $(UV)  ## choose the newest versions that resolve and write both lock files
+	$(UV) pip compile $(RESOLVE) --extra demo --group dev pyproject.toml -o requirements-dev.lock --upgrade
+	$(UV) pip compile $(RESOLVE) --extra demo -c requirements-dev.lock pyproject.toml -o requirements.lock --upgrade
+
+clean:  ## remove the environment and what was built
+	rm -rf $(VENV) build dist src/*.egg-info

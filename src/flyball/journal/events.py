@@ -1,0 +1,217 @@
+"""Nouns of the journal: everything that can happen to a model, one record each, and the envelope it is kept in."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from flyball.core.reason import Reason
+from flyball.core.record import record
+from flyball.core.verdict import Verdict
+from flyball.evaluation.records import Decision
+from flyball.registry.records import EngineName
+
+Cause = Literal["manual", "performance", "drift", "schedule", "first"]
+
+
+@record
+class Registered:
+    """A version exists, with the gate's decision about it. `action` is the retraining that made it, empty if a person did."""
+
+    version: int
+    run_id: str
+    bundle: str
+    snapshot: str
+    identity: str
+    engine: EngineName
+    metrics: Mapping[str, float]
+    lower: Mapping[str, float]
+    upper: Mapping[str, float]
+    gate: Decision
+    cause: Cause
+    action: str
+    rows: int
+    trained_from: datetime | None
+    trained_until: datetime | None
+    seconds: Mapping[str, float]
+
+
+@record
+class RetrainStarted:
+    """A training was asked for, and why."""
+
+    action: str
+    cause: Cause
+    reason: Reason
+
+
+@record
+class RetrainEnded:
+    """A training ended: `version` is what came out of it, 0 if nothing did."""
+
+    action: str
+    outcome: Literal["registered", "unchanged", "failed", "lost"]
+    version: int
+    reason: Reason
+
+
+@record
+class Suppressed:
+    """Something called for a training and it was not started, and why not. Appended when that changes, not at every tick."""
+
+    cause: Cause
+    reason: Reason
+    because: Reason
+
+
+@record
+class RolloutStarted:
+    """A version that passed its gate is compared with the champion on live rows from `start_at` until decided or `deadline_at`."""
+
+    version: int
+    champion: int
+    strategy: Literal["shadow"]
+    metric: str
+    spec_digest: str
+    start_at: datetime
+    deadline_at: datetime
+    reason: Reason
+
+
+@record
+class RolloutEnded:
+    """The live comparison was decided, or not by its deadline. `evidence` holds the numbers it was decided on."""
+
+    version: int
+    verdict: Verdict
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class Promoted:
+    """A version became champion; the one before it, if any, became `previous`. `watch_until`: until then it is compared with `previous`."""
+
+    version: int
+    replaced: int | None
+    reason: Reason
+    forced: bool
+    watch_until: datetime | None
+
+
+@record
+class Staged:
+    """A person made a version the challenger, answering `share` of the units (0: none); version None ends it."""
+
+    version: int | None
+    share: float
+    reason: Reason
+
+
+@record
+class RolledBack:
+    """The champion gave way to the version before it."""
+
+    version: int
+    to: int
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class WatchEnded:
+    """The new champion was compared with the previous one for its watch time and stays."""
+
+    version: int
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class Frozen:
+    """Nothing is promoted, rolled back or retrained until `until` (None: until thawed)."""
+
+    reason: str
+    until: datetime | None
+
+
+@record
+class Thawed:
+    """The loop may act again."""
+
+    reason: str
+
+
+@record
+class AlertFired:
+    """An alert began."""
+
+    key: str
+    reason: Reason
+
+
+@record
+class AlertResolved:
+    """An alert is over."""
+
+    key: str
+    reason: Reason
+
+
+@record
+class ExternalMove:
+    """The champion alias in MLflow was moved by somebody else; the journal's word was put back."""
+
+    alias: str
+    found: int | None
+    restored: int | None
+
+
+Event = (
+    Registered
+    | RetrainStarted
+    | RetrainEnded
+    | Suppressed
+    | RolloutStarted
+    | RolloutEnded
+    | Promoted
+    | Staged
+    | RolledBack
+    | WatchEnded
+    | Frozen
+    | Thawed
+    | AlertFired
+    | AlertResolved
+    | ExternalMove
+)
+
+# The name each event is stored under; a name once written is kept for ever.
+EVENTS: dict[str, type[Event]] = {
+    "registered": Registered,
+    "retrain started": RetrainStarted,
+    "retrain ended": RetrainEnded,
+    "suppressed": Suppressed,
+    "rollout started": RolloutStarted,
+    "rollout ended": RolloutEnded,
+    "promoted": Promoted,
+    "staged": Staged,
+    "rolled back": RolledBack,
+    "watch ended": WatchEnded,
+    "frozen": Frozen,
+    "thawed": Thawed,
+    "alert fired": AlertFired,
+    "alert resolved": AlertResolved,
+    "external move": ExternalMove,
+}
+
+
+@record
+class Entry:
+    """One event in the stream of one model. `hash` covers everything else, `prev_hash` chains it to the entry before."""
+
+    model: str
+    seq: int
+    at: datetime
+    actor: str
+    event: Event
+    prev_hash: str
+    hash: str

@@ -1,0 +1,89 @@
+"""Nouns of the registry: a model version, its lineage, and the manifest of its bundle."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from flyball.core.record import record
+from flyball.core.schema import Schema
+from flyball.spec.records import Task
+
+Alias = Literal["champion", "challenger", "previous"]
+EngineName = Literal["onnx", "native"]
+
+
+@record
+class Parity:
+    """The compiled engine against the trained model over the evaluation rows. `differing_labels` must be 0 for the engine to be used."""
+
+    rows: int
+    differing_labels: int
+    largest_difference: float
+    tolerance: float
+
+
+@record
+class BundleFile:
+    """One file of a bundle."""
+
+    size: int
+    sha256: str
+
+
+@record
+class Lineage:
+    """Where a version came from. `dirty_diff_sha256` is empty when the working tree was clean, `commit` when there was no git."""
+
+    run_id: str
+    commit: str
+    dirty_diff_sha256: str
+    snapshot: str
+    dvc_md5: str
+    spec_digest: str
+    code_digest: str
+    identity: str
+    environment_sha256: str
+
+
+@record
+class Manifest:
+    """What a bundle holds and what it promises; signed as a whole. `trained_until` is when the newest training label was known."""
+
+    bundle_format: int
+    model: str
+    task: Task
+    schema: Schema
+    classes: tuple[str | int | float | bool, ...]
+    threshold: float
+    engine: EngineName
+    engine_reason: str
+    parity: Parity | None
+    files: Mapping[str, BundleFile]
+    lineage: Lineage
+    trained_from: datetime | None
+    trained_until: datetime | None
+    created_at: datetime
+
+
+@record
+class Signed:
+    """A manifest with its signature: HMAC-SHA256 over the manifest's RFC 8785 bytes, by the key named `key_id`."""
+
+    manifest: Manifest
+    key_id: str
+    signature: str
+
+
+@record
+class ModelVersion:
+    """A version as the registry lists it."""
+
+    model: str
+    version: int
+    run_id: str
+    bundle: str
+    aliases: tuple[str, ...]
+    metrics: Mapping[str, float]
+    created_at: datetime
+    snapshot: str
+    engine: EngineName

@@ -1,0 +1,138 @@
+"""Nouns of serving: the deployment, a prediction, an outcome, and batches of them as columns."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.record import record
+from flyball.core.table import Table
+
+Variant = Literal["champion", "challenger"]
+Label = str | int | float | bool
+
+
+@record
+class Deployment:
+    """What servers of one model answer with. `seq` is the journal's number it follows from.
+
+    `challenger` answers `challenger_share` of the units (0: none); versions in `shadow` score every row and never answer.
+    `bundles` maps each version named here, and `previous`, to its bundle digest.
+    """
+
+    model: str
+    seq: int
+    champion: int | None
+    challenger: int | None
+    challenger_share: float
+    seed: str
+    shadow: tuple[int, ...]
+    previous: int | None
+    bundles: Mapping[int, str]
+
+
+@record
+class PredictionBatch:
+    """Predictions as columns, in the order they were made: the unit of the prediction log (all sequences have one length).
+
+    `at` and `made_at` are microseconds since 1970 UTC: event time and server time. `score` is one number for binary (probability of
+    the positive class) and regression, one per class for multiclass. `shadow` rows were scored and not answered: they repeat the
+    `prediction_id` of the answered row, and their `features` and `context` are None. `features` holds the values of a row in the
+    order of the schema whose digest is `schema_id` (the names are kept beside), missing as None.
+    """
+
+    model: str
+    worker: str
+    schema_id: str
+    feature_names: list[str]
+    prediction_id: list[str]
+    version: list[int]
+    variant: list[str]
+    shadow: list[bool]
+    at: list[int]
+    made_at: list[int]
+    unit: list[str | None]
+    entity: list[str | None]
+    client_id: list[str | None]
+    label: list[Label]
+    score: list[float | list[float]]
+    features: list[list[Label | None] | None]
+    context: list[Mapping[str, Label | None] | None]
+
+
+@record
+class Prediction:
+    """One answered prediction as the log keeps it."""
+
+    prediction_id: str
+    model: str
+    version: int
+    variant: str
+    worker: str
+    at: datetime
+    made_at: datetime
+    unit: str | None
+    entity: str | None
+    client_id: str | None
+    label: Label
+    score: float | tuple[float, ...]
+    features: Mapping[str, Label | None]
+    context: Mapping[str, Label | None]
+
+
+@record
+class Outcome:
+    """What really happened, told by prediction id (the server's or the client's), or by entity (`id`) or unit and time."""
+
+    actual: Label
+    at: datetime
+    prediction_id: str | None = None
+    entity: str | None = None
+    unit: str | None = None
+
+
+@record
+class Rejected:
+    """An outcome that was not taken: `why` is unknown, twice or malformed."""
+
+    prediction_id: str
+    why: Literal["unknown", "twice", "malformed"]
+    error: str
+
+
+@record
+class Accepted:
+    """The answer to a list of outcomes."""
+
+    accepted: int
+    rejected: tuple[Rejected, ...]
+
+
+@record
+class Maturity:
+    """When a prediction enters analysis: at event time + `age`, whether or not its label came, if that is not later than `by`."""
+
+    age: timedelta
+    by: datetime
+
+
+@record
+class LoggedRows:
+    """Logged predictions of one version with what became of them, as arrays of one length, ordered by event time.
+
+    `actual` is object: the outcome's label, None where none had come in time. `score` as in PredictionBatch. `day` is the block:
+    days since 1970 (UTC) of the event time. `features` is None unless asked for.
+    """
+
+    prediction_id: NDArray[np.object_]
+    at: NDArray[np.int64]
+    day: NDArray[np.int64]
+    unit: NDArray[np.object_]
+    entity: NDArray[np.object_]
+    label: NDArray[np.object_]
+    score: NDArray[np.float64]
+    actual: NDArray[np.object_]
+    outcome_at: NDArray[np.int64]
+    features: Table | None

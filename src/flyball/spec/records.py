@@ -1,0 +1,171 @@
+"""Nouns of the spec: what `flyball.toml` says, section by section, with the defaults of what it leaves out."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from flyball.core.record import record
+
+Task = Literal["binary", "multiclass", "regression"]
+Param = str | int | float | bool | None
+Trigger = Literal["performance", "drift", "schedule"]
+
+
+@record
+class Costs:
+    """What each kind of mistake costs; the threshold follows from the ratio."""
+
+    false_positive: float
+    false_negative: float
+
+
+@record
+class ModelSpec:
+    """`[model]`."""
+
+    name: str
+    task: Task
+    threshold: float = 0.5
+    costs: Costs | None = None
+    influences_outcome: bool = False
+
+    @property
+    def cut(self) -> float:
+        """The probability from which a binary answer is positive: the threshold, or fp / (fp + fn) from the costs."""
+        if self.costs is None:
+            return self.threshold
+        return self.costs.false_positive / (self.costs.false_positive + self.costs.false_negative)
+
+
+@record
+class DataSpec:
+    """`[data]`. Columns that are None do not exist in this project."""
+
+    source: str
+    target: str
+    prepare: tuple[str, ...] = ()
+    features: tuple[str, ...] | None = None
+    id: str | None = None
+    unit: str | None = None
+    time: str | None = None
+    outcome_time: str | None = None
+    matures: timedelta = timedelta(0)
+    no_outcome: Literal["exclude", "negative", "unknown"] = "exclude"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Columns that are never features: target, id, unit and times."""
+        return tuple(c for c in (self.id, self.unit, self.time, self.outcome_time, self.target) if c is not None)
+
+
+@record
+class TrainSpec:
+    """`[train]`: `run` is `module:function` in the project's folder."""
+
+    run: str
+    params: Mapping[str, Param]
+    timeout: timedelta = timedelta(hours=6)
+
+
+@record
+class SplitSpec:
+    """`[evaluate] split`: by `time` (newest rows), `unit` (whole units) or `rows` (seeded)."""
+
+    by: Literal["time", "unit", "rows"]
+    test: float = 0.2
+    seed: int = 0
+
+
+@record
+class GateCheck:
+    """One line of the gate. Exactly one of the three kinds is set.
+
+    `at_least` is a bound (for a loss: `at_most`); `better`: lower bound of the gain over `champion` > margin; `not_worse`: > -margin.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    better: Literal["champion"] | None = None
+    not_worse: Literal["champion"] | None = None
+    margin: float = 0.0
+
+
+@record
+class EvaluateSpec:
+    """`[evaluate]`."""
+
+    metrics: tuple[str, ...]
+    split: SplitSpec
+    slices: tuple[str, ...] = ()
+    gate: tuple[GateCheck, ...] = ()
+
+
+@record
+class ServeSpec:
+    """`[serve]`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    log: Literal["available", "required"] = "available"
+    unseen: Literal["count", "refuse"] = "count"
+
+
+@record
+class RolloutSpec:
+    """`[rollout]`: how a version that passed its gate becomes champion, and how long it is watched afterwards."""
+
+    strategy: Literal["immediate", "shadow"] = "shadow"
+    metric: str = "brier"
+    deadline: timedelta = timedelta(days=14)
+    alpha: float = 0.05
+    watch: timedelta = timedelta(days=30)
+
+
+@record
+class Floor:
+    """`[monitor] floor`: alarm when the metric is certainly worse than the champion's held-out bound by more than `drop`."""
+
+    metric: str
+    drop: float
+
+
+@record
+class MonitorSpec:
+    """`[monitor]`."""
+
+    window: timedelta = timedelta(days=1)
+    margin: float = 0.05
+    share_margin: float = 0.002
+    floor: Floor | None = None
+    performance_window: timedelta = timedelta(days=14)
+
+
+@record
+class RetrainSpec:
+    """`[retrain]`. `every` and `window` None mean: no schedule, all rows."""
+
+    on: tuple[Trigger, ...] = ("performance", "drift")
+    source: Literal["source", "log", "source+log"] = "source"
+    window: timedelta | None = None
+    every: timedelta | None = None
+    cooldown: timedelta = timedelta(days=7)
+    min_outcomes: int = 1000
+
+
+@record
+class Spec:
+    """The whole file, the folder it stands in and the digest of its meaning (not of its layout)."""
+
+    model: ModelSpec
+    data: DataSpec
+    train: TrainSpec
+    evaluate: EvaluateSpec
+    serve: ServeSpec
+    rollout: RolloutSpec
+    monitor: MonitorSpec
+    retrain: RetrainSpec
+    folder: Path
+    digest: str
