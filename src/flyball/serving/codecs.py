@@ -1,0 +1,225 @@
+"""Bytes ⇄ values: the native request and answer of `/predict`, decoded strictly."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from flyball.core.errors import RequestError
+from flyball.core.schema import did_you_mean
+from flyball.core.window import to_micros
+from flyball.serving.contract import LARGEST_INTEGER, LONGEST_TEXT, Contract, Row, kind_of, shown
+from flyball.serving.records import Label
+
+LONGEST_NAME = 256
+MOST_CONTEXT = 32
+
+Context = dict[str, Label | None]
+
+_FIELDS = ("features", "unit", "id", "prediction_id", "context", "at")
+_json = msgspec.json.Decoder()
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """A checked request: `rows` in the contract's order; `single` tells one row from a list of one. `at` is in microseconds."""
+
+    rows: list[Row]
+    single: bool
+    unit: str | None
+    entities: list[str | None]
+    client_ids: list[str | None]
+    context: Context | None
+    at: int | None
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What `/predict` answers; for a list of rows, `prediction`, `confidence` and `prediction_id` are lists."""
+
+    prediction: Label | list[Label]
+    confidence: float | list[float | None] | None
+    model: str
+    version: int | list[int]
+    variant: str | list[str]
+    prediction_id: str | list[str]
+
+
+encode_answer: Callable[[Answer], bytes] = msgspec.json.Encoder().encode
+
+
+def decode_json(body: bytes) -> Any:
+    """Strict JSON: UTF-8, no NaN, no numbers beyond a double, no repeated keys, no absurd nesting; else RequestError."""
+    try:
+        value = _json.decode(body)
+    except RecursionError:
+        raise RequestError("the JSON is nested too deeply") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise RequestError(_why_not_json(body, error), field=_place_of_nan(body)) from None
+    if body.count(b":") != _keys(value) and (b"\\" in body or body.count(b":") != _keys(value) + _colons(value)):
+        _refuse_repeated_keys(body)
+    return value
+
+
+def decode_request(body: bytes, contract: Contract, *, max_rows: int) -> Request:
+    """The request in a body, checked against the contract; RequestError names the field."""
+    given = decode_json(body)
+    if type(given) is not dict:
+        raise RequestError(f"the request must be an object with the key 'features', not {kind_of(given)}")
+    if "features" not in given:
+        near = did_you_mean("features", given)
+        raise RequestError(f"the key 'features' is missing{near}", field="features")
+    features = given["features"]
+    single = not (type(features) is list and features and type(features[0]) in (list, dict))
+    if single:
+        rows = [contract.row(features)]
+    elif len(features) > max_rows:
+        raise RequestError(f"{len(features)} rows in one request; at most {max_rows} are taken", field="features")
+    else:
+        rows = [contract.row(row, f"features[{number}]") for number, row in enumerate(features)]
+    if len(given) == 1:
+        nobody: list[str | None] = [None] * len(rows)
+        return Request(rows, single, None, nobody, nobody, None, None)
+    for name in given:
+        if name not in _FIELDS:
+            raise RequestError(f"{shown(name)} is not a key of a request{did_you_mean(name, _FIELDS)}", field=name[:60])
+    at = given.get("at")
+    return Request(
+        rows,
+        single,
+        name_of(given.get("unit"), "unit"),
+        _names(given.get("id"), "id", single, len(rows)),
+        _distinct(_names(given.get("prediction_id"), "prediction_id", single, len(rows)), "prediction_id"),
+        _context(given.get("context")),
+        None if at is None else time_of(at, "at"),
+    )
+
+
+def name_of(value: object, field: str) -> str | None:
+    """An id as text, or None if it was not given."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise RequestError(f"{field!r} must be a text, not {kind_of(value)}", field=field)
+    if not 0 < len(value) <= LONGEST_NAME:
+        raise RequestError(f"{field!r} must have 1 to {LONGEST_NAME} characters, not {len(value)}", field=field)
+    return value
+
+
+def time_of(value: object, field: str) -> int:
+    """An RFC 3339 time with its zone, in microseconds since 1970 UTC."""
+    if isinstance(value, str):
+        try:
+            at = msgspec.convert(value, datetime, strict=True)
+            if at.tzinfo is not None:
+                return to_micros(at)
+        except (msgspec.ValidationError, OverflowError):
+            pass
+    raise RequestError(f"{field!r} must be a time with a zone, such as 2026-01-31T12:00:00Z, not {kind_of(value)}", field=field)
+
+
+def _names(value: object, field: str, single: bool, rows: int) -> list[str | None]:
+    if value is None:
+        return [None] * rows
+    if single:
+        return [name_of(value, field)]
+    if not isinstance(value, list) or len(value) != rows:
+        raise RequestError(f"{field!r} must be a list of {rows} texts, one for each row", field=field)
+    return [name_of(name, f"{field}[{number}]") for number, name in enumerate(value)]
+
+
+def _distinct(names: list[str | None], field: str) -> list[str | None]:
+    given = [name for name in names if name is not None]
+    if len(set(given)) < len(given):
+        raise RequestError(f"{field!r} names two rows of this request alike", field=field)
+    return names
+
+
+def _context(value: object) -> Context | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise RequestError(f"'context' must be an object, not {kind_of(value)}", field="context")
+    if len(value) > MOST_CONTEXT:
+        raise RequestError(f"'context' has {len(value)} keys; at most {MOST_CONTEXT} are taken", field="context")
+    for name, item in value.items():
+        field = f"context.{name[:60]}"
+        if len(name) > LONGEST_NAME:
+            raise RequestError(f"a key of 'context' is longer than {LONGEST_NAME} characters", field="context")
+        if isinstance(item, list | dict):
+            raise RequestError(f"{field} must be a text, a number, true, false or null, not {kind_of(item)}", field=field)
+        if isinstance(item, str) and len(item) > LONGEST_TEXT:
+            raise RequestError(f"{field} is longer than {LONGEST_TEXT} characters", field=field)
+        if isinstance(item, int) and abs(item) > LARGEST_INTEGER:
+            raise RequestError(f"{field} is too large for an integer", field=field)
+    return value
+
+
+def _keys(value: object) -> int:
+    """How many keys the objects in a value have, as far as a body has one `:` for each."""
+    if type(value) is dict:
+        return len(value) + sum(_keys(item) for item in value.values() if type(item) is dict or type(item) is list)
+    if type(value) is list and value and any(type(item) is dict or type(item) is list for item in value):
+        return sum(map(_keys, value))
+    return 0
+
+
+def _colons(value: object) -> int:
+    """How many colons stand inside the texts of a value."""
+    if isinstance(value, str):
+        return value.count(":")
+    if isinstance(value, dict):
+        return sum(key.count(":") + _colons(item) for key, item in value.items())
+    return sum(map(_colons, value)) if isinstance(value, list) else 0
+
+
+def _refuse_repeated_keys(body: bytes) -> None:
+    """Raise RequestError naming the first key that stands twice in one object."""
+
+    def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, item in items:
+            if key in found:
+                raise RequestError(f"the key {shown(key)} stands twice in one object", field=key[:60])
+            found[key] = item
+        return found
+
+    try:
+        json.loads(body, object_pairs_hook=pairs)
+    except RecursionError:
+        raise RequestError("the JSON is nested too deeply") from None
+
+
+def _why_not_json(body: bytes, error: Exception) -> str:
+    if not body:
+        return "the body is empty; it must be JSON"
+    if isinstance(error, UnicodeDecodeError):
+        return "the body is not UTF-8"
+    if _place_of_nan(body):
+        return "NaN and Infinity are not JSON; write null for a missing value"
+    return f"the body is not JSON: {error}"
+
+
+def _place_of_nan(body: bytes) -> str:
+    """The name of the value that is NaN or Infinity, if that is what is wrong with a small body."""
+    if len(body) > 65_536 or not (b"NaN" in body or b"Infinity" in body):
+        return ""
+    try:
+        value = json.loads(body, parse_constant=lambda _: _NAN)
+    except (ValueError, RecursionError):
+        return ""
+    return _find_nan(value, "")
+
+
+_NAN = object()
+
+
+def _find_nan(value: object, where: str) -> str:
+    if value is _NAN:
+        return where or "features"
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inside:
+        place = f"{where}[{key}]" if isinstance(key, int) else f"{where}.{key[:60]}" if where not in ("", "features") else key[:60]
+        if found := _find_nan(item, place):
+            return found
+    return ""

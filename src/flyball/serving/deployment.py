@@ -1,0 +1,133 @@
+"""The data plane: live versions of one model, values in, labels and scores out. Nothing here knows of the web."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import cast
+
+import numpy as np
+
+from flyball.core.errors import DataError, IntegrityError
+from flyball.core.record import record
+from flyball.registry.records import Manifest
+from flyball.serving.contract import Contract, Row
+from flyball.serving.engine import Engine, Scores, confidence, labels
+from flyball.serving.records import Deployment, Label, Variant
+
+Score = float | list[float]
+
+
+@record
+class Scored:
+    """What one version said of some rows: labels, confidences (None for regression) and scores, in their order."""
+
+    version: int
+    labels: list[Label]
+    confidences: list[float | None]
+    scores: list[Score]
+
+
+class LiveVersion:
+    """One model version ready to score: its engine with what its manifest promises."""
+
+    def __init__(self, version: int, manifest: Manifest, engine: Engine) -> None:
+        self.version = version
+        self.manifest = manifest
+        self.engine = engine
+        self._task = manifest.task
+        self._threshold = manifest.threshold
+        self._classes = manifest.classes
+
+    def warm(self) -> None:
+        """Score one row made from the schema, so that a version that cannot answer is found before it serves; IntegrityError if it cannot."""
+        row: Row = []
+        for column in self.manifest.schema.columns:
+            if column.kind == "category":
+                row.append(column.categories[0] if column.categories else "")
+            else:
+                row.append({"number": 0.5, "integer": 1, "boolean": True}[column.kind])
+        for rows in ([row], [row] * 3):
+            try:
+                self.scored(rows)
+            except DataError as error:
+                raise IntegrityError(f"version {self.version} cannot score a row of its own schema: {error.message}") from error
+
+    def scored(self, rows: Sequence[Row]) -> Scored:
+        """Score rows in the order of this version's own schema; the engine is called once. DataError if a score is no finite number."""
+        found = self.engine.score_rows(rows)
+        if len(found) != len(rows):
+            raise DataError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
+        if len(rows) == 1 and self._task != "multiclass":
+            return self._one(float(found[0]))
+        return self._many(found)
+
+    def _one(self, score: float) -> Scored:
+        """The common case without arrays."""
+        if not math.isfinite(score):
+            raise DataError(f"version {self.version} gave a score that is not a finite number")
+        if self._task == "regression":
+            return Scored(version=self.version, labels=[score], confidences=[None], scores=[score])
+        positive = score >= self._threshold
+        sure = score if positive else 1.0 - score
+        return Scored(version=self.version, labels=[self._classes[1 if positive else 0]], confidences=[sure], scores=[score])
+
+    def _many(self, found: Scores) -> Scored:
+        if not np.isfinite(found).all():
+            raise DataError(f"version {self.version} gave a score that is not a finite number")
+        said = labels(found, task=self._task, threshold=self._threshold, classes=self._classes)
+        sure = confidence(found, task=self._task, threshold=self._threshold)
+        return Scored(
+            version=self.version,
+            labels=cast(list[Label], said.tolist()),
+            confidences=[None] * len(found) if sure is None else cast(list[float | None], sure.tolist()),
+            scores=cast(list[Score], found.tolist()),
+        )
+
+
+class LiveModel:
+    """A deployment with its versions in memory: several answer or shadow, one contract for all of them. Never changes once made."""
+
+    def __init__(self, deployment: Deployment, versions: Mapping[int, LiveVersion]) -> None:
+        if deployment.champion is None:
+            raise DataError(f"the deployment of {deployment.model!r} names no champion")
+        self.deployment = deployment
+        self.model = deployment.model
+        self.champion = versions[deployment.champion]
+        split = deployment.challenger is not None and deployment.challenger_share > 0.0
+        self.challenger = versions[cast(int, deployment.challenger)] if split else None
+        answering = [self.champion] if self.challenger is None else [self.champion, self.challenger]
+        self.versions = dict(versions)
+        shadows = [versions[number] for number in deployment.shadow if number in versions]
+        self.contract = Contract([v.manifest.schema for v in answering], [v.manifest.schema for v in shadows])
+        self._champion = Projection(self.contract, self.champion)
+        self._challenger = None if self.challenger is None else Projection(self.contract, self.challenger)
+        self.shadows = tuple(Projection(self.contract, version) for version in shadows)
+
+    def answer(self, rows: Sequence[Row], variant: Variant) -> Scored:
+        """Let one variant score rows in the contract's order."""
+        chosen = self._challenger if variant == "challenger" and self._challenger is not None else self._champion
+        return chosen.live.scored(chosen(rows))
+
+
+class Projection:
+    """From rows in the contract's order to rows in the order of one version's schema."""
+
+    def __init__(self, contract: Contract, live: LiveVersion) -> None:
+        self.live = live
+        columns = live.manifest.schema.columns
+        places = [contract.positions[column.name] for column in columns]
+        self._same = places == list(range(len(contract.columns)))
+        self._pick: Callable[[Row], Sequence[object]] = itemgetter(*places) if len(places) > 1 else lambda row: [row[places[0]]]
+        # A shadow may read columns that a request need not hold, or may not know missing values where the champion does.
+        self._strict = tuple(
+            place
+            for place, column in zip(places, columns, strict=True)
+            if not column.nullable and (place >= contract.required or contract.columns[place].nullable)
+        )
+
+    def __call__(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows if self._same else cast(Sequence[Row], [self._pick(row) for row in rows])
+
+    def complete(self, row: Row) -> bool:
+        """True if the row has every value that this version cannot do without."""
+        return not any(row[place] is None for place in self._strict)
