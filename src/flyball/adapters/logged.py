@@ -1,0 +1,120 @@
+"""Logged predictions between rows and columns: what every prediction log does the same way, whatever it stores them in."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.errors import DataError
+from flyball.core.table import Array, Table
+from flyball.core.window import to_micros
+from flyball.serving.records import Label, LoggedRows, Maturity, PredictionBatch
+
+MICROS_PER_DAY = 86_400_000_000
+
+Features = Sequence[Label | None]
+
+
+def check_batch(batch: PredictionBatch) -> None:
+    """DataError if the columns of a batch differ in length or a row has another number of features than there are names."""
+    lengths = {name: len(getattr(batch, name)) for name in _COLUMNS}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"the columns of a batch of predictions differ in length: {lengths}")
+    width = len(batch.feature_names)
+    for number, values in enumerate(batch.features):
+        if values is not None and len(values) != width:
+            raise DataError(f"prediction {batch.prediction_id[number]} has {len(values)} features, its contract {width}")
+
+
+def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = None, *, maturity: Maturity | None = None) -> LoggedRows:
+    """LoggedRows from eight columns: prediction_id, at, unit, entity, label, score, actual, outcome_at (None: no outcome).
+
+    With `maturity`, an outcome that was known later than event time + age does not count.
+    """
+    ids, at, unit, entity, label, score, actual, outcome_at = columns if columns else ((),) * 8
+    times = np.array(at, dtype=np.int64)
+    known = np.array([0 if value is None else value for value in outcome_at], dtype=np.int64)
+    actuals = objects(actual)
+    if maturity is not None and len(times):
+        late = known > times + micros(maturity.age)
+        actuals[late] = None
+        known[late] = 0
+    return LoggedRows(
+        prediction_id=objects(ids),
+        at=times,
+        day=times // MICROS_PER_DAY,
+        unit=objects(unit),
+        entity=objects(entity),
+        label=objects(label),
+        score=np.array(score, dtype=np.float64),
+        actual=actuals,
+        outcome_at=known,
+        features=features,
+    )
+
+
+def matured_until(maturity: Maturity) -> int:
+    """The latest event time (microseconds) that is old enough."""
+    return to_micros(maturity.by) - micros(maturity.age)
+
+
+def micros(span: timedelta) -> int:
+    """A duration in microseconds, exactly."""
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+
+
+def feature_table(contracts: Sequence[int], rows: Sequence[Features | None], names: Mapping[int, Sequence[str]]) -> Table:
+    """The features of rows as typed columns; `contracts` says for each row which of `names` its values follow.
+
+    A row without features, or whose contract lacks a column, has missing values there.
+    """
+    present = sorted(set(contracts))
+    if len(present) == 1 and None not in rows:
+        return Table(
+            {name: typed(values) for name, values in zip(names[present[0]], _transposed(rows, len(names[present[0]])), strict=True)}
+        )
+    columns: dict[str, list[Label | None]] = {name: [None] * len(rows) for contract in present for name in names[contract]}
+    for row, (contract, values) in enumerate(zip(contracts, rows, strict=True)):
+        if values is not None:
+            for name, value in zip(names[contract], values, strict=True):
+                columns[name][row] = value
+    return Table({name: typed(values) for name, values in columns.items()}) if columns else Table({})
+
+
+def typed(values: Sequence[Label | None]) -> Array:
+    """One column: numbers float64 (missing NaN), booleans bool (float64 if some are missing), anything with text object (missing None)."""
+    kinds = set(map(type, values))
+    if kinds == {bool}:
+        return np.array(values, dtype=np.bool_)
+    if str in kinds or kinds <= {type(None)}:
+        return objects(values)
+    return np.array(values, dtype=np.float64)
+
+
+def objects(values: Sequence[object]) -> NDArray[np.object_]:
+    """An object array of exactly these values, one per place (numpy would turn rows of equal length into a matrix)."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _transposed(rows: Sequence[Features | None], width: int) -> Sequence[Sequence[Label | None]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+_COLUMNS = (
+    "prediction_id",
+    "version",
+    "variant",
+    "shadow",
+    "at",
+    "made_at",
+    "unit",
+    "entity",
+    "client_id",
+    "label",
+    "score",
+    "features",
+    "context",
+)

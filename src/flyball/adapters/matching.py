@@ -1,0 +1,78 @@
+"""To which prediction an outcome belongs: the rules, for every outcome log alike."""
+
+import math
+
+from flyball.core.record import record
+from flyball.core.window import from_micros, to_micros
+from flyball.serving.records import Label, Outcome, Rejected
+
+
+@record
+class Candidate:
+    """The prediction an outcome names: its key in the log, its event time, and the outcome it already has."""
+
+    key: int
+    at: int
+    actual: Label | None = None
+    outcome_at: int | None = None
+
+
+def name_of(outcome: Outcome) -> str:
+    """What an outcome calls its prediction: an id, else an entity, else a unit."""
+    return outcome.prediction_id or outcome.entity or outcome.unit or ""
+
+
+def malformed(outcome: Outcome) -> Rejected | None:
+    """Why an outcome cannot be taken, whatever predictions there are."""
+    if not name_of(outcome):
+        return _rejected(outcome, "malformed", "an outcome needs a prediction_id, an id or a unit")
+    if outcome.at.tzinfo is None:
+        return _rejected(outcome, "malformed", f"its time {outcome.at.isoformat()} has no time zone")
+    actual: object = outcome.actual  # whatever a caller without types gave
+    if not isinstance(actual, str | int | float):
+        return _rejected(outcome, "malformed", "actual must be a text, a number or a boolean")
+    if isinstance(actual, float) and not math.isfinite(actual):
+        return _rejected(outcome, "malformed", "actual is not a finite number")
+    if isinstance(actual, int) and not -(2**63) <= actual < 2**63:
+        return _rejected(outcome, "malformed", "actual does not fit in 64 bits")
+    for text in (actual, outcome.prediction_id, outcome.entity, outcome.unit):
+        if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+            return _rejected(outcome, "malformed", "it holds text that is not valid Unicode")
+    return None
+
+
+def unknown(outcome: Outcome, *, later: int | None) -> Rejected:
+    """No prediction fits; `later` is the event time of one of the same entity or unit that is later than the outcome, if there is one."""
+    if outcome.prediction_id is not None:
+        return _rejected(outcome, "unknown", f"there is no prediction {outcome.prediction_id!r}")
+    what = "id" if outcome.entity else "unit"
+    told = _time(to_micros(outcome.at))
+    if later is not None:
+        error = f"the outcome at {told} lies before the prediction for {what} {name_of(outcome)!r}, made for {_time(later)}"
+        return _rejected(outcome, "malformed", error)
+    return _rejected(outcome, "unknown", f"there is no prediction for {what} {name_of(outcome)!r} before {told}")
+
+
+def refused(outcome: Outcome, found: Candidate) -> Rejected | None:
+    """Why the prediction that fits does not take this outcome, if it does not."""
+    if to_micros(outcome.at) < found.at:
+        return _rejected(
+            outcome, "malformed", f"the outcome at {_time(to_micros(outcome.at))} lies before its prediction, made for {_time(found.at)}"
+        )
+    if found.outcome_at is None:
+        return None
+    if found.actual == outcome.actual:
+        return _rejected(outcome, "twice", f"this outcome is known already, since {_time(found.outcome_at)}")
+    return _rejected(
+        outcome,
+        "twice",
+        f"the prediction has the outcome {found.actual!r} already, since {_time(found.outcome_at)}; {outcome.actual!r} was not taken",
+    )
+
+
+def _rejected(outcome: Outcome, why: str, error: str) -> Rejected:
+    return Rejected(prediction_id=name_of(outcome), why=why, error=error)  # type: ignore[arg-type]  # one of the three
+
+
+def _time(at: int) -> str:
+    return from_micros(at).isoformat()

@@ -1,0 +1,121 @@
+"""The tables of flyball.db: one script per version of the schema, each applied once and never changed afterwards."""
+
+APPLICATION_ID = 0x466C7962
+"""`Flyb`: marks a SQLite file as ours (`PRAGMA application_id`)."""
+
+_FIRST = """
+CREATE TABLE flyball (schema_version INTEGER NOT NULL);
+INSERT INTO flyball VALUES (0);
+
+CREATE TABLE journal (
+  model TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  format INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  body TEXT NOT NULL,
+  prev_hash TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  PRIMARY KEY (model, seq)
+) WITHOUT ROWID;
+CREATE TRIGGER journal_is_never_edited BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER journal_is_never_shortened BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+
+CREATE TABLE models (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE streams (
+  id INTEGER PRIMARY KEY,
+  model INTEGER NOT NULL REFERENCES models (id),
+  version INTEGER NOT NULL,
+  UNIQUE (model, version)
+);
+CREATE TABLE contracts (
+  id INTEGER PRIMARY KEY,
+  schema_id TEXT NOT NULL,
+  feature_names TEXT NOT NULL,
+  UNIQUE (schema_id, feature_names)
+);
+
+-- Answered predictions. label and score have no declared type: what is stored is what comes back (booleans as one-byte blobs,
+-- several scores as one blob of float64). features and context are MessagePack.
+CREATE TABLE predictions (
+  id INTEGER PRIMARY KEY,
+  stream INTEGER NOT NULL REFERENCES streams (id),
+  model INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  prediction_id TEXT NOT NULL,
+  made_at INTEGER NOT NULL,
+  variant TEXT NOT NULL,
+  worker TEXT NOT NULL,
+  unit TEXT,
+  entity TEXT,
+  client_id TEXT,
+  label,
+  score,
+  contract INTEGER NOT NULL REFERENCES contracts (id),
+  features BLOB,
+  context BLOB
+);
+CREATE UNIQUE INDEX predictions_by_id ON predictions (prediction_id);
+CREATE UNIQUE INDEX predictions_by_client_id ON predictions (client_id, model) WHERE client_id IS NOT NULL;
+CREATE INDEX predictions_by_time ON predictions (stream, at);
+CREATE INDEX predictions_by_entity ON predictions (model, entity, at) WHERE entity IS NOT NULL;
+CREATE INDEX predictions_by_unit ON predictions (model, unit, at) WHERE unit IS NOT NULL;
+
+-- Rows that were scored and not answered; `answered` is the prediction whose row it was.
+CREATE TABLE shadows (
+  stream INTEGER NOT NULL REFERENCES streams (id),
+  at INTEGER NOT NULL,
+  prediction_id TEXT NOT NULL,
+  answered INTEGER REFERENCES predictions (id),
+  unit TEXT,
+  entity TEXT,
+  label,
+  score,
+  PRIMARY KEY (stream, at, prediction_id)
+) WITHOUT ROWID;
+
+-- Predictions that were dropped because their client id had been answered before: `first` is the one that counts.
+CREATE TABLE duplicates (
+  prediction_id TEXT PRIMARY KEY,
+  first INTEGER NOT NULL REFERENCES predictions (id)
+) WITHOUT ROWID;
+
+CREATE TABLE outcomes (
+  prediction INTEGER PRIMARY KEY REFERENCES predictions (id),
+  model INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  actual NOT NULL
+);
+CREATE INDEX outcomes_by_time ON outcomes (model, at);
+
+-- How far each segment of the servers has been read.
+CREATE TABLE ingested (segment TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE deployments (model TEXT PRIMARY KEY, seq INTEGER NOT NULL, format INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE workers (
+  model TEXT NOT NULL,
+  worker TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  heard_at INTEGER NOT NULL,
+  PRIMARY KEY (model, worker)
+) WITHOUT ROWID;
+"""
+
+_REPORTS = """
+CREATE TABLE reports (
+  model TEXT NOT NULL,
+  ends_at INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  starts_at INTEGER NOT NULL,
+  format INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (model, ends_at, version, starts_at)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS)
+"""`MIGRATIONS[n]` takes a database from version n to version n + 1."""

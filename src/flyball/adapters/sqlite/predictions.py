@@ -1,0 +1,181 @@
+"""The prediction log in SQLite: what the servers flushed is ingested, and read back as columns."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until
+from flyball.adapters.sqlite import rows as stored
+from flyball.adapters.sqlite.database import Database
+from flyball.adapters.sqlite.ingest import ingest
+from flyball.core.table import Table
+from flyball.core.window import Window, from_micros, to_micros
+from flyball.serving.records import LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
+
+# Both queries give the same columns in the same order; the last two, the contract and the features, only when they are asked for.
+_ANSWERED = """
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{features}
+FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id
+WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ? ORDER BY p.at
+"""
+_SHADOWS = """
+SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, o.actual, o.at{features}
+FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered {join}
+WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ? ORDER BY s.at
+"""
+_LABELLED = """
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.contract, p.features
+FROM outcomes o JOIN predictions p ON p.id = o.prediction
+WHERE o.model = (SELECT id FROM models WHERE name = ?) AND o.at <= ? AND p.at >= ? ORDER BY p.at, p.id
+"""
+_ONE = """
+SELECT p.prediction_id, m.name, t.version, p.variant, p.worker, p.at, p.made_at, p.unit, p.entity, p.client_id, p.label, p.score,
+  p.features, p.context, c.feature_names, o.actual, o.at
+FROM predictions p JOIN models m ON m.id = p.model JOIN streams t ON t.id = p.stream JOIN contracts c ON c.id = p.contract
+  LEFT JOIN outcomes o ON o.prediction = p.id
+WHERE p.id = ?
+"""
+_NEVER = 2**62
+
+
+class SqlitePredictionLog:
+    """The port `PredictionLog`. `segments` is the folder the serving workers flush to."""
+
+    def __init__(self, database: Database, segments: Path) -> None:
+        self._database = database
+        self._segments = segments
+
+    def ingest(self) -> int:
+        """Move everything the servers have flushed into the store, each row exactly once; say how many rows were moved."""
+        return ingest(self._database, self._segments)
+
+    def add(self, batch: PredictionBatch) -> int:
+        """Store a batch directly; a client id already known is skipped. Say how many rows were new."""
+        check_batch(batch)
+        with self._database.write() as connection:
+            return stored.store(connection, batch)
+
+    def rows(self, model: str, version: int, window: Window, *, features: bool = False, maturity: Maturity | None = None) -> LoggedRows:
+        """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
+        latest = _NEVER if maturity is None else matured_until(maturity)
+        with self._database.read() as connection:
+            stream = connection.execute(
+                "SELECT t.id FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? AND t.version = ?", (model, version)
+            ).fetchone()
+            if stream is None:
+                return _columns([], {}, features, maturity)
+            bounds = (stream[0], to_micros(window.start), to_micros(window.end), latest)
+            more = ", p.contract, p.features" if features else ""
+            join = "LEFT JOIN predictions p ON p.id = s.answered" if features else ""
+            answered = connection.execute(_ANSWERED.format(features=more), bounds).fetchall()
+            shadows = connection.execute(_SHADOWS.format(features=more, join=join), bounds).fetchall()
+            names = _contracts(connection) if features else {}
+        found = sorted(answered + shadows, key=lambda row: int(row[1])) if answered and shadows else answered or shadows
+        return _columns(found, names, features, maturity)
+
+    def labelled(self, model: str, *, known_by: datetime, since: datetime | None = None) -> LoggedRows:
+        """The answered rows of every version, with features, whose outcome was known by then and whose event time is not before `since`."""
+        earliest = -_NEVER if since is None else to_micros(since)
+        with self._database.read() as connection:
+            found = connection.execute(_LABELLED, (model, to_micros(known_by), earliest)).fetchall()
+            names = _contracts(connection)
+        return _columns(found, names, True, None)
+
+    def find(self, prediction_id: str) -> tuple[Prediction, Outcome | None] | None:
+        """One answered prediction by its own or the client's id, with its outcome."""
+        with self._database.read() as connection:
+            key = find(connection, prediction_id)
+            row = None if key is None else connection.execute(_ONE, (key,)).fetchone()
+        return None if row is None else _prediction(row)
+
+    def count(self, model: str, window: Window) -> Mapping[int, int]:
+        """Answered predictions per version in a window; versions without any are not listed."""
+        with self._database.read() as connection:
+            counts = connection.execute(
+                "SELECT t.version, (SELECT COUNT(*) FROM predictions p WHERE p.stream = t.id AND p.at >= ? AND p.at < ?)"
+                " FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? ORDER BY t.version",
+                (to_micros(window.start), to_micros(window.end), model),
+            ).fetchall()
+        return {version: rows for version, rows in counts if rows}
+
+    def counters(self) -> dict[str, int]:
+        """What was left out on the way in: `duplicates` (client ids answered before), `torn` (segments with a damaged end), `refused`."""
+        with self._database.read() as connection:
+            (duplicates,) = connection.execute("SELECT COUNT(*) FROM duplicates").fetchone()
+            counted = dict(connection.execute("SELECT name, value FROM counters").fetchall())
+        return {"torn": 0, "refused": 0, **counted, "duplicates": duplicates}
+
+
+def find(connection: sqlite3.Connection, prediction_id: str, *, model: int | None = None) -> int | None:
+    """The key of an answered prediction by its own id, by the client's, or by the id of a repeat that was dropped in its favour."""
+    own = connection.execute("SELECT id, model FROM predictions WHERE prediction_id = ?", (prediction_id,)).fetchone()
+    if own is not None:
+        return int(own[0]) if model in (None, own[1]) else None
+    if model is None:
+        named = connection.execute("SELECT MIN(id) FROM predictions WHERE client_id = ?", (prediction_id,)).fetchone()
+    else:
+        named = connection.execute("SELECT id FROM predictions WHERE model = ? AND client_id = ?", (model, prediction_id)).fetchone()
+    if named is not None and named[0] is not None:
+        return int(named[0])
+    repeat = connection.execute("SELECT first FROM duplicates WHERE prediction_id = ?", (prediction_id,)).fetchone()
+    return None if repeat is None else int(repeat[0])
+
+
+def _columns(found: Sequence[tuple[object, ...]], names: Mapping[int, list[str]], features: bool, maturity: Maturity | None) -> LoggedRows:
+    columns: list[Sequence[object]] = list(zip(*found, strict=True)) or [()] * 10
+    table: Table | None = None
+    if features:
+        contracts = [0 if contract is None else contract for contract in columns[8]]  # 0: a shadow whose answered row is not here
+        table = feature_table(contracts, [stored.features(value) for value in columns[9]], {0: [], **names})  # type: ignore[arg-type]  # blobs
+    columns[4] = stored.labels(columns[4])  # type: ignore[arg-type]  # as stored
+    columns[5] = stored.scores(columns[5])  # type: ignore[arg-type]  # as stored
+    columns[6] = stored.labels(columns[6])  # type: ignore[arg-type]  # as stored
+    return logged_rows(columns[:8], table, maturity=maturity)
+
+
+def _contracts(connection: sqlite3.Connection) -> dict[int, list[str]]:
+    return {key: json.loads(names) for key, names in connection.execute("SELECT id, feature_names FROM contracts")}
+
+
+def _prediction(row: tuple[Any, ...]) -> tuple[Prediction, Outcome | None]:
+    (
+        own,
+        model,
+        version,
+        variant,
+        worker,
+        at,
+        made_at,
+        unit,
+        entity,
+        client,
+        label,
+        score,
+        features,
+        context,
+        names,
+        actual,
+        outcome_at,
+    ) = row
+    values = stored.features(features)
+    prediction = Prediction(
+        prediction_id=own,
+        model=model,
+        version=version,
+        variant=variant,
+        worker=worker,
+        at=from_micros(at),
+        made_at=from_micros(made_at),
+        unit=unit,
+        entity=entity,
+        client_id=client,
+        label=stored.label(label),
+        score=stored.score(score),
+        features={} if values is None else dict(zip(json.loads(names), values, strict=True)),
+        context=stored.context(context),
+    )
+    outcome = None if outcome_at is None else Outcome(actual=stored.label(actual), at=from_micros(outcome_at), prediction_id=own)
+    return prediction, outcome

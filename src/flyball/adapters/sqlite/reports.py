@@ -1,0 +1,43 @@
+"""What monitoring found, window by window, in SQLite."""
+
+from flyball.adapters.sqlite.database import Database
+from flyball.core.codec import from_json, to_json
+from flyball.core.errors import UnsupportedError
+from flyball.core.window import Window, to_micros
+from flyball.monitoring.records import MonitorReport
+
+_FORMAT = 1
+
+
+class SqliteReports:
+    """The port `Reports`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, model: str, report: MonitorReport) -> None:
+        """Keep a report; one of the same version and window replaces the one before."""
+        with self._database.write() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO reports (model, ends_at, version, starts_at, format, body) VALUES (?, ?, ?, ?, ?, ?)",
+                (model, to_micros(report.window.end), report.version, to_micros(report.window.start), _FORMAT, to_json(report)),
+            )
+
+    def latest(self, model: str) -> MonitorReport | None:
+        """The report whose window ends last."""
+        found = self._select("WHERE model = ? ORDER BY ends_at DESC, version DESC LIMIT 1", (model,))
+        return found[0] if found else None
+
+    def between(self, model: str, window: Window) -> list[MonitorReport]:
+        """The reports whose windows end within a window, in order of time."""
+        return self._select(
+            "WHERE model = ? AND ends_at >= ? AND ends_at < ? ORDER BY ends_at, version",
+            (model, to_micros(window.start), to_micros(window.end)),
+        )
+
+    def _select(self, where: str, values: tuple[str | int, ...]) -> list[MonitorReport]:
+        with self._database.read() as connection:
+            rows = connection.execute(f"SELECT format, body FROM reports {where}", values).fetchall()  # noqa: S608 - `where` is ours
+        if any(version > _FORMAT for version, _ in rows):
+            raise UnsupportedError("a monitor report was written by a newer Flyball", hint="upgrade flyball on this machine")
+        return [from_json(body, MonitorReport) for _, body in rows]
