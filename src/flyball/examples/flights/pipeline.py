@@ -31,7 +31,7 @@ def prepare(flights: pd.DataFrame) -> pd.DataFrame:
     return flights.assign(
         hour=departure // 100,
         minute=departure % 100,
-        weekday=pd.to_datetime(flights["date"]).dt.weekday,
+        weekday=pd.to_datetime(flights["date"]).dt.day_of_week,
         arrival_hour=arrival // 100 + arrival % 100 / 60,
     )
 
