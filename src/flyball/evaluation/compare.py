@@ -1,0 +1,45 @@
+"""Candidate against champion on the same rows: paired, and with the block as the unit of evidence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.errors import DataError
+from flyball.evaluation.records import Comparison
+from flyball.evaluation.score import Label, block_codes, truth_of
+from flyball.spec.records import Task
+from flyball.stats.blocked import gain_with_bounds
+from flyball.stats.losses import Floats
+from flyball.stats.scores import metric_for
+
+
+def compare(
+    metric: str,
+    actual: NDArray[Any],
+    candidate_score: Floats,
+    champion_score: Floats,
+    classes: Sequence[Label],
+    threshold: float,
+    blocks: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> Comparison | None:
+    """The candidate's gain over the champion with a lower and an upper bound, one-sided 95 % each.
+
+    The rows must be later than the training of both: whoever calls sees to that. None where no comparison can be made: the metric is
+    not defined on these rows (no rows, one class only) or there are fewer than two blocks. The task follows from the classes (none:
+    regression) and the shape of the scores. Swapping the two changes the sign of everything and nothing else.
+    """
+    candidate, champion = np.asarray(candidate_score, dtype=np.float64), np.asarray(champion_score, dtype=np.float64)
+    if candidate.shape != champion.shape:
+        raise DataError(f"the candidate's scores have shape {candidate.shape}, the champion's {champion.shape}")
+    task: Task = "regression" if not classes else "multiclass" if candidate.ndim == 2 else "binary"
+    chosen = metric_for(metric, task)
+    truth = truth_of(actual, candidate, classes)
+    truth_of(actual, champion, classes)
+    block = block_codes(blocks, len(truth))
+    found = gain_with_bounds(chosen, truth, candidate, champion, threshold, block, np.random.default_rng(seed))
+    if found is None or found.lower is None or found.upper is None:
+        return None
+    return Comparison(metric=metric, gain=found.value, lower=found.lower, upper=found.upper, rows=len(truth), blocks=int(block.max()) + 1)

@@ -1,0 +1,60 @@
+"""Live comparison: two versions that scored the same requests, judged row by row, day by day, valid however often one looks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from flyball.core.errors import DataError
+from flyball.monitoring.performance import NoOutcome, judged
+from flyball.monitoring.records import PairedEvidence
+from flyball.serving.records import Label, LoggedRows
+from flyball.spec.records import Task
+from flyball.stats.intervals import blocks_of
+from flyball.stats.scores import loss_for
+from flyball.stats.sequential import block_sequence
+
+
+def paired(
+    first: LoggedRows,
+    second: LoggedRows,
+    metric: str,
+    task: Task,
+    classes: Sequence[Label],
+    threshold: float,
+    versions: tuple[int, int],
+    alpha: float,
+    no_outcome: NoOutcome,
+) -> PairedEvidence:
+    """How much smaller the loss of `first` was than that of `second` on the requests both scored.
+
+    `versions` are those of `first` and `second`, in this order; `gain` > 0 means `first` is better. The metric must be the mean of a
+    per-row loss (SpecError otherwise: an AUC cannot be compared row by row). Rows join by prediction id; what only one version scored
+    or what cannot be judged (no outcome, a label the models do not know, a score that is not finite) is left out of both.
+
+    The day is the block. Each bound is one-sided at `alpha` over all looks together; give whole matured days, oldest first or in any
+    order, so that a day once counted does not change. `gain` is the mean over rows; bounds are None until there are enough days.
+    """
+    loss = loss_for(metric, task)
+    one, two = judged(first, classes, no_outcome), judged(second, classes, no_outcome)
+    place = {name: row for row, name in enumerate(second.prediction_id[two.rows].tolist())}
+    partner = np.fromiter((place.get(name, -1) for name in first.prediction_id[one.rows].tolist()), dtype=np.int64, count=len(one.rows))
+    ours = np.flatnonzero(partner >= 0)
+    theirs = partner[ours]
+    if (one.truth[ours] != two.truth[theirs]).any():
+        raise DataError(f"versions {versions[0]} and {versions[1]} were given different outcomes for the same prediction")
+    gain = loss(two.truth[theirs], two.score[theirs], threshold) - loss(one.truth[ours], one.score[ours], threshold)
+    day = blocks_of(one.day[ours])
+    rows = np.bincount(day).astype(np.float64)
+    means = np.bincount(day, weights=gain) / rows if len(gain) else np.zeros(0)
+    found = block_sequence(means, rows, alpha=alpha)
+    return PairedEvidence(
+        version=versions[0],
+        against=versions[1],
+        metric=metric,
+        gain=float(gain.mean()) if len(gain) else 0.0,
+        lower=found.lower,
+        upper=found.upper,
+        alpha=alpha,
+        rows=len(gain),
+        blocks=found.blocks,
+    )

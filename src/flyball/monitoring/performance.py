@@ -1,0 +1,171 @@
+"""Realised performance: how good the answers of one version turned out to be, and whether it is certainly below its floor."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.errors import SpecError
+from flyball.core.reason import Reason, Value, because
+from flyball.core.record import record
+from flyball.core.verdict import Verdict
+from flyball.core.window import Window
+from flyball.monitoring.records import Performance
+from flyball.serving.records import Label, LoggedRows
+from flyball.spec.records import Task
+from flyball.stats.blocked import value_with_bounds
+from flyball.stats.intervals import blocks_of
+from flyball.stats.losses import Codes, Floats, Truth, positions
+from flyball.stats.scores import METRICS, metric_for
+
+NoOutcome = Literal["exclude", "negative", "unknown"]
+
+MIN_ROWS = 100
+MIN_BLOCKS = 5
+
+
+@record
+class Judged:
+    """The rows of a log whose answer can be judged. `rows`: which rows of the log they are; `truth`, `score`, `day` go with them.
+
+    `labelled` rows had an outcome; `strange` of these had one the model does not know (a new class, no number), `broken` rows a score
+    that is not finite: neither can be judged, both are counted.
+    """
+
+    rows: NDArray[np.int64]
+    truth: Truth
+    score: Floats
+    day: Codes
+    labelled: int
+    strange: int
+    broken: int
+
+
+def judged(rows: LoggedRows, classes: Sequence[Label], no_outcome: NoOutcome) -> Judged:
+    """The rows that can be judged, given what a missing outcome means: nothing (`exclude`, `unknown`) or the first class (`negative`)."""
+    if no_outcome == "negative" and not classes:
+        raise SpecError("no_outcome = 'negative' needs classes, and a regression has none", hint="write no_outcome = 'exclude'")
+    known = np.fromiter((value is not None for value in rows.actual.tolist()), dtype=np.bool_, count=len(rows.actual))
+    finite = np.isfinite(rows.score if rows.score.ndim == 1 else rows.score.sum(axis=1))
+    if classes:
+        truth = positions(rows.actual, classes)
+        fits = truth >= 0
+        if no_outcome == "negative":
+            truth, fits = np.where(known, truth, 0), fits | ~known
+    else:
+        truth = np.fromiter((_number(value) for value in rows.actual.tolist()), dtype=np.float64, count=len(rows.actual))
+        fits = np.isfinite(truth)
+    usable = np.flatnonzero(fits & finite)
+    return Judged(
+        rows=usable,
+        truth=truth[usable],
+        score=rows.score[usable],
+        day=rows.day[usable],
+        labelled=int(known.sum()),
+        strange=int((known & ~fits).sum()),
+        broken=int((fits & ~finite).sum()),
+    )
+
+
+def realised(
+    rows: LoggedRows,
+    metric: str,
+    task: Task,
+    classes: Sequence[Label],
+    threshold: float,
+    window: Window,
+    version: int,
+    no_outcome: NoOutcome,
+    *,
+    seed: int = 0,
+) -> Performance:
+    """The metric over the matured rows of a window, with a one-sided 95 % bound on each side, the day as block.
+
+    `rows` holds matured rows only, labelled or not. `exclude` and `unknown` leave the unlabelled out (and count them: matured minus
+    labelled); `negative` takes them as the first class. Fewer than 100 judged rows or 5 days: the value stands, the bounds are None and
+    the reason says what is missing. Labels the model does not know and scores that are not finite are left out and counted in the reason.
+    """
+    chosen = metric_for(metric, task)
+    kept = judged(rows, classes, no_outcome)
+    blocks = len(np.unique(kept.day))
+    found = None
+    if len(kept.truth):
+        found = value_with_bounds(chosen, kept.truth, kept.score, threshold, blocks_of(kept.day), np.random.default_rng(seed))
+    enough = len(kept.truth) >= MIN_ROWS and blocks >= MIN_BLOCKS
+    bounded = enough and found is not None and found.lower is not None and found.upper is not None
+    counts: dict[str, Value] = {
+        "metric": metric,
+        "rows": len(kept.truth),
+        "blocks": blocks,
+        "matured": len(rows.actual),
+        "labelled": kept.labelled,
+    }
+    counts |= {"strange": kept.strange, "broken": kept.broken}
+    if found is None:
+        reason = because("performance.no_value", **counts)
+    elif not enough:
+        reason = because("performance.too_little", value=found.value, **counts, rows_needed=MIN_ROWS, blocks_needed=MIN_BLOCKS)
+    elif not bounded:
+        reason = because("performance.no_bounds", value=found.value, **counts)
+    else:
+        reason = because("performance.realised", value=found.value, lower=found.lower, upper=found.upper, **counts)
+    return Performance(
+        metric=metric,
+        version=version,
+        window=window,
+        matured=len(rows.actual),
+        labelled=kept.labelled,
+        blocks=blocks,
+        value=None if found is None else found.value,
+        lower=found.lower if bounded and found is not None else None,
+        upper=found.upper if bounded and found is not None else None,
+        reason=reason,
+    )
+
+
+def below_floor(performance: Performance, metric: str, reference_bound: float, drop: float) -> tuple[Verdict, Reason]:
+    """Whether performance fell certainly below the floor: worse than `reference_bound` by more than `drop`.
+
+    `reference_bound` is the champion's held-out bound on the worse side (the lower one of an AUC, the upper one of a loss). FAIL is the
+    alarm: even the better side of today's bounds is beyond the floor; one-sided, so an improvement never alarms. PASS: there are bounds
+    and the value is not beyond the floor. UNDECIDED: the value is beyond it but not certainly, or there is too little evidence.
+    """
+    if performance.metric != metric:
+        raise SpecError(f"the floor is about {metric!r}, the performance about {performance.metric!r}")
+    known = METRICS.get(metric)
+    if known is None:
+        raise SpecError(f"there is no metric {metric!r}", hint=f"known: {', '.join(sorted(METRICS))}")
+    value, lower, upper = performance.value, performance.lower, performance.upper
+    if value is None or lower is None or upper is None:
+        return Verdict.UNDECIDED, performance.reason
+    rising = known.direction == "higher"
+    floor = reference_bound - drop if rising else reference_bound + drop
+    beyond = value < floor if rising else value > floor
+    certain = upper < floor if rising else lower > floor
+    verdict = Verdict.FAIL if certain else Verdict.UNDECIDED if beyond else Verdict.PASS
+    code = {Verdict.FAIL: "below_floor", Verdict.UNDECIDED: "perhaps_below_floor", Verdict.PASS: "above_floor"}[verdict]
+    reason = because(
+        f"performance.{code}",
+        metric=metric,
+        version=performance.version,
+        value=value,
+        lower=lower,
+        upper=upper,
+        floor=floor,
+        reference=reference_bound,
+        drop=drop,
+        labelled=performance.labelled,
+        blocks=performance.blocks,
+    )
+    return verdict, reason
+
+
+def _number(value: object) -> float:
+    """A number as it is, NaN for anything else (a flag is no number)."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("nan")

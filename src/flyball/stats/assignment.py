@@ -1,0 +1,51 @@
+"""Who is answered by whom: the same unit gets the same bucket in every process, machine and language (GrowthBook's hash, version 2)."""
+
+from collections.abc import Sequence
+
+_OFFSET, _PRIME, _MASK = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
+_BUCKETS = 10_000
+
+
+def fnv1a32(text: str) -> int:
+    """FNV-1a, 32 bits, over the UTF-8 bytes of a text (bytes that no UTF-8 text holds stand for lone surrogates)."""
+    found = _OFFSET
+    for byte in text.encode("utf-8", "surrogatepass"):
+        found = ((found ^ byte) * _PRIME) & _MASK
+    return found
+
+
+def bucket(unit: str, seed: str) -> float:
+    """Where a unit stands in [0, 1), in steps of 1/10 000: unrelated for different seeds, the same for ever for one.
+
+    >>> bucket("ab", "foo")
+    0.2575
+    """
+    return fnv1a32(str(fnv1a32(seed + unit))) % _BUCKETS / _BUCKETS
+
+
+def in_share(unit: str, seed: str, share: float) -> bool:
+    """Whether a unit belongs to the first `share` of all units; a larger share keeps everybody a smaller one had."""
+    return bucket(unit, seed) < share
+
+
+def bucket_ranges(variations: int, coverage: float, weights: Sequence[float] | None = None) -> list[tuple[float, float]]:
+    """The half-open range of buckets of each variation: fixed slots by weight, filled from their start up to the coverage.
+
+    Coverage is cut to [0, 1]; weights that are missing, too few or do not sum to 1 (within .01) become equal.
+    """
+    coverage = min(max(coverage, 0.0), 1.0)
+    if weights is None or len(weights) != variations or not 0.99 <= sum(weights) <= 1.01:
+        weights = [1.0 / variations] * variations
+    ranges, start = [], 0.0
+    for weight in weights:
+        ranges.append((start, start + coverage * weight))
+        start += weight
+    return ranges
+
+
+def choose_variation(place: float, ranges: Sequence[tuple[float, float]]) -> int:
+    """The variation whose range holds the place, -1 if none does."""
+    for variation, (start, end) in enumerate(ranges):
+        if start <= place < end:
+            return variation
+    return -1
