@@ -1,1 +1,118 @@
-"""Being written."""
+"""Hands each part its ports: the one place that knows which adapter stands behind which promise, and what time it is."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flyball.adapters.local.bundles import LocalBundles
+from flyball.adapters.local.executor import LocalExecutor
+from flyball.adapters.sqlite.database import Database
+from flyball.adapters.sqlite.deployments import SqliteDeployments
+from flyball.adapters.sqlite.journal import SqliteJournal
+from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
+from flyball.adapters.sqlite.predictions import SqlitePredictionLog
+from flyball.adapters.sqlite.reports import SqliteReports
+from flyball.core.record import record
+from flyball.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from flyball.adapters.mlflow.store import MlflowStore
+    from flyball.loop.training import Workshop
+    from flyball.loop.world import World
+    from flyball.server.settings import ServerPorts
+    from flyball.spec.records import Spec
+
+
+def wall_clock() -> datetime:
+    """The time it is, in UTC."""
+    return datetime.now(UTC)
+
+
+@record
+class Stores:
+    """The adapters over one project's database; cheap to open, and all a server needs."""
+
+    database: Database
+    journal: SqliteJournal
+    predictions: SqlitePredictionLog
+    outcomes: SqliteOutcomeLog
+    deployments: SqliteDeployments
+    reports: SqliteReports
+    bundles: LocalBundles
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Open (or make) the database of a project."""
+    database = Database(settings.database)
+    return Stores(
+        database=database,
+        journal=SqliteJournal(database),
+        predictions=SqlitePredictionLog(database, settings.log),
+        outcomes=SqliteOutcomeLog(database, clock=wall_clock),
+        deployments=SqliteDeployments(database, clock=wall_clock),
+        reports=SqliteReports(database),
+        bundles=LocalBundles(settings.bundles, settings.key),
+    )
+
+
+def open_world(settings: Settings) -> "World":
+    """Everything a tick needs. MLflow is imported when the registry is first asked."""
+    from flyball.adapters.mlflow.registry import MlflowRegistry
+    from flyball.loop.world import World
+
+    stores = open_stores(settings)
+    return World(
+        journal=stores.journal,
+        predictions=stores.predictions,
+        outcomes=stores.outcomes,
+        deployments=stores.deployments,
+        bundles=stores.bundles,
+        registry=MlflowRegistry(_mlflow(settings)),
+        executor=LocalExecutor(settings.jobs),
+        reports=stores.reports,
+    )
+
+
+def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
+    """Everything a training needs; `echo` gets what the project's own functions print."""
+    from flyball.adapters.child.trainer import ChildTrainer
+    from flyball.adapters.dvc.snapshots import DvcSnapshots
+    from flyball.adapters.local.workspace import LocalWorkspace
+    from flyball.adapters.mlflow.registry import MlflowRegistry
+    from flyball.adapters.mlflow.tracker import MlflowTracker
+    from flyball.loop.training import Workshop
+    from flyball.registry.signing import load_key
+
+    stores, store = open_stores(settings), _mlflow(settings)
+    return Workshop(
+        journal=stores.journal,
+        predictions=stores.predictions,
+        bundles=stores.bundles,
+        registry=MlflowRegistry(store),
+        trainer=ChildTrainer(settings.folder, tracking_uri=store.uri, artifacts=store.artifacts, experiment=spec.model.name, echo=echo),
+        snapshots=DvcSnapshots(settings.folder),
+        tracker=MlflowTracker(store),
+        workspace=LocalWorkspace(settings.folder),
+        key=load_key(settings.key),
+    )
+
+
+def server_ports(folder: Path) -> "ServerPorts":
+    """What each worker of a server opens for itself, and what it must not need: MLflow, pandas, scikit-learn."""
+    from flyball.server.settings import ServerPorts
+
+    stores = open_stores(read_settings(folder))
+    return ServerPorts(
+        deployments=stores.deployments,
+        bundles=stores.bundles,
+        predictions=stores.predictions,
+        outcomes=stores.outcomes,
+        reports=stores.reports,
+    )
+
+
+def _mlflow(settings: Settings) -> "MlflowStore":
+    from flyball.adapters.mlflow.store import MlflowStore
+
+    return MlflowStore(settings.folder, settings.tracking_uri)

@@ -1,0 +1,82 @@
+"""`flyball check`: what flyball.toml means."""
+
+import click
+
+from flyball.cli.frame import as_json, project, say, show_json, show_table
+from flyball.core.codec import to_plain
+from flyball.core.window import format_duration
+from flyball.loop.rules import describe_rollout
+from flyball.spec.records import Spec
+
+
+@click.command()
+@as_json
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Read flyball.toml, refuse what it cannot mean, and say in plain words what the loop will do.
+
+    Columns named in the spec are held against the data file where it is there and no prepare step makes them.
+    """
+    _, spec = project(ctx)
+    warnings = _columns(spec)
+    if as_json:
+        show_json({"spec": {key: value for key, value in _plain(spec).items() if key != "folder"}, "warnings": warnings})
+        return
+    show_table(("what", "how"), _rows(spec), title=f"{spec.model.name}: {spec.model.task}")
+    for warning in warnings:
+        say(f"warning: {warning}")
+    say("flyball.toml is sound")
+
+
+def _plain(spec: Spec) -> dict[str, object]:
+    plain = to_plain({name: getattr(spec, name) for name in spec.__dataclass_fields__ if name != "folder"})
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _rows(spec: Spec) -> list[tuple[str, str]]:
+    data, retrain = spec.data, spec.retrain
+    gate = "; ".join(
+        f"{check.metric} >= {check.at_least:g}"
+        if check.at_least is not None
+        else f"{check.metric} <= {check.at_most:g}"
+        if check.at_most is not None
+        else f"{check.metric} {'better' if check.better else 'not worse'} than champion (margin {check.margin:g})"
+        for check in spec.evaluate.gate
+    )
+    causes = []
+    for cause in retrain.on:
+        if cause == "schedule" and retrain.every is not None:
+            causes.append(f"every {format_duration(retrain.every)}")
+        elif cause == "performance" and spec.monitor.floor is None:
+            causes.append("performance (no [monitor] floor given: never)")
+        else:
+            causes.append(cause)
+    window = "all rows" if retrain.window is None else f"the last {format_duration(retrain.window)}"
+    return [
+        ("learns from", f"{data.source}, target {data.target}" + (f", prepared by {', '.join(data.prepare)}" if data.prepare else "")),
+        ("labels count", f"{format_duration(data.matures)} after the event" if data.matures else "as soon as they are known"),
+        ("trains with", f"{spec.train.run} {dict(spec.train.params)}"),
+        ("holds out", f"{spec.evaluate.split.test:.0%} by {spec.evaluate.split.by}"),
+        ("gate", gate),
+        ("rollout", describe_rollout(spec)),
+        (
+            "retrains",
+            f"on {', '.join(causes) or 'nothing'}; from {retrain.source}, {window}; at most every {format_duration(retrain.cooldown)}",
+        ),
+        ("serves at", f"{spec.serve.host}:{spec.serve.port}, {spec.serve.workers} worker(s), log {spec.serve.log}"),
+    ]
+
+
+def _columns(spec: Spec) -> list[str]:
+    """Hold the named columns against the header of the data, when there is one to look at."""
+    path = spec.folder / spec.data.source
+    if not path.exists():
+        return [f"there is no {spec.data.source} in {spec.folder.name}/ yet"]
+    if spec.data.prepare or path.is_dir():
+        return []
+    from flyball.adapters.pandas.source import load_table
+    from flyball.data.checks import columns_present
+
+    columns_present(tuple(load_table(path).columns), spec)
+    return []

@@ -1,0 +1,114 @@
+"""What the verbs share: finding the project, saying things in the right place, and printing JSON."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from flyball.core.codec import to_json, to_plain
+from flyball.core.errors import RefusedError, UsageError
+from flyball.core.reason import Reason
+from flyball.core.window import parse_duration, parse_time
+from flyball.settings import Settings, read_settings
+from flyball.spec.load import load_spec
+from flyball.spec.records import Spec
+from flyball.words.sentences import Language, sentence
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+now_option = click.option(
+    "--now", metavar="TIME", default=None, help="Act as if it were this time (RFC 3339), for replays; default: the clock.", hidden=False
+)
+
+
+def project(ctx: click.Context) -> tuple[Settings, Spec]:
+    """The settings and the spec of the project named by -C."""
+    folder: Path = ctx.obj
+    return read_settings(folder), load_spec(folder.resolve())
+
+
+def at_time(text: str | None) -> datetime:
+    """The time an option names, or the clock's."""
+    if text is None:
+        from flyball.wiring import wall_clock
+
+        return wall_clock()
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise UsageError(f"--now {text}: {error}", hint="write for example 2026-01-31T00:00:00Z") from None
+
+
+def span(option: str, text: str | None) -> Any:
+    """The duration an option names, or None."""
+    if text is None:
+        return None
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def version_of(text: str, model: str) -> int:
+    """The version in `NAME@3`, `@3` or `3`, checked against the project's model."""
+    name, _, number = text.rpartition("@")
+    if name and name != model:
+        raise UsageError(f"{text!r} names another model; this project's is {model!r}", hint=f"write {model}@{number or 'N'}")
+    if not number.isdecimal() or int(number) < 1:
+        raise UsageError(f"{text!r} names no version", hint=f"write {model}@N, with N from `flyball models`")
+    return int(number)
+
+
+def same_model(name: str | None, model: str) -> None:
+    """Refuse the name of another model."""
+    if name is not None and name != model:
+        raise UsageError(f"this project's model is {model!r}, not {name!r}", hint=f"leave the name out or write {model}")
+
+
+def say(text: str) -> None:
+    """Talk, on stderr."""
+    click.echo(text, err=True)
+
+
+def show_json(value: object) -> None:
+    """Print one JSON document, on stdout."""
+    click.echo(to_json(to_plain(value), indent=2))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """Print a table, on stdout; numbers are set right."""
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[number], int | float) or row[number] == "-" for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row))
+    console().print(table)
+
+
+def console() -> Console:
+    """Where results are printed; as wide as needed when it is not a terminal."""
+    return Console(file=sys.stdout, highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+
+
+def told(reason: Reason, settings: Settings) -> str:
+    """A reason as a sentence in the reader's language."""
+    language: Language = "zh" if settings.language == "zh" else "en"
+    return sentence(reason, language)
+
+
+def when(at: datetime) -> str:
+    """A time for people: UTC, to the minute."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def need(condition: bool, message: str, hint: str) -> None:
+    """Refuse when the state of things does not allow a verb."""
+    if not condition:
+        raise RefusedError(message, hint=hint)

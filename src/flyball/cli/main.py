@@ -1,0 +1,102 @@
+"""The command line: one verb per file, imported only when it is called."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from flyball.core.errors import FlyballError, UsageError
+
+# verb → (module, what it does in one line); in the order of the loop.
+VERBS: dict[str, tuple[str, str]] = {
+    "init": ("flyball.cli.init", "Begin a project: from an example, or from the CSV found here."),
+    "check": ("flyball.cli.check", "Say what flyball.toml means, and what is wrong with it."),
+    "doctor": ("flyball.cli.doctor", "Say whether this machine has what the project needs."),
+    "snapshot": ("flyball.cli.snapshot", "Prepare the data and keep the exact rows with DVC."),
+    "train": ("flyball.cli.train", "Prepare, train, evaluate, gate, register."),
+    "register": ("flyball.cli.register", "Register what a tracked run produced."),
+    "models": ("flyball.cli.models", "List the versions with metrics and aliases."),
+    "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
+    "rollback": ("flyball.cli.rollback", "Go back to the previous champion."),
+    "serve": ("flyball.cli.serve", "Answer predictions over HTTP."),
+    "outcomes": ("flyball.cli.outcomes", "Tell what really happened, from a file."),
+    "monitor": ("flyball.cli.monitor", "Measure drift and realised performance."),
+    "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),
+    "up": ("flyball.cli.up", "Server and loop together, until Ctrl-C."),
+    "status": ("flyball.cli.status", "What serves, what runs, what comes next."),
+    "freeze": ("flyball.cli.freeze", "Stop promotions and trainings; serving goes on."),
+    "thaw": ("flyball.cli.thaw", "Let the loop act again."),
+    "why": ("flyball.cli.why", "Why a version is what it is: every decision with its evidence."),
+    "trace": ("flyball.cli.trace", "From one prediction back to version, run, commit and data."),
+    "demo": ("flyball.cli.demo", "The loop over a year of real flights, live."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose help is written from the table and whose verbs are imported when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order of the loop."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; a wrong one gets a suggestion."""
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            from flyball.core.schema import did_you_mean
+
+            ctx.fail(f"there is no verb {name!r}{did_you_mean(name, VERBS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="A project is the folder with flyball.toml. First steps: `flyball demo`, or `flyball init --example churn` and `flyball train`.",
+)
+@click.option(
+    "-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="The project's folder (default: where you are)."
+)
+@click.version_option(package_name="flyball", prog_name="flyball")
+@click.pass_context
+def cli(ctx: click.Context, folder: Path) -> None:
+    """Keep a model good: prepare, train, evaluate, deploy, monitor, retrain, from one file.
+
+    Results go to stdout (`--json` where offered), talk to stderr. Exit status: 0 done, 1 failed, 2 wrong usage.
+    """
+    ctx.obj = folder
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        status = 130
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        status = 130
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except FlyballError as error:
+        click.echo(f"error: {error}", err=True)
+        status = 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = 1
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,78 @@
+"""`flyball outcomes FILE`: what really happened, from a file."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json
+from flyball.core.errors import DataError
+from flyball.core.schema import did_you_mean
+from flyball.core.table import Table
+from flyball.core.window import from_micros
+from flyball.serving.records import Outcome, Rejected
+from flyball.wiring import open_stores
+
+_BATCH = 5_000
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@now_option
+@as_json
+@click.pass_context
+def command(ctx: click.Context, file: Path, now: str | None, as_json: bool) -> None:
+    """Take outcomes from a CSV or Parquet FILE with the columns `actual`, one of `prediction_id`, `id`, `unit`, and `at` (optional).
+
+    Each belongs to one prediction: by its id, or the latest one before `at` of that id or unit. What is not taken is listed on stderr.
+    """
+    from flyball.adapters.pandas.source import load_table
+
+    settings, spec = project(ctx)
+    stores = open_stores(settings)
+    stores.predictions.ingest()
+    table = load_table(file, ["at"])
+    accepted, rejected = 0, list[Rejected]()
+    for batch in _batches(table, file.name, now):
+        answer = stores.outcomes.take(spec.model.name, batch, within=spec.data.matures)
+        accepted += answer.accepted
+        rejected += answer.rejected
+    if as_json:
+        show_json({"accepted": accepted, "rejected": [{"prediction_id": r.prediction_id, "error": r.error} for r in rejected]})
+    else:
+        say(f"{accepted} taken, {len(rejected)} not taken")
+        for one in rejected[:20]:
+            say(f"  {one.prediction_id}: {one.error}")
+        if len(rejected) > 20:
+            say(f"  and {len(rejected) - 20} more; --json lists all")
+    if rejected and not accepted:
+        sys.exit(1)
+
+
+def _batches(table: Table, name: str, now: str | None) -> Iterator[list[Outcome]]:
+    keys = [key for key in ("prediction_id", "id", "unit") if key in table]
+    for needed, there in (("actual", "actual" in table), ("prediction_id, id or unit", bool(keys))):
+        if not there:
+            raise DataError(
+                f"{name} has no column {needed}{did_you_mean(needed, table.columns)}", hint=f"columns present: {', '.join(table.columns)}"
+            )
+    moment = at_time(now)
+    columns = {key: table[key].tolist() for key in (*keys, "actual")}
+    times = table["at"].astype("datetime64[us]").astype("int64").tolist() if "at" in table else None
+    for start in range(0, len(table), _BATCH):
+        yield [
+            Outcome(
+                actual=columns["actual"][row],
+                at=from_micros(times[row]) if times is not None else moment,
+                prediction_id=_text(columns, "prediction_id", row),
+                entity=_text(columns, "id", row),
+                unit=_text(columns, "unit", row),
+            )
+            for row in range(start, min(start + _BATCH, len(table)))
+        ]
+
+
+def _text(columns: dict[str, list[object]], key: str, row: int) -> str | None:
+    value = columns[key][row] if key in columns else None
+    return None if value is None else str(value)

@@ -1,0 +1,37 @@
+"""`flyball register RUN`: register what a tracked run produced."""
+
+import sys
+
+import click
+
+from flyball.cli.frame import as_json, at_time, now_option, project, say, told, when
+from flyball.core.verdict import Verdict
+from flyball.journal.explain import tell
+from flyball.wiring import open_workshop, open_world
+
+
+@click.command()
+@click.argument("run")
+@now_option
+@as_json
+@click.pass_context
+def command(ctx: click.Context, run: str, now: str | None, as_json: bool) -> None:
+    """Register the result of `flyball train --no-register`; RUN is the run id it printed.
+
+    Together they let a CI job put its own tests between training and registering.
+    """
+    from flyball.cli.train import show
+    from flyball.loop.engine import follow_up
+    from flyball.loop.training import register_run
+
+    settings, spec = project(ctx)
+    moment = at_time(now)
+    workshop = open_workshop(settings, spec, echo=say)
+    result = register_run(spec, workshop, run, now=moment, actor=settings.actor, progress=say)
+    followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
+    show(result, settings, as_json=as_json)
+    for entry in followed:
+        one = tell(entry)
+        say(f"{when(entry.at)}  {one.action}: {told(one.reason, settings)}")
+    if result.gate.verdict is not Verdict.PASS:
+        sys.exit(1)

@@ -1,0 +1,55 @@
+"""`flyball tick`: look once at everything and do what follows."""
+
+import click
+
+from flyball.cli.frame import as_json, at_time, console, now_option, project, say, show_json, told, when
+from flyball.journal.explain import tell
+from flyball.loop.records import TickReport
+from flyball.settings import Settings
+from flyball.wiring import open_world
+
+
+@click.command()
+@now_option
+@as_json
+@click.pass_context
+def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
+    """Ingest what servers logged, measure, decide, act, and write down what was done and why.
+
+    Run it from cron or any scheduler; twice at once does no harm. It starts a training and does not wait for it: a later tick sees its end.
+    """
+    from flyball.loop.engine import tick
+    from flyball.loop.memory import Memory
+
+    settings, spec = project(ctx)
+    done = tick(open_world(settings), spec, Memory(), now=at_time(now))
+    if as_json:
+        show_json(plain(done, settings))
+        return
+    show(done, settings)
+
+
+def plain(done: TickReport, settings: Settings) -> dict[str, object]:
+    """A tick as `--json` prints it."""
+    tellings = [tell(entry) for entry in done.entries]
+    return {
+        "model": done.model,
+        "at": done.at,
+        "ingested": done.ingested,
+        "decisions": [
+            {"at": one.entry.at, "action": one.action, "version": one.version or None, "reason": told(one.reason, settings)}
+            for one in tellings
+        ],
+        "trouble": done.trouble,
+    }
+
+
+def show(done: TickReport, settings: Settings) -> None:
+    """A tick for people."""
+    say(f"{when(done.at)}  {done.model}: {done.ingested} rows ingested, {len(done.entries)} entries")
+    for entry in done.entries:
+        one = tell(entry)
+        version = f" {done.model}@{one.version}" if one.version else ""
+        console().print(f"{when(entry.at)}  {one.action}{version}: {told(one.reason, settings)}")
+    if done.trouble:
+        say(f"warning: {done.trouble}")

@@ -1,0 +1,76 @@
+"""`flyball train`: prepare, train, evaluate, gate, register."""
+
+import sys
+
+import click
+
+from flyball.cli.frame import as_json, at_time, console, now_option, project, say, show_json, show_table, told, when
+from flyball.core.verdict import Verdict
+from flyball.journal.explain import tell
+from flyball.loop.trained import TrainResult, report
+from flyball.settings import Settings
+from flyball.wiring import open_workshop, open_world
+
+
+@click.command()
+@click.option("--register/--no-register", default=True, help="Register the result as a model version (default), or only track the run.")
+@click.option("--force", is_flag=True, help="Train again although the same spec, data and code were trained before.")
+@click.option("--action", default="", hidden=True, help="The retraining this run belongs to; set by the loop.")
+@click.option(
+    "--cause",
+    type=click.Choice(["manual", "performance", "drift", "schedule", "first"]),
+    default="manual",
+    hidden=True,
+    help="Why the loop asked for it; set by the loop.",
+)
+@now_option
+@as_json
+@click.pass_context
+def command(ctx: click.Context, register: bool, force: bool, action: str, cause: str, now: str | None, as_json: bool) -> None:
+    """Prepare the data, keep the exact rows, run the project's train function, evaluate it on held-out rows, judge it, register it.
+
+    The first version that passes its gate becomes champion; a later one is promoted or compared with the champion as [rollout] says.
+    Exit status 1 when the gate does not pass; the version is registered all the same, without alias.
+    """
+    from flyball.loop.engine import follow_up
+    from flyball.loop.training import train
+
+    settings, spec = project(ctx)
+    moment = at_time(now)
+    workshop = open_workshop(settings, spec, echo=lambda line: click.echo(line, err=True, nl=not line.endswith("\n")))
+    result = train(
+        spec,
+        workshop,
+        now=moment,
+        cause=cause,
+        action=action,
+        actor="loop" if action else settings.actor,
+        force=force,
+        register=register,
+        progress=say,
+    )
+    followed = []
+    if register and not action:
+        followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
+    show(result, settings, as_json=as_json)
+    for entry in followed:
+        one = tell(entry)
+        say(f"{when(entry.at)}  {one.action}: {told(one.reason, settings)}")
+    if result.gate.verdict is not Verdict.PASS:
+        sys.exit(1)
+
+
+def show(result: TrainResult, settings: Settings, *, as_json: bool) -> None:
+    """Print a training's result."""
+    if as_json:
+        show_json(report(result, lambda reason: told(reason, settings)))
+        return
+    name = f"{result.model}@{result.version}" if result.version else f"{result.model}, not registered"
+    state = " (found again: the same spec, data and code)" if result.status == "unchanged" else ""
+    console().print(f"{name}{state}: run {result.run_id}, {result.snapshot.rows} rows, engine {result.engine}")
+    rows = [(metric, value, result.lower.get(metric, "-"), result.upper.get(metric, "-")) for metric, value in result.metrics.items()]
+    show_table(("metric", "held out", "lower", "upper"), rows)
+    for check in result.gate.checks:
+        console().print(f"gate: {check.verdict.value:14} {told(check.reason, settings)}")
+    console().print(f"gate as a whole: {result.gate.verdict.value}")
+    console().print("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.seconds.items()))

@@ -1,0 +1,181 @@
+"""One tick: ingest what happened, fold what is known, measure, decide, act, and write down what was done and why.
+
+A tick never trains: it starts a training and a later tick sees its end. It may be run by anybody at any time, also twice at once: every
+append is a compare-and-set on the journal, and whoever comes second looks again.
+"""
+
+import contextlib
+from datetime import datetime
+from pathlib import Path
+from typing import assert_never
+
+from flyball.core.errors import ConflictError
+from flyball.core.verdict import Verdict
+from flyball.journal.events import (
+    AlertFired,
+    AlertResolved,
+    Entry,
+    Event,
+    Promoted,
+    RetrainEnded,
+    RetrainStarted,
+    RolledBack,
+    RolloutEnded,
+    RolloutStarted,
+    Suppressed,
+    WatchEnded,
+)
+from flyball.journal.state import State, fold
+from flyball.loop.deploy import project_aliases, publish
+from flyball.loop.evidence import measure
+from flyball.loop.memory import Memory
+from flyball.loop.policy import decide, next_candidate
+from flyball.loop.records import (
+    Action,
+    CloseTraining,
+    EndRollout,
+    EndWatch,
+    Evidence,
+    Notify,
+    Promote,
+    Resolve,
+    Retrain,
+    RollBack,
+    StartRollout,
+    Suppress,
+    TickReport,
+)
+from flyball.loop.world import World
+from flyball.ports import Job
+from flyball.spec.records import Spec
+
+ACTOR = "loop"
+# Each round of one tick appends at least one event that removes its own cause; more rounds than this would be a fault of the policy.
+_ROUNDS = 8
+
+
+def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str = ACTOR) -> TickReport:
+    """Look once, and do what follows. Returns what was seen and the entries that were appended."""
+    model = spec.model.name
+    ingested = world.predictions.ingest()
+    appended: list[Entry] = []
+    state = fold(model, world.journal.read(model))
+    evidence: Evidence | None = None
+    for _ in range(_ROUNDS):
+        evidence = measure(world, spec, state, memory, now=now)
+        actions = decide(state, evidence, spec, now=now)
+        if not actions:
+            break
+        try:
+            entries = _act(world, spec, state, actions, now=now, actor=actor)
+        except ConflictError:
+            state = fold(model, world.journal.read(model))
+            continue
+        appended += entries
+        state = fold(model, entries, start=state)
+    publish(world, state)
+    moves, trouble = project_aliases(world, state)
+    if moves:
+        with contextlib.suppress(ConflictError):  # somebody acted meanwhile; the next tick looks again
+            appended += world.journal.append(model, moves, expected=state.seq, actor=actor, at=now)
+    return TickReport(model=model, at=now, ingested=ingested, evidence=evidence, entries=tuple(appended), trouble=trouble)
+
+
+def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> list[Entry]:
+    """Give a version that a person has just trained its chance, as the next tick would: first champion, promotion by gate, or a rollout."""
+    model = spec.model.name
+    for _ in range(_ROUNDS):
+        state = fold(model, world.journal.read(model))
+        actions = [] if state.frozen(now) is not None else next_candidate(state, spec)
+        if not actions:
+            return []
+        try:
+            entries = _act(world, spec, state, actions, now=now, actor=actor)
+        except ConflictError:
+            continue
+        after = fold(model, entries, start=state)
+        publish(world, after)
+        project_aliases(world, after)
+        return entries
+    raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
+
+
+def _act(world: World, spec: Spec, state: State, actions: list[Action], *, now: datetime, actor: str) -> list[Entry]:
+    """Append the events of the actions, all or none; then start what they ask to be started."""
+    events: list[Event] = []
+    jobs: list[Job] = []
+    for action in actions:
+        if isinstance(action, Retrain):
+            started = RetrainStarted(action=f"retrain-{state.seq + len(events) + 1}", cause=action.cause, reason=action.reason)
+            events.append(started)
+            jobs.append(training_job(started, spec.folder, now))
+        else:
+            events += _events(action, spec, state, now)
+    entries = world.journal.append(state.model, events, expected=state.seq, actor=actor, at=now)
+    for job in jobs:
+        world.executor.submit(job)
+    return entries
+
+
+def training_job(started: RetrainStarted, folder: Path, now: datetime) -> Job:
+    """The `flyball train` that a started training runs. Its data end at `now`, whenever it gets to run."""
+    verb = ("train", "--json", "--action", started.action, "--cause", started.cause, "--now", now.isoformat())
+    return Job(action=started.action, verb=verb, folder=folder)
+
+
+def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Event]:
+    match action:
+        case Retrain():
+            return []
+        case Suppress():
+            return [Suppressed(cause=action.cause, reason=action.reason, because=action.because)]
+        case CloseTraining():
+            done = action.finished
+            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason)]
+        case StartRollout():
+            return [_rollout(action, spec, state, now)]
+        case EndRollout():
+            return [RolloutEnded(version=action.version, verdict=action.verdict, reason=action.reason, evidence=action.evidence)]
+        case Promote():
+            return _promotion(action, spec, state, now)
+        case RollBack():
+            return [RolledBack(version=action.version, to=action.to, reason=action.reason, evidence=action.evidence)]
+        case EndWatch():
+            return [WatchEnded(version=action.version, reason=action.reason, evidence=action.evidence)]
+        case Notify():
+            return [AlertFired(key=action.alert.key, reason=action.alert.reason)]
+        case Resolve():
+            return [AlertResolved(key=action.alert.key, reason=action.alert.reason)]
+        case _:
+            assert_never(action)
+
+
+def _rollout(action: StartRollout, spec: Spec, state: State, now: datetime) -> RolloutStarted:
+    assert state.champion is not None  # the policy starts a rollout only against a champion
+    return RolloutStarted(
+        version=action.version,
+        champion=state.champion,
+        strategy="shadow",
+        metric=spec.rollout.metric,
+        spec_digest=spec.digest,
+        start_at=now,
+        deadline_at=now + spec.rollout.deadline,
+        reason=action.reason,
+    )
+
+
+def _promotion(action: Promote, spec: Spec, state: State, now: datetime) -> list[Event]:
+    events: list[Event] = []
+    if state.rollout is not None and state.rollout.version == action.version:
+        events.append(RolloutEnded(version=action.version, verdict=Verdict.PASS, reason=action.reason, evidence=action.evidence))
+    watched = state.champion is not None and not spec.model.influences_outcome and bool(spec.rollout.watch)
+    events.append(
+        Promoted(
+            version=action.version,
+            replaced=state.champion,
+            reason=action.reason,
+            forced=False,
+            watch_until=now + spec.rollout.watch if watched else None,
+        )
+    )
+    return events

@@ -1,0 +1,145 @@
+"""What people look up: the list of versions, the state of the loop in lines, and the chain behind one prediction."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from flyball.core.errors import NotFoundError
+from flyball.core.reason import Reason
+from flyball.core.record import record
+from flyball.core.window import format_duration
+from flyball.journal.events import Registered
+from flyball.journal.explain import registered
+from flyball.journal.state import Running, State
+from flyball.ports import BundleStore, Journal, PredictionLog
+from flyball.registry.bundle import read_manifest
+from flyball.registry.records import EngineName, Lineage
+from flyball.serving.records import Outcome, Prediction
+from flyball.spec.records import Spec
+
+
+@record
+class Listed:
+    """A version as `flyball models` shows it."""
+
+    version: int
+    aliases: tuple[str, ...]
+    gate: str
+    metrics: Mapping[str, float]
+    created_at: datetime
+    run_id: str
+    snapshot: str
+    engine: EngineName
+    cause: str
+
+
+@record
+class StatusLine:
+    """One line of `flyball status`; `value` is JSON-ready."""
+
+    name: str
+    value: object
+
+
+@record
+class Chain:
+    """Everything behind one answer."""
+
+    prediction: Prediction
+    outcome: Outcome | None
+    registered: Registered
+    registered_at: datetime
+    lineage: Lineage
+
+
+def list_versions(state: State) -> list[Listed]:
+    """All versions, the oldest first."""
+    names = (("champion", state.champion), ("challenger", state.challenger), ("previous", state.previous))
+    return [
+        Listed(
+            version=version,
+            aliases=tuple(alias for alias, holder in names if holder == version),
+            gate=known.registered.gate.verdict.value,
+            metrics=known.registered.metrics,
+            created_at=known.at,
+            run_id=known.registered.run_id,
+            snapshot=known.registered.snapshot,
+            engine=known.registered.engine,
+            cause=known.registered.cause,
+        )
+        for version, known in sorted(state.versions.items())
+    ]
+
+
+def describe(
+    state: State, spec: Spec, workers: Mapping[str, tuple[int, str]], *, now: datetime, sentence: Callable[[Reason], str]
+) -> list[StatusLine]:
+    """The state of the loop, line by line."""
+    freeze = state.frozen(now)
+    rollout, watch, running = state.rollout, state.watch, state.running
+    return [
+        StatusLine(name="champion", value=_since(state.champion, state.champion_since)),
+        StatusLine(name="previous", value=state.previous),
+        StatusLine(name="challenger", value=state.challenger),
+        StatusLine(
+            name="rollout",
+            value=f"version {rollout.version} against {rollout.champion} by {rollout.metric}, until {_minute(rollout.deadline_at)}"
+            if rollout
+            else None,
+        ),
+        StatusLine(
+            name="watch",
+            value=f"version {watch.version} against {watch.previous}, until {_minute(watch.until)}" if watch else None,
+        ),
+        StatusLine(name="training", value=_training(running, sentence) if running else None),
+        StatusLine(name="next training", value=_next(state, spec)),
+        StatusLine(
+            name="frozen", value=(f"{freeze.reason}" + (f" (until {_minute(freeze.until)})" if freeze.until else "")) if freeze else None
+        ),
+        StatusLine(name="alerts", value=[f"{key}: {sentence(reason)}" for key, reason in sorted(state.firing.items())]),
+        StatusLine(name="workers", value={name: _acknowledged(seq, error) for name, (seq, error) in workers.items()}),
+        StatusLine(name="versions", value=len(state.versions)),
+        StatusLine(name="journal", value=state.seq),
+    ]
+
+
+def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: BundleStore) -> Chain:
+    """The chain behind one prediction, by the server's id or the client's; NotFoundError if nobody made it."""
+    found = log.find(prediction_id)
+    if found is None:
+        raise NotFoundError(
+            f"there is no prediction {prediction_id!r}",
+            hint="ids stand in the answers of /predict",
+        )
+    prediction, outcome = found
+    entries = journal.read(prediction.model)
+    event = registered(entries, prediction.version)
+    if event is None:
+        raise NotFoundError(f"the journal has no {prediction.model}@{prediction.version}", hint="was flyball.db replaced?")
+    at = next(entry.at for entry in entries if entry.event is event)
+    lineage = read_manifest(bundles.path(event.bundle), event.bundle).lineage
+    return Chain(prediction=prediction, outcome=outcome, registered=event, registered_at=at, lineage=lineage)
+
+
+def _next(state: State, spec: Spec) -> str | None:
+    if state.champion is None:
+        return "none before there is a champion: `flyball train`"
+    waits = [f"{cause} waits ({code})" for cause, code in state.suppressed.items()]
+    if "schedule" in spec.retrain.on and spec.retrain.every is not None and state.last_retrain_at is not None:
+        waits.append(f"by schedule on {_minute(state.last_retrain_at + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")
+    return "; ".join(waits) or f"when {' or '.join(spec.retrain.on) or 'a person'} asks for it"
+
+
+def _training(running: Running, sentence: Callable[[Reason], str]) -> str:
+    return f"{running.started.cause} since {_minute(running.at)}: {sentence(running.started.reason)}"
+
+
+def _since(version: int | None, since: datetime | None) -> str | None:
+    return None if version is None else f"{version}" + (f" since {_minute(since)}" if since else "")
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _acknowledged(seq: int, error: str) -> str:
+    return f"answers with journal entry {seq}" + (f", could not go further: {error}" if error else "")

@@ -1,0 +1,149 @@
+"""Nouns of the loop: what a tick knows (evidence), what it does about it (actions), and what it says afterwards."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from flyball.alerting.records import Alert
+from flyball.core.reason import Reason
+from flyball.core.record import record
+from flyball.core.verdict import Verdict
+from flyball.journal.events import Cause, Entry
+from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance
+
+Outcome = Literal["registered", "unchanged", "failed", "lost"]
+
+
+@record
+class Floored:
+    """Realised performance held against its floor. `fail` means: certainly below."""
+
+    verdict: Verdict
+    reason: Reason
+
+
+@record
+class Finished:
+    """The training that was running has ended, and how. `version` is 0 if none came out of it."""
+
+    action: str
+    outcome: Outcome
+    version: int
+    reason: Reason
+
+
+@record
+class Evidence:
+    """Everything a decision may look at. Absent parts could not be measured at this tick, and decide nothing.
+
+    `calm`: alert keys whose signal has stayed well below its threshold long enough to resolve.
+    `new_outcomes`: labels that became known since the last training began.
+    """
+
+    drift: Mapping[str, ColumnDrift]
+    calm: frozenset[str]
+    performance: Performance | None
+    floor: Floored | None
+    rollout: PairedEvidence | None
+    watch: PairedEvidence | None
+    new_outcomes: int
+    finished: Finished | None
+
+
+@record
+class Retrain:
+    """Start a training."""
+
+    cause: Cause
+    reason: Reason
+
+
+@record
+class Suppress:
+    """A training was called for and must wait."""
+
+    cause: Cause
+    reason: Reason
+    because: Reason
+
+
+@record
+class CloseTraining:
+    """Write down that a training ended."""
+
+    finished: Finished
+
+
+@record
+class StartRollout:
+    """Compare a version with the champion on live rows."""
+
+    version: int
+    reason: Reason
+
+
+@record
+class EndRollout:
+    """The candidate does not become champion: refuted (fail) or not proven by the deadline (undecided)."""
+
+    version: int
+    verdict: Verdict
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class Promote:
+    """Make a version champion."""
+
+    version: int
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class RollBack:
+    """Give the champion's place back to the version before it."""
+
+    version: int
+    to: int
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class EndWatch:
+    """The new champion stays."""
+
+    version: int
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class Notify:
+    """Tell people that an alert began."""
+
+    alert: Alert
+
+
+@record
+class Resolve:
+    """Tell people that an alert is over."""
+
+    alert: Alert
+
+
+Action = Retrain | Suppress | CloseTraining | StartRollout | EndRollout | Promote | RollBack | EndWatch | Notify | Resolve
+
+
+@record
+class TickReport:
+    """What one tick saw and did. `trouble`: what could not be brought up to date, such as a registry that does not answer."""
+
+    model: str
+    at: datetime
+    ingested: int
+    evidence: Evidence | None
+    entries: tuple[Entry, ...]
+    trouble: str = ""

@@ -1,0 +1,137 @@
+"""The fold of the journal: what is known follows from what happened, and from nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyball.core.reason import because
+from flyball.core.verdict import Verdict
+from flyball.evaluation.records import Decision
+from flyball.journal.events import (
+    AlertFired,
+    AlertResolved,
+    Entry,
+    Event,
+    Frozen,
+    Promoted,
+    Registered,
+    RolledBack,
+    RolloutEnded,
+    RolloutStarted,
+    Staged,
+    Thawed,
+    WatchEnded,
+)
+from flyball.journal.state import fold
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+WHY = because("x")
+
+
+def registered(version: int) -> Registered:
+    return Registered(
+        version=version,
+        run_id="r",
+        bundle=f"b{version}",
+        snapshot="s",
+        identity="i",
+        engine="onnx",
+        metrics={},
+        lower={},
+        upper={},
+        gate=Decision(verdict=Verdict.PASS, checks=()),
+        cause="manual",
+        action="",
+        rows=1,
+        trained_from=None,
+        trained_until=None,
+        seconds={},
+    )
+
+
+versions = st.integers(1, 4)
+events: st.SearchStrategy[Event] = st.one_of(
+    versions.map(registered),
+    st.builds(
+        Promoted,
+        version=versions,
+        replaced=st.none() | versions,
+        reason=st.just(WHY),
+        forced=st.booleans(),
+        watch_until=st.none() | st.just(T0 + timedelta(days=30)),
+    ),
+    st.builds(RolledBack, version=versions, to=versions, reason=st.just(WHY), evidence=st.just({})),
+    st.builds(Staged, version=st.none() | versions, share=st.floats(0, 1), reason=st.just(WHY)),
+    st.builds(
+        RolloutStarted,
+        version=versions,
+        champion=versions,
+        strategy=st.just("shadow"),
+        metric=st.just("brier"),
+        spec_digest=st.just(""),
+        start_at=st.just(T0),
+        deadline_at=st.just(T0),
+        reason=st.just(WHY),
+    ),
+    st.builds(RolloutEnded, version=versions, verdict=st.sampled_from(Verdict), reason=st.just(WHY), evidence=st.just({})),
+    st.builds(WatchEnded, version=versions, reason=st.just(WHY), evidence=st.just({})),
+    st.builds(Frozen, reason=st.just("r"), until=st.none()),
+    st.builds(Thawed, reason=st.just("r")),
+    st.builds(AlertFired, key=st.sampled_from(["a", "b"]), reason=st.just(WHY)),
+    st.builds(AlertResolved, key=st.sampled_from(["a", "b"]), reason=st.just(WHY)),
+)
+
+
+def entries(found: list[Event]) -> list[Entry]:
+    return [
+        Entry(model="m", seq=n, at=T0 + timedelta(hours=n), actor="a", event=event, prev_hash="", hash="")
+        for n, event in enumerate(found, start=1)
+    ]
+
+
+@given(st.lists(events, max_size=12), st.integers(0, 12))
+def test_a_fold_may_be_taken_in_two_steps(found: list[Event], cut: int) -> None:
+    whole = entries(found)
+    assert fold("m", whole) == fold("m", whole[cut:], start=fold("m", whole[:cut]))
+
+
+@given(st.lists(events, max_size=12))
+def test_the_champion_never_scores_in_its_own_shadow(found: list[Event]) -> None:
+    state = fold("m", entries(found))
+    assert state.champion not in state.shadow
+    assert len(set(state.shadow)) == len(state.shadow)
+
+
+def test_a_promotion_makes_the_old_champion_previous_and_watches_against_it() -> None:
+    state = fold(
+        "m",
+        entries(
+            [
+                registered(1),
+                Promoted(version=1, replaced=None, reason=WHY, forced=False, watch_until=None),
+                registered(2),
+                Promoted(version=2, replaced=1, reason=WHY, forced=False, watch_until=T0 + timedelta(days=30)),
+            ]
+        ),
+    )
+    assert (state.champion, state.previous, state.shadow) == (2, 1, (1,))
+
+
+def test_the_challenger_of_a_rollout_scores_in_shadow_until_it_ends() -> None:
+    begun = [
+        registered(1),
+        Promoted(version=1, replaced=None, reason=WHY, forced=False, watch_until=None),
+        registered(2),
+        RolloutStarted(version=2, champion=1, strategy="shadow", metric="brier", spec_digest="", start_at=T0, deadline_at=T0, reason=WHY),
+    ]
+    state = fold("m", entries(begun))
+    assert (state.challenger, state.shadow) == (2, (2,))
+    ended = fold("m", entries([*begun, RolloutEnded(version=2, verdict=Verdict.FAIL, reason=WHY, evidence={})]))
+    assert (ended.challenger, ended.shadow, ended.champion) == (None, (), 1)
+
+
+def test_an_alert_stands_until_it_resolves() -> None:
+    fired = [AlertFired(key="drift:temp", reason=WHY)]
+    assert set(fold("m", entries([*fired])).firing) == {"drift:temp"}
+    assert not fold("m", entries([*fired, AlertResolved(key="drift:temp", reason=WHY)])).firing

@@ -1,0 +1,365 @@
+"""What the loop decides, given what is known and what was measured."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flyball.core.reason import because
+from flyball.core.verdict import Verdict
+from flyball.core.window import Window
+from flyball.evaluation.records import Decision
+from flyball.journal.events import (
+    AlertFired,
+    AlertResolved,
+    Cause,
+    Entry,
+    Event,
+    Frozen,
+    Promoted,
+    Registered,
+    RetrainEnded,
+    RetrainStarted,
+    RolledBack,
+    RolloutEnded,
+    RolloutStarted,
+    Suppressed,
+    Thawed,
+)
+from flyball.journal.state import State, fold
+from flyball.loop.policy import decide
+from flyball.loop.records import (
+    Action,
+    CloseTraining,
+    EndRollout,
+    EndWatch,
+    Evidence,
+    Finished,
+    Floored,
+    Notify,
+    Promote,
+    Resolve,
+    Retrain,
+    RollBack,
+    StartRollout,
+    Suppress,
+)
+from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance
+from flyball.spec.load import parse_spec
+from flyball.spec.records import Spec
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+SPEC_TEXT = """
+[model]
+name = "m"
+task = "binary"
+[data]
+source = "d.csv"
+target = "y"
+time = "t"
+[train]
+run = "pipeline:train"
+[rollout]
+strategy = "shadow"
+deadline = "14d"
+watch = "30d"
+[monitor]
+floor = { metric = "brier", drop = 0.02 }
+[retrain]
+on = ["performance", "drift", "schedule"]
+every = "30d"
+cooldown = "7d"
+min_outcomes = 1000
+"""
+SPEC = parse_spec(SPEC_TEXT, folder=Path("p"))
+
+
+def entries(*events: tuple[datetime, Event]) -> list[Entry]:
+    return [
+        Entry(model="m", seq=seq, at=at, actor="loop", event=event, prev_hash="", hash="")
+        for seq, (at, event) in enumerate(events, start=1)
+    ]
+
+
+def state(*events: tuple[datetime, Event]) -> State:
+    return fold("m", entries(*events))
+
+
+def registered(version: int, *, verdict: Verdict = Verdict.PASS, cause: Cause = "schedule", action: str = "") -> Registered:
+    return Registered(
+        version=version,
+        run_id=f"run{version}",
+        bundle=f"bundle{version}",
+        snapshot="s",
+        identity=f"i{version}",
+        engine="onnx",
+        metrics={"brier": 0.15},
+        lower={"brier": 0.14},
+        upper={"brier": 0.16},
+        gate=Decision(verdict=verdict, checks=()),
+        cause=cause,
+        action=action,
+        rows=100,
+        trained_from=None,
+        trained_until=None,
+        seconds={},
+    )
+
+
+def promoted(version: int, replaced: int | None, *, watch_until: datetime | None = None) -> Promoted:
+    return Promoted(
+        version=version, replaced=replaced, reason=because("promote.first", version=version), forced=False, watch_until=watch_until
+    )
+
+
+def rollout(version: int, champion: int, at: datetime = T0) -> RolloutStarted:
+    return RolloutStarted(
+        version=version,
+        champion=champion,
+        strategy="shadow",
+        metric="brier",
+        spec_digest="",
+        start_at=at,
+        deadline_at=at + 14 * DAY,
+        reason=because("rollout.start"),
+    )
+
+
+def paired(version: int, against: int, gain: float, lower: float | None, upper: float | None) -> PairedEvidence:
+    return PairedEvidence(
+        version=version, against=against, metric="brier", gain=gain, lower=lower, upper=upper, alpha=0.05, rows=9000, blocks=10
+    )
+
+
+def evidence(
+    *,
+    rollout: PairedEvidence | None = None,
+    watch: PairedEvidence | None = None,
+    drifted: tuple[str, ...] = (),
+    calm: tuple[str, ...] = (),
+    below_floor: bool = False,
+    new_outcomes: int = 10_000,
+    finished: Finished | None = None,
+) -> Evidence:
+    columns = {
+        name: ColumnDrift(
+            state="drift",
+            distance=0.4,
+            lower=0.3,
+            upper=0.5,
+            threshold=0.1,
+            rows=900,
+            missing=0.0,
+            out_of_range=0.0,
+            new_categories=0.0,
+            distances={},
+            reason=because("drift.moved", column=name),
+        )
+        for name in drifted
+    }
+    performance = Performance(
+        metric="brier",
+        version=1,
+        window=Window(start=T0, end=T0 + DAY),
+        matured=900,
+        labelled=900,
+        blocks=14,
+        value=0.2,
+        lower=0.19,
+        upper=0.21,
+        reason=because("performance.value"),
+    )
+    verdict = Verdict.FAIL if below_floor else Verdict.PASS
+    return Evidence(
+        drift=columns,
+        calm=frozenset(calm),
+        performance=performance,
+        floor=Floored(verdict=verdict, reason=because("performance.floor")),
+        rollout=rollout,
+        watch=watch,
+        new_outcomes=new_outcomes,
+        finished=finished,
+    )
+
+
+CHAMPION = ((T0, registered(1)), (T0, promoted(1, None)))
+
+
+def at(known: State, seen: Evidence, *, days: float, spec: Spec = SPEC) -> list[Action]:
+    return decide(known, seen, spec, now=T0 + days * DAY)
+
+
+def test_nothing_happens_without_a_reason() -> None:
+    assert at(state(*CHAMPION), evidence(), days=10) == []
+
+
+def test_the_first_version_that_passed_its_gate_becomes_champion() -> None:
+    (action,) = at(state((T0, registered(1))), evidence(), days=0)
+    assert isinstance(action, Promote)
+    assert action.version == 1
+
+
+def test_a_version_whose_gate_did_not_pass_never_gets_a_chance() -> None:
+    for verdict in (Verdict.FAIL, Verdict.UNDECIDED):
+        assert at(state((T0, registered(1, verdict=verdict))), evidence(), days=0) == []
+        assert at(state(*CHAMPION, (T0, registered(2, verdict=verdict))), evidence(), days=1) == []
+
+
+def test_a_candidate_is_compared_with_the_champion_before_it_may_replace_it() -> None:
+    (action,) = at(state(*CHAMPION, (T0, registered(2))), evidence(), days=1)
+    assert isinstance(action, StartRollout)
+    assert action.version == 2
+
+
+def test_a_candidate_gets_one_chance() -> None:
+    tried = state(
+        *CHAMPION,
+        (T0, registered(2)),
+        (T0, rollout(2, 1)),
+        (T0, RolloutEnded(version=2, verdict=Verdict.UNDECIDED, reason=because("x"), evidence={})),
+    )
+    assert at(tried, evidence(), days=1) == []
+
+
+def test_of_several_candidates_the_newest_is_tried() -> None:
+    (action,) = at(state(*CHAMPION, (T0, registered(2)), (T0, registered(3))), evidence(), days=1)
+    assert isinstance(action, StartRollout)
+    assert action.version == 3
+
+
+def test_certain_gain_promotes_certain_loss_rejects_and_doubt_waits() -> None:
+    trying = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)))
+    (action,) = at(trying, evidence(rollout=paired(2, 1, 0.01, 0.001, 0.02)), days=9)
+    assert isinstance(action, Promote)
+    (action,) = at(trying, evidence(rollout=paired(2, 1, -0.01, -0.02, -0.001)), days=9)
+    assert isinstance(action, EndRollout)
+    assert action.verdict is Verdict.FAIL
+    assert at(trying, evidence(rollout=paired(2, 1, 0.01, -0.001, 0.02)), days=9) == []
+    assert at(trying, evidence(rollout=paired(2, 1, 0.01, None, None)), days=9) == []
+    assert at(trying, evidence(rollout=None), days=9) == []
+
+
+def test_undecided_at_the_deadline_keeps_the_champion() -> None:
+    trying = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)))
+    for found in (paired(2, 1, 0.01, -0.001, 0.02), None):
+        (action,) = at(trying, evidence(rollout=found), days=14)
+        assert isinstance(action, EndRollout)
+        assert action.verdict is Verdict.UNDECIDED
+
+
+def test_a_comparison_with_a_champion_that_is_gone_ends() -> None:
+    known = state(*CHAMPION, (T0, registered(2)), (T0, registered(3)), (T0, rollout(3, 1)), (T0, promoted(2, 1)))
+    (action,) = at(known, evidence(rollout=paired(3, 1, 0.1, 0.05, 0.2)), days=1)
+    assert isinstance(action, EndRollout)
+    assert action.verdict is Verdict.UNDECIDED
+
+
+def test_a_new_champion_that_is_certainly_worse_than_the_old_one_is_rolled_back() -> None:
+    watched = state(*CHAMPION, (T0, registered(2)), (T0, promoted(2, 1, watch_until=T0 + 30 * DAY)))
+    (action,) = at(watched, evidence(watch=paired(2, 1, -0.01, -0.02, -0.001)), days=9)
+    assert isinstance(action, RollBack)
+    assert (action.version, action.to) == (2, 1)
+    assert at(watched, evidence(watch=paired(2, 1, -0.01, -0.02, 0.001)), days=9) == []
+    (action,) = at(watched, evidence(watch=paired(2, 1, -0.01, -0.02, 0.001)), days=30)
+    assert isinstance(action, EndWatch)
+
+
+def test_after_a_rollback_the_old_champion_serves_and_nothing_is_watched() -> None:
+    back = state(
+        *CHAMPION,
+        (T0, registered(2)),
+        (T0, promoted(2, 1, watch_until=T0 + 30 * DAY)),
+        (T0, RolledBack(version=2, to=1, reason=because("x"), evidence={})),
+    )
+    assert (back.champion, back.previous, back.watch) == (1, 2, None)
+    assert at(back, evidence(watch=paired(2, 1, -0.01, -0.02, -0.001)), days=9) == []
+
+
+def test_immediate_promotes_on_the_gate_but_never_a_candidate_of_drift_alone() -> None:
+    spec = replace(SPEC, rollout=replace(SPEC.rollout, strategy="immediate"))
+    (action,) = at(state(*CHAMPION, (T0, registered(2, cause="performance"))), evidence(), days=1, spec=spec)
+    assert isinstance(action, Promote)
+    (action,) = at(state(*CHAMPION, (T0, registered(2, cause="drift"))), evidence(), days=1, spec=spec)
+    assert isinstance(action, StartRollout)
+
+
+def test_a_freeze_stops_every_change_and_still_writes_alerts_down() -> None:
+    frozen = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)), (T0, Frozen(reason="audit", until=None)))
+    actions = at(frozen, evidence(rollout=paired(2, 1, 0.01, 0.001, 0.02), drifted=("temp",), below_floor=True), days=9)
+    assert {type(action) for action in actions} == {Notify}
+    thawed = fold("m", entries((T0, Thawed(reason="")))[:1], start=frozen)
+    assert any(isinstance(action, Promote) for action in at(thawed, evidence(rollout=paired(2, 1, 0.01, 0.001, 0.02)), days=9))
+
+
+def test_a_freeze_ends_by_itself_when_it_said_so() -> None:
+    frozen = state(*CHAMPION, (T0, registered(2)), (T0, Frozen(reason="audit", until=T0 + DAY)))
+    assert at(frozen, evidence(), days=0.5) == []
+    assert at(frozen, evidence(), days=1) != []
+
+
+def causes(actions: list[Action]) -> list[Cause]:
+    return [action.cause for action in actions if isinstance(action, Retrain)]
+
+
+def test_performance_is_a_stronger_reason_than_drift_and_drift_than_the_schedule() -> None:
+    known = state(*CHAMPION)
+    assert causes(at(known, evidence(below_floor=True, drifted=("temp",)), days=40)) == ["performance"]
+    assert causes(at(known, evidence(drifted=("temp",)), days=40)) == ["drift"]
+    assert causes(at(known, evidence(), days=40)) == ["schedule"]
+    assert causes(at(known, evidence(), days=29)) == []
+
+
+def test_a_trigger_the_spec_does_not_name_is_only_an_alert() -> None:
+    spec = replace(SPEC, retrain=replace(SPEC.retrain, on=("schedule",)))
+    actions = at(state(*CHAMPION), evidence(below_floor=True, drifted=("temp",)), days=10, spec=spec)
+    assert {type(action) for action in actions} == {Notify}
+
+
+def test_each_obstacle_puts_a_training_off_and_is_said_once() -> None:
+    running = (T0, RetrainStarted(action="a", cause="drift", reason=because("x")))
+    for known, seen, code in (
+        (state(*CHAMPION), evidence(below_floor=True), "suppressed.cooldown"),
+        (state(*CHAMPION, running), evidence(below_floor=True), "suppressed.running"),
+        (state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1))), evidence(below_floor=True), "suppressed.rollout"),
+        (state(*CHAMPION), evidence(below_floor=True, new_outcomes=3), "suppressed.outcomes"),
+    ):
+        days = 10 if code == "suppressed.outcomes" else 1
+        waits = [action for action in at(known, seen, days=days) if isinstance(action, Suppress)]
+        assert [one.because.code for one in waits] == [code]
+        event = Suppressed(cause=waits[0].cause, reason=waits[0].reason, because=waits[0].because)
+        said = fold("m", entries((T0, event)), start=known)
+        assert not [action for action in at(said, seen, days=days) if isinstance(action, Suppress)]
+
+
+def test_drift_that_a_training_answered_does_not_ask_again_until_it_was_over_or_the_champion_changed() -> None:
+    started = RetrainStarted(action="a", cause="drift", reason=because("x"))
+    ended = RetrainEnded(action="a", outcome="registered", version=2, reason=because("x"))
+    answered = state(*CHAMPION, (T0, AlertFired(key="drift:temp", reason=because("x"))), (T0, started), (T0, ended))
+    assert causes(at(answered, evidence(drifted=("temp",)), days=20)) == []
+    assert causes(at(answered, evidence(drifted=("temp", "wind")), days=20)) == ["drift"]
+    over = fold("m", entries((T0, AlertResolved(key="drift:temp", reason=because("x")))), start=answered)
+    assert causes(at(over, evidence(drifted=("temp",)), days=20)) == ["drift"]
+    changed = fold("m", entries((T0, registered(2)), (T0, promoted(2, 1))), start=answered)
+    assert causes(at(changed, evidence(drifted=("temp",)), days=20)) == ["drift"]
+
+
+def test_an_alert_fires_once_and_resolves_when_calm() -> None:
+    known = state(*CHAMPION)
+    (action,) = at(known, evidence(drifted=("temp",)), days=1)[:1]
+    assert isinstance(action, Notify)
+    firing = fold("m", entries((T0, AlertFired(key=action.alert.key, reason=action.alert.reason))), start=known)
+    assert not [one for one in at(firing, evidence(drifted=("temp",)), days=1) if isinstance(one, Notify)]
+    (gone,) = at(firing, evidence(calm=("drift:temp",)), days=2)
+    assert isinstance(gone, Resolve)
+
+
+def test_the_end_of_a_training_is_written_down_before_another_is_asked_for() -> None:
+    running = state(*CHAMPION, (T0, RetrainStarted(action="a", cause="drift", reason=because("x"))))
+    finished = Finished(action="a", outcome="failed", version=0, reason=because("retrain.failed", message="boom"))
+    actions = at(running, evidence(finished=finished, below_floor=True), days=20)
+    assert [type(action) for action in actions if not isinstance(action, Notify)] == [CloseTraining]
+
+
+def test_without_a_champion_nothing_is_retrained() -> None:
+    assert at(state(), evidence(below_floor=True), days=99) != []
+    assert causes(at(state(), evidence(below_floor=True), days=99)) == []

@@ -1,0 +1,136 @@
+"""What flyball.toml may say, and how everything else is refused."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flyball.core.errors import SpecError
+from flyball.spec.load import load_spec, parse_spec
+from flyball.spec.records import Spec
+
+MINIMAL = """
+[model]
+name = "churn"
+task = "binary"
+[data]
+source = "data/customers.csv"
+target = "churned"
+[train]
+run = "pipeline:train"
+"""
+
+
+def spec(*lines: str, base: str = MINIMAL) -> Spec:
+    return parse_spec(base + "\n".join(lines), folder=Path("project"))
+
+
+def refused(*lines: str, base: str = MINIMAL) -> str:
+    with pytest.raises(SpecError) as caught:
+        spec(*lines, base=base)
+    assert caught.value.hint, "every refusal says what to write instead"
+    return str(caught.value)
+
+
+def test_three_sections_are_enough_and_the_rest_has_defaults() -> None:
+    found = spec()
+    assert found.evaluate.metrics == ("roc_auc", "brier", "accuracy", "f1")
+    assert found.evaluate.split.by == "rows"
+    assert found.serve.host == "127.0.0.1"
+    assert found.rollout.strategy == "shadow"
+    assert [check.metric for check in found.evaluate.gate] == ["roc_auc", "brier"]
+
+
+def test_the_whole_contract_is_read() -> None:
+    found = spec(
+        '[evaluate]\nmetrics = ["roc_auc"]\nsplit = { by = "time", test = 0.1 }\nslices = ["plan"]',
+        'gate = [ { metric = "roc_auc", at_least = 0.6 }, { metric = "brier", not_worse = "champion", margin = 0.002 } ]',
+        '[serve]\naddress = "127.0.0.1:9000"\nworkers = 2\nlog = "required"\nunseen = "refuse"',
+        '[rollout]\nstrategy = "immediate"\ndeadline = "28d"',
+        '[monitor]\nwindow = "7d"\nfloor = { metric = "brier", drop = 0.02 }',
+        '[retrain]\non = ["schedule", "drift"]\nfrom = "source+log"\nwindow = "90d"\nevery = "30d"\ncooldown = "3d"\nmin_outcomes = 5',
+        base=MINIMAL.replace('target = "churned"', 'target = "churned"\ntime = "seen_at"\nmatures = "30d"\nprepare = "pipeline:prepare"'),
+    )
+    assert found.serve.port == 9000
+    assert found.retrain.window == timedelta(days=90)
+    assert found.retrain.on == ("drift", "schedule")
+    assert found.evaluate.metrics == ("roc_auc", "brier"), "what the gate asks about is evaluated"
+    assert found.data.prepare == ("pipeline:prepare",)
+
+
+def test_the_digest_is_of_the_meaning_not_of_the_layout() -> None:
+    assert spec().digest == spec("# a remark").digest
+    assert spec().digest == spec("[serve]\nworkers = 1").digest
+    assert spec().digest != spec("[serve]\nworkers = 2").digest
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("[serve]\nworker = 2", "unknown key serve.worker; did you mean 'workers'?"),
+        ("[monitr]\nwindow = 1", "unknown section [monitr]; did you mean 'monitor'?"),
+        ("[rollout]\nshare = 0.5", "rollout.share is not yet supported"),
+        ('[rollout]\nstrategy = "canary"', 'rollout.strategy = "canary" is not yet supported'),
+        ('[rollout]\nstrategy = "shadw"', "did you mean 'shadow'?"),
+        ('[rollout]\nmetric = "roc_auc"', "rollout.metric"),
+        ('[evaluate]\nmetrics = ["rocauc"]', "evaluate.metrics: there is no metric 'rocauc'; did you mean 'roc_auc'?"),
+        ('[evaluate]\nmetrics = ["rmse"]', "does not fit task 'binary'"),
+        ('[evaluate]\ngate = [ { metric = "brier" } ]', "evaluate.gate[0] has 0 of at_least"),
+        ('[evaluate]\ngate = [ { metric = "brier", not_worse = "champon" } ]', "did you mean 'champion'?"),
+        ('[evaluate]\nsplit = { by = "time" }', "evaluate.split.by"),
+        ('[serve]\naddress = "8000"', 'write "127.0.0.1:8000"'),
+        ("[serve]\nworkers = 0", "a whole number of at least 1"),
+        ('[monitor]\nwindow = "1 month"', 'a span such as "24h"'),
+        ('[retrain]\nevery = "0s"\n', "retrain.every"),
+        ('[retrain]\non = ["schedule"]', "retrain.every is missing"),
+        ('[retrain]\nwindow = "30d"', "retrain.window needs data.time"),
+        ('[retrain]\nwindow = "since_change"', "not yet supported"),
+        ('[retrain]\non = ["drif"]', "did you mean 'drift'?"),
+        ("[serve]\nworkers = true", "serve.workers = true"),
+        ("[serve\n", "is not TOML"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_place_and_remedy(lines: str, said: str) -> None:
+    assert said in refused(lines)
+
+
+def test_a_missing_key_names_its_section() -> None:
+    assert "[data] target is missing" in refused(base=MINIMAL.replace('target = "churned"', ""))
+    assert "section [train] is missing" in refused(base=MINIMAL.split("[train]")[0])
+
+
+def test_a_key_of_a_later_version_is_not_called_a_mistake() -> None:
+    assert "train.command is not yet supported" in refused(base=MINIMAL.replace('run = "pipeline:train"', 'command = "make model"'))
+
+
+def test_a_query_as_source_is_not_yet_supported() -> None:
+    text = MINIMAL.replace('source = "data/customers.csv"', 'source = { query = "q.sql", connection = "env:URL" }')
+    assert "not yet supported" in refused(base=text)
+
+
+def test_a_feature_that_is_the_target_is_refused() -> None:
+    assert "data.features lists 'churned'" in refused(base=MINIMAL.replace("[train]", 'features = ["age", "churned"]\n[train]'))
+
+
+def test_a_model_that_shapes_its_outcomes_cannot_be_judged_in_shadow() -> None:
+    base = MINIMAL.replace('task = "binary"', 'task = "binary"\ninfluences_outcome = true')
+    assert "cannot judge a model" in refused('[rollout]\nstrategy = "shadow"', base=base)
+    assert spec(base=base).rollout.strategy == "immediate"
+
+
+def test_costs_give_the_threshold() -> None:
+    base = MINIMAL.replace('task = "binary"', 'task = "binary"\ncosts = { false_positive = 1, false_negative = 4 }')
+    assert spec(base=base).model.cut == pytest.approx(0.2)
+    both = base.replace("costs", "threshold = 0.3\ncosts")
+    assert "exclude each other" in refused(base=both)
+
+
+def test_a_folder_without_a_spec_says_how_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"there is no flyball\.toml"):
+        load_spec(tmp_path)
+
+
+def test_a_spec_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "flyball.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SpecError, match="cannot be read"):
+        load_spec(tmp_path)

@@ -1,0 +1,52 @@
+"""Every reason has a sentence in both languages, and every sentence names only values."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from flyball.core.reason import because
+from flyball.words.sentences import CATALOGUES, catalogue, sentence
+
+SOURCE = Path(__file__).parents[2] / "src" / "flyball"
+USED = sorted(
+    {code for path in SOURCE.rglob("*.py") for code in re.findall(r'because\(\s*f?"([a-z_]+\.[a-z_.]+)"', path.read_text(encoding="utf-8"))}
+)
+
+
+def test_the_code_uses_reasons() -> None:
+    assert len(USED) > 30
+
+
+@pytest.mark.parametrize("code", USED)
+def test_every_reason_in_the_code_has_a_sentence(code: str) -> None:
+    assert code in catalogue()
+
+
+@pytest.mark.parametrize("code", sorted(catalogue()))
+def test_both_languages_name_the_same_values(code: str) -> None:
+    english, chinese = ({name for _, name, _, _ in string.Formatter().parse(text) if name} for text in catalogue()[code])
+    assert chinese <= english, "a value that only the Chinese sentence names"
+    assert re.search(r"[一-鿿]", catalogue()[code][1]), "the Chinese sentence is Chinese"
+
+
+def test_every_catalogue_file_is_listed() -> None:
+    files = {path.stem for path in (SOURCE / "words").glob("*.py")} - {"__init__", "sentences"}
+    assert files == set(CATALOGUES)
+
+
+def test_a_sentence_says_its_values_in_the_readers_language() -> None:
+    reason = because("suppressed.outcomes", found=37, needed=500)
+    assert sentence(reason) == "only 37 outcomes came since the last training; 500 are needed"
+    assert "37" in sentence(reason, "zh")
+
+
+def test_a_value_that_is_not_known_is_a_dash() -> None:
+    assert "- [-, -]" in sentence(
+        because("rollout.undecided", version=2, against=1, metric="brier", gain=None, lower=None, upper=None, rows=0, days=0)
+    )
+
+
+def test_a_code_of_a_newer_version_is_shown_not_lost() -> None:
+    assert sentence(because("future.thing", a=1)) == "future.thing (a=1)"
