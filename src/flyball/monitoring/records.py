@@ -15,8 +15,9 @@ class ColumnDrift:
     """How far one column of the window is from its reference. `lower <= exact distance <= upper`; drift means `lower > threshold`.
 
     `distance`: Kolmogorov-Smirnov for numbers, total variation for categories, both in [0, 1]. `distances` holds further ones
-    (`psi`, `js`, `wasserstein`, …). `missing`, `out_of_range`, `new_categories` are shares of the window's rows.
-    NaN never stands here: 0 rows give 0.
+    (`psi`, `js`, `wasserstein`, …). `missing`, `out_of_range`, `new_categories`, `infinite`, `unparsable` are shares of the window's
+    rows; one of them certainly above its own margin is drift too, and the reason says which. `chance` is what the distance would be
+    on average if nothing had changed, `windows` how many windows were taken together. NaN never stands here: 0 rows give 0.
     """
 
     state: State
@@ -30,6 +31,10 @@ class ColumnDrift:
     new_categories: float
     distances: Mapping[str, float]
     reason: Reason
+    infinite: float = 0.0
+    unparsable: float = 0.0
+    chance: float = 0.0
+    windows: int = 1
 
 
 @record

@@ -1,0 +1,173 @@
+"""The reference: what the training data looked like, as counts on fixed cells per column, without any of its rows."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.codec import from_json, to_json
+from flyball.core.digest import sha256_bytes
+from flyball.core.errors import DataError
+from flyball.core.record import record
+from flyball.core.schema import Schema
+from flyball.core.table import Array, Table
+from flyball.data.calibration import Calibration, calibrate
+from flyball.data.cells import CategoryCells, Cells, NumberCells, text_of
+from flyball.stats.bins import quantile_edges
+from flyball.stats.distances import middle
+
+SCHEMA_VERSION = 1
+
+# 256 cells bound the certified width of a distance by 1/256 = .004, a twelfth of the usual margin of .05, in about 6 kB a column.
+BINS = 256
+MOST_CATEGORIES = 500
+MOST_CATEGORY_BYTES = 12_000
+
+
+@record
+class ColumnReference:
+    """One column (or score) of the training data.
+
+    `counts` has one number per cell: see `NumberCells` and `CategoryCells` for their order. `scale` is the standard deviation of the
+    middle 99 % of a number (0 for a constant and for categories). `once`: how many categories appeared once. `calibration`: how far
+    contiguous windows of the training data themselves were from the rest, per length of the window in days, shortest first.
+    """
+
+    kind: Literal["number", "category"]
+    edges: tuple[float, ...]
+    categories: tuple[str, ...]
+    counts: tuple[int, ...]
+    scale: float
+    once: int
+    calibration: tuple[Calibration, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows that were counted, with and without a value."""
+        return sum(self.counts)
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return self.counts[-2] if self.kind == "number" else self.counts[-1]
+
+    def cells(self) -> Cells:
+        """What finds the cell of each value of this column."""
+        return NumberCells(np.array(self.edges)) if self.kind == "number" else CategoryCells(self.categories)
+
+
+@record
+class Reference:
+    """The profile of the rows a version was trained on, and of its held-out scores. Holds edges and counts, no rows."""
+
+    schema_version: int
+    rows: int
+    columns: Mapping[str, ColumnReference]
+
+
+def build_reference(
+    table: Table,
+    schema: Schema,
+    scores: Mapping[str, Array],
+    days: NDArray[np.int64] | None = None,
+    *,
+    score_days: NDArray[np.int64] | None = None,
+    bins: int = BINS,
+) -> Reference:
+    """Count the columns of the schema and the scores, and calibrate what each does by itself from window to window.
+
+    `days` and `score_days` say the day of each row; without them nothing is calibrated and the margins alone decide. Scores should be
+    those of rows the model was not trained on: on its own training rows a model is surer than it will ever be again.
+    """
+    twice = sorted(set(schema.names) & set(scores))
+    if twice:
+        raise DataError(f"a score and a feature have the same name: {twice}", hint="name the scores with score_columns()")
+    for what, rows, known in (("table", table.rows, days), *((name, len(values), score_days) for name, values in scores.items())):
+        if known is not None and len(known) != rows:
+            raise DataError(f"{what} has {rows} rows, its days are {len(known)}")
+    columns: dict[str, ColumnReference] = {}
+    for column in schema.columns:
+        columns[column.name] = _column(table[column.name], column.kind == "category", days, bins)
+    for name, values in scores.items():
+        columns[name] = _column(values, False, score_days, bins)
+    return Reference(schema_version=SCHEMA_VERSION, rows=table.rows, columns=columns)
+
+
+def score_columns(score: NDArray[np.float64], classes: Sequence[object], schema: Schema) -> dict[str, Array]:
+    """Scores under the names they are monitored by: `score`, or `score_<class>` for each class of a multiclass model.
+
+    Where a feature has that name already, `model_` stands before it.
+    """
+    parts = {"score": score} if score.ndim == 1 else {f"score_{name}": score[:, at] for at, name in enumerate(classes)}
+    taken = set(schema.names)
+    return {(f"model_{name}" if name in taken else name): values for name, values in parts.items()}
+
+
+def reference_to_json(reference: Reference) -> bytes:
+    """The reference as JSON text; about 6 kB a numeric column, never more than 20 kB a column."""
+    return to_json(reference).encode()
+
+
+def reference_from_json(text: bytes) -> Reference:
+    """The reference that `reference_to_json` wrote; DataError for anything that cannot be one."""
+    reference = from_json(text, Reference)
+    if reference.schema_version != SCHEMA_VERSION:
+        raise DataError(
+            f"the reference has format {reference.schema_version}, this Flyball reads format {SCHEMA_VERSION}",
+            hint="install the Flyball that wrote it, or train again",
+        )
+    for name, column in reference.columns.items():
+        _check_column(name, column)
+    return reference
+
+
+def reference_digest(reference: Reference) -> str:
+    """What counts made against a reference are marked with: only counts on the same cells can be added."""
+    return sha256_bytes(reference_to_json(reference))
+
+
+def _column(values: Array, category: bool, days: NDArray[np.int64] | None, bins: int) -> ColumnReference:
+    cells: Cells
+    if category:
+        cells = CategoryCells(_frequent(values))
+        edges, known, scale = np.empty(0), cells.categories, 0.0
+    else:
+        numbers = NumberCells.as_numbers(values)[0]
+        finite = numbers[np.isfinite(numbers)]
+        edges, known, scale = quantile_edges(finite, bins), (), middle(finite)[2] if len(finite) else 0.0
+        cells = NumberCells(edges)
+    codes = cells.codes(values)
+    counts = np.bincount(codes, minlength=cells.size)
+    return ColumnReference(
+        kind="category" if category else "number",
+        edges=tuple(edges.tolist()),
+        categories=known,
+        counts=tuple(counts.tolist()),
+        scale=scale,
+        once=int((counts[: len(known)] == 1).sum()),
+        calibration=() if days is None else calibrate(cells, codes, values, days),
+    )
+
+
+def _frequent(values: Array) -> tuple[str, ...]:
+    """The categories to know by name, most frequent first; the rest is `other`, so that any number of them fits."""
+    kept: list[str] = []
+    room = MOST_CATEGORY_BYTES
+    tally = Counter(text_of(value) for value in values.tolist())
+    for name, _ in sorted(tally.items(), key=lambda item: (-item[1], item[0] or "")):
+        if name is None:
+            continue
+        room -= len(name.encode(errors="surrogatepass")) + 8
+        if room < 0 or len(kept) == MOST_CATEGORIES:
+            break
+        kept.append(name)
+    return tuple(kept)
+
+
+def _check_column(name: str, column: ColumnReference) -> None:
+    size = column.cells().size
+    rising = all(a < b for a, b in zip(column.edges, column.edges[1:], strict=False))
+    if len(column.counts) != size or min(column.counts) < 0 or not rising or len(set(column.categories)) != len(column.categories):
+        raise DataError(f"the reference of column {name!r} is damaged: {len(column.counts)} counts for {size} cells, or edges out of order")
