@@ -47,7 +47,10 @@ class Lineage:
 
 @record
 class Manifest:
-    """What a bundle holds and what it promises; signed as a whole. `trained_until` is when the newest training label was known."""
+    """What a bundle holds and what it promises; signed as a whole. `trained_until` is when the newest training label was known.
+
+    `held_out` names the rule that kept rows out of the training, if it keeps out the same rows in every training; else it is empty.
+    """
 
     bundle_format: int
     model: str
@@ -63,6 +66,7 @@ class Manifest:
     trained_from: datetime | None
     trained_until: datetime | None
     created_at: datetime
+    held_out: str = ""
 
 
 @record
