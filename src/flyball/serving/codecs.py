@@ -22,6 +22,10 @@ _FIELDS = ("features", "unit", "id", "prediction_id", "context", "at")
 _json = msgspec.json.Decoder()
 
 
+class MalformedError(RequestError):
+    """The body is no acceptable JSON at all, so nothing in it was looked at."""
+
+
 class Request(msgspec.Struct, frozen=True, gc=False):
     """A checked request: `rows` in the contract's order; `single` tells one row from a list of one. `at` is in microseconds."""
 
@@ -49,13 +53,13 @@ encode_answer: Callable[[Answer], bytes] = msgspec.json.Encoder().encode
 
 
 def decode_json(body: bytes) -> Any:
-    """Strict JSON: UTF-8, no NaN, no numbers beyond a double, no repeated keys, no absurd nesting; else RequestError."""
+    """Strict JSON: UTF-8, no NaN, no numbers beyond a double, no repeated keys, no absurd nesting; else MalformedError."""
     try:
         value = _json.decode(body)
     except RecursionError:
-        raise RequestError("the JSON is nested too deeply") from None
+        raise MalformedError("the JSON is nested too deeply") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        raise RequestError(_why_not_json(body, error), field=_place_of_nan(body)) from None
+        raise MalformedError(_why_not_json(body, error), field=_place_of_nan(body)) from None
     if body.count(b":") != _keys(value) and (b"\\" in body or body.count(b":") != _keys(value) + _colons(value)):
         _refuse_repeated_keys(body)
     return value
@@ -180,14 +184,14 @@ def _refuse_repeated_keys(body: bytes) -> None:
         found: dict[str, object] = {}
         for key, item in items:
             if key in found:
-                raise RequestError(f"the key {shown(key)} stands twice in one object", field=key[:60])
+                raise MalformedError(f"the key {shown(key)} stands twice in one object", field=key[:60])
             found[key] = item
         return found
 
     try:
         json.loads(body, object_pairs_hook=pairs)
     except RecursionError:
-        raise RequestError("the JSON is nested too deeply") from None
+        raise MalformedError("the JSON is nested too deeply") from None
 
 
 def _why_not_json(body: bytes, error: Exception) -> str:

@@ -147,6 +147,14 @@ class Contract:
         return name if where == "features" else f"{where}.{name}"
 
 
+def example(columns: Sequence[Column]) -> Row:
+    """Values a request may hold, made from the columns alone."""
+    stand_in: Mapping[str, Value] = {"number": 0.5, "integer": 1, "boolean": True}
+    return [
+        (column.categories[0] if column.categories else "") if column.kind == "category" else stand_in[column.kind] for column in columns
+    ]
+
+
 class _Sound:
     """The check that is left for a row whose types are known to be right."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from flyball.core.errors import DataError, IntegrityError
 from flyball.core.record import record
 from flyball.registry.records import Manifest
-from flyball.serving.contract import Contract, Row
+from flyball.serving.contract import Contract, Row, example
 from flyball.serving.engine import Engine, Scores, confidence, labels
 from flyball.serving.records import Deployment, Label, Variant
 
@@ -39,13 +39,8 @@ class LiveVersion:
         self._classes = manifest.classes
 
     def warm(self) -> None:
-        """Score one row made from the schema, so that a version that cannot answer is found before it serves; IntegrityError if it cannot."""
-        row: Row = []
-        for column in self.manifest.schema.columns:
-            if column.kind == "category":
-                row.append(column.categories[0] if column.categories else "")
-            else:
-                row.append({"number": 0.5, "integer": 1, "boolean": True}[column.kind])
+        """Score a row made from the schema, so that a version that cannot answer is found before it serves: IntegrityError."""
+        row = example(self.manifest.schema.columns)
         for rows in ([row], [row] * 3):
             try:
                 self.scored(rows)
@@ -126,6 +121,7 @@ class Projection:
         )
 
     def __call__(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as this version reads them."""
         return rows if self._same else cast(Sequence[Row], [self._pick(row) for row in rows])
 
     def complete(self, row: Row) -> bool:

@@ -1,0 +1,135 @@
+"""The server's own counters: plain integers on the hot path, text of the Prometheus exposition format on a scrape, merged over workers."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+Labels = tuple[tuple[str, str], ...]
+
+BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+# name → (type, what it says); the order of the page
+_FAMILIES = {
+    "model_predictions_total": ("counter", "Predictions answered, by version and variant."),
+    "model_prediction_latency_seconds": ("histogram", "Time from a whole request to its answer."),
+    "model_feature_drift": ("gauge", "Distance of each feature's recent values from its training reference, 0 to 1."),
+    "model_unseen_categories_total": ("counter", "Values of a category column that did not occur in training."),
+    "model_shadow_predictions_total": ("counter", "Rows scored in shadow, by version."),
+    "model_shadow_errors_total": ("counter", "Rows a shadow version could not score."),
+    "model_fallbacks_total": ("counter", "Requests the champion answered because the challenger could not."),
+    "flyball_requests_refused_total": ("counter", "Requests answered with an error, by HTTP status."),
+    "flyball_outcomes_total": ("counter", "Outcomes received, by what became of them."),
+    "flyball_log_rows_total": ("counter", "Rows of the prediction log: logged (handed to the disk) or lost."),
+    "flyball_log_pending_rows": ("gauge", "Rows waiting to be written."),
+    "flyball_swaps_total": ("counter", "Deployments taken up or refused by this server."),
+    "flyball_deployment_seq": ("gauge", "Journal number of the deployment that serves."),
+    "flyball_serving_version": ("gauge", "Model version in each role."),
+    "flyball_deployment_stale": ("gauge", "1 while the deployments table cannot be read, and the last known deployment serves."),
+}
+
+
+class Metrics:
+    """Counters, gauges and the latency histogram of one worker. One per app, never shared."""
+
+    def __init__(self) -> None:
+        self.counters: dict[tuple[str, Labels], int] = {}
+        self.gauges: dict[tuple[str, Labels], float] = {}
+        self.buckets = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+
+    def add(self, name: str, number: int = 1, labels: Labels = ()) -> None:
+        """Count. `labels` is a tuple of (name, value); hot callers keep the tuple."""
+        key = (name, labels)
+        self.counters[key] = self.counters.get(key, 0) + number
+
+    def set(self, name: str, value: float, labels: Labels = ()) -> None:
+        """Set a gauge."""
+        self.gauges[name, labels] = value
+
+    def clear(self, name: str) -> None:
+        """Forget every value of a gauge."""
+        self.gauges = {key: value for key, value in self.gauges.items() if key[0] != name}
+
+    def took(self, seconds: float) -> None:
+        """One request was answered in so many seconds."""
+        self.buckets[bisect_left(BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
+    def counted(self, name: str, **labels: str) -> int:
+        """The sum of a counter over all label sets that hold these labels."""
+        wanted = set(labels.items())
+        return sum(number for (found, has), number in self.counters.items() if found == name and wanted <= set(has))
+
+
+class Snapshot(msgspec.Struct):
+    """The numbers of one worker as they are shared with the others."""
+
+    counters: list[tuple[str, Labels, int]]
+    buckets: list[int]
+    seconds: float
+
+
+def snapshot(metrics: Metrics) -> Snapshot:
+    """What adds up over workers; gauges do not."""
+    counters = [(name, labels, number) for (name, labels), number in list(metrics.counters.items())]  # another thread may count
+    return Snapshot(counters=counters, buckets=list(metrics.buckets), seconds=metrics.seconds)
+
+
+def share(metrics: Metrics, path: Path) -> None:
+    """Leave this worker's numbers where the other workers find them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(snapshot(metrics)))
+    fresh.replace(path)
+
+
+def shared(paths: Iterable[Path]) -> list[Snapshot]:
+    """What other workers left; what cannot be read is passed over."""
+    found = []
+    for path in paths:
+        try:
+            found.append(msgspec.json.decode(path.read_bytes(), type=Snapshot))
+        except (OSError, msgspec.MsgspecError):
+            continue
+    return found
+
+
+def render(metrics: Metrics, others: Sequence[Snapshot], model: str) -> str:
+    """The page of `/metrics`: this worker's gauges, and counters added up over all workers."""
+    counters: dict[tuple[str, Labels], int] = {}
+    buckets, seconds = [0] * (len(BUCKETS) + 1), 0.0
+    for one in (snapshot(metrics), *others):
+        for name, labels, number in one.counters:
+            counters[name, labels] = counters.get((name, labels), 0) + number
+        buckets = [a + b for a, b in zip(buckets, one.buckets, strict=False)]
+        seconds += one.seconds
+    values: Mapping[tuple[str, Labels], float] = {**counters, **metrics.gauges}
+    lines: list[str] = []
+    for name, (kind, text) in _FAMILIES.items():
+        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+        if kind == "histogram":
+            lines += _histogram(name, buckets, seconds, model)
+        else:
+            lines += [f"{name}{_braces(labels)} {value:.10g}" for (found, labels), value in sorted(values.items()) if found == name]
+    return "\n".join(lines) + "\n"
+
+
+def _histogram(name: str, buckets: Sequence[int], seconds: float, model: str) -> list[str]:
+    lines, total = [], 0
+    for bound, number in zip((*map(str, BUCKETS), "+Inf"), buckets, strict=True):
+        total += number
+        lines.append(f"{name}_bucket{_braces((('model', model), ('le', bound)))} {total}")
+    own = _braces((("model", model),))
+    return [*lines, f"{name}_sum{own} {seconds:.9g}", f"{name}_count{own} {total}"]
+
+
+def _braces(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels) + "}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

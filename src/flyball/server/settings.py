@@ -1,0 +1,88 @@
+"""What a server is told and what it is handed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import msgspec
+
+from flyball.core.errors import UsageError
+from flyball.core.record import record
+from flyball.ports import BundleStore, Deployments, OutcomeLog, PredictionLog, Reports
+
+
+@record
+class ServerSettings:
+    """How one model is served. Sizes are bytes, times are seconds unless they say otherwise.
+
+    `clock="request"`: every request brings its event time (`at`); replays run that way. `matures`: how long after a prediction an
+    outcome told by id or unit may still be joined to it. `flush_every`: how old a logged row may get before it is on its way to the disk.
+    """
+
+    model: str
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    log: Literal["available", "required"] = "available"
+    unseen: Literal["count", "refuse"] = "count"
+    clock: Literal["wall", "request"] = "wall"
+    matures: timedelta = timedelta(0)
+    trusted: bool = False
+    max_body: int = 1024 * 1024
+    max_rows: int = 10_000
+    max_outcomes: int = 10_000
+    max_concurrency: int = 1024
+    max_connections: int = 10_000
+    max_buffered_rows: int = 100_000
+    remembered_ids: int = 100_000
+    header_timeout: float = 10.0
+    body_timeout: float = 30.0
+    flush_every: float = 0.04
+    poll_every: float = 0.2
+    lame_duck: float = 1.0
+    drain_timeout: float = 10.0
+
+    @property
+    def segments(self) -> Path:
+        """Where the record log's segments stand."""
+        return self.folder / ".flyball" / "log"
+
+
+@record
+class ServerPorts:
+    """What of the world a server needs. Every port is called from threads, never from the event loop."""
+
+    deployments: Deployments
+    bundles: BundleStore
+    predictions: PredictionLog
+    outcomes: OutcomeLog
+    reports: Reports
+
+
+PortsFactory = Callable[[Path], ServerPorts]
+
+
+def settings_to_json(settings: ServerSettings) -> bytes:
+    """Settings on their way to a worker process."""
+    return msgspec.json.encode(settings, enc_hook=str)
+
+
+def settings_from_json(text: bytes) -> ServerSettings:
+    """Settings as a worker process finds them."""
+
+    def read(kind: type, value: Any) -> object:
+        return kind(value)
+
+    return msgspec.json.decode(text, type=ServerSettings, dec_hook=read)
+
+
+def find_factory(name: str) -> PortsFactory:
+    """The function an import string `package.module:function` names."""
+    module, _, attribute = name.partition(":")
+    try:
+        return cast(PortsFactory, getattr(import_module(module), attribute))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"{name!r} names no function that opens a server's ports: {error}") from error
