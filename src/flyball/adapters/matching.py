@@ -9,9 +9,8 @@ from flyball.serving.records import Label, Outcome, Rejected
 
 @record
 class Candidate:
-    """The prediction an outcome names: its key in the log, its event time, and the outcome it already has."""
+    """The prediction an outcome names: its event time and the outcome it already has."""
 
-    key: int
     at: int
     actual: Label | None = None
     outcome_at: int | None = None

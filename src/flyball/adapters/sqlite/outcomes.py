@@ -13,7 +13,7 @@ from flyball.core.window import to_micros
 from flyball.serving.records import Accepted, Outcome, Rejected
 
 _CANDIDATE = """
-SELECT p.id, p.at, o.actual, o.at FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id WHERE p.id = ?
+SELECT p.at, o.actual, o.at FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id WHERE p.id = ?
 """
 # {column} is entity or unit; of predictions with the same event time the one logged last counts.
 _LATEST = "SELECT id FROM predictions WHERE model = ? AND {column} = ? AND at <= ? AND at >= ? ORDER BY at DESC, id DESC LIMIT 1"
@@ -55,8 +55,8 @@ def _take(connection: sqlite3.Connection, model: int, outcome: Outcome, within: 
     key, later = _match(connection, model, outcome, at, within)
     if key is None:
         return unknown(outcome, later=later)
-    _, made_for, actual, outcome_at = connection.execute(_CANDIDATE, (key,)).fetchone()
-    refusal = refused(outcome, Candidate(key=key, at=made_for, actual=label(actual), outcome_at=outcome_at))
+    made_for, actual, outcome_at = connection.execute(_CANDIDATE, (key,)).fetchone()
+    refusal = refused(outcome, Candidate(at=made_for, actual=label(actual), outcome_at=outcome_at))
     if refusal is None:
         connection.execute(
             "INSERT INTO outcomes (prediction, model, at, received_at, actual) VALUES (?, ?, ?, ?, ?)",

@@ -4,10 +4,11 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until
+from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, transposed
 from flyball.adapters.sqlite import rows as stored
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.ingest import ingest
@@ -26,10 +27,11 @@ SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, o.actual, o.at
 FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered {join}
 WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ? ORDER BY s.at
 """
+# CROSS JOIN: SQLite keeps this order, which reads both tables from front to end.
 _LABELLED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.contract, p.features
-FROM outcomes o JOIN predictions p ON p.id = o.prediction
-WHERE o.model = (SELECT id FROM models WHERE name = ?) AND o.at <= ? AND p.at >= ? ORDER BY p.at, p.id
+FROM predictions p CROSS JOIN outcomes o ON o.prediction = p.id
+WHERE p.stream = ? AND p.at >= ? AND o.at <= ? ORDER BY p.at
 """
 _ONE = """
 SELECT p.prediction_id, m.name, t.version, p.variant, p.worker, p.at, p.made_at, p.unit, p.entity, p.client_id, p.label, p.score,
@@ -73,15 +75,21 @@ class SqlitePredictionLog:
             answered = connection.execute(_ANSWERED.format(features=more), bounds).fetchall()
             shadows = connection.execute(_SHADOWS.format(features=more, join=join), bounds).fetchall()
             names = _contracts(connection) if features else {}
-        found = sorted(answered + shadows, key=lambda row: int(row[1])) if answered and shadows else answered or shadows
+        found = sorted(answered + shadows, key=itemgetter(1)) if answered and shadows else answered or shadows
         return _columns(found, names, features, maturity)
 
     def labelled(self, model: str, *, known_by: datetime, since: datetime | None = None) -> LoggedRows:
         """The answered rows of every version, with features, whose outcome was known by then and whose event time is not before `since`."""
         earliest = -_NEVER if since is None else to_micros(since)
+        found: list[tuple[Any, ...]] = []
         with self._database.read() as connection:
-            found = connection.execute(_LABELLED, (model, to_micros(known_by), earliest)).fetchall()
+            streams = connection.execute(
+                "SELECT t.id FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? ORDER BY t.version", (model,)
+            )
+            for (stream,) in streams.fetchall():
+                found += connection.execute(_LABELLED, (stream, earliest, to_micros(known_by))).fetchall()
             names = _contracts(connection)
+        found.sort(key=itemgetter(1))
         return _columns(found, names, True, None)
 
     def find(self, prediction_id: str) -> tuple[Prediction, Outcome | None] | None:
@@ -124,15 +132,15 @@ def find(connection: sqlite3.Connection, prediction_id: str, *, model: int | Non
     return None if repeat is None else int(repeat[0])
 
 
-def _columns(found: Sequence[tuple[object, ...]], names: Mapping[int, list[str]], features: bool, maturity: Maturity | None) -> LoggedRows:
-    columns: list[Sequence[object]] = list(zip(*found, strict=True)) or [()] * 10
+def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], features: bool, maturity: Maturity | None) -> LoggedRows:
+    columns = transposed(found, 10 if features else 8)
     table: Table | None = None
     if features:
-        contracts = [0 if contract is None else contract for contract in columns[8]]  # 0: a shadow whose answered row is not here
-        table = feature_table(contracts, [stored.features(value) for value in columns[9]], {0: [], **names})  # type: ignore[arg-type]  # blobs
-    columns[4] = stored.labels(columns[4])  # type: ignore[arg-type]  # as stored
-    columns[5] = stored.scores(columns[5])  # type: ignore[arg-type]  # as stored
-    columns[6] = stored.labels(columns[6])  # type: ignore[arg-type]  # as stored
+        contracts = [contract or 0 for contract in columns[8]]  # 0: a shadow whose answered row is not here
+        table = feature_table(contracts, map(stored.features, columns[9]), {0: [], **names})
+    columns[4] = stored.labels(columns[4])
+    columns[5] = stored.scores(columns[5])
+    columns[6] = stored.labels(columns[6])
     return logged_rows(columns[:8], table, maturity=maturity)
 
 

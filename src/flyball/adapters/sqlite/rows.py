@@ -85,9 +85,9 @@ def label(stored: Any) -> Any:
     return _BOOLEANS[stored] if isinstance(stored, bytes) else stored
 
 
-def labels(stored: Sequence[Stored]) -> Sequence[Label | None]:
+def labels(stored: list[Any]) -> list[Any]:
     """A column of labels; the common case, no booleans, costs one look at the types."""
-    return [label(value) for value in stored] if bytes in set(map(type, stored)) else stored  # type: ignore[return-value]
+    return [label(value) for value in stored] if bytes in set(map(type, stored)) else stored
 
 
 def score(stored: Stored) -> float | tuple[float, ...]:
@@ -97,7 +97,7 @@ def score(stored: Stored) -> float | tuple[float, ...]:
     return float("nan") if stored is None else float(stored)
 
 
-def scores(stored: Sequence[Stored]) -> Sequence[object]:
+def scores(stored: list[Any]) -> list[Any]:
     """A column of scores, ready for a float64 array."""
     return [score(value) for value in stored] if bytes in set(map(type, stored)) else stored
 

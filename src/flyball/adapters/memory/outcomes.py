@@ -1,0 +1,59 @@
+"""Outcomes in memory, matched to the predictions of a MemoryPredictionLog by the same rules as everywhere."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from flyball.adapters.logged import micros
+from flyball.adapters.matching import Candidate, malformed, refused, unknown
+from flyball.adapters.memory.predictions import MemoryPredictionLog, Row
+from flyball.core.window import to_micros
+from flyball.serving.records import Accepted, Outcome, Rejected
+
+
+class MemoryOutcomeLog:
+    """The port `OutcomeLog`."""
+
+    def __init__(self, predictions: MemoryPredictionLog) -> None:
+        self._log = predictions
+
+    def take(self, model: str, outcomes: Sequence[Outcome], *, within: timedelta) -> Accepted:
+        """Keep the outcomes that belong to exactly one earlier prediction and say of each other one why it was not taken."""
+        with self._log.lock:
+            verdicts = [malformed(outcome) or self._take(model, outcome, micros(within)) for outcome in outcomes]
+        rejected = tuple(verdict for verdict in verdicts if verdict is not None)
+        return Accepted(accepted=len(outcomes) - len(rejected), rejected=rejected)
+
+    def labelled_since(self, model: str, since: datetime, now: datetime) -> int:
+        """How many outcomes became known with since < at <= now."""
+        with self._log.lock:
+            return sum(
+                to_micros(since) < at <= to_micros(now)
+                for key, (_, at) in self._log.outcomes.items()
+                if self._log.answered[key].model == model
+            )
+
+    def _take(self, model: str, outcome: Outcome, within: int) -> Rejected | None:
+        at = to_micros(outcome.at)
+        if outcome.prediction_id:
+            row, later = self._log.named(outcome.prediction_id, model=model), None
+        else:
+            row, later = self._latest(model, outcome, at, within)
+        if row is None:
+            return unknown(outcome, later=later)
+        actual, known_at = self._log.outcomes.get(row.prediction_id, (None, None))
+        refusal = refused(outcome, Candidate(at=row.at, actual=actual, outcome_at=known_at))
+        if refusal is None:
+            self._log.outcomes[row.prediction_id] = (outcome.actual, at)
+        return refusal
+
+    def _latest(self, model: str, outcome: Outcome, at: int, within: int) -> tuple[Row | None, int | None]:
+        """The latest prediction before `at`, or, if there is none, the time of the first one after it."""
+        own = [
+            row
+            for row in self._log.answered.values()
+            if row.model == model and (row.entity == outcome.entity if outcome.entity else row.unit == outcome.unit)
+        ]
+        earlier = [row for row in own if row.at <= at and (not within or row.at >= at - within)]
+        if earlier:
+            return max(earlier, key=lambda row: (row.at, row.number)), None
+        return None, min((row.at for row in own if row.at > at), default=None)

@@ -1,0 +1,223 @@
+"""The prediction log in memory, for tests and for looking back: rows per version, sorted by event time when they are read."""
+
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from pathlib import Path
+
+from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until
+from flyball.core.record import record
+from flyball.core.window import Window, from_micros, to_micros
+from flyball.serving.records import Label, LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
+from flyball.serving.segments import finished, read, segments
+
+
+@record
+class Row:
+    """One row of a batch; `names` are those of its features."""
+
+    number: int
+    model: str
+    version: int
+    at: int
+    made_at: int
+    prediction_id: str
+    variant: str
+    worker: str
+    unit: str | None
+    entity: str | None
+    client_id: str | None
+    label: Label
+    score: float | list[float]
+    names: tuple[str, ...]
+    features: list[Label | None] | None
+    context: Mapping[str, Label | None]
+
+
+class MemoryPredictionLog:
+    """The port `PredictionLog`. `segments` is the folder to ingest from, if servers write one."""
+
+    def __init__(self, segments: Path | None = None) -> None:
+        self.lock = threading.RLock()
+        self.answered: dict[str, Row] = {}
+        self.outcomes: dict[str, tuple[Label, int]] = {}
+        self._segments = segments
+        self._positions: dict[str, int] = {}
+        self._shadows: set[tuple[str, int]] = set()
+        self._clients: dict[tuple[str, str], str] = {}
+        self._repeats: dict[str, str] = {}
+        self._streams: dict[tuple[str, int], list[Row]] = {}
+        self._unsorted: set[tuple[str, int]] = set()
+        self._rows = 0
+
+    def ingest(self) -> int:
+        """Take in everything the servers have flushed, each row once; delete segments that are finished and read to their end."""
+        moved = 0
+        with self.lock:
+            for path in segments(self._segments) if self._segments else []:
+                done, more = finished(path), True
+                while more:
+                    chunk = read(path, self._positions.get(path.name, 0))
+                    moved += sum(self.add(batch) for batch in chunk.batches)
+                    self._positions[path.name] = chunk.offset
+                    more = chunk.more
+                if done:
+                    path.unlink(missing_ok=True)
+                    self._positions.pop(path.name, None)
+        return moved
+
+    def add(self, batch: PredictionBatch) -> int:
+        """Store a batch directly; a client id already known is skipped. Say how many rows were new."""
+        check_batch(batch)
+        with self.lock:
+            before = self._rows
+            for number, shadow in enumerate(batch.shadow):
+                row = self._row(batch, number)
+                if shadow:
+                    self._add_shadow(row)
+                else:
+                    self._add_answered(row)
+            return self._rows - before
+
+    def rows(self, model: str, version: int, window: Window, *, features: bool = False, maturity: Maturity | None = None) -> LoggedRows:
+        """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
+        with self.lock:
+            found = self._stream(model, version)
+            end = bisect_left(found, to_micros(window.end), key=attrgetter("at"))
+            if maturity is not None:
+                end = min(end, bisect_right(found, matured_until(maturity), key=attrgetter("at")))
+            return self._columns(found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end], features, maturity)
+
+    def labelled(self, model: str, *, known_by: datetime, since: datetime | None = None) -> LoggedRows:
+        """The answered rows of every version, with features, whose outcome was known by then."""
+        latest, earliest = to_micros(known_by), None if since is None else to_micros(since)
+        with self.lock:
+            found = [
+                row
+                for row in self.answered.values()
+                if row.model == model
+                and (earliest is None or row.at >= earliest)
+                and (outcome := self.outcomes.get(row.prediction_id)) is not None
+                and outcome[1] <= latest
+            ]
+            return self._columns(sorted(found, key=attrgetter("at", "number")), True, None)
+
+    def find(self, prediction_id: str) -> tuple[Prediction, Outcome | None] | None:
+        """One answered prediction by its own or the client's id, with its outcome."""
+        with self.lock:
+            row = self.named(prediction_id)
+            if row is None:
+                return None
+            outcome = self.outcomes.get(row.prediction_id)
+        known = None if outcome is None else Outcome(actual=outcome[0], at=from_micros(outcome[1]), prediction_id=row.prediction_id)
+        return _prediction(row), known
+
+    def count(self, model: str, window: Window) -> Mapping[int, int]:
+        """Answered predictions per version in a window; versions without any are not listed."""
+        start, end = to_micros(window.start), to_micros(window.end)
+        counts: dict[int, int] = {}
+        with self.lock:
+            for row in self.answered.values():
+                if row.model == model and start <= row.at < end:
+                    counts[row.version] = counts.get(row.version, 0) + 1
+        return dict(sorted(counts.items()))
+
+    def named(self, prediction_id: str, *, model: str | None = None) -> Row | None:
+        """The answered row with this id, with this client id, or in whose favour this id was dropped. Hold `lock`."""
+        own = self.answered.get(prediction_id)
+        if own is not None:
+            return own if model in (None, own.model) else None
+        clients = [key for key in self._clients if key[1] == prediction_id] if model is None else [(model, prediction_id)]
+        first = next((self._clients[key] for key in clients if key in self._clients), None) or self._repeats.get(prediction_id)
+        return None if first is None else self.answered[first]
+
+    def _row(self, batch: PredictionBatch, number: int) -> Row:
+        return Row(
+            number=self._rows,
+            model=batch.model,
+            version=batch.version[number],
+            at=batch.at[number],
+            made_at=batch.made_at[number],
+            prediction_id=batch.prediction_id[number],
+            variant=batch.variant[number],
+            worker=batch.worker,
+            unit=batch.unit[number],
+            entity=batch.entity[number],
+            client_id=batch.client_id[number] or None,
+            label=batch.label[number],
+            score=batch.score[number],
+            names=tuple(batch.feature_names),
+            features=batch.features[number],
+            context=batch.context[number] or {},
+        )
+
+    def _add_answered(self, row: Row) -> None:
+        if row.prediction_id in self.answered:
+            return
+        if row.client_id is not None:
+            first = self._clients.setdefault((row.model, row.client_id), row.prediction_id)
+            if first != row.prediction_id:
+                self._repeats[row.prediction_id] = first
+                return
+        self.answered[row.prediction_id] = row
+        self._insert(row)
+
+    def _add_shadow(self, row: Row) -> None:
+        if (row.prediction_id, row.version) not in self._shadows and row.prediction_id not in self._repeats:
+            self._shadows.add((row.prediction_id, row.version))
+            self._insert(row)
+
+    def _insert(self, row: Row) -> None:
+        self._streams.setdefault((row.model, row.version), []).append(row)
+        self._unsorted.add((row.model, row.version))
+        self._rows += 1
+
+    def _stream(self, model: str, version: int) -> list[Row]:
+        if (model, version) in self._unsorted:
+            self._streams[model, version].sort(key=attrgetter("at"))
+            self._unsorted.discard((model, version))
+        return self._streams.get((model, version), [])
+
+    def _columns(self, found: list[Row], features: bool, maturity: Maturity | None) -> LoggedRows:
+        outcomes = [self.outcomes.get(row.prediction_id, (None, None)) for row in found]
+        columns: list[Sequence[object]] = [
+            [row.prediction_id for row in found],
+            [row.at for row in found],
+            [row.unit for row in found],
+            [row.entity for row in found],
+            [row.label for row in found],
+            [row.score for row in found],
+            [actual for actual, _ in outcomes],
+            [at for _, at in outcomes],
+        ]
+        table = None
+        if features:
+            sources = [self.answered.get(row.prediction_id, row) for row in found]  # a shadow's features stand in the answered row
+            contracts = {names: number for number, names in enumerate(dict.fromkeys(source.names for source in sources))}
+            table = feature_table(
+                [contracts[source.names] for source in sources],
+                [source.features for source in sources],
+                {number: names for names, number in contracts.items()},
+            )
+        return logged_rows(columns, table, maturity=maturity)
+
+
+def _prediction(row: Row) -> Prediction:
+    return Prediction(
+        prediction_id=row.prediction_id,
+        model=row.model,
+        version=row.version,
+        variant=row.variant,
+        worker=row.worker,
+        at=from_micros(row.at),
+        made_at=from_micros(row.made_at),
+        unit=row.unit,
+        entity=row.entity,
+        client_id=row.client_id,
+        label=row.label,
+        score=tuple(row.score) if isinstance(row.score, list) else row.score,
+        features={} if row.features is None else dict(zip(row.names, row.features, strict=True)),
+        context=row.context,
+    )
