@@ -1,0 +1,142 @@
+"""The other processes of the demo: the first training and the real server, both started as a user would start them."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from flyball.core.errors import StoreError, UserCodeError
+from flyball.core.record import record
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+_ADDRESS = re.compile(rb"http://(127\.0\.0\.1):(\d+)")
+
+
+@record
+class Training:
+    """A running `flyball train`; `out` and `err` are where it writes."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+
+def start_training(folder: Path, now: datetime) -> Training:
+    """Start the first training of the project, at a simulated time."""
+    state = folder / ".flyball"
+    state.mkdir(exist_ok=True)
+    out, err = state / "first-training.json", state / "first-training.log"
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            _flyball(folder, "train", "--json", "--now", now.isoformat()),
+            stdout=stdout,
+            stderr=stderr,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C belongs to the demo, which then ends its children in order
+        )
+    return Training(process=process, out=out, err=err)
+
+
+def finish_training(training: Training) -> bytes:
+    """Wait for the training and give the JSON it printed; UserCodeError with the end of what it said if it failed."""
+    try:
+        code = training.process.wait()
+    except BaseException:
+        stop(training.process)
+        raise
+    if code:
+        said = training.err.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        raise UserCodeError("the first training failed: " + "\n".join(said[-12:]), hint=f"all it said stands in {training.err}")
+    return training.out.read_bytes()
+
+
+class Server:
+    """`flyball serve` on a free port of 127.0.0.1; leaving the block ends it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / ".flyball" / "server.log"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self.host = "127.0.0.1"
+        self.port = 0
+
+    def __enter__(self) -> Server:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                _flyball(self._folder, "serve", "--port", "0", "--clock", "request"),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            stop(self._process)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process is not None:
+            stop(self._process)
+
+    @property
+    def pid(self) -> int:
+        """The process that was started (it may have children)."""
+        assert self._process is not None
+        return self._process.pid
+
+    def check(self) -> None:
+        """StoreError if the server is gone."""
+        if self._process is not None and self._process.poll() is not None:
+            raise StoreError(f"the server ended with status {self._process.returncode}: {self._last_words()}", hint=f"see {self._log}")
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until:
+            self.check()
+            if found := _ADDRESS.search(self._log.read_bytes()):
+                self.host, self.port = found[1].decode(), int(found[2])
+                if _answers(f"http://{self.host}:{self.port}/health/ready"):
+                    return
+            time.sleep(0.05)
+        raise StoreError(f"the server was not ready within {_START_SECONDS:.0f} s: {self._last_words()}", hint=f"see {self._log}")
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process: ask, wait, and only then kill."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - an address on 127.0.0.1 made here
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _flyball(folder: Path, *words: str) -> Sequence[str]:
+    """`-P`: a project's own modules must not stand in for installed ones."""
+    return [sys.executable, "-P", "-m", "flyball", "-C", str(folder), *words]

@@ -1,0 +1,77 @@
+"""The summary as a person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+
+from flyball.demo.summary import Summary, mean
+
+_COLUMNS = {
+    "frozen": "first model, left alone",
+    "scheduled": "evenly spaced retraining",
+    "loop": "the loop",
+}
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print the figures per month, the decisions, and where to look next."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    state = "" if summary.finished else ", stopped before the end"
+    say("")
+    say(f"{summary.days} days, {summary.predictions:,} predictions, {summary.outcomes:,} outcomes{state}")
+    say(f"failed requests: {summary.failed_requests}" + (f" (the first: {summary.first_failure})" if summary.failed_requests else ""))
+    if summary.rejected_outcomes:
+        say(f"rejected outcomes: {summary.rejected_outcomes} (the first: {summary.first_failure})")
+    say("")
+    console.print(_figures(summary))
+    say("")
+    say("Every decision, with its reason:")
+    for one in summary.decisions:
+        version = f" @{one.version}" if one.version else ""
+        say(f"  {one.at:%Y-%m-%d}  {one.action}{version}: {one.reason}")
+    say("")
+    took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary.parts.items())
+    say(f"{summary.seconds:.0f} s in all: {took}; this process took {summary.peak_memory_mb:.0f} MB at most")
+    say("")
+    _next_steps(summary, say)
+
+
+def _figures(summary: Summary) -> Table:
+    table = Table(title="per month: ROC AUC (higher is better), Brier (lower is better)", title_justify="left", box=None, pad_edge=False)
+    names = [name for name in _COLUMNS if name in summary.roc_auc]
+    table.add_column("month")
+    for metric in ("ROC AUC", "Brier"):
+        for name in names:
+            table.add_column(f"{metric}\n{_COLUMNS[name]}", justify="right")
+    months = sorted({month for monthly in summary.roc_auc.values() for month in monthly})
+    metrics = (summary.roc_auc, summary.brier)
+    for month in months:
+        table.add_row(month, *(_figure(metric[name].get(month)) for metric in metrics for name in names))
+    table.add_row("mean", *(_figure(mean(metric[name])) for metric in metrics for name in names), style="bold")
+    table.add_row("retrainings", *(_retrains(summary, name) for _ in metrics for name in names))
+    return table
+
+
+def _retrains(summary: Summary, name: str) -> str:
+    return str(summary.retrains.get(name, 0))
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
+    folder = summary.folder
+    say("Where to look next:")
+    say(f"  flyball -C {folder} up                # server and loop over this project")
+    say(f"  flyball -C {folder} models            # the versions and what became of them")
+    if summary.champion is not None:
+        say(f"  flyball -C {folder} why @{summary.champion}            # why this version serves")
+    if summary.prediction_id:
+        say(f"  flyball -C {folder} trace {summary.prediction_id}")
