@@ -106,9 +106,9 @@ def test_nothing_in_common_is_no_evidence() -> None:
     )
 
 
-def test_four_days_give_a_gain_and_no_bounds() -> None:
-    found = look(*two_versions(1, days=4))
-    assert (found.blocks, found.lower, found.upper) == (4, None, None)
+def test_six_days_give_a_gain_and_no_bounds() -> None:
+    found = look(*two_versions(1, days=6))
+    assert (found.blocks, found.lower, found.upper) == (6, None, None)
     assert found.gain != 0
 
 
@@ -163,3 +163,11 @@ def test_two_equally_good_versions_looked_at_every_day_are_rarely_told_apart() -
                 promoted += 1
                 break
     assert promoted / 100 <= 0.05
+
+
+def test_every_day_counts_the_same_however_many_rows_it_has() -> None:
+    day = np.repeat(np.arange(8), [1000, 10, 10, 10, 10, 10, 10, 10])
+    actual = [0] * len(day)
+    better = np.where(day == 0, 0.3, 0.5)
+    found = look(logged(better, actual, day), logged(np.full(len(day), 0.4), actual, day))
+    assert found.gain == pytest.approx((0.07 - 7 * 0.09) / 8)

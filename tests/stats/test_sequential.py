@@ -1,5 +1,6 @@
 """Sequences keep their level under endless looking, find what is there, and give the published numbers."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -102,10 +103,33 @@ def test_a_real_gain_is_found_in_time() -> None:
     assert float(np.median([found or 61 for found in whole])) <= 15
 
 
-def test_no_bounds_are_given_from_fewer_than_five_blocks() -> None:
-    found = block_sequence(np.array([1.0, 1.1, 0.9, 1.0]), np.ones(4))
-    assert (found.blocks, found.lower, found.upper) == (4, None, None)
+def test_no_bounds_are_given_from_fewer_than_seven_blocks() -> None:
+    found = block_sequence(np.array([1.0, 1.1, 0.9, 1.0, 1.0, 1.1]))
+    assert (found.blocks, found.lower, found.upper) == (6, None, None)
     assert block_sequence(np.zeros(0), np.zeros(0)).blocks == 0
+
+
+def test_the_block_sequence_gives_its_worked_values() -> None:
+    """A worked example: fourteen days, one-sided at .10, narrowest at 14 blocks."""
+    days = np.array([0.01, -0.004, 0.006, 0.012, 0.003, -0.002, 0.009, 0.005, 0.007, -0.001, 0.004, 0.008, 0.002, 0.006])
+    for count, lower in ((7, -0.00354854), (10, -0.00082768), (14, 0.00104588)):
+        found = block_sequence(days[:count], alpha=0.1)
+        assert found.lower == pytest.approx(lower, abs=1e-8)
+        assert found.upper == pytest.approx(2 * found.mean - lower, abs=1e-8)
+        assert block_sequence(days[:count], np.full(count, 800.0), alpha=0.1).lower == pytest.approx(found.lower)
+
+
+def test_a_block_counts_by_its_rows_where_rows_are_given() -> None:
+    days, rows = np.linspace(-1, 1, 12), np.arange(12.0)
+    found = block_sequence(days, rows)
+    assert found.blocks == 11
+    assert found.mean == pytest.approx(float(days @ rows / rows.sum()))
+
+
+def test_a_level_of_one_half_is_the_loosest_and_still_a_bound() -> None:
+    days = np.random.default_rng(1).normal(size=20)
+    bounds = [block_sequence(days, alpha=alpha).lower for alpha in (0.01, 0.05, 0.2, 0.25, 0.3, 0.5)]
+    assert all(one is not None and two is not None and one < two for one, two in itertools.pairwise(bounds))
 
 
 def test_two_sided_bounds_are_wider_than_one_sided_ones() -> None:

@@ -31,8 +31,9 @@ def paired(
     per-row loss (SpecError otherwise: an AUC cannot be compared row by row). Rows join by prediction id; what only one version scored
     or what cannot be judged (no outcome, a label the models do not know, a score that is not finite) is left out of both.
 
-    The day is the block. Each bound is one-sided at `alpha` over all looks together; give whole matured days, oldest first or in any
-    order, so that a day once counted does not change. `gain` is the mean over rows; bounds are None until there are enough days.
+    The day is the block and every day counts the same, so that one busy day cannot decide alone: `gain` is the mean of the days' means.
+    Each bound is one-sided at `alpha` over all looks together and None before the seventh day. Give whole matured days, in any order:
+    a day that changes after it was looked at would count as news.
     """
     loss = loss_for(metric, task)
     one, two = judged(first, classes, no_outcome), judged(second, classes, no_outcome)
@@ -44,14 +45,13 @@ def paired(
         raise DataError(f"versions {versions[0]} and {versions[1]} were given different outcomes for the same prediction")
     gain = loss(two.truth[theirs], two.score[theirs], threshold) - loss(one.truth[ours], one.score[ours], threshold)
     day = blocks_of(one.day[ours])
-    rows = np.bincount(day).astype(np.float64)
-    means = np.bincount(day, weights=gain) / rows if len(gain) else np.zeros(0)
-    found = block_sequence(means, rows, alpha=alpha)
+    means = np.bincount(day, weights=gain) / np.bincount(day) if len(gain) else np.zeros(0)
+    found = block_sequence(means, alpha=alpha)
     return PairedEvidence(
         version=versions[0],
         against=versions[1],
         metric=metric,
-        gain=float(gain.mean()) if len(gain) else 0.0,
+        gain=found.mean,
         lower=found.lower,
         upper=found.upper,
         alpha=alpha,

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from scipy.optimize import brentq
-from scipy.special import betainc, betaln, gammaln, log_ndtr, stdtr, xlogy
+from scipy.special import betainc, betaln, gammaln, log_ndtr, ndtr, stdtrit, xlogy
 
 from flyball.core.record import record
 from flyball.stats.losses import Floats
@@ -120,7 +121,7 @@ def ratio_evidence(counts: Sequence[int], weights: Sequence[float], *, concentra
 
 @record
 class BlockBounds:
-    """The row-weighted mean over the blocks so far and its always-valid bounds, each one-sided; None while they say nothing."""
+    """The mean over the blocks so far and its always-valid bounds; None while there are too few blocks."""
 
     mean: float
     lower: float | None
@@ -129,42 +130,31 @@ class BlockBounds:
 
 
 def block_sequence(
-    means: Floats, rows: Floats, *, alpha: float = 0.05, effect: float = 0.5, min_blocks: int = 5, two_sided: bool = False
+    means: Floats, rows: Floats | None = None, *, alpha: float = 0.05, tuning: int = 14, min_blocks: int = 7, two_sided: bool = False
 ) -> BlockBounds:
-    """Bounds of the row-weighted mean over blocks that stay valid when looked at after every block, exact for few blocks too.
+    """Bounds of the mean over blocks that may be looked at after every block, made for some dozens of them.
 
-    A one-sided sequential t test (the mixture of Wang and Ramdas, arXiv 2310.03722, over a half-normal effect) of the blocks' residuals
-    rows x (mean - m), inverted over m. `effect` is the size it is tuned for, in standard deviations of a block: 0.5 decides soonest
-    around 15 to 30 blocks. Nothing is estimated first, so nothing has to be large; Gaussian blocks err with probability at most alpha
-    over all looks and each side, symmetric heavy tails less. Skewed blocks (a rare bad day) need more blocks than that: see the tests.
-    With `two_sided` both bounds hold together at alpha. Blocks without rows are left out.
+    The asymptotic confidence sequence above with the blocks' own standard deviation, its normal quantile exchanged for the Student
+    quantile of the same tail with (blocks - 1) degrees of freedom, narrowest near `tuning` blocks, silent before `min_blocks`. Every
+    block counts the same, or by its `rows` (ratio estimator; blocks without rows are left out). One-sided at `alpha` on each side;
+    with `two_sided` both bounds hold together.
+
+    The quantile is a heuristic, so its level was measured. At alpha .05 a null looked at 54 times crosses on one side in 2 % of runs
+    with Gaussian blocks and in 1.4 % with Student's t3. It is no exact test: blocks that depend on their neighbours (lag-1
+    correlation .2) reach 6 %, and where rare bad blocks speak against the claim (exponential skew) 13 %.
     """
-    kept = rows > 0
-    x, w = means[kept], rows[kept]
+    x = means if rows is None else means[rows > 0]
     blocks = len(x)
     if blocks == 0:
         return BlockBounds(mean=0.0, lower=None, upper=None, blocks=0)
-    w = w / w.mean()
+    w = np.ones(blocks) if rows is None else rows[rows > 0] / rows[rows > 0].mean()
     mean = float(w @ x) / blocks
-    limit = _t_limit(blocks, 1 / effect**2, alpha / 2 if two_sided else alpha) if blocks >= min_blocks else math.inf
-    # The m for which |sum of residuals| = limit x sqrt(sum of their squares): a quadratic in (m - mean).
-    centred = x - mean
-    q0, q1, q2 = float((w * centred) @ (w * centred)), float((w * w) @ centred), float(w @ w)
-    a = blocks**2 - limit**2 * q2
-    if not math.isfinite(limit) or a <= 0:
+    if blocks < max(min_blocks, 2):
         return BlockBounds(mean=mean, lower=None, upper=None, blocks=blocks)
-    middle = -(limit**2) * q1 / a
-    half = math.sqrt(max(middle**2 + limit**2 * q0 / a, 0.0))
-    return BlockBounds(mean=mean, lower=mean + middle - half, upper=mean + middle + half, blocks=blocks)
-
-
-def _t_limit(n: int, c2: float, alpha: float) -> float:
-    """How large sum / sqrt(sum of squares) of n residuals must be for the mixture to reach 1 / alpha; infinite if it cannot."""
-
-    def over(g: float) -> float:
-        left = 1 - g * g / (n + c2)
-        t = g * math.sqrt(n / ((n + c2) * left))
-        return 0.5 * math.log(c2 / (n + c2)) - n / 2 * math.log(left) + math.log(2 * float(stdtr(n, t))) + math.log(alpha)
-
-    most = math.sqrt(n)  # Cauchy-Schwarz
-    return float(brentq(over, 0.0, most)) if over(most) > 0 else math.inf
+    # rho only tunes where the sequence is narrowest, so holding it at a level of one half loses nothing but the pole at 1.
+    threshold = -2 * math.log(min(alpha if two_sided else 2 * alpha, 0.5))
+    q = blocks / tuning * (threshold + math.log(threshold) + 1)
+    inner = math.log(math.sqrt(q + 1) / alpha) if two_sided else math.log1p(math.sqrt(q + 1) / (2 * alpha))
+    quantile = -float(stdtrit(blocks - 1, ndtr(-math.sqrt(2 * (q + 1) / q * inner))))
+    half = quantile * math.sqrt(float(np.square(w * (x - mean)).sum()) / (blocks - 1) / blocks)
+    return BlockBounds(mean=mean, lower=mean - half, upper=mean + half, blocks=blocks)
