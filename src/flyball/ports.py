@@ -248,8 +248,8 @@ class Trainer(Protocol):
 class Snapshots(Protocol):
     """Snapshots as Parquet files, versioned by DVC."""
 
-    def write(self, table: Table, booleans: frozenset[str], path: Path) -> str:
-        """Write the rows; equal rows give equal bytes. Give the SHA-256 of the file."""
+    def write(self, table: Table, booleans: frozenset[str], folder: Path) -> tuple[Path, str]:
+        """Write the rows to a file in a folder; equal rows give equal bytes and the same name. Give the file and its SHA-256."""
         ...
 
     def keep(self, path: Path, name: str) -> tuple[str, str]:

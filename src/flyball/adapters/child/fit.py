@@ -1,0 +1,167 @@
+"""In the child: call the project's training function, score the held-out rows, compile the model, and leave everything as files."""
+
+import importlib.metadata
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from flyball.adapters.child.user_code import call, explain
+from flyball.adapters.mlflow.in_child import RunWatch
+from flyball.adapters.onnx.engine import OnnxEngine
+from flyball.adapters.pandas.arrow import read_parquet
+from flyball.adapters.pandas.frames import to_frame, to_series
+from flyball.adapters.sklearn.convert import classes_of, convert, native_scores
+from flyball.adapters.sklearn.parity import acceptable, parity, why_not
+from flyball.core.codec import from_plain, to_plain
+from flyball.core.errors import FlyballError, UserCodeError
+from flyball.core.schema import Schema
+from flyball.core.table import Table
+from flyball.registry.records import Parity
+from flyball.serving.engine import settle
+from flyball.spec.records import Task
+
+# Libraries whose versions matter to whoever loads the model again: module → distribution.
+_LIBRARIES = {
+    "sklearn": ("scikit-learn",),
+    "numpy": ("numpy",),
+    "pandas": ("pandas",),
+    "scipy": ("scipy",),
+    "cloudpickle": ("cloudpickle",),
+    "xgboost": ("xgboost", "xgboost-cpu"),
+    "lightgbm": ("lightgbm",),
+    "catboost": ("catboost",),
+    "torch": ("torch",),
+    "category_encoders": ("category-encoders",),
+    "imblearn": ("imbalanced-learn",),
+}
+
+
+def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str, object]:
+    """Fit, score, compile; files in the order's folder, their names and the rest in the answer."""
+    folder = Path(command["folder"])
+    schema, task, run = from_plain(command["schema"], Schema), command["task"], command["run"]
+    seconds: dict[str, float] = {}
+    clock = time.perf_counter()
+    table = read_parquet(folder / "snapshot.parquet").table
+    train, test = table.take(np.load(folder / "train.npy")), table.take(np.load(folder / "test.npy"))
+    frame, target = to_frame(train, schema.names), to_series(train, command["target"])
+    clock = _lap(seconds, "read", clock)
+    try:
+        estimator = call(run, project, frame, target, **command["params"])
+    except BaseException:
+        runs.end(failed=True)
+        raise
+    runs.end(failed=False)
+    clock = _lap(seconds, "fit", clock)
+    held_out = to_frame(test, schema.names)
+    classes, native = _scores(estimator, held_out, task, run, project)
+    _save(estimator, folder / "model.pkl", run)
+    clock = _lap(seconds, "score", clock)
+    onnx, scores, found, why = _compile(estimator, schema, task, command["threshold"], held_out, test, native, len(classes))
+    if onnx:
+        (folder / "model.onnx").write_bytes(onnx)
+    np.save(folder / "scores.npy", scores)
+    _lap(seconds, "compile", clock)
+    return {
+        "run_id": runs.run_id,
+        "classes": list(classes),
+        "scores": "scores.npy",
+        "model": "model.pkl",
+        "onnx": "model.onnx" if onnx else "",
+        "engine": "onnx" if onnx else "native",
+        "engine_reason": why,
+        "parity": to_plain(found),
+        "packages": _packages(),
+        "seconds": seconds,
+    }
+
+
+def _scores(
+    estimator: object, frame: pd.DataFrame, task: Task, run: str, project: Path
+) -> tuple[tuple[str | int | float | bool, ...], NDArray[np.float64]]:
+    """The classes and the raw held-out scores; UserCodeError when this is no fitted estimator of the task."""
+    kind = type(estimator).__name__
+    if not callable(getattr(estimator, "predict", None)):
+        raise UserCodeError(
+            f"{run} returned {kind}, which has no predict()", hint="return the fitted estimator: `model.fit(frame, target); return model`"
+        )
+    if task != "regression" and not callable(getattr(estimator, "predict_proba", None)):
+        raise UserCodeError(
+            f"{run} returned {kind}, which has no predict_proba()",
+            hint="a classifier must give probabilities; CalibratedClassifierCV(model) adds them, SVC needs probability=True",
+        )
+    try:
+        scores = native_scores(estimator, frame, task)
+        classes = classes_of(estimator, task)
+    except FlyballError:
+        raise
+    except Exception as error:
+        raise UserCodeError(
+            f"the {kind} that {run} returned cannot score the {len(frame)} held-out rows (was it fitted?)", hint=explain(error, project)
+        ) from error
+    if task == "binary" and len(classes) != 2:
+        raise UserCodeError(
+            f"{run} returned a model of {len(classes)} classes: {classes}", hint='a binary task has two; is it task = "multiclass"?'
+        )
+    if not np.isfinite(scores).all():
+        raise UserCodeError(f"{run} returned a {kind} whose scores are not finite for {int((~np.isfinite(scores)).sum())} held-out rows")
+    return classes, scores
+
+
+def _compile(
+    estimator: object,
+    schema: Schema,
+    task: Task,
+    threshold: float,
+    frame: pd.DataFrame,
+    test: Table,
+    native: NDArray[np.float64],
+    classes: int,
+) -> tuple[bytes, NDArray[np.float64], Parity | None, str]:
+    """The ONNX bytes (empty: keep the native engine), the scores that will be served, the parity and why it is the native engine."""
+    settled = settle(native, task=task, threshold=threshold)
+    try:
+        onnx = convert(estimator, schema, task, frame.head(20))
+        engine = OnnxEngine(onnx, schema=schema, task=task, classes=classes, threshold=threshold)
+        compiled = engine.score(test.select(schema.names))
+    except FlyballError as error:
+        return b"", settled, None, error.message
+    except Exception as error:  # noqa: BLE001 - any converter or runtime may fail in its own way; the trained model still serves natively
+        return b"", settled, None, f"the compiled model does not run: {error}"
+    found = parity(compiled, native, task=task, threshold=threshold)
+    if not acceptable(found):
+        return b"", settled, found, why_not(found)
+    return onnx, compiled, found, ""
+
+
+def _save(estimator: object, path: Path, run: str) -> None:
+    try:
+        path.write_bytes(cloudpickle.dumps(estimator))
+    except Exception as error:
+        raise UserCodeError(
+            f"the estimator that {run} returned cannot be saved: {error}", hint="it must not hold open files, locks or generators"
+        ) from error
+
+
+def _packages() -> dict[str, str]:
+    """Versions of the libraries in use here."""
+    found = {}
+    for module, names in _LIBRARIES.items():
+        for name in names if module in sys.modules else ():
+            try:
+                found[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return found
+
+
+def _lap(seconds: dict[str, float], stage: str, since: float) -> float:
+    now = time.perf_counter()
+    seconds[stage] = round(now - since, 3)
+    return now

@@ -1,0 +1,68 @@
+"""The project's own functions: found by name, called, and their failures told in the project's own lines."""
+
+import importlib
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flyball.core.errors import UserCodeError
+from flyball.core.schema import did_you_mean
+
+Function = Callable[..., Any]
+
+
+def load(name: str, project: Path) -> Function:
+    """The function behind `module:function`."""
+    module_name, _, function_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (error.name == module_name or module_name.startswith(f"{error.name}.")):
+            there = ", ".join(sorted(path.stem for path in project.glob("*.py"))) or "none"
+            raise UserCodeError(f"there is no module {module_name!r} in {project}", hint=f"modules there: {there}") from error
+        raise UserCodeError(f"{name} cannot be imported: {error}", hint=explain(error, project)) from error
+    except BaseException as error:
+        raise UserCodeError(f"{name} cannot be imported: {_last(error)}", hint=explain(error, project)) from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        raise UserCodeError(
+            f"{module_name} has no function {function_name!r}{did_you_mean(function_name, names)}",
+            hint=f"it has: {', '.join(sorted(names))}",
+        )
+    return function  # type: ignore[no-any-return]  # callable() is all that can be known
+
+
+def call(name: str, project: Path, /, *args: object, **kwargs: object) -> Any:
+    """What the function gives; UserCodeError with the project's part of the traceback if it raises."""
+    function = load(name, project)
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:
+        raise UserCodeError(f"{name} raised {_last(error)}", hint=explain(error, project)) from error
+
+
+def explain(error: BaseException, project: Path) -> str:
+    """The traceback, cut to the project's files; where none of them takes part, its last lines."""
+    frames = traceback.extract_tb(error.__traceback__)
+    root = project.resolve()
+    own = [frame for frame in frames if _belongs(Path(frame.filename), root)] or list(frames[-3:])
+    lines = [f"{_shown(Path(frame.filename), root)}, line {frame.lineno}, in {frame.name}\n    {frame.line or ''}" for frame in own]
+    return "\n  ".join([*lines, _last(error)])
+
+
+def _belongs(path: Path, root: Path) -> bool:
+    try:
+        relative = path.resolve().relative_to(root)
+    except (ValueError, OSError):
+        return False
+    return not {"site-packages", ".venv", "venv", "node_modules"} & set(relative.parts)
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.resolve().relative_to(root).as_posix() if _belongs(path, root) else path.name
+
+
+def _last(error: BaseException) -> str:
+    return "".join(traceback.format_exception_only(error)).strip()

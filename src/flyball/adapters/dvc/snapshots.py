@@ -1,0 +1,151 @@
+"""Snapshots as Parquet files in `snapshots/`, versioned by DVC: port Snapshots."""
+
+import logging
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flyball.adapters.pandas.arrow import read_parquet, write_parquet
+from flyball.core.digest import sha256_file
+from flyball.core.errors import IntegrityError, NotFoundError, StoreError
+from flyball.core.slug import slug
+from flyball.core.table import Table
+from flyball.data.records import Snapshot
+
+T = TypeVar("T")
+_LOCKED = 60.0  # seconds to wait for another DVC command
+
+
+class DvcSnapshots:
+    """Uses the DVC repository the project lies in; where there is none, makes one (without git if there is no git)."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project.resolve()
+
+    def write(self, table: Table, booleans: frozenset[str], folder: Path) -> tuple[Path, str]:
+        """The file is named by its digest."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".snapshot-", delete=False) as draft:
+            path = Path(draft.name)
+        try:
+            digest = write_parquet(table, path, booleans)
+            return path.replace(folder / f"snapshot-{digest}.parquet"), digest
+        finally:
+            path.unlink(missing_ok=True)
+
+    def keep(self, path: Path, name: str) -> tuple[str, str]:
+        """`dvc add snapshots/<slug>.parquet`; git sees the small `.dvc` file, the rows go to DVC's cache."""
+        target = self._project / "snapshots" / f"{slug(name)}.parquet"
+        target.parent.mkdir(exist_ok=True)
+        wanted = sha256_file(path)
+
+        def add(repo: Any) -> str:
+            _replace(path, target)
+            (stage,) = repo.add(str(target))
+            return str(stage.outs[0].hash_info.value)
+
+        for _ in range(3):
+            md5 = self._with_repo(add)
+            if sha256_file(target) == wanted:
+                return target.relative_to(self._project).as_posix(), md5
+        raise StoreError(f"{target} was changed by somebody else while it was being added to DVC", hint="train again when nobody else does")
+
+    def restore(self, snapshot: Snapshot) -> Table:
+        """Wherever the bytes are found they must have the recorded SHA-256."""
+        present = self._project / snapshot.path
+        if present.is_file() and sha256_file(present) == snapshot.digest:
+            return read_parquet(present).table
+
+        def fetch(repo: Any) -> Path:
+            cached = Path(repo.cache.local.oid_to_path(snapshot.dvc_md5))
+            if not cached.is_file():
+                self._pull(repo, snapshot)
+            return cached
+
+        cached = self._with_repo(fetch)
+        if not cached.is_file():
+            raise NotFoundError(
+                f"snapshot {snapshot.digest[:12]} is neither in DVC's cache nor in its remote",
+                hint="`dvc remote list` shows where DVC looks",
+            )
+        if sha256_file(cached) != snapshot.digest:
+            raise IntegrityError(
+                f"{cached} is not the snapshot that was recorded", hint="its SHA-256 differs: do not train or judge with it"
+            )
+        return read_parquet(cached).table
+
+    def push(self, snapshot: Snapshot) -> int:
+        """To DVC's default remote."""
+
+        def send(repo: Any) -> int:
+            from dvc_data.hashfile.hash_info import HashInfo
+
+            done = repo.cloud.push([HashInfo("md5", snapshot.dvc_md5)])
+            if done.failed:
+                raise StoreError("DVC could not push the snapshot to its remote", hint="`dvc push` shows what is wrong")
+            return len(done.transferred)
+
+        return int(self._with_repo(send))
+
+    def _pull(self, repo: Any, snapshot: Snapshot) -> None:
+        from dvc.config import NoRemoteError
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        try:
+            repo.cloud.pull([HashInfo("md5", snapshot.dvc_md5)])
+        except NoRemoteError:
+            return
+
+    def _with_repo(self, act: Callable[[Any], T]) -> T:
+        """Do something with the DVC repository, waiting while another command holds its lock."""
+        from dvc.config import NoRemoteError
+        from dvc.exceptions import DvcException
+        from dvc.lock import LockError
+
+        logging.getLogger("dvc").setLevel(logging.ERROR)
+        until = time.monotonic() + _LOCKED
+        while True:
+            try:
+                repo = self._open()
+                try:
+                    return act(repo)
+                finally:
+                    repo.close()
+            except LockError as error:
+                if time.monotonic() > until:
+                    raise StoreError("DVC is busy: another command holds its lock", hint="train again when it is done") from error
+                time.sleep(0.2)
+            except NoRemoteError as error:
+                raise StoreError("DVC has no remote to push to", hint="dvc remote add -d NAME URL") from error
+            except (DvcException, OSError) as error:
+                raise StoreError(
+                    f"DVC: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+                    hint="`dvc status` and `dvc doctor` tell more",
+                ) from error
+
+    def _open(self) -> Any:
+        from dvc.exceptions import NotDvcRepoError
+        from dvc.repo import Repo
+
+        try:
+            return Repo(str(self._project))
+        except NotDvcRepoError:
+            top = _git_top(self._project)
+            return Repo.init(str(self._project), no_scm=top is None, subdir=top is not None and top != self._project)
+
+
+def _git_top(folder: Path) -> Path | None:
+    for place in (folder, *folder.parents):
+        if (place / ".git").exists():
+            return place
+    return None
+
+
+def _replace(source: Path, target: Path) -> None:
+    """Put a copy in place at once. DVC may have made the old file a link into its cache, which must not be written through."""
+    draft = target.with_name(f".{target.name}.draft")
+    shutil.copyfile(source, draft)
+    draft.replace(target)

@@ -1,0 +1,223 @@
+"""The exact rows of a training: which source and logged rows belong to it, and in which order. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.errors import DataError
+from flyball.core.record import record
+from flyball.core.table import Array, Table, concat
+from flyball.core.window import from_micros, to_micros
+from flyball.data.source import Prepared, feature_names, require_columns
+from flyball.spec.records import DataSpec, Task
+
+Mode = Literal["source", "log", "source+log"]
+
+
+@record
+class Rows:
+    """The rows of a snapshot, every one with its target, sorted by time and id. `logged` of them came from the prediction log."""
+
+    table: Table
+    features: tuple[str, ...]
+    booleans: frozenset[str]
+    logged: int
+
+
+def assemble(
+    prepared: Prepared,
+    logged: Table | None,
+    data: DataSpec,
+    *,
+    task: Task,
+    slices: Sequence[str] = (),
+    mode: Mode = "source",
+    window: timedelta | None = None,
+    now: datetime,
+) -> Rows:
+    """The rows whose outcome was known before `now`, of the last `window` of time (None: all), from the source, the log or both.
+
+    `logged` has the features by name and the spec's id, unit, time, outcome_time and target; its values take the types the source has.
+    A row of the log replaces the source's rows of the same id. While the log has no row, `mode = "log"` means the source.
+    """
+    source = prepared.table
+    require_columns(source, data.roles, "flyball.toml")
+    features = feature_names(source, data)
+    require_columns(source, slices, "evaluate.slices")
+    if not source.rows:
+        raise DataError("the data has no rows", hint=f"look at {data.source} and at what the prepare steps leave of it")
+    names = list(dict.fromkeys([*data.roles[:-1], *features, *slices, data.target]))
+    chosen = _as_text(_labelled(source.select(names), data, task, now), data)
+    types = {name: chosen[name].dtype for name in names}
+    given = 0
+    if logged is not None and logged.rows and mode != "source":
+        recent = _last_of_each_id(_as_text(_typed(logged, types, features, data), data), data)
+        recent = _learnable(recent, data, window, now)
+        given = recent.rows
+        chosen = recent if mode == "log" and given else concat([_without_ids(chosen, recent, data), recent])
+    chosen = _learnable(chosen, data, window, now)
+    if not chosen.rows:
+        raise DataError(
+            f"none of the {source.rows} rows has an outcome that was known before {now:%Y-%m-%d %H:%M} UTC",
+            hint="look at data.target, data.outcome_time, data.matures and retrain.window",
+        )
+    ordered = chosen.take(_order(chosen, data))
+    ordered = ordered.with_columns({data.target: _tidy_target(ordered[data.target], task)})
+    booleans = frozenset(name for name in names if name in prepared.booleans or ordered[name].dtype.kind == "b")
+    return Rows(table=ordered, features=features, booleans=booleans, logged=given)
+
+
+def known_at(table: Table, data: DataSpec) -> NDArray[np.int64] | None:
+    """When each row may be learned from, in microseconds since 1970: at `outcome_time`, but not before `time` + `matures`.
+
+    Outcomes that come early are a biased sample (a customer who leaves is known at once, one who stays only at the end), so a row
+    counts from a fixed age on, like a prediction in the monitoring. None without times.
+    """
+    if data.time is None and data.outcome_time is None:
+        return None
+    found = np.full(table.rows, np.iinfo(np.int64).min, dtype=np.int64)
+    if data.time is not None:
+        found = micros(table[data.time]) + round(data.matures.total_seconds() * 1e6)
+    if data.outcome_time is not None:
+        told = table[data.outcome_time]
+        found = np.where(np.isnat(told), found, np.maximum(found, micros(told)))
+    return found
+
+
+def micros(times: Array) -> NDArray[np.int64]:
+    """Microseconds since 1970 of a column of times."""
+    return times.astype("datetime64[us]").astype(np.int64)
+
+
+def present(values: Array) -> NDArray[np.bool_]:
+    """Which values are not missing."""
+    if values.dtype.kind == "O":
+        return np.array([value is not None for value in values], dtype=np.bool_)
+    if values.dtype.kind == "f":
+        return ~np.isnan(values)
+    if values.dtype.kind == "M":
+        return ~np.isnat(values)
+    return np.ones(len(values), dtype=np.bool_)
+
+
+def _labelled(table: Table, data: DataSpec, task: Task, now: datetime) -> Table:
+    """Rows with a target. With `no_outcome = "negative"` a matured row without one counts as the first class."""
+    there = present(table[data.target])
+    if there.all() or data.no_outcome != "negative" or task != "binary" or data.time is None:
+        return table.take(there) if not there.all() else table
+    ripe = micros(table[data.time]) + round(data.matures.total_seconds() * 1e6) < to_micros(now)
+    target = table[data.target].copy()
+    target[~there & ripe] = min(set(target[there].tolist()), default=0)
+    return table.with_columns({data.target: target}).take(there | ripe)
+
+
+def _learnable(table: Table, data: DataSpec, window: timedelta | None, now: datetime) -> Table:
+    """Rows whose outcome was known before `now` and whose time lies in the window."""
+    keep = np.ones(table.rows, dtype=np.bool_)
+    known = known_at(table, data)
+    if known is not None:
+        keep &= known < to_micros(now)
+    if data.time is not None:
+        times = table[data.time]
+        if np.isnat(times).any():
+            raise DataError(
+                f"{int(np.isnat(times).sum())} rows have no {data.time}", hint="drop them in a prepare step, or leave out data.time"
+            )
+        if window is not None:
+            keep &= micros(times) >= to_micros(now) - round(window.total_seconds() * 1e6)
+    return table if keep.all() else table.take(keep)
+
+
+def _as_text(table: Table, data: DataSpec) -> Table:
+    """Ids and units as text, which is what a prediction's log keeps of them."""
+    return table.with_columns({name: _text(table[name]) for name in (data.id, data.unit) if name is not None})
+
+
+def _text(values: Array) -> Array:
+    if values.dtype.kind == "f" and np.array_equal(values[~np.isnan(values)], np.trunc(values[~np.isnan(values)])):
+        return np.array([None if value != value else str(int(value)) for value in values.tolist()], dtype=object)
+    return np.array([None if value is None or value != value else str(value) for value in values.tolist()], dtype=object)
+
+
+def _typed(logged: Table, types: Mapping[str, np.dtype[np.generic]], features: Sequence[str], data: DataSpec) -> Table:
+    """The log's rows with the source's columns and types. What the log never has (a column only slices use) is missing there."""
+    columns: dict[str, Array] = {}
+    for name, wanted in types.items():
+        if name in logged:
+            columns[name] = _cast(name, logged[name], wanted)
+        elif name in features or name == data.target:
+            raise DataError(
+                f"the prediction log has no feature {name!r}, which the spec now asks for", hint='set retrain.from = "source" until it has'
+            )
+        else:
+            nothing = np.full(logged.rows, None, dtype=object)
+            columns[name] = nothing if wanted.kind == "O" else nothing.astype("datetime64[us]" if wanted.kind == "M" else np.float64)
+    return Table(columns)
+
+
+def _cast(name: str, values: Array, wanted: np.dtype[np.generic]) -> Array:
+    """Logged values in the type of the source's column; numbers with missing values stay floats."""
+    try:
+        if wanted.kind == "O":
+            return np.array([None if v is None or v != v else v if isinstance(v, str) else str(v) for v in values.tolist()], dtype=object)
+        if wanted.kind == "M":
+            return values.astype("datetime64[us]")
+        there = present(values)
+        if wanted.kind in "iub" and there.all():
+            return values.astype(np.float64).astype(wanted) if values.dtype.kind == "O" else values.astype(wanted)
+        return np.array([np.nan if v is None else float(v) for v in values.tolist()], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"column {name!r} of the prediction log does not fit the source's type {wanted}: {error}") from error
+
+
+def _last_of_each_id(table: Table, data: DataSpec) -> Table:
+    if data.id is None:
+        return table
+    last = {value: row for row, value in enumerate(table[data.id].tolist()) if value is not None}
+    keep = np.array([value is None or last[value] == row for row, value in enumerate(table[data.id].tolist())], dtype=np.bool_)
+    return table.take(keep)
+
+
+def _without_ids(source: Table, logged: Table, data: DataSpec) -> Table:
+    if data.id is None:
+        return source
+    told = set(logged[data.id].tolist()) - {None}
+    return source.take(np.array([value not in told for value in source[data.id].tolist()], dtype=np.bool_))
+
+
+def _order(table: Table, data: DataSpec) -> NDArray[np.int64]:
+    """By time, then id, then where the row stood."""
+    keys: list[Array] = []
+    if data.id is not None:
+        keys.append(np.unique(np.array([value or "" for value in table[data.id].tolist()], dtype=str), return_inverse=True)[1])
+    if data.time is not None:
+        keys.append(micros(table[data.time]))
+    return np.lexsort(keys).astype(np.int64) if keys else np.arange(table.rows, dtype=np.int64)
+
+
+def _tidy_target(values: Array, task: Task) -> Array:
+    """Classes that became floats only because labels were missing elsewhere are whole numbers again; regression targets are floats."""
+    if task == "regression":
+        if values.dtype.kind not in "fiub":
+            raise DataError(
+                "the target of a regression must be a number", hint='set model.task = "binary" or "multiclass" for text targets'
+            )
+        return values.astype(np.float64)
+    if values.dtype.kind == "f" and np.array_equal(values, np.trunc(values)):
+        return values.astype(np.int64)
+    return values
+
+
+def span(table: Table, data: DataSpec) -> tuple[datetime | None, datetime | None]:
+    """First and last time of the rows."""
+    if data.time is None or not table.rows:
+        return None, None
+    times = table[data.time]
+    return _moment(times.min()), _moment(times.max())
+
+
+def _moment(value: np.datetime64) -> datetime:
+    return from_micros(int(value.astype("datetime64[us]").astype(np.int64)))

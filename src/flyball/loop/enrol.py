@@ -1,0 +1,217 @@
+"""From a complete run to a registered version. The journal's entry is the moment a version exists."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.codec import from_json
+from flyball.core.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, StoreError
+from flyball.core.table import Table
+from flyball.evaluation.records import Decision
+from flyball.journal.events import Cause, Registered
+from flyball.journal.state import Known, State, fold
+from flyball.loop.judge import Candidate, Rival, checks_digest, judge
+from flyball.loop.stopwatch import Stopwatch
+from flyball.loop.trained import Kept, TrainResult
+from flyball.loop.workshop import Workshop
+from flyball.registry.bundle import read_manifest
+from flyball.registry.records import Manifest
+from flyball.serving.engine import load_engine
+from flyball.spec.records import Spec
+from flyball.training.identity import origin
+
+Score = Callable[[Table], NDArray[np.float64]]
+_ATTEMPTS = 50
+KEPT_FORMAT = 1
+
+
+def known_version(state: State, identity: str) -> Known | None:
+    """The newest version of the same training, repetitions by force included."""
+    same = [known for known in state.versions.values() if origin(known.registered.identity) == origin(identity)]
+    return max(same, key=lambda known: known.registered.version, default=None)
+
+
+def rival_of(state: State, workshop: Workshop, folder: Path) -> Rival | None:
+    """The champion as something to compare with; None if there is no champion."""
+    version = state.champion
+    if version is None:
+        return None
+    digest = state.versions[version].registered.bundle
+
+    def opened() -> tuple[Manifest, Score]:
+        try:
+            path = workshop.bundles.path(digest)
+        except NotFoundError:  # a fresh checkout: the registry has it
+            fetched = folder / f"champion-{version}"
+            workshop.registry.fetch_bundle(state.model, version, fetched)
+            if workshop.bundles.put(fetched) != digest:
+                raise IntegrityError(
+                    f"the registry's bundle of {state.model}@{version} is not the one in the journal", hint=f"expected {digest}"
+                ) from None
+            path = workshop.bundles.path(digest)
+        manifest = read_manifest(path, digest)
+        return manifest, scorer(path, digest, manifest, workshop, folder)
+
+    return Rival(version=version, open=opened)
+
+
+def scorer(path: Path, digest: str, manifest: Manifest, workshop: Workshop, folder: Path) -> Score:
+    """How a verified bundle scores rows: in this process, or in the child if that means unpickling."""
+    if manifest.engine == "native":
+        return lambda table: workshop.trainer.score(path, digest, table, folder)
+    return load_engine(path, manifest).score
+
+
+def enrol(
+    spec: Spec,
+    workshop: Workshop,
+    kept: Kept,
+    *,
+    run_id: str,
+    bundle: Path,
+    cause: Cause,
+    action: str,
+    actor: str,
+    now: datetime,
+    watch: Stopwatch,
+) -> TrainResult:
+    """Put the bundle in place, make the version in the registry, write it down. The same identity is never written down twice."""
+    digest = workshop.bundles.put(bundle)
+    tags = {
+        "flyball.snapshot": kept.snapshot.digest,
+        "flyball.bundle": digest,
+        "flyball.engine": kept.engine,
+        "flyball.gate": kept.gate.verdict.value,
+    }
+    version = workshop.registry.register(kept.model, run_id, bundle, identity=kept.identity, tags=tags)
+    watch.lap("register")
+    event = Registered(
+        version=version,
+        run_id=run_id,
+        bundle=digest,
+        snapshot=kept.snapshot.digest,
+        identity=kept.identity,
+        engine=kept.engine,
+        metrics=kept.evaluation.metrics,
+        lower=kept.evaluation.lower,
+        upper=kept.evaluation.upper,
+        gate=kept.gate,
+        cause=cause,
+        action=action,
+        rows=kept.rows,
+        trained_from=kept.trained_from,
+        trained_until=kept.trained_until,
+        seconds={**kept.seconds, **watch.seconds()},
+    )
+    written = _write_down(workshop, kept.model, event, actor=actor, now=now)
+    return result_of(kept, run_id=run_id, bundle=digest, version=written, status="registered", watch=watch)
+
+
+def kept_of(folder: Path) -> Kept:
+    """The report that a run kept."""
+    path = folder / "report.json"
+    if not path.is_file():
+        raise NotFoundError(f"{folder} holds no report of a training", hint="`flyball train --no-register` prints the run it made")
+    return from_json(path.read_bytes(), Kept)
+
+
+def enrol_kept(
+    spec: Spec,
+    workshop: Workshop,
+    state: State,
+    *,
+    run_id: str,
+    folder: Path,
+    cause: Cause,
+    action: str,
+    actor: str,
+    now: datetime,
+    watch: Stopwatch,
+) -> TrainResult:
+    """Register what a complete run kept, fetched into a folder. Where the champion or the gate changed since, the gate is asked again."""
+    kept = kept_of(folder)
+    if kept.model != spec.model.name:
+        raise RefusedError(
+            f"run {run_id} trained {kept.model!r}, this project is {spec.model.name!r}", hint="go to the project it came from"
+        )
+    bundle = folder / "bundle"
+    if kept.champion != (state.champion or 0) or kept.checks != checks_digest(spec):
+        kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder), state, spec)
+    return enrol(spec, workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch)
+
+
+def result_of(
+    kept: Kept,
+    *,
+    run_id: str,
+    bundle: str,
+    version: int | None,
+    status: Literal["registered", "unchanged", "tracked"],
+    watch: Stopwatch,
+) -> TrainResult:
+    """The result that is told, from what was kept."""
+    return TrainResult(
+        model=kept.model,
+        version=version,
+        run_id=run_id,
+        status=status,
+        snapshot=kept.snapshot,
+        engine=kept.engine,
+        engine_reason=kept.engine_reason,
+        metrics=kept.evaluation.metrics,
+        lower=kept.evaluation.lower,
+        upper=kept.evaluation.upper,
+        slices=kept.evaluation.slices,
+        gate=kept.gate,
+        parity=kept.parity,
+        bundle=bundle,
+        identity=kept.identity,
+        rows=kept.rows,
+        test_rows=kept.evaluation.rows,
+        warnings=kept.warnings,
+        seconds=watch.seconds(),
+    )
+
+
+def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str, now: datetime) -> int:
+    for _ in range(_ATTEMPTS):
+        state = fold(model, workshop.journal.read(model))
+        same = [known.registered for known in state.versions.values() if known.registered.identity == event.identity]
+        if same:
+            return same[0].version
+        if event.version in state.versions:
+            raise StoreError(
+                f"the registry gave version {event.version} of {model}, which the journal has already from another run",
+                hint="was the registry emptied or exchanged? Point MLFLOW_TRACKING_URI at the one this project began with",
+            )
+        try:
+            workshop.journal.append(model, [event], expected=state.seq, actor=actor, at=now)
+        except ConflictError:
+            continue
+        return event.version
+    raise ConflictError(f"the journal of {model} is being written by others all the time", hint="train again: nothing is repeated")
+
+
+def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path) -> Decision:
+    digest = workshop.bundles.put(folder / "bundle")
+    path = workshop.bundles.path(digest)
+    manifest = read_manifest(path, digest)
+    test = workshop.snapshots.restore(kept.snapshot).take(np.load(folder / "test.npy"))
+    score = scorer(path, digest, manifest, workshop, folder)
+    candidate = Candidate(
+        test=test,
+        scores=score(test.select(manifest.schema.names)),
+        classes=manifest.classes,
+        trained_until=manifest.trained_until,
+        held_out=manifest.held_out,
+    )
+    return judge(spec, candidate, kept.evaluation, rival_of(state, workshop, folder))
+
+
+def _with_gate(kept: Kept, decision: Decision, state: State, spec: Spec) -> Kept:
+    return replace(kept, gate=decision, champion=state.champion or 0, checks=checks_digest(spec))

@@ -1,0 +1,108 @@
+"""Good enough? The held-out scores of a candidate, the comparison with the champion on rows new to both, and the gate."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.codec import to_plain
+from flyball.core.digest import sha256_json
+from flyball.core.errors import FlyballError
+from flyball.core.record import record
+from flyball.core.table import Table
+from flyball.core.window import to_micros
+from flyball.data.snapshot import micros
+from flyball.data.split import blocks_of
+from flyball.evaluation.compare import compare
+from flyball.evaluation.gate import gate
+from flyball.evaluation.records import Comparison, Decision, Evaluation
+from flyball.evaluation.score import evaluate
+from flyball.registry.records import Manifest
+from flyball.spec.records import Spec
+
+Label = str | int | float | bool
+
+
+@record
+class Candidate:
+    """The held-out rows and what the candidate says of them; when its newest training label was known, and what was held out by rule."""
+
+    test: Table
+    scores: NDArray[np.float64]
+    classes: tuple[Label, ...]
+    trained_until: datetime | None
+    held_out: str
+
+
+@record
+class Rival:
+    """The champion's version and a way to open it: its manifest, and how it scores rows. Opening may fail."""
+
+    version: int
+    open: Callable[[], tuple[Manifest, Callable[[Table], NDArray[np.float64]]]]
+
+
+def assess(spec: Spec, candidate: Candidate) -> Evaluation:
+    """Metrics overall, with bounds by block, and by slice."""
+    return evaluate(
+        spec.model.task,
+        spec.evaluate.metrics,
+        candidate.test[spec.data.target],
+        candidate.scores,
+        candidate.classes,
+        spec.model.cut,
+        blocks_of(candidate.test, spec.data),
+        {name: candidate.test[name] for name in spec.evaluate.slices},
+        spec.evaluate.split.seed,
+    )
+
+
+def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival | None) -> Decision:
+    """The gate's decision. Without a champion there is nothing to compare; a comparison that cannot be made is undecided."""
+    return gate(spec.evaluate.gate, evaluation, None if rival is None else comparisons(spec, candidate, rival))
+
+
+def checks_digest(spec: Spec) -> str:
+    """Tells whether the gate of the spec has changed."""
+    return sha256_json(to_plain(spec.evaluate.gate))
+
+
+def comparisons(spec: Spec, candidate: Candidate, rival: Rival) -> Mapping[str, Comparison | None]:
+    """Per metric the gate compares: candidate against champion on rows later than both trainings, or held out from both by one rule."""
+    wanted = {check.metric for check in spec.evaluate.gate if check.better or check.not_worse}
+    if not wanted:
+        return {}
+    nothing: dict[str, Comparison | None] = dict.fromkeys(wanted)
+    try:
+        champion, score = rival.open()
+        fresh = _new_to_both(spec, candidate, champion)
+        if not fresh.any() or champion.classes != candidate.classes or champion.task != spec.model.task:
+            return nothing
+        rows = candidate.test.take(fresh)
+        against = score(rows.select(champion.schema.names))
+    except FlyballError:  # a feature the champion reads is gone, or its bundle cannot be used here: no evidence either way
+        return nothing
+    blocks = blocks_of(rows, spec.data)
+    return {
+        metric: compare(
+            metric,
+            rows[spec.data.target],
+            candidate.scores[fresh],
+            against,
+            candidate.classes,
+            spec.model.cut,
+            blocks,
+            spec.evaluate.split.seed,
+        )
+        for metric in sorted(wanted)
+    }
+
+
+def _new_to_both(spec: Spec, candidate: Candidate, champion: Manifest) -> NDArray[np.bool_]:
+    if candidate.held_out and candidate.held_out == champion.held_out:
+        return np.ones(candidate.test.rows, dtype=np.bool_)
+    ends = (candidate.trained_until, champion.trained_until)
+    if spec.data.time is None or ends[0] is None or ends[1] is None:
+        return np.zeros(candidate.test.rows, dtype=np.bool_)
+    return micros(candidate.test[spec.data.time]) > max(to_micros(end) for end in ends if end is not None)

@@ -1,0 +1,142 @@
+"""From a fit to a signed bundle, and to the folders its run keeps."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from flyball.core.digest import sha256_bytes
+from flyball.core.record import record
+from flyball.core.window import from_micros
+from flyball.data.profile import build_reference, reference_to_json, score_columns
+from flyball.data.records import Snapshot
+from flyball.data.snapshot import known_at, span
+from flyball.data.split import blocks_of, held_out
+from flyball.loop.gather import Gathered
+from flyball.ports import Fitted, Tracker
+from flyball.registry.bundle import bundle_digest, verify_bundle, write_bundle
+from flyball.registry.records import Lineage, Manifest
+from flyball.registry.signing import SigningKey
+from flyball.spec.records import Spec
+from flyball.training.identity import training_digest
+from flyball.training.records import CodeFile, WorkingTree
+
+
+@record
+class Origin:
+    """Everything a version can be led back to."""
+
+    run_id: str
+    identity: str
+    code: tuple[CodeFile, ...]
+    code_digest: str
+    tree: WorkingTree
+    environment: str
+
+    def lineage(self, spec: Spec, snapshot: Snapshot) -> Lineage:
+        """As the manifest keeps it."""
+        return Lineage(
+            run_id=self.run_id,
+            commit=self.tree.commit,
+            dirty_diff_sha256=sha256_bytes(self.tree.diff) if self.tree.diff else "",
+            snapshot=snapshot.digest,
+            dvc_md5=snapshot.dvc_md5,
+            spec_digest=training_digest(spec),
+            code_digest=self.code_digest,
+            identity=self.identity,
+            environment_sha256=sha256_bytes(self.environment.encode()),
+        )
+
+
+def trained_span(spec: Spec, gathered: Gathered) -> tuple[datetime | None, datetime | None]:
+    """The time of the oldest training row, and when the newest training label counted."""
+    train = gathered.rows.table.take(gathered.split.train)
+    first, _ = span(train, spec.data)
+    known = known_at(train, spec.data)
+    return first, from_micros(int(known.max())) if known is not None else None
+
+
+def reference_of(spec: Spec, gathered: Gathered, fitted: Fitted, scores: np.ndarray) -> bytes:
+    """What monitoring compares with: the features of every row the version was trained or judged on, and its held-out scores."""
+    table, test = gathered.rows.table, gathered.rows.table.take(gathered.split.test)
+    timed = spec.data.time is not None
+    reference = build_reference(
+        table,
+        gathered.schema,
+        score_columns(scores, fitted.classes, gathered.schema),
+        blocks_of(table, spec.data) if timed else None,
+        score_days=blocks_of(test, spec.data) if timed else None,
+    )
+    return reference_to_json(reference)
+
+
+def pack(
+    spec: Spec,
+    gathered: Gathered,
+    fitted: Fitted,
+    *,
+    folder: Path,
+    scores: np.ndarray,
+    snapshot: Snapshot,
+    origin: Origin,
+    tracker: Tracker,
+    key: SigningKey,
+    now: datetime,
+) -> str:
+    """Write `model/` (a plain MLflow model) and `bundle/` (signed) into the folder; the bundle's digest.
+
+    A bundle that an earlier attempt completed for the same run is taken as it is.
+    """
+    bundle, model = folder / "bundle", folder / "model"
+    if bundle.is_dir() and model.is_dir() and verify_bundle(bundle, key).lineage.run_id == origin.run_id:
+        return bundle_digest(bundle)
+    _clear(bundle)
+    _clear(model)
+    code = {file.path: spec.folder / file.path for file in origin.code}
+    tracker.package(folder / fitted.model, schema=gathered.schema, fitted=fitted, code=code, folder=model)
+    files: dict[str, Path | bytes] = {"reference.json": reference_of(spec, gathered, fitted, scores)}
+    files |= {"native": model} if fitted.engine == "native" else {"model.onnx": folder / fitted.onnx}
+    return write_bundle(bundle, _manifest(spec, gathered, fitted, origin, snapshot, now), files, key)
+
+
+def kept_files(folder: Path, origin: Origin) -> Mapping[str, str]:
+    """Write the texts a run keeps; file name → what it is, all in the folder."""
+    texts = {"environment.txt": origin.environment.encode(), "uncommitted.diff": origin.tree.diff}
+    for name, content in texts.items():
+        if content:
+            (folder / name).write_bytes(content)
+    return {name: name for name, content in texts.items() if content}
+
+
+def _manifest(spec: Spec, gathered: Gathered, fitted: Fitted, origin: Origin, snapshot: Snapshot, now: datetime) -> Manifest:
+    first, until = trained_span(spec, gathered)
+    return Manifest(
+        bundle_format=1,
+        model=spec.model.name,
+        task=spec.model.task,
+        schema=gathered.schema,
+        classes=fitted.classes,
+        threshold=spec.model.cut,
+        engine=fitted.engine,
+        engine_reason=fitted.engine_reason,
+        parity=fitted.parity,
+        files={},
+        lineage=origin.lineage(spec, snapshot),
+        trained_from=first,
+        trained_until=until,
+        created_at=now,
+        held_out=held_out(spec.evaluate.split, spec.data),
+    )
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an attempt left that did not come to its end."""
+    if not folder.exists():
+        return
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
+    folder.rmdir()

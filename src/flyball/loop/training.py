@@ -1,0 +1,404 @@
+"""One training, from the spec to a registered version. Whatever happens on the way, there is no version until the journal says so.
+
+Order: rows → snapshot → fit → bundle → gate → run complete → version in the registry → journal. Each step can be found again by the
+training's identity: a training that died is continued where it stood, and one that was done before is not repeated.
+"""
+
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from flyball.core.codec import from_json, to_json
+from flyball.core.errors import NotFoundError
+from flyball.core.reason import because
+from flyball.core.record import record
+from flyball.data.records import Snapshot
+from flyball.data.split import held_out
+from flyball.journal.events import Cause, Registered
+from flyball.journal.state import State, fold
+from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, kept_of, known_version, result_of, rival_of
+from flyball.loop.gather import Gathered, gather
+from flyball.loop.judge import Candidate, assess, checks_digest, judge
+from flyball.loop.pack import Origin, kept_files, pack, trained_span
+from flyball.loop.stopwatch import Stopwatch
+from flyball.loop.trained import Kept, TrainResult
+from flyball.loop.workshop import Workshop
+from flyball.ports import Fitted, RunReport
+from flyball.registry.bundle import read_manifest
+from flyball.spec.records import Spec
+from flyball.training.code import code_digest, project_code
+from flyball.training.identity import identity_of, origin, repetition
+from flyball.training.records import CodeFile, FitOrder, WorkingTree
+
+__all__ = ["Workshop", "register_run", "take_snapshot", "train"]
+
+Progress = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+@record
+class _Wish:
+    """Who wants a training, why, and how far it is to go."""
+
+    now: datetime
+    cause: Cause
+    action: str
+    actor: str
+    force: bool
+    register: bool
+
+
+@record
+class _Aside:
+    """What is done beside the fit: searching the tracker, adding to DVC, looking at git and the environment."""
+
+    found: Future[str]
+    kept: Future[tuple[str, str]]
+    tree: Future[WorkingTree]
+    environment: Future[str]
+
+
+def train(
+    spec: Spec,
+    workshop: Workshop,
+    *,
+    now: datetime,
+    cause: Cause = "manual",
+    action: str = "",
+    actor: str = "person",
+    force: bool = False,
+    register: bool = True,
+    progress: Progress = silent,
+) -> TrainResult:
+    """Prepare, train, evaluate, judge and register. The same spec, data and code give the version there is, unless `force`."""
+    watch, model = Stopwatch(), spec.model.name
+    wish = _Wish(now=now, cause=cause, action=action, actor=actor, force=force, register=register)
+    aside = ThreadPoolExecutor(max_workers=4, thread_name_prefix="beside-the-fit")
+    try:
+        workshop.trainer.warm()
+        gathered = gather(spec, workshop.trainer, workshop.predictions, now=now, progress=progress)
+        watch.lap("prepare")
+        path, digest = workshop.snapshots.write(gathered.rows.table, gathered.rows.booleans, spec.folder / ".flyball" / "cache")
+        code = project_code(spec.folder, [*spec.data.prepare, spec.train.run])
+        identity = identity_of(spec=spec, snapshot=digest, code=code_digest(code), versions=workshop.workspace.versions())
+        watch.lap("snapshot")
+        progress(f"snapshot: sha256 {digest[:12]}")
+        if force:
+            state = fold(model, workshop.journal.read(model))
+            identity = repetition(identity, sum(origin(known.registered.identity) == identity for known in state.versions.values()))
+        with workshop.workspace.work(identity) as folder:
+            state = fold(model, workshop.journal.read(model))
+            known = None if force else known_version(state, identity)
+            if known is not None:
+                result = _unchanged(
+                    workshop, spec.model.name, known.registered, gathered.snapshot(spec.data, digest=digest, path="", dvc_md5=""), watch
+                )
+            else:
+                if force:
+                    _empty(folder)
+                shutil.copyfile(path, folder / "snapshot.parquet")
+                job = _Job(spec, workshop, wish, gathered, state, folder, identity, digest, code, watch, progress)
+                result = job.run(aside)
+        if result.status != "tracked":
+            workshop.workspace.done(identity)
+        return result
+    finally:
+        workshop.trainer.close()
+        aside.shutdown(wait=False, cancel_futures=True)
+
+
+def register_run(
+    spec: Spec,
+    workshop: Workshop,
+    run_id: str,
+    *,
+    now: datetime,
+    cause: Cause = "manual",
+    action: str = "",
+    actor: str = "person",
+    progress: Progress = silent,
+) -> TrainResult:
+    """Register what `train(register=False)` tracked. A run that was registered before gives its version again."""
+    watch, name = Stopwatch(), f"register-{run_id}"
+    try:
+        with workshop.workspace.work(name) as folder:
+            _empty(folder)
+            kept_folder = _fetched(workshop, run_id, folder)
+            progress(f"fetched run {run_id}")
+            watch.lap("fetch")
+            state = fold(spec.model.name, workshop.journal.read(spec.model.name))
+            kept = kept_of(kept_folder)
+            for known in state.versions.values():
+                if known.registered.identity == kept.identity:
+                    return _unchanged(workshop, spec.model.name, known.registered, kept.snapshot, watch)
+            return enrol_kept(
+                spec, workshop, state, run_id=run_id, folder=kept_folder, cause=cause, action=action, actor=actor, now=now, watch=watch
+            )
+    finally:
+        workshop.trainer.close()
+        workshop.workspace.done(name)
+
+
+def take_snapshot(spec: Spec, workshop: Workshop, *, now: datetime, push: bool = False, progress: Progress = silent) -> Snapshot:
+    """Only the rows: prepare, check, write, add to DVC, push if asked."""
+    try:
+        gathered = gather(spec, workshop.trainer, workshop.predictions, now=now, progress=progress)
+        path, digest = workshop.snapshots.write(gathered.rows.table, gathered.rows.booleans, spec.folder / ".flyball" / "cache")
+        where, md5 = workshop.snapshots.keep(path, spec.model.name)
+        snapshot = gathered.snapshot(spec.data, digest=digest, path=where, dvc_md5=md5)
+        if push:
+            workshop.snapshots.push(snapshot)
+        return snapshot
+    finally:
+        workshop.trainer.close()
+
+
+class _Job:
+    """The part of a training that happens in its own folder, with nobody else in it."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        workshop: Workshop,
+        wish: _Wish,
+        gathered: Gathered,
+        state: State,
+        folder: Path,
+        identity: str,
+        digest: str,
+        code: tuple[CodeFile, ...],
+        watch: Stopwatch,
+        progress: Progress,
+    ) -> None:
+        self.spec, self.workshop, self.wish, self.gathered, self.state = spec, workshop, wish, gathered, state
+        self.folder, self.identity, self.digest, self.code = folder, identity, digest, code
+        self.watch, self.progress = watch, progress
+
+    def run(self, aside: ThreadPoolExecutor) -> TrainResult:
+        """Fit and go on from there; or go on with a run that was completed before."""
+        marker = self.folder / "tracked"
+        if marker.is_file():
+            return self._with_run(marker.read_text())
+        workshop = self.workshop
+        beside = _Aside(
+            found=aside.submit(workshop.tracker.find, self.spec.model.name, self.identity),
+            kept=aside.submit(workshop.snapshots.keep, self.folder / "snapshot.parquet", self.spec.model.name),
+            tree=aside.submit(workshop.workspace.tree),
+            environment=aside.submit(workshop.workspace.environment),
+        )
+        fitted = self._fit()
+        self.watch.lap("fit")
+        found = beside.found.result()
+        if found and not self.wish.force:
+            return self._with_run(found)
+        return self._finish(fitted, beside)
+
+    def _fit(self) -> Fitted:
+        done = self.folder / "fitted.json"
+        if done.is_file():  # an earlier attempt came this far
+            self.progress("fit: continued from an attempt that was interrupted")
+            return from_json(done.read_bytes(), Fitted)
+        np.save(self.folder / "train.npy", self.gathered.split.train)
+        np.save(self.folder / "test.npy", self.gathered.split.test)
+        train = self.spec.train
+        fitted = self.workshop.trainer.fit(
+            FitOrder(
+                run=train.run,
+                params=train.params,
+                task=self.spec.model.task,
+                threshold=self.spec.model.cut,
+                schema=self.gathered.schema,
+                target=self.spec.data.target,
+                booleans=tuple(sorted(self.gathered.rows.booleans)),
+                folder=self.folder,
+                timeout=train.timeout,
+            )
+        )
+        draft = self.folder / "fitted.json.draft"
+        draft.write_text(to_json(fitted))
+        draft.replace(done)
+        self.progress(f"fit: {fitted.seconds.get('fit', 0):.1f} s, engine {fitted.engine} {fitted.engine_reason}".rstrip())
+        return fitted
+
+    def _finish(self, fitted: Fitted, beside: _Aside) -> TrainResult:
+        spec, workshop, folder = self.spec, self.workshop, self.folder
+        first, until = trained_span(spec, self.gathered)
+        scores: np.ndarray = np.load(folder / fitted.scores)
+        candidate = Candidate(
+            test=self.gathered.rows.table.take(self.gathered.split.test),
+            scores=scores,
+            classes=fitted.classes,
+            trained_until=until,
+            held_out=held_out(spec.evaluate.split, spec.data),
+        )
+        evaluation = assess(spec, candidate)
+        self.watch.lap("evaluate")
+        decision = judge(spec, candidate, evaluation, rival_of(self.state, workshop, folder))
+        self.progress(f"gate: {decision.verdict.value}")
+        self.watch.lap("gate")
+        where, md5 = beside.kept.result()
+        snapshot = self.gathered.snapshot(spec.data, digest=self.digest, path=where, dvc_md5=md5)
+        told = self._origin(fitted, beside)
+        self.watch.lap("wait")
+        pack(
+            spec,
+            self.gathered,
+            fitted,
+            folder=folder,
+            scores=scores,
+            snapshot=snapshot,
+            origin=told,
+            tracker=workshop.tracker,
+            key=workshop.key,
+            now=self.wish.now,
+        )
+        self.watch.lap("bundle")
+        warnings = self.gathered.warnings
+        if fitted.engine == "native":
+            warnings = (*warnings, because("train.native", reason=fitted.engine_reason))
+        kept = Kept(
+            kept_format=KEPT_FORMAT,
+            model=spec.model.name,
+            identity=self.identity,
+            snapshot=snapshot,
+            evaluation=evaluation,
+            gate=decision,
+            champion=self.state.champion or 0,
+            checks=checks_digest(spec),
+            engine=fitted.engine,
+            engine_reason=fitted.engine_reason,
+            parity=fitted.parity,
+            rows=len(self.gathered.split.train),
+            trained_from=first,
+            trained_until=until,
+            warnings=warnings,
+            seconds={**self.watch.seconds(), **{f"child_{name}": spent for name, spent in fitted.seconds.items()}},
+        )
+        self._track(kept, told, fitted)
+        self.watch.lap("track")
+        return self._with_kept(kept, told.run_id, folder)
+
+    def _origin(self, fitted: Fitted, beside: _Aside) -> Origin:
+        """The run is chosen once: an attempt that continues reports to the run of the one before."""
+        saved = self.folder / "run"
+        chosen = saved.read_text() if saved.is_file() else ""
+        run_id = chosen or self.workshop.tracker.begin(self.spec.model.name, fitted.run_id)
+        saved.write_text(run_id)
+        return Origin(
+            run_id=run_id,
+            identity=self.identity,
+            code=self.code,
+            code_digest=code_digest(self.code),
+            tree=beside.tree.result(),
+            environment=beside.environment.result(),
+        )
+
+    def _track(self, kept: Kept, told: Origin, fitted: Fitted) -> None:
+        folder, spec = self.folder, self.spec
+        (folder / "report.json").write_text(to_json(kept, indent=2))
+        names = [*kept_files(folder, told), "report.json", "test.npy", fitted.log]
+        tags = {
+            "flyball.snapshot": kept.snapshot.digest,
+            "flyball.dvc_md5": kept.snapshot.dvc_md5,
+            "flyball.gate": kept.gate.verdict.value,
+            "flyball.engine": kept.engine,
+            "flyball.cause": self.wish.cause,
+            "mlflow.source.git.commit": told.tree.commit,
+            "flyball.dirty": "yes" if told.tree.diff else "no",
+        }
+        metrics = dict(kept.evaluation.metrics)
+        metrics |= {f"{name}_lower": value for name, value in kept.evaluation.lower.items()}
+        metrics |= {f"{name}_upper": value for name, value in kept.evaluation.upper.items()}
+        for cut, scores in kept.evaluation.slices.items():
+            metrics |= {f"{name}/{cut}": value for name, value in scores.items()}
+        self.workshop.tracker.record(
+            RunReport(
+                model=spec.model.name,
+                run_id=told.run_id,
+                identity=self.identity,
+                params={name: str(value) for name, value in spec.train.params.items()},
+                metrics=metrics,
+                tags={name: value for name, value in tags.items() if value},
+                snapshot=kept.snapshot,
+                files={name: folder / name for name in names if (folder / name).is_file()},
+                folders={"bundle": folder / "bundle", "model": folder / "model"},
+            )
+        )
+        (folder / "tracked").write_text(told.run_id)
+
+    def _with_run(self, run_id: str) -> TrainResult:
+        """Go on with a complete run: this folder may have everything it kept, else it is fetched."""
+        self.progress(f"found again: run {run_id}")
+        local = (self.folder / "report.json").is_file() and (self.folder / "bundle").is_dir()
+        folder = self.folder if local else _fetched(self.workshop, run_id, self.folder)
+        return self._with_kept(kept_of(folder), run_id, folder)
+
+    def _with_kept(self, kept: Kept, run_id: str, folder: Path) -> TrainResult:
+        wish = self.wish
+        if not wish.register:
+            digest = self.workshop.bundles.put(folder / "bundle")
+            return result_of(kept, run_id=run_id, bundle=digest, version=None, status="tracked", watch=self.watch)
+        result = enrol_kept(
+            self.spec,
+            self.workshop,
+            self.state,
+            run_id=run_id,
+            folder=folder,
+            cause=wish.cause,
+            action=wish.action,
+            actor=wish.actor,
+            now=wish.now,
+            watch=self.watch,
+        )
+        self.progress(f"registered: {result.model}@{result.version}")
+        return result
+
+
+def _unchanged(workshop: Workshop, model: str, registered: Registered, snapshot: Snapshot, watch: Stopwatch) -> TrainResult:
+    """The version that this training made before, as the journal and its bundle tell it."""
+    reason, parity = "", None
+    try:
+        manifest = read_manifest(workshop.bundles.path(registered.bundle), registered.bundle)
+        reason, parity = manifest.engine_reason, manifest.parity
+    except NotFoundError:  # a fresh checkout: the version is known all the same
+        pass
+    return TrainResult(
+        model=model,
+        version=registered.version,
+        run_id=registered.run_id,
+        status="unchanged",
+        snapshot=snapshot,
+        engine=registered.engine,
+        engine_reason=reason,
+        metrics=registered.metrics,
+        lower=registered.lower,
+        upper=registered.upper,
+        slices={},
+        gate=registered.gate,
+        parity=parity,
+        bundle=registered.bundle,
+        identity=registered.identity,
+        rows=registered.rows,
+        test_rows=0,
+        warnings=(),
+        seconds=watch.seconds(),
+    )
+
+
+def _fetched(workshop: Workshop, run_id: str, folder: Path) -> Path:
+    target = folder / "fetched"
+    _empty(target)
+    workshop.tracker.fetch(run_id, target)
+    return target
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
