@@ -127,7 +127,16 @@ def rollout(version: int, champion: int, at: datetime = T0) -> RolloutStarted:
 
 def paired(version: int, against: int, gain: float, lower: float | None, upper: float | None) -> PairedEvidence:
     return PairedEvidence(
-        version=version, against=against, metric="brier", gain=gain, lower=lower, upper=upper, alpha=0.05, rows=9000, blocks=10
+        version=version,
+        against=against,
+        metric="brier",
+        gain=gain,
+        lower=lower,
+        upper=upper,
+        alpha=0.05,
+        rows=9000,
+        blocks=10,
+        live_blocks=10,
     )
 
 
@@ -199,10 +208,32 @@ def test_the_first_version_that_passed_its_gate_becomes_champion() -> None:
     assert action.version == 1
 
 
-def test_a_version_whose_gate_did_not_pass_never_gets_a_chance() -> None:
-    for verdict in (Verdict.FAIL, Verdict.UNDECIDED):
-        assert at(state((T0, registered(1, verdict=verdict))), evidence(), days=0) == []
-        assert at(state(*CHAMPION, (T0, registered(2, verdict=verdict))), evidence(), days=1) == []
+def test_a_version_that_failed_its_gate_never_gets_a_chance() -> None:
+    assert at(state((T0, registered(1, verdict=Verdict.FAIL))), evidence(), days=0) == []
+    assert at(state(*CHAMPION, (T0, registered(2, verdict=Verdict.FAIL))), evidence(), days=1) == []
+
+
+def test_what_the_gate_left_undecided_may_be_compared_but_never_promoted_by_the_gate() -> None:
+    undecided = registered(2, verdict=Verdict.UNDECIDED, cause="schedule")
+    assert at(state((T0, registered(1, verdict=Verdict.UNDECIDED))), evidence(), days=0) == []
+    (action,) = at(state(*CHAMPION, (T0, undecided)), evidence(), days=1)
+    assert isinstance(action, StartRollout)
+    immediate = replace(SPEC, rollout=replace(SPEC.rollout, strategy="immediate"))
+    assert at(state(*CHAMPION, (T0, undecided)), evidence(), days=1, spec=immediate) == []
+
+
+def test_a_margin_lets_a_fresher_equal_replace_the_champion_but_not_a_candidate_of_drift_alone() -> None:
+    spec = replace(SPEC, rollout=replace(SPEC.rollout, margin=0.002))
+    for cause, promoted_ in (("schedule", True), ("performance", True), ("manual", True), ("drift", False)):
+        trying = state(*CHAMPION, (T0, registered(2, cause=cause)), (T0, rollout(2, 1)))  # type: ignore[arg-type]
+        actions = at(trying, evidence(rollout=paired(2, 1, 0.0, -0.001, 0.001)), days=9, spec=spec)
+        assert [type(action) for action in actions] == ([Promote] if promoted_ else [])
+
+
+def test_no_promotion_before_the_live_days_the_spec_asks_for() -> None:
+    trying = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)))
+    early = replace(paired(2, 1, 0.01, 0.001, 0.02), live_blocks=6)
+    assert at(trying, evidence(rollout=early), days=9) == []
 
 
 def test_a_candidate_is_compared_with_the_champion_before_it_may_replace_it() -> None:

@@ -14,8 +14,21 @@ Cause = Literal["manual", "performance", "drift", "schedule", "first"]
 
 
 @record
+class DayGain:
+    """One day of a paired comparison: the mean gain of a version over another, and how many rows it is the mean of. `day`: since 1970."""
+
+    day: int
+    rows: int
+    gain: float
+
+
+@record
 class Registered:
-    """A version exists, with the gate's decision about it. `action` is the retraining that made it, empty if a person did."""
+    """A version exists, with the gate's decision about it. `action` is the retraining that made it, empty if a person did.
+
+    `head_start`: the held-out days neither it nor champion `compared_with` had seen, by the rollout's metric: the first blocks of a live
+    comparison between the two.
+    """
 
     version: int
     run_id: str
@@ -33,6 +46,8 @@ class Registered:
     trained_from: datetime | None
     trained_until: datetime | None
     seconds: Mapping[str, float]
+    compared_with: int | None = None
+    head_start: tuple[DayGain, ...] = ()
 
 
 @record

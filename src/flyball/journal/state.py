@@ -31,7 +31,7 @@ from flyball.journal.events import (
 
 @record
 class Known:
-    """A registered version: when it came, what the gate said, and whether its fate is decided (`settled`)."""
+    """A registered version: when it came, what the gate said, and whether its fate is decided (`settled`): it failed, or had its chance."""
 
     at: datetime
     registered: Registered
@@ -147,7 +147,7 @@ def apply(state: State, entry: Entry) -> State:
 def _training(state: State, event: Registered | RetrainStarted | RetrainEnded | Suppressed, at: datetime) -> State:
     match event:
         case Registered():
-            settled = event.gate.verdict is not Verdict.PASS
+            settled = event.gate.verdict is Verdict.FAIL
             known = Known(at=at, registered=event, settled=settled)
             return replace(state, versions={**state.versions, event.version: known}, last_retrain_at=at)
         case RetrainStarted():

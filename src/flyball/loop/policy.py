@@ -39,7 +39,7 @@ def decide(state: State, evidence: Evidence, spec: Spec, *, now: datetime) -> li
     actions += _alerts(state, evidence)
     if state.frozen(now) is not None:
         return actions
-    moves = _judge_watch(state, evidence, now) or _judge_rollout(state, evidence, now) or next_candidate(state, spec)
+    moves = _judge_watch(state, evidence, now) or _judge_rollout(state, evidence, spec, now) or next_candidate(state, spec)
     actions += moves
     if not moves and evidence.finished is None:
         actions += _training(state, evidence, spec, now)
@@ -47,27 +47,41 @@ def decide(state: State, evidence: Evidence, spec: Spec, *, now: datetime) -> li
 
 
 def next_candidate(state: State, spec: Spec) -> list[Action]:
-    """The newest version that passed its gate and has not had its chance."""
+    """Give the newest version that its gate did not refuse, and that has not had its chance, its chance.
+
+    Becoming the first champion and promotion on the gate alone need a pass. A live comparison answers nobody, so it may also settle
+    what the gate left undecided for want of held-out days.
+    """
     if state.rollout is not None:
         return []
-    waiting = [number for number, known in state.versions.items() if not known.settled]
+    waiting = [number for number, known in state.versions.items() if not known.settled and number != state.champion]
     if not waiting:
         return []
     version = max(waiting)
     registered = state.versions[version].registered
+    passed = registered.gate.verdict is Verdict.PASS
     if state.champion is None:
+        if not passed:
+            return []
         return [Promote(version=version, reason=because("promote.first", version=version), evidence={})]
     # drift alone never promotes by a gate: its candidate has to win on live rows
     if spec.rollout.strategy == "immediate" and (registered.cause != "drift" or spec.model.influences_outcome):
+        if not passed:
+            return []
         return [Promote(version=version, reason=because("promote.gate", version=version, champion=state.champion), evidence={})]
     reason = because(
-        "rollout.start",
+        "rollout.start" if passed else "rollout.start_undecided",
         version=version,
         champion=state.champion,
         metric=spec.rollout.metric,
         deadline=format_duration(spec.rollout.deadline),
     )
     return [StartRollout(version=version, reason=reason)]
+
+
+def by_drift_alone(state: State, version: int) -> bool:
+    """Whether nothing but drift asked for a version."""
+    return version in state.versions and state.versions[version].registered.cause == "drift"
 
 
 def signals(evidence: Evidence) -> Mapping[str, Reason]:
@@ -88,16 +102,19 @@ def numbers(paired: PairedEvidence) -> dict[str, float]:
     return found
 
 
-def _judge_rollout(state: State, evidence: Evidence, now: datetime) -> list[Action]:
+def _judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -> list[Action]:
     rollout, paired = state.rollout, evidence.rollout
     if rollout is None:
         return []
     if rollout.champion != state.champion:
         reason = because("rollout.champion_changed", version=rollout.version, champion=rollout.champion)
         return [EndRollout(version=rollout.version, verdict=Verdict.UNDECIDED, reason=reason, evidence={})]
+    # drift alone is the weakest reason to change what serves: its candidate has to be certainly better
+    margin = 0.0 if by_drift_alone(state, rollout.version) else spec.rollout.margin
     if paired is not None and paired.lower is not None and paired.upper is not None:
-        if paired.lower > 0:
-            reason = because("rollout.better", **_told(paired))
+        if paired.lower > -margin and paired.live_blocks >= spec.rollout.min_days:
+            told = {**_told(paired), "margin": margin}
+            reason = because("rollout.better" if paired.lower > 0 else "rollout.not_worse", **told)
             return [Promote(version=rollout.version, reason=reason, evidence=numbers(paired))]
         if paired.upper < 0:
             reason = because("rollout.worse", **_told(paired))

@@ -72,6 +72,7 @@ class PairedEvidence:
     """A live paired comparison, blocked by day: `gain` > 0 means `version` had the smaller loss than `against` on the same rows.
 
     `lower`, `upper`: always-valid bounds at level `alpha`; they may be looked at after every block. None while there are too few blocks.
+    `blocks` counts the held-out days the comparison began with; `live_blocks` only the days since it runs.
     """
 
     version: int
@@ -83,3 +84,4 @@ class PairedEvidence:
     alpha: float
     rows: int
     blocks: int
+    live_blocks: int = 0

@@ -202,14 +202,18 @@ def _evaluate(section: Section, task: Task, data: DataSpec) -> EvaluateSpec:
 def _split(section: Section, data: DataSpec) -> SplitSpec:
     natural = "time" if data.time else "unit" if data.unit else "rows"
     part = Section(FILE, "evaluate.split", section.raw("split") if section.has("split") else {})
+    spanned = isinstance(part.raw("test"), str)
     record = SplitSpec(
         by=part.choice("by", ("time", "unit", "rows"), natural),  # type: ignore[arg-type]  # natural is one of them
-        test=part.number("test", 0.2, least=0.01, most=0.9),
+        test=0.2 if spanned else part.number("test", 0.2, least=0.01, most=0.9),
+        test_span=part.duration("test", timedelta(0), least=timedelta(minutes=1)) if spanned else None,
         seed=part.integer("seed", 0),
     )
     part.done()
     if record.by == "time" and data.time is None:
         raise part.refuse("by", "time", "data.time first, or split by unit or rows")
+    if record.test_span is not None and record.by != "time":
+        raise part.refuse("test", part.raw("test"), 'a share such as 0.2; a span needs by = "time"')
     if record.by == "unit" and data.unit is None:
         raise part.refuse("by", "unit", "data.unit first, or split by time or rows")
     return record
@@ -268,6 +272,8 @@ def _rollout(section: Section, model: ModelSpec) -> RolloutSpec:
         metric=metric,
         deadline=section.duration("deadline", timedelta(days=14), least=timedelta(minutes=1)),
         alpha=section.number("alpha", RolloutSpec.__dataclass_fields__["alpha"].default, least=1e-6, most=0.5),
+        margin=section.number("margin", 0.0, least=0.0),
+        min_days=section.integer("min_days", 7),
         watch=section.duration("watch", RolloutSpec.__dataclass_fields__["watch"].default),
     )
     section.done()

@@ -70,10 +70,15 @@ class TrainSpec:
 
 @record
 class SplitSpec:
-    """`[evaluate] split`: by `time` (newest rows), `unit` (whole units) or `rows` (seeded)."""
+    """`[evaluate] split`: by `time` (newest rows), `unit` (whole units) or `rows` (seeded).
+
+    `test` is a share of the rows; by time it may be a span instead (`test_span`), so that a growing history does not hold out ever
+    older rows.
+    """
 
     by: Literal["time", "unit", "rows"]
     test: float = 0.2
+    test_span: timedelta | None = None
     seed: int = 0
 
 
@@ -115,12 +120,18 @@ class ServeSpec:
 
 @record
 class RolloutSpec:
-    """`[rollout]`: how a version that passed its gate becomes champion, and how long it is watched afterwards."""
+    """`[rollout]`: how a version that passed its gate becomes champion, and how long it is watched afterwards.
+
+    `margin`: a candidate asked for by performance, schedule or a person is promoted when its gain is certainly above -margin (0: certainly
+    better); one asked for by drift alone has to be certainly better. `min_days`: live days before any promotion.
+    """
 
     strategy: Literal["immediate", "shadow"] = "shadow"
     metric: str = "brier"
     deadline: timedelta = timedelta(days=14)
     alpha: float = 0.05
+    margin: float = 0.0
+    min_days: int = 7
     watch: timedelta = timedelta(days=30)
 
 

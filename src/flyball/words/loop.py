@@ -8,6 +8,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "version {version} passed its gate and is compared with champion {champion} on live rows by {metric}, for {deadline} at most",
         "版本 {version} 已通过门槛，将在线上数据上按 {metric} 与现任版本 {champion} 比较，最长 {deadline}",
     ),
+    "rollout.start_undecided": (
+        "the gate had too little evidence about version {version}, which is compared with champion {champion} on live rows by {metric}, "
+        "for {deadline} at most",
+        "门槛证据不足，版本 {version} 将在线上数据上按 {metric} 与现任版本 {champion} 比较，最长 {deadline}",
+    ),
+    "rollout.not_worse": (
+        f"version {{version}}, trained on newer data, is certainly not worse than {{against}} by {{margin}} or more on live rows: "
+        f"{{metric}} gain {_PAIRED}",
+        f"版本 {{version}} 使用更新的数据训练，在线上数据上确定不比版本 {{against}} 差 {{margin}} 以上：{{metric}} 增益 {_PAIRED_ZH}",
+    ),
     "rollout.better": (
         f"version {{version}} is certainly better than {{against}} on live rows: {{metric}} gain {_PAIRED}",
         f"版本 {{version}} 在线上数据上确定优于版本 {{against}}：{{metric}} 增益 {_PAIRED_ZH}",
