@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyball.core.errors import DataError
-from flyball.evaluation.compare import compare
+from flyball.core.errors import DataError, SpecError
+from flyball.evaluation.compare import compare, day_gains
 from flyball.stats.losses import Codes, Floats
 
 
@@ -82,3 +82,19 @@ def test_scores_that_do_not_fit_each_other_are_refused() -> None:
         compare("brier", actual, good, bad[:10], (0, 1), 0.5, day)
     with pytest.raises(DataError, match="not finite"):
         compare("brier", actual, good, bad * np.nan, (0, 1), 0.5, day)
+
+
+def test_the_gain_of_each_day_is_that_of_its_rows_alone() -> None:
+    actual, good, bad, day = scored(5)
+    names, rows, gains = day_gains("brier", actual, good, bad, (0, 1), 0.5, 15_700 + day)
+    assert names.tolist() == list(range(15_700, 15_740))
+    assert rows.tolist() == [50] * 40
+    found = compare("brier", actual, good, bad, (0, 1), 0.5, day)
+    assert found is not None and float(gains.mean()) == pytest.approx(found.gain)
+
+
+def test_days_have_no_gain_by_a_metric_that_is_no_mean_over_rows() -> None:
+    actual, good, bad, day = scored(6)
+    with pytest.raises(SpecError, match="not a mean over rows"):
+        day_gains("roc_auc", actual, good, bad, (0, 1), 0.5, day)
+    assert [len(part) for part in day_gains("brier", actual[:0], good[:0], bad[:0], (0, 1), 0.5, day[:0])] == [0, 0, 0]

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flyball.core.errors import DataError, SpecError
+from flyball.evaluation.compare import day_gains
+from flyball.journal.events import DayGain
 from flyball.monitoring.experiment import paired
 from flyball.monitoring.records import PairedEvidence
 from flyball.serving.records import LoggedRows
@@ -171,3 +173,23 @@ def test_every_day_counts_the_same_however_many_rows_it_has() -> None:
     better = np.where(day == 0, 0.3, 0.5)
     found = look(logged(better, actual, day), logged(np.full(len(day), 0.4), actual, day))
     assert found.gain == pytest.approx((0.07 - 7 * 0.09) / 8)
+
+
+def test_held_out_days_give_a_head_start_and_count_once() -> None:
+    first, second = two_versions(0, days=20, noise=0.3)
+    early, late = slice(0, 600), slice(500, 1000)
+    days, rows, gains = day_gains("brier", first.actual[early], first.score[early], second.score[early], (0, 1), 0.5, first.day[early])
+    head = [DayGain(day=int(day), rows=int(count), gain=float(gain)) for day, count, gain in zip(days, rows, gains, strict=True)]
+    whole = look(first, second)
+    found = look(shuffled(first, late), shuffled(second, late), head_start=head)
+    assert (found.rows, found.blocks, found.live_blocks) == (1000, 20, 10)
+    assert (found.gain, found.lower, found.upper) == pytest.approx((whole.gain, whole.lower, whole.upper))
+    assert (whole.blocks, whole.live_blocks) == (20, 20)
+
+
+def test_a_head_start_alone_is_a_comparison_without_live_days() -> None:
+    first, second = two_versions(0)
+    head = [DayGain(day=day, rows=50, gain=0.01 + 0.001 * (day % 3)) for day in range(14)]
+    found = look(shuffled(first, slice(0, 0)), shuffled(second, slice(0, 0)), head_start=head)
+    assert (found.rows, found.blocks, found.live_blocks) == (700, 14, 0)
+    assert found.lower is not None and found.lower > 0

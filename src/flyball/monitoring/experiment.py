@@ -1,6 +1,7 @@
 """Live comparison: two versions that scored the same requests, judged row by row, day by day, valid however often one looks."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +15,25 @@ from flyball.stats.scores import loss_for
 from flyball.stats.sequential import block_sequence
 
 
+class DayMean(Protocol):
+    """A day of a paired comparison that was judged before, whatever record holds it."""
+
+    @property
+    def day(self) -> int:
+        """Days since 1970."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows both versions scored."""
+        ...
+
+    @property
+    def gain(self) -> float:
+        """The mean of the second loss minus the first."""
+        ...
+
+
 def paired(
     first: LoggedRows,
     second: LoggedRows,
@@ -24,6 +44,8 @@ def paired(
     versions: tuple[int, int],
     alpha: float,
     no_outcome: NoOutcome,
+    *,
+    head_start: Sequence[DayMean] = (),
 ) -> PairedEvidence:
     """How much smaller the loss of `first` was than that of `second` on the requests both scored.
 
@@ -34,6 +56,9 @@ def paired(
     The day is the block and every day counts the same, so that one busy day cannot decide alone: `gain` is the mean of the days' means.
     Each bound is one-sided at `alpha` over all looks together and None before the seventh day. Give whole matured days, in any order:
     a day that changes after it was looked at would count as news.
+
+    `head_start`: held-out days new to both versions, with which the sequence begins; the same ones at every look. They may have let the
+    candidate in: a gate only ends sequences, so it cannot make a false gain more likely. A day that is live too counts once, as live.
     """
     loss = loss_for(metric, task)
     one, two = judged(first, classes, no_outcome), judged(second, classes, no_outcome)
@@ -46,7 +71,9 @@ def paired(
     gain = loss(two.truth[theirs], two.score[theirs], threshold) - loss(one.truth[ours], one.score[ours], threshold)
     day = blocks_of(one.day[ours])
     means = np.bincount(day, weights=gain) / np.bincount(day) if len(gain) else np.zeros(0)
-    found = block_sequence(means, alpha=alpha)
+    live = set(np.unique(one.day[ours]).tolist())
+    before = [held for held in head_start if held.day not in live and held.rows > 0]
+    found = block_sequence(np.concatenate([[held.gain for held in before], means]), alpha=alpha)
     return PairedEvidence(
         version=versions[0],
         against=versions[1],
@@ -55,6 +82,7 @@ def paired(
         lower=found.lower,
         upper=found.upper,
         alpha=alpha,
-        rows=len(gain),
+        rows=len(gain) + sum(held.rows for held in before),
         blocks=found.blocks,
+        live_blocks=len(means),
     )
