@@ -96,7 +96,7 @@ def text_of(value: object) -> str | None:
     """A category as text, None if missing. The empty text is missing, as it is to the model that answers."""
     if value.__class__ is str:
         return value or None
-    if value is None or value != value or type(value).__name__ == "NAType":
+    if value is None or type(value).__name__ == "NAType" or value != value:
         return None
     return str(value) or None
 

@@ -24,6 +24,8 @@ SCHEMA_VERSION = 1
 BINS = 256
 MOST_CATEGORIES = 500
 MOST_CATEGORY_BYTES = 12_000
+# In a column with more categories than fit, a name must be this frequent to be kept: ids and names of people are not.
+FREQUENT = 5
 
 
 @record
@@ -153,17 +155,13 @@ def _column(values: Array, category: bool, days: NDArray[np.int64] | None, bins:
 
 def _frequent(values: Array) -> tuple[str, ...]:
     """The categories to know by name, most frequent first; the rest is `other`, so that any number of them fits."""
-    kept: list[str] = []
-    room = MOST_CATEGORY_BYTES
-    tally = Counter(text_of(value) for value in values.tolist())
-    for name, _ in sorted(tally.items(), key=lambda item: (-item[1], item[0] or "")):
-        if name is None:
-            continue
-        room -= len(name.encode(errors="surrogatepass")) + 8
-        if room < 0 or len(kept) == MOST_CATEGORIES:
-            break
-        kept.append(name)
-    return tuple(kept)
+    tally = Counter(text for text in map(text_of, values.tolist()) if text is not None)
+    ranked = sorted(tally, key=lambda name: (-tally[name], name))
+    room = np.cumsum([len(name.encode(errors="surrogatepass")) + 8 for name in ranked])
+    if len(ranked) <= MOST_CATEGORIES and (not ranked or room[-1] <= MOST_CATEGORY_BYTES):
+        return tuple(ranked)
+    fit = min(MOST_CATEGORIES, int(np.searchsorted(room, MOST_CATEGORY_BYTES, side="right")))
+    return tuple(name for name in ranked[:fit] if tally[name] >= FREQUENT)
 
 
 def _check_column(name: str, column: ColumnReference) -> None:

@@ -16,6 +16,7 @@ from flyball.monitoring.signals import (
     Distance,
     Limits,
     Signal,
+    SignalName,
     column_distance,
     infinite,
     outside,
@@ -27,8 +28,8 @@ from flyball.stats.distances import group_cells, grouped, jensen_shannon, larges
 Ints = NDArray[np.int64]
 
 SCALES = (1, 4, 7, 14, 28)
-# Looks the error budget is shared over: a daily look for more than a year.
-LOOKS = 400
+# Looks the error budget is shared over: a daily look for a quarter, longer than most versions serve.
+LOOKS = 100
 MIN_ROWS = 500
 MIN_REFERENCE_ROWS = 100
 # A held alarm ends when the distance stays under this part of its threshold for so many windows.
@@ -91,7 +92,7 @@ def drift_over(
     """How far each column is from the reference in the newest window, and in the newest 4, 7, … windows together (given oldest first).
 
     Many windows together prove what is too small for one; the error budget is shared among the scales. Each column gets its most
-    serious finding, the shortest scale among equals. What several windows show must still be there in the newest quarter of them: a
+    serious finding, the shortest scale among equals. What several windows show must still be there in the newest `min_rows` rows: a
     fault that is over does not alarm for a month.
     """
     if not windows:
@@ -100,22 +101,27 @@ def drift_over(
     if any(part.reference != digest for part in windows):
         raise DataError("these counts were made against another reference", hint="count the rows again on this one")
     usable = [scale for scale in sorted(set(scales)) if 1 <= scale <= len(windows)] or [1]
-    newest = {size: merge(windows[-size:]) for scale in usable for size in (scale, -(-scale // 4))}
+    together = {scale: merge(windows[-scale:]) for scale in usable}
+    latest = merge(windows[-_enough(windows, min_rows) :])
     tests = max(1, len(reference.columns)) * SIGNALS
+    limits = {
+        scale: Limits(
+            margin=margin,
+            share_margin=share_margin,
+            alpha=0.75 * alpha / (tests * looks * len(scales)),
+            reference_alpha=0.25 * alpha / tests,
+            days=scale * window_days,
+        )
+        for scale in usable
+    }
     found = {}
     for name, column in reference.columns.items():
-        candidates = []
-        for scale in usable:
-            limits = Limits(
-                margin=margin,
-                share_margin=share_margin,
-                alpha=0.75 * alpha / (tests * looks * len(scales)),
-                reference_alpha=0.25 * alpha / tests,
-                days=scale * window_days,
-            )
-            recent = newest[-(-scale // 4)].columns[name]
-            candidates.append(_judge(name, column, newest[scale].columns[name], recent, limits, min_rows, scale))
-        found[name] = max(candidates, key=lambda judged: _RANK[judged.state])
+        counted = {scale: part.columns[name] for scale, part in together.items()}
+        if any(len(counts) != len(column.counts) for counts in counted.values()):
+            raise DataError(f"column {name!r} has counts for other cells than its reference", hint="count the rows again")
+        now = _now(column, latest.columns[name], limits[usable[0]])
+        judged = [_judge(name, column, counted[scale], now, limits[scale], min_rows, scale) for scale in usable]
+        found[name] = _answer(name, column, max(judged, key=lambda one: _RANK[one.state]))
     return found
 
 
@@ -141,55 +147,82 @@ def hysteresis(
     return held
 
 
-def _judge(name: str, column: ColumnReference, counts: Ints, recent: Ints, limits: Limits, min_rows: int, windows: int) -> ColumnDrift:
-    if len(counts) != len(column.counts):
-        raise DataError(f"column {name!r} has {len(counts)} counts for {len(column.counts)} cells", hint="count the rows again")
+@record
+class _Judged:
+    """One scale of one column: its state and the signal behind it, if there is one."""
+
+    state: State
+    scale: int
+    counts: Ints
+    distance: Distance
+    signal: Signal | None
+    reason: Reason | None
+
+
+def _enough(windows: Sequence[Counts], min_rows: int) -> int:
+    """How many of the newest windows it takes to have enough rows; all, if there are not."""
+    rows = 0
+    for number, window in enumerate(reversed(windows), start=1):
+        rows += window.rows
+        if rows >= min_rows:
+            return number
+    return len(windows)
+
+
+def _now(column: ColumnReference, counts: Ints, limits: Limits) -> Mapping[SignalName, float]:
+    """What each signal is in the newest rows, whatever is certain."""
+    return {signal.name: signal.estimate for signal in signals(column, counts, column_distance(column, counts, limits), limits)}
+
+
+def _judge(
+    name: str, column: ColumnReference, counts: Ints, now: Mapping[SignalName, float], limits: Limits, min_rows: int, scale: int
+) -> _Judged:
     rows = int(counts.sum())
     distance = column_distance(column, counts, limits)
-    state, reason = _state(name, column, counts, recent, distance, limits, min_rows)
-    of = max(rows, 1)
+    state: State = "ok"
+    signal, reason = None, None
+    if column.rows < MIN_REFERENCE_ROWS:
+        state, reason = "insufficient data", because("drift.small_reference", column=name, rows=column.rows, needed=MIN_REFERENCE_ROWS)
+    elif rows < min_rows:
+        state, reason = "insufficient data", because("drift.few_rows", column=name, rows=rows, needed=min_rows)
+    else:
+        found = [one for one in signals(column, counts, distance, limits) if now.get(one.name, 0.0) > RELEASE * one.threshold]
+        certain, likely = [one for one in found if one.certain], [one for one in found if one.likely]
+        if certain or likely:
+            state, signal = ("drift", certain[0]) if certain else ("warn", likely[0])
+    return _Judged(state=state, scale=scale, counts=counts, distance=distance, signal=signal, reason=reason)
+
+
+def _answer(name: str, column: ColumnReference, judged: _Judged) -> ColumnDrift:
+    counts, distance = judged.counts, judged.distance
+    rows = max(int(counts.sum()), 1)
     number = column.kind == "number"
-    fresh = 0.0 if number else max(0.0, int(counts[-2]) / of - column.counts[-2] / max(column.rows, 1))
+    fresh = 0.0 if number else max(0.0, int(counts[-2]) / rows - column.counts[-2] / max(column.rows, 1))
     return ColumnDrift(
-        state=state,
+        state=judged.state,
         distance=distance.value,
         lower=distance.lower,
         upper=distance.upper,
         threshold=distance.threshold,
-        rows=rows,
-        missing=int(counts[-2 if number else -1]) / of,
-        out_of_range=outside(counts) / of if number else 0.0,
+        rows=int(counts.sum()),
+        missing=int(counts[-2 if number else -1]) / rows,
+        out_of_range=outside(counts) / rows if number else 0.0,
         new_categories=fresh,
         distances=_further(column, counts),
-        reason=reason,
-        infinite=infinite(counts) / of if number else 0.0,
-        unparsable=int(counts[-1]) / of if number else 0.0,
+        reason=judged.reason or _reason(name, column, judged),
+        infinite=infinite(counts) / rows if number else 0.0,
+        unparsable=int(counts[-1]) / rows if number else 0.0,
         chance=distance.chance,
-        windows=windows,
+        windows=judged.scale,
     )
 
 
-def _state(
-    name: str, column: ColumnReference, counts: Ints, recent: Ints, distance: Distance, limits: Limits, min_rows: int
-) -> tuple[State, Reason]:
-    rows = int(counts.sum())
-    if column.rows < MIN_REFERENCE_ROWS:
-        return "insufficient data", because("drift.small_reference", column=name, rows=column.rows, needed=MIN_REFERENCE_ROWS)
-    if rows < min_rows:
-        return "insufficient data", because("drift.few_rows", column=name, rows=rows, needed=min_rows)
-    found = signals(column, counts, distance, limits)
-    latest = signals(column, recent, column_distance(column, recent, limits), limits)
-    still = {signal.name for signal in latest if signal.estimate > RELEASE * signal.threshold}
-    found = tuple(signal for signal in found if signal.name in still)
-    for signal in found:
-        if signal.certain:
-            return "drift", _explain(name, column, counts, distance, signal, "")
-    for signal in found:
-        if signal.likely:
-            return "warn", _explain(name, column, counts, distance, signal, "_perhaps")
-    if not int(values_of(column, counts).sum()):
-        return "ok", because("drift.nothing_there", column=name, rows=rows)
-    return "ok", Reason(code="drift.ok", values={"column": name, **_numbers(distance)})
+def _reason(name: str, column: ColumnReference, judged: _Judged) -> Reason:
+    if judged.signal is not None:
+        return _explain(name, column, judged.counts, judged.distance, judged.signal, "_perhaps" if judged.state == "warn" else "")
+    if not int(values_of(column, judged.counts).sum()):
+        return because("drift.nothing_there", column=name, rows=int(judged.counts.sum()))
+    return Reason(code="drift.ok", values={"column": name, **_numbers(judged.distance)})
 
 
 def _explain(name: str, column: ColumnReference, counts: Ints, distance: Distance, signal: Signal, perhaps: str) -> Reason:

@@ -11,7 +11,7 @@ from flyball.data.calibration import Calibration
 from flyball.data.cells import alone
 from flyball.data.profile import ColumnReference
 from flyball.stats.bounds import ks_radius, share_lower, share_upper, tv_radius, unseen_share
-from flyball.stats.distances import ks_interval, shares, total_variation
+from flyball.stats.distances import chance_variation, ks_interval, shares, total_variation
 
 Ints = NDArray[np.int64]
 SignalName = Literal["unparsable", "missing", "present", "infinite", "moved", "out_of_range", "new_categories"]
@@ -78,13 +78,12 @@ def column_distance(column: ColumnReference, counts: Ints, limits: Limits) -> Di
         lower, chance = least - radius, 0.8687 * math.sqrt(1.0 / n + 1.0 / m)
     else:
         least = most = total_variation(before, now)
-        pooled = shares(before + now)
         radius = tv_radius(_roomy(before + now), n, m, limits.alpha / 2.0)
         rare = shares(before) < _COARSE
         coarse_before, coarse_now = _together(before, rare), _together(now, rare)
         coarse = total_variation(coarse_before, coarse_now) - tv_radius(_roomy(coarse_before + coarse_now), n, m, limits.alpha / 2.0)
         lower = max(least - radius, coarse)
-        chance = 0.5 * float(np.sqrt(2.0 / np.pi * pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sum())
+        chance = chance_variation(before + now, n, m)
     return Distance(value=least, lower=min(max(0.0, lower), least), upper=min(1.0, most + radius), threshold=threshold, chance=chance)
 
 

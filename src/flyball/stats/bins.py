@@ -134,5 +134,6 @@ class Lookup:
 
 def _with_atoms(edges: Floats, alone: Floats) -> Floats:
     """The edges, and for each value that has a cell of its own both edges of that cell."""
-    below = np.nextafter(alone, -np.inf)
+    with np.errstate(over="ignore"):  # below the smallest float there is no edge
+        below = np.nextafter(alone, -np.inf)
     return np.unique(np.concatenate([edges, below[np.isfinite(below)], alone])) + 0.0

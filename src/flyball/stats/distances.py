@@ -55,6 +55,17 @@ def total_variation(reference: Ints, current: Ints) -> float:
     return min(1.0, 0.5 * float(np.abs(shares(reference) - shares(current)).sum()))
 
 
+def chance_variation(pooled: Ints, n: int, m: int) -> float:
+    """The total variation distance that two samples of n and m rows of one distribution have on average.
+
+    The mean of a normal |difference| is sqrt(2 / pi) of its deviation; where few rows are expected it comes near the deviation itself.
+    """
+    share = shares(pooled)
+    deviation = np.sqrt(share * (1.0 - share) * (1.0 / n + 1.0 / m))
+    few = pooled * (min(n, m) / (n + m)) < 5.0
+    return min(1.0, 0.5 * float(np.where(few, deviation, math.sqrt(2.0 / math.pi) * deviation).sum()))
+
+
 def largest_difference(reference: Ints, current: Ints) -> float:
     """The largest absolute difference of shares of one cell; 0 if one side has no rows."""
     if not (reference.any() and current.any()):

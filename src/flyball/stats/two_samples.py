@@ -10,7 +10,17 @@ from scipy import stats
 
 from flyball.core.record import record
 from flyball.stats.bins import quantile_edges
-from flyball.stats.distances import group_cells, grouped, jensen_shannon, ks_exact, middle, psi, total_variation, wasserstein
+from flyball.stats.distances import (
+    chance_variation,
+    group_cells,
+    grouped,
+    jensen_shannon,
+    ks_exact,
+    middle,
+    psi,
+    total_variation,
+    wasserstein,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -82,8 +92,7 @@ def compare_categories(first: Sequence[str], second: Sequence[str], margin: floa
     distance = total_variation(f, g)
     rising = g / m > f / n
     error = _error(int(f[rising].sum()), n, int(g[rising].sum()), m)
-    share = (f + g) / (n + m)
-    chance = 0.5 * float(np.sqrt(2.0 / np.pi * share * (1.0 - share) * (1.0 / n + 1.0 / m)).sum())
+    chance = chance_variation(f + g, n, m)
     distances = {"psi": psi(f, g), "js": jensen_shannon(f, g)}
     return _comparison(distance, distance - chance, error, _table_p(f, g), margin, alpha, n, m, distances)
 

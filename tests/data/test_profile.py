@@ -1,0 +1,165 @@
+"""The reference: built, written, read, calibrated."""
+
+import json
+
+import numpy as np
+import pytest
+
+from flyball.core.errors import DataError
+from flyball.core.schema import Column, Schema
+from flyball.core.table import Table
+from flyball.data.profile import Reference, build_reference, reference_digest, reference_from_json, reference_to_json, score_columns
+
+ROWS = 6000
+SCHEMA = Schema(
+    columns=(
+        Column(name="amount", kind="number", nullable=True),
+        Column(name="visits", kind="integer", nullable=False),
+        Column(name="member", kind="boolean", nullable=False),
+        Column(name="city", kind="category", nullable=True),
+        Column(name="nothing", kind="number", nullable=True),
+    )
+)
+
+
+def _table(rng: np.random.Generator) -> Table:
+    amount = rng.lognormal(3, 1, ROWS)
+    amount[::10] = np.nan
+    city = rng.choice(np.array(["Aachen", "Bergen", "Cádiz"], dtype=object), ROWS)
+    city[0] = None
+    return Table(
+        {
+            "amount": amount,
+            "visits": rng.poisson(3, ROWS),
+            "member": rng.random(ROWS) < 0.3,
+            "city": city,
+            "nothing": np.full(ROWS, np.nan),
+            "not in the schema": np.zeros(ROWS),
+        }
+    )
+
+
+def _reference() -> Reference:
+    rng = np.random.default_rng(0)
+    return build_reference(_table(rng), SCHEMA, {"score": rng.random(500)}, np.arange(ROWS) // 200)
+
+
+def test_a_reference_counts_every_row_of_every_column_and_score() -> None:
+    reference = _reference()
+    assert set(reference.columns) == {*SCHEMA.names, "score"}
+    assert {name: column.rows for name, column in reference.columns.items()} == {**dict.fromkeys(SCHEMA.names, ROWS), "score": 500}
+    assert {name: column.missing for name, column in reference.columns.items()} == {
+        "amount": 600, "visits": 0, "member": 0, "city": 1, "nothing": ROWS, "score": 0,
+    }  # fmt: skip
+    assert set(reference.columns["city"].categories) == {"Aachen", "Bergen", "Cádiz"}
+
+
+def test_a_reference_survives_json_exactly() -> None:
+    reference = _reference()
+    again = reference_from_json(reference_to_json(reference))
+    assert again == reference
+    assert reference_digest(again) == reference_digest(reference)
+
+
+def test_a_column_needs_at_most_twenty_kilobytes() -> None:
+    rng = np.random.default_rng(0)
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False), Column(name="c", kind="category", nullable=False)))
+    many = np.array([f"a rather long name of a category, number {i}" for i in rng.integers(0, 10**6, 50_000)], dtype=object)
+    integers = np.where(rng.random(50_000) < 0.9, rng.integers(0, 250, 50_000) / 7.0, rng.normal(size=50_000))
+    reference = build_reference(Table({"x": integers, "c": many}), schema, {}, np.arange(50_000) // 100)
+    sizes = [len(json.dumps(column)) for column in json.loads(reference_to_json(reference))["columns"].values()]
+    assert max(sizes) <= 20_000
+
+
+def test_a_reference_keeps_no_row() -> None:
+    names = np.array([f"customer {i}" for i in range(10_000)] + ["nobody"] * 7, dtype=object)
+    schema = Schema(columns=(Column(name="name", kind="category", nullable=False),))
+    column = build_reference(Table({"name": names}), schema, {}).columns["name"]
+    assert column.categories == ("nobody",)
+    assert column.counts == (7, 10_000, 0)
+
+
+def test_the_calibration_is_what_left_out_windows_did() -> None:
+    rng = np.random.default_rng(0)
+    days = np.repeat(np.arange(60), 100)
+    calm = rng.normal(size=6000)
+    seasonal = calm + 1.5 * np.sin(days / 60 * 4 * np.pi)
+    schema = Schema(columns=tuple(Column(name=name, kind="number", nullable=False) for name in ("calm", "seasonal")))
+    columns = build_reference(Table({"calm": calm, "seasonal": seasonal}), schema, {}, days).columns
+    thresholds = {name: {c.days: c.distance for c in column.calibration} for name, column in columns.items()}
+    assert set(thresholds["calm"]) == {1, 2, 4, 7, 14}
+    assert max(thresholds["calm"].values()) < 0.12
+    assert thresholds["seasonal"][1] > 0.4
+    assert thresholds["seasonal"][14] < thresholds["seasonal"][1]
+
+
+def test_the_calibration_of_shares_sees_days_that_are_alone_with_something() -> None:
+    days = np.repeat(np.arange(20), 50)
+    hot = np.where(days == 7, 40.0 + np.arange(1000) % 50, np.arange(1000) % 30)
+    town = np.where(days == 3, "fair", "market").astype(object)
+    gone = np.where(days == 9, np.nan, np.arange(1000) % 7)
+    schema = Schema(
+        columns=(
+            Column(name="hot", kind="number", nullable=False),
+            Column(name="town", kind="category", nullable=False),
+            Column(name="gone", kind="number", nullable=True),
+        )
+    )
+    columns = build_reference(Table({"hot": hot, "town": town, "gone": gone}), schema, {}, days).columns
+    assert columns["hot"].calibration[0].out_of_range == 0.25  # capped: a whole day was like no other
+    assert columns["town"].calibration[0].new_categories == 0.25
+    assert columns["gone"].calibration[0].missing == 0.25
+    assert columns["hot"].calibration[0].missing == 0.0
+
+
+def test_days_in_any_order_give_the_same_calibration() -> None:
+    rng = np.random.default_rng(0)
+    days, values = np.repeat(np.arange(30), 40), rng.normal(size=1200)
+    order = rng.permutation(1200)
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+    one = build_reference(Table({"x": values}), schema, {}, days + 16_000)
+    other = build_reference(Table({"x": values[order]}), schema, {}, days[order] + 16_000)
+    assert one == other
+
+
+def test_scores_have_names_that_no_feature_has() -> None:
+    schema = Schema(columns=(Column(name="score", kind="number", nullable=False),))
+    assert list(score_columns(np.zeros(3), ("no", "yes"), schema)) == ["model_score"]
+    assert list(score_columns(np.zeros((3, 2)), ("a", "b"), schema)) == ["score_a", "score_b"]
+    with pytest.raises(DataError, match="same name"):
+        build_reference(Table({"score": np.zeros(3)}), schema, {"score": np.zeros(3)})
+
+
+def test_days_of_another_length_are_refused() -> None:
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+    with pytest.raises(DataError, match="3 rows, its days are 2"):
+        build_reference(Table({"x": np.zeros(3)}), schema, {}, np.zeros(2, dtype=np.int64))
+
+
+@pytest.mark.parametrize("change", ["counts", "edges", "schema_version", "kind"])
+def test_a_damaged_reference_is_refused(change: str) -> None:
+    plain = json.loads(reference_to_json(_reference()))
+    amount = plain["columns"]["amount"]
+    match change:
+        case "counts":
+            amount["counts"].pop()
+        case "edges":
+            amount["edges"].reverse()
+        case "schema_version":
+            plain["schema_version"] = 2
+        case _:
+            amount["kind"] = "text"
+    with pytest.raises(DataError):
+        reference_from_json(json.dumps(plain).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"schema_version": 1, "rows": NaN, "columns": {}}'])
+def test_nonsense_is_no_reference(content: bytes) -> None:
+    with pytest.raises(DataError):
+        reference_from_json(content)
+
+
+def test_an_empty_table_gives_a_reference_without_rows() -> None:
+    empty = Table({name: np.empty(0) for name in SCHEMA.names})
+    reference = build_reference(empty, SCHEMA, {}, np.empty(0, dtype=np.int64))
+    assert reference_from_json(reference_to_json(reference)) == reference

@@ -1,0 +1,64 @@
+"""Bounds on distances and shares."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from flyball.stats.bounds import ks_radius, share_lower, share_upper, tv_radius, unseen_share
+from flyball.stats.distances import ks_exact, total_variation
+
+
+@given(n=st.integers(1, 10**7), m=st.integers(1, 10**7), alpha=st.floats(1e-9, 0.2))
+def test_the_ks_radius_is_never_under_that_of_the_smaller_sample_and_never_over_both_added_at_half_the_error(
+    n: int, m: int, alpha: float
+) -> None:
+    def single(rows: int, level: float) -> float:
+        return float(np.sqrt(np.log(2.0 / level) / (2.0 * rows)))
+
+    radius = ks_radius(n, m, alpha)
+    assert radius >= min(1.0, single(min(n, m), alpha)) - 1e-12
+    # Tighter than two radii where both samples matter, about as wide as one where one of them is huge.
+    assert radius <= min(1.0, 1.25 * (single(n, alpha / 2) + single(m, alpha / 2))) + 1e-12
+
+
+def test_the_ks_radius_holds_for_samples_of_different_distributions() -> None:
+    rng = np.random.default_rng(0)
+    true = 2 * stats.norm.cdf(0.25) - 1  # distance of N(0, 1) and N(.5, 1)
+    errors = np.array([abs(ks_exact(rng.normal(size=300), rng.normal(0.5, 1, size=500))[0] - true) for _ in range(600)])
+    assert (errors > ks_radius(300, 500, 0.05)).mean() <= 0.05
+
+
+def test_the_total_variation_radius_holds() -> None:
+    rng = np.random.default_rng(0)
+    p, q = np.full(20, 0.05), np.linspace(0.02, 0.08, 20)
+    true = 0.5 * np.abs(p - q / q.sum()).sum()
+    radius = tv_radius(p, 400, 900, 0.05)
+    errors = [abs(total_variation(rng.multinomial(400, p), rng.multinomial(900, q / q.sum())) - true) for _ in range(600)]
+    assert (np.array(errors) > radius).mean() <= 0.05
+
+
+@given(rows=st.integers(1, 10_000), part=st.floats(0, 1), alpha=st.floats(1e-6, 0.2))
+def test_share_bounds_are_those_of_clopper_and_pearson(rows: int, part: float, alpha: float) -> None:
+    hits = int(part * rows)
+    exact = stats.binomtest(hits, rows, alternative="two-sided").proportion_ci(1 - 2 * alpha, method="exact")
+    assert share_lower(hits, rows, alpha) == pytest.approx(exact.low, abs=1e-9)
+    assert share_upper(hits, rows, alpha) == pytest.approx(exact.high, abs=1e-9)
+
+
+def test_without_rows_nothing_is_known() -> None:
+    assert ks_radius(0, 100, 0.05) == tv_radius(np.ones(1), 5, 0, 0.05) == 1.0
+    assert (share_lower(0, 0, 0.05), share_upper(0, 0, 0.05)) == (0.0, 1.0)
+    assert unseen_share(0, 0, 0.05) == 1.0
+
+
+def test_the_unseen_share_covers_what_new_rows_show() -> None:
+    rng = np.random.default_rng(0)
+    shares = 1.0 / np.arange(1, 3000)
+    shares /= shares.sum()
+    failures = 0
+    for _ in range(100):
+        seen = rng.multinomial(2000, shares)
+        failures += bool(shares[seen == 0].sum() > unseen_share(int((seen == 1).sum()), 2000, 0.05))
+    assert failures <= 5
