@@ -30,6 +30,8 @@ from flyball.words.sentences import Language
 # With so many failures something is wrong with all of them; going on would only hide the first.
 _FAILURES_BORNE = 500
 _ROLLING_DAYS = 7
+# A list of outcomes is one request and one commit.
+_TOLD_EVERY_HOURS = 3
 _DAY = 86_400_000_000
 
 
@@ -101,10 +103,10 @@ async def replay(
         if stopped():
             raise Interrupted
 
-    async with LoadClient(told.host, told.port) as client:
+    async with LoadClient(told.host, told.port) as departures, LoadClient(told.host, told.port, connections=1) as landings:
         for number, (start, end) in enumerate(spans, 1):
             today = time.perf_counter()
-            answered = await _play_day(client, stream, islice(every_hour, _hours_between(start, end)), seen, watchful)
+            answered = await _play_day(departures, landings, stream, islice(every_hour, _hours_between(start, end)), seen, watchful)
             took = time.perf_counter() - today
             night = midnight(
                 world,
@@ -122,20 +124,28 @@ async def replay(
                 await asyncio.sleep(max(0.0, number / told.speed - (time.perf_counter() - began)))
 
 
-async def _play_day(client: LoadClient, stream: Stream, today: Iterator[Hour], seen: Seen, watchful: Callable[[], None]) -> int:
-    """Play the hours of a day; the landings of an hour are told while the next hour departs. Say how many predictions were answered."""
+async def _play_day(
+    departures: LoadClient, landings: LoadClient, stream: Stream, today: Iterator[Hour], seen: Seen, watchful: Callable[[], None]
+) -> int:
+    """Play the hours of a day, telling the landings of a few hours together. Say how many predictions were answered."""
     before = seen.predictions
+    landed: list[NDArray[np.int64]] = []
     telling: asyncio.Task[None] | None = None
-    for hour in today:
+    for number, hour in enumerate(today, 1):
         watchful()
-        answers = await client.post("/predict", prediction_bodies(stream, hour.first, hour.last))
+        answers = await departures.post("/predict", prediction_bodies(stream, hour.first, hour.last))
         _note_predictions(seen, hour, answers)
-        if telling is not None:
-            await telling
-        telling = asyncio.create_task(_tell_landings(client, stream, hour, seen))
-        await asyncio.sleep(0)  # the landings are sent before the next departures
+        landed.append(hour.landings)
+        if number % _TOLD_EVERY_HOURS == 0:
+            if telling is not None:
+                await telling
+            telling = asyncio.create_task(_tell_landings(landings, stream, np.concatenate(landed), seen))
+            landed = []
+            await asyncio.sleep(0)  # so that they are sent before the next departures
     if telling is not None:
         await telling
+    if landed:
+        await _tell_landings(landings, stream, np.concatenate(landed), seen)
     return seen.predictions - before
 
 
@@ -151,10 +161,10 @@ def _note_predictions(seen: Seen, hour: Hour, answers: Sequence[Answer]) -> None
         seen.last_prediction_id = told.prediction_id
 
 
-async def _tell_landings(client: LoadClient, stream: Stream, hour: Hour, seen: Seen) -> None:
-    if not len(hour.landings):
+async def _tell_landings(client: LoadClient, stream: Stream, landed: NDArray[np.int64], seen: Seen) -> None:
+    if not len(landed):
         return
-    answer = (await client.post("/outcomes", [outcome_body(stream, hour.landings)]))[0]
+    answer = (await client.post("/outcomes", [outcome_body(stream, landed)]))[0]
     if answer.status != 200:
         seen.failed(answer)
         return
@@ -175,7 +185,7 @@ def _status(stream: Stream, seen: Seen, night: Night, day: datetime, number: int
     rows = np.arange(first, last)
     rows = rows[(stream.landed[rows] != NEVER) & (stream.landed[rows] <= until) & ~np.isnan(seen.score[rows])]
     columns = night.report.evidence.drift if night.report.evidence is not None else {}
-    worst = max(columns, key=lambda name: columns[name].distance, default="")
+    worst = max(columns, key=lambda name: columns[name].distance / max(columns[name].threshold, 1e-9), default="")
     return DayStatus(
         day=day,
         number=number,

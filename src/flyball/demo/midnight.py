@@ -24,7 +24,7 @@ _PAUSE = 0.01
 
 @record
 class Night:
-    """What one midnight brought: the last report of the loop, the entries it wrote, the state after them."""
+    """What one midnight brought: the last report of the loop, what was written to the journal, the state after it."""
 
     report: TickReport
     entries: tuple[Entry, ...]
@@ -40,18 +40,18 @@ def midnight(
     """
     model = spec.model.name
     _wait_for_rows(world, model, day, predictions, alive)
-    entries: list[Entry] = []
+    written = len(world.journal.read(model))
     while True:
         report = tick(world, spec, memory, now=day.end)
-        entries += report.entries
-        state = fold(model, world.journal.read(model))
+        entries = world.journal.read(model)  # a training writes to it too
+        state = fold(model, entries)
         if state.running is None:
             break
         waiting(f"training ({state.running.started.cause})")
         _wait_for_training(world, state.running.started.action, alive)
     waiting("")
     _wait_for_swap(world, model, alive)
-    return Night(report=report, entries=tuple(entries), state=state)
+    return Night(report=report, entries=tuple(entries[written:]), state=state)
 
 
 def _wait_for_rows(world: World, model: str, day: Window, predictions: int, alive: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ class Answer:
 
 
 class LoadClient:
-    """Sends batches of POST requests to one server over `connections` keep-alive connections."""
+    """Sends batches of POST requests to one server over `connections` keep-alive connections; one batch at a time."""
 
     def __init__(self, host: str, port: int, *, connections: int = 24, timeout: float = 60.0) -> None:
         self._host = host
@@ -33,7 +33,7 @@ class LoadClient:
         self._timeout = timeout
         self._open: list[_Connection] = []
         self._used_at = 0.0
-        self.sent = 0
+        self._busy = False
 
     async def __aenter__(self) -> LoadClient:
         return self
@@ -51,6 +51,14 @@ class LoadClient:
         """Post every body to `path`; the answers come back in the order of the bodies."""
         if not bodies:
             return []
+        assert not self._busy, "one batch at a time: two would share connections"
+        self._busy = True
+        try:
+            return await self._post(path, bodies)
+        finally:
+            self._busy = False
+
+    async def _post(self, path: str, bodies: Sequence[bytes]) -> list[Answer]:
         connections = (await self._connections())[: len(bodies)]
         head = f"POST {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Type: application/json\r\nContent-Length: ".encode()
         batch = _Batch(head, bodies)
@@ -66,7 +74,6 @@ class LoadClient:
                 hint="look at the server's log in .flyball/server.log",
             ) from None
         self._used_at = asyncio.get_running_loop().time()
-        self.sent += len(bodies)
         return batch.answers
 
     async def _connections(self) -> list[_Connection]:
