@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from flyball.core.codec import from_json
 from flyball.core.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, StoreError
 from flyball.core.table import Table
-from flyball.evaluation.records import Decision
+from flyball.data.records import Snapshot
 from flyball.journal.events import Cause, Registered
 from flyball.journal.state import Known, State, fold
-from flyball.loop.judge import Candidate, Rival, checks_digest, judge
+from flyball.loop.judge import Candidate, Judgement, Rival, checks_digest, judge
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
 from flyball.loop.workshop import Workshop
@@ -107,6 +107,8 @@ def enrol(
         trained_from=kept.trained_from,
         trained_until=kept.trained_until,
         seconds={**kept.seconds, **watch.seconds()},
+        compared_with=kept.champion or None,
+        head_start=kept.head_start,
     )
     written = _write_down(workshop, kept.model, event, actor=actor, now=now)
     return result_of(kept, run_id=run_id, bundle=digest, version=written, status="registered", watch=watch)
@@ -178,6 +180,37 @@ def result_of(
     )
 
 
+def unchanged(workshop: Workshop, model: str, registered: Registered, snapshot: Snapshot, watch: Stopwatch) -> TrainResult:
+    """The version that this training made before, as the journal and its bundle tell it."""
+    reason, parity = "", None
+    try:
+        manifest = read_manifest(workshop.bundles.path(registered.bundle), registered.bundle)
+        reason, parity = manifest.engine_reason, manifest.parity
+    except NotFoundError:  # a fresh checkout: the version is known all the same
+        pass
+    return TrainResult(
+        model=model,
+        version=registered.version,
+        run_id=registered.run_id,
+        status="unchanged",
+        snapshot=snapshot,
+        engine=registered.engine,
+        engine_reason=reason,
+        metrics=registered.metrics,
+        lower=registered.lower,
+        upper=registered.upper,
+        slices={},
+        gate=registered.gate,
+        parity=parity,
+        bundle=registered.bundle,
+        identity=registered.identity,
+        rows=registered.rows,
+        test_rows=0,
+        warnings=(),
+        seconds=watch.seconds(),
+    )
+
+
 def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str, now: datetime) -> int:
     for _ in range(_ATTEMPTS):
         state = fold(model, workshop.journal.read(model))
@@ -197,7 +230,7 @@ def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="train again: nothing is repeated")
 
 
-def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path) -> Decision:
+def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path) -> Judgement:
     digest = workshop.bundles.put(folder / "bundle")
     path = workshop.bundles.path(digest)
     manifest = read_manifest(path, digest)
@@ -213,5 +246,6 @@ def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder:
     return judge(spec, candidate, kept.evaluation, rival_of(state, workshop, folder))
 
 
-def _with_gate(kept: Kept, decision: Decision, state: State, spec: Spec) -> Kept:
-    return replace(kept, gate=decision, champion=state.champion or 0, checks=checks_digest(spec))
+def _with_gate(kept: Kept, judgement: Judgement, state: State, spec: Spec) -> Kept:
+    decision, days = judgement.decision, judgement.head_start
+    return replace(kept, gate=decision, head_start=days, champion=state.champion or 0, checks=checks_digest(spec))

@@ -1,11 +1,12 @@
 """What a tick measures before it decides: drift, realised performance, live comparisons, and how the running training stands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
+from flyball.journal.events import DayGain
 from flyball.journal.state import State
 from flyball.loop.memory import Memory
 from flyball.loop.records import Evidence, Finished, Floored
@@ -132,8 +133,11 @@ def _keep(world: World, model: str, report: MonitorReport, window: timedelta) ->
 def _rollout(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
     if state.rollout is None or state.rollout.champion != state.champion:
         return None
+    version, champion = state.rollout.version, state.rollout.champion
     since = Window(start=state.rollout.start_at, end=now)
-    return compare_live(world, spec, state, memory, state.rollout.version, state.rollout.champion, since)
+    registered = state.versions[version].registered
+    head_start = registered.head_start if registered.compared_with == champion else ()
+    return compare_live(world, spec, state, memory, version, champion, since, head_start=head_start)
 
 
 def _watch(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
@@ -142,11 +146,21 @@ def _watch(world: World, spec: Spec, state: State, memory: Memory, now: datetime
     return compare_live(world, spec, state, memory, state.watch.version, state.watch.previous, Window(start=state.watch.since, end=now))
 
 
-def compare_live(world: World, spec: Spec, state: State, memory: Memory, version: int, against: int, window: Window) -> PairedEvidence:
-    """Two versions on the rows both scored, by the rollout's metric."""
+def compare_live(
+    world: World,
+    spec: Spec,
+    state: State,
+    memory: Memory,
+    version: int,
+    against: int,
+    window: Window,
+    *,
+    head_start: Sequence[DayGain] = (),
+) -> PairedEvidence:
+    """Two versions on the rows both scored, by the rollout's metric, over whole matured days; begun with days held out from both."""
     manifest, _ = memory.bundle(world.bundles, state.versions[version].registered.bundle)
     maturity = Maturity(age=spec.data.matures, by=window.end)
-    first, second = (memory.matured(world.predictions, state.model, number, window, maturity) for number in (version, against))
+    first, second = (memory.matured(world.predictions, state.model, number, window, maturity, whole=True) for number in (version, against))
     return paired(
         first,
         second,
@@ -157,6 +171,7 @@ def compare_live(world: World, spec: Spec, state: State, memory: Memory, version
         versions=(version, against),
         alpha=spec.rollout.alpha,
         no_outcome=spec.data.no_outcome,
+        head_start=head_start,
     )
 
 

@@ -14,10 +14,11 @@ from flyball.core.table import Table
 from flyball.core.window import to_micros
 from flyball.data.snapshot import micros
 from flyball.data.split import blocks_of
-from flyball.evaluation.compare import compare
+from flyball.evaluation.compare import compare, day_gains
 from flyball.evaluation.gate import gate
 from flyball.evaluation.records import Comparison, Decision, Evaluation
 from flyball.evaluation.score import evaluate
+from flyball.journal.events import DayGain
 from flyball.registry.records import Manifest
 from flyball.spec.records import Spec
 
@@ -58,9 +59,30 @@ def assess(spec: Spec, candidate: Candidate) -> Evaluation:
     )
 
 
-def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival | None) -> Decision:
+@record
+class Judgement:
+    """The gate's decision, and the days new to both models with which a live comparison of the two can begin."""
+
+    decision: Decision
+    head_start: tuple[DayGain, ...]
+
+
+@record
+class _Duel:
+    """The rows new to candidate and champion, and what each says of them."""
+
+    rows: Table
+    candidate: NDArray[np.float64]
+    champion: NDArray[np.float64]
+
+
+def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival | None) -> Judgement:
     """The gate's decision. Without a champion there is nothing to compare; a comparison that cannot be made is undecided."""
-    return gate(spec.evaluate.gate, evaluation, None if rival is None else comparisons(spec, candidate, rival))
+    if rival is None:
+        return Judgement(decision=gate(spec.evaluate.gate, evaluation, None), head_start=())
+    duel = _duel(spec, candidate, rival)
+    decision = gate(spec.evaluate.gate, evaluation, _comparisons(spec, candidate, duel))
+    return Judgement(decision=decision, head_start=_head_start(spec, candidate, duel))
 
 
 def checks_digest(spec: Spec) -> str:
@@ -68,35 +90,56 @@ def checks_digest(spec: Spec) -> str:
     return sha256_json(to_plain(spec.evaluate.gate))
 
 
-def comparisons(spec: Spec, candidate: Candidate, rival: Rival) -> Mapping[str, Comparison | None]:
-    """Per metric the gate compares: candidate against champion on rows later than both trainings, or held out from both by one rule."""
-    wanted = {check.metric for check in spec.evaluate.gate if check.better or check.not_worse}
-    if not wanted:
-        return {}
-    nothing: dict[str, Comparison | None] = dict.fromkeys(wanted)
+def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | None:
+    """Candidate and champion on rows later than both trainings, or held out from both by one rule; None if there are none."""
     try:
         champion, score = rival.open()
         fresh = _new_to_both(spec, candidate, champion)
         if not fresh.any() or champion.classes != candidate.classes or champion.task != spec.model.task:
-            return nothing
+            return None
         rows = candidate.test.take(fresh)
-        against = score(rows.select(champion.schema.names))
+        return _Duel(rows=rows, candidate=candidate.scores[fresh], champion=score(rows.select(champion.schema.names)))
     except FlyballError:  # a feature the champion reads is gone, or its bundle cannot be used here: no evidence either way
-        return nothing
-    blocks = blocks_of(rows, spec.data)
+        return None
+
+
+def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[str, Comparison | None]:
+    """Per metric the gate compares."""
+    wanted = sorted({check.metric for check in spec.evaluate.gate if check.better or check.not_worse})
+    if duel is None:
+        return dict.fromkeys(wanted)
+    blocks = blocks_of(duel.rows, spec.data)
     return {
         metric: compare(
             metric,
-            rows[spec.data.target],
-            candidate.scores[fresh],
-            against,
+            duel.rows[spec.data.target],
+            duel.candidate,
+            duel.champion,
             candidate.classes,
             spec.model.cut,
             blocks,
             spec.evaluate.split.seed,
         )
-        for metric in sorted(wanted)
+        for metric in wanted
     }
+
+
+def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[DayGain, ...]:
+    """Day by day, by the rollout's metric. Without time there are no days."""
+    if duel is None or spec.data.time is None:
+        return ()
+    days, rows, gains = day_gains(
+        spec.rollout.metric,
+        duel.rows[spec.data.target],
+        duel.candidate,
+        duel.champion,
+        candidate.classes,
+        spec.model.cut,
+        blocks_of(duel.rows, spec.data),
+    )
+    return tuple(
+        DayGain(day=day, rows=count, gain=gain) for day, count, gain in zip(days.tolist(), rows.tolist(), gains.tolist(), strict=True)
+    )
 
 
 def _new_to_both(spec: Spec, candidate: Candidate, champion: Manifest) -> NDArray[np.bool_]:

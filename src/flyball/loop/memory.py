@@ -41,15 +41,18 @@ class Memory:
             self._bundles[digest], self._counters[digest] = (manifest, reference), Counter(reference)
         return self._bundles[digest]
 
-    def matured(self, log: PredictionLog, model: str, version: int, window: Window, maturity: Maturity) -> LoggedRows:
-        """The matured rows of a version in a window, without features."""
+    def matured(
+        self, log: PredictionLog, model: str, version: int, window: Window, maturity: Maturity, *, whole: bool = False
+    ) -> LoggedRows:
+        """The matured rows of a version in a window, without features; with `whole`, only of days that are matured to their end."""
         self._forget(window.end)
         parts = []
         for day in window.days():
             key = (model, version, day.start)
-            whole = day.length == _DAY and day.end + maturity.age <= maturity.by
-            if not whole:
-                if day.start + maturity.age <= maturity.by:
+            midnight = _EPOCH + ((day.start - _EPOCH) // _DAY + 1) * _DAY
+            complete = midnight + maturity.age <= maturity.by and day.end == midnight
+            if not complete:
+                if not whole and day.start + maturity.age <= maturity.by:
                     parts.append(log.rows(model, version, day, maturity=maturity))
                 continue
             if key not in self._days:

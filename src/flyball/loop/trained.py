@@ -9,6 +9,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.data.records import Snapshot
 from flyball.evaluation.records import Decision, Evaluation
+from flyball.journal.events import DayGain
 from flyball.registry.records import EngineName, Parity
 
 
@@ -60,6 +61,7 @@ class Kept:
     trained_until: datetime | None
     warnings: tuple[Reason, ...]
     seconds: Mapping[str, float]
+    head_start: tuple[DayGain, ...] = ()
 
 
 def report(result: TrainResult, sentence: Callable[[Reason], str]) -> dict[str, object]:

@@ -13,14 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from flyball.core.codec import from_json, to_json
-from flyball.core.errors import NotFoundError
 from flyball.core.reason import because
 from flyball.core.record import record
 from flyball.data.records import Snapshot
 from flyball.data.split import held_out
-from flyball.journal.events import Cause, Registered
+from flyball.journal.events import Cause
 from flyball.journal.state import State, fold
-from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, kept_of, known_version, result_of, rival_of
+from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, kept_of, known_version, result_of, rival_of, unchanged
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
@@ -28,7 +27,6 @@ from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
 from flyball.loop.workshop import Workshop
 from flyball.ports import Fitted, RunReport
-from flyball.registry.bundle import read_manifest
 from flyball.spec.records import Spec
 from flyball.training.code import code_digest, project_code
 from flyball.training.identity import identity_of, origin, repetition
@@ -97,7 +95,7 @@ def train(
             state = fold(model, workshop.journal.read(model))
             known = None if force else known_version(state, identity)
             if known is not None:
-                result = _unchanged(
+                result = unchanged(
                     workshop, spec.model.name, known.registered, gathered.snapshot(spec.data, digest=digest, path="", dvc_md5=""), watch
                 )
             else:
@@ -137,7 +135,7 @@ def register_run(
             kept = kept_of(kept_folder)
             for known in state.versions.values():
                 if known.registered.identity == kept.identity:
-                    return _unchanged(workshop, spec.model.name, known.registered, kept.snapshot, watch)
+                    return unchanged(workshop, spec.model.name, known.registered, kept.snapshot, watch)
             return enrol_kept(
                 spec, workshop, state, run_id=run_id, folder=kept_folder, cause=cause, action=action, actor=actor, now=now, watch=watch
             )
@@ -240,8 +238,8 @@ class _Job:
         )
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
-        decision = judge(spec, candidate, evaluation, rival_of(self.state, workshop, folder))
-        self.progress(f"gate: {decision.verdict.value}")
+        judgement = judge(spec, candidate, evaluation, rival_of(self.state, workshop, folder))
+        self.progress(f"gate: {judgement.decision.verdict.value}")
         self.watch.lap("gate")
         where, md5 = beside.kept.result()
         snapshot = self.gathered.snapshot(spec.data, digest=self.digest, path=where, dvc_md5=md5)
@@ -269,7 +267,8 @@ class _Job:
             identity=self.identity,
             snapshot=snapshot,
             evaluation=evaluation,
-            gate=decision,
+            gate=judgement.decision,
+            head_start=judgement.head_start,
             champion=self.state.champion or 0,
             checks=checks_digest(spec),
             engine=fitted.engine,
@@ -359,37 +358,6 @@ class _Job:
         )
         self.progress(f"registered: {result.model}@{result.version}")
         return result
-
-
-def _unchanged(workshop: Workshop, model: str, registered: Registered, snapshot: Snapshot, watch: Stopwatch) -> TrainResult:
-    """The version that this training made before, as the journal and its bundle tell it."""
-    reason, parity = "", None
-    try:
-        manifest = read_manifest(workshop.bundles.path(registered.bundle), registered.bundle)
-        reason, parity = manifest.engine_reason, manifest.parity
-    except NotFoundError:  # a fresh checkout: the version is known all the same
-        pass
-    return TrainResult(
-        model=model,
-        version=registered.version,
-        run_id=registered.run_id,
-        status="unchanged",
-        snapshot=snapshot,
-        engine=registered.engine,
-        engine_reason=reason,
-        metrics=registered.metrics,
-        lower=registered.lower,
-        upper=registered.upper,
-        slices={},
-        gate=registered.gate,
-        parity=parity,
-        bundle=registered.bundle,
-        identity=registered.identity,
-        rows=registered.rows,
-        test_rows=0,
-        warnings=(),
-        seconds=watch.seconds(),
-    )
 
 
 def _fetched(workshop: Workshop, run_id: str, folder: Path) -> Path:
