@@ -49,7 +49,7 @@ def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = No
         unit=objects(unit),
         entity=objects(entity),
         label=objects(label),
-        score=np.array(score, dtype=np.float64),
+        score=_scores(score),
         actual=actuals,
         outcome_at=known,
         features=features,
@@ -112,6 +112,18 @@ def objects(values: Sequence[object]) -> NDArray[np.object_]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def _scores(values: Sequence[Any]) -> NDArray[np.float64]:
+    """One number per row, or one row of numbers each; where versions differ in their number of classes, short rows end in NaN."""
+    widths = {len(value) if isinstance(value, Sequence) else 1 for value in values} if any(isinstance(v, Sequence) for v in values) else {1}
+    if len(widths) <= 1:
+        return np.array(values, dtype=np.float64)
+    matrix = np.full((len(values), max(widths)), np.nan)
+    for row, value in enumerate(values):
+        cells = value if isinstance(value, Sequence) else [value]
+        matrix[row, : len(cells)] = cells
+    return matrix
 
 
 _PART = 1000

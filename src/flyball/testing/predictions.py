@@ -165,6 +165,12 @@ class PredictionLogSuite:
         assert found is not None
         assert found[0].score == (0.3, 0.3, 0.4)
 
+    def test_versions_with_different_classes_are_read_together(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
+        log.add(predictions(["p1", "p2"], version=[1, 2], at=[NOON, NOON + HOUR], score=[[0.4, 0.6], [0.1, 0.2, 0.7]]))
+        outcomes.take("churn", [Outcome(actual="a", at=NOON + HOUR * 2, prediction_id=name) for name in ("p1", "p2")], within=ALWAYS)
+        rows = log.labelled("churn", known_by=NOON + HOUR * 2)
+        assert np.array_equal(rows.score, [[0.4, 0.6, np.nan], [0.1, 0.2, 0.7]], equal_nan=True)
+
     def test_one_prediction_is_found_whole_by_its_own_id_and_by_the_clients(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
         log.add(
             predictions(

@@ -50,15 +50,18 @@ def test_a_segment_that_is_still_written_stays_and_is_read_on(
     assert segments(tmp_path / "log") == []
 
 
-def test_the_place_in_a_deleted_segment_is_forgotten(
-    log: SqlitePredictionLog, database: Database, writer: SegmentWriter, flush: Flush
+def test_the_place_read_up_to_is_kept_until_the_segment_is_deleted(
+    log: SqlitePredictionLog, database: Database, writer: SegmentWriter, flush: Flush, tmp_path: Path
 ) -> None:
+    with database.write() as connection:  # what an ingester leaves that died right after it had deleted a segment
+        connection.execute("INSERT INTO ingested (segment, position) VALUES ('0000000000000001-w9.seg', 77)")
     flush(predictions(["p1"]))
     log.ingest()
+    (path,) = segments(tmp_path / "log")
+    assert _places(database)[path.name] == path.stat().st_size
     writer.close()
     log.ingest()
-    with database.read() as connection:
-        assert connection.execute("SELECT COUNT(*) FROM ingested").fetchone() == (0,)
+    assert _places(database) == {}
 
 
 def test_no_folder_of_segments_is_no_error(log: SqlitePredictionLog) -> None:
@@ -175,6 +178,11 @@ def test_rows_are_read_by_an_index_in_order_without_sorting(database: Database) 
         for query in (module._ANSWERED.format(features=""), module._SHADOWS.format(features="", join="")):
             plan = [step[3] for step in connection.execute("EXPLAIN QUERY PLAN " + query, (1, 0, 9, 9)).fetchall()]
             assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan), plan
+
+
+def _places(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return dict(connection.execute("SELECT segment, position FROM ingested").fetchall())
 
 
 def _write(flush: Flush, batches: int, *, prefix: str = "") -> None:

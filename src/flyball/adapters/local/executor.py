@@ -162,7 +162,7 @@ def _why(folder: Path, otherwise: str) -> str:
 
 def _read(path: Path) -> dict[str, int | str | None] | None:
     try:
-        found: dict[str, int | str | None] = json.loads(path.read_text())
+        found: dict[str, int | str | None] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     return found
@@ -170,6 +170,6 @@ def _read(path: Path) -> dict[str, int | str | None] | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(errors="replace").strip()
+        return path.read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError:
         return ""

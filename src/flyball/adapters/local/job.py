@@ -17,7 +17,7 @@ from flyball.adapters.local.process import identity
 def write_record(path: Path, record: Mapping[str, int | str | None]) -> None:
     """Write a small JSON file so that a reader finds all of it or none, whatever happens to us or to the machine."""
     hidden = path.with_name(f".{path.name}.{os.getpid()}")
-    with hidden.open("w") as file:
+    with hidden.open("w", encoding="utf-8") as file:
         file.write(json.dumps(record))
         file.flush()
         os.fsync(file.fileno())

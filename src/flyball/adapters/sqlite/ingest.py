@@ -1,6 +1,7 @@
 """From the servers' segment files into the database: rows and the place read up to are committed together, so no row comes in twice."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 from flyball.adapters.logged import check_batch
@@ -10,8 +11,10 @@ from flyball.core.errors import DataError, StoreError
 from flyball.serving.records import PredictionBatch
 from flyball.serving.segments import Chunk, finished, read, segments
 
-_CHUNK = 4 * 1024 * 1024
+_CHUNK = 2 * 1024 * 1024
 """Bytes of a segment per transaction, so that other writers do not wait long."""
+_BREATH = 0.01
+"""Seconds between two transactions of a backlog: SQLite has no queue, and who waits for the lock only looks now and then."""
 
 
 def ingest(database: Database, folder: Path) -> int:
@@ -63,6 +66,7 @@ def _read_on(database: Database, path: Path, *, start: int | None = None) -> tup
         if not chunk.more:
             return moved, chunk.rest
         start = None if start is None else chunk.offset
+        time.sleep(_BREATH)
 
 
 def _store_or_count(connection: sqlite3.Connection, batch: PredictionBatch) -> int:
