@@ -52,6 +52,8 @@ def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str,
     train, test = table.take(np.load(folder / "train.npy")), table.take(np.load(folder / "test.npy"))
     frame, target = to_frame(train, schema.names), to_series(train, command["target"])
     clock = _lap(seconds, "read", clock)
+    # MLflow notes the main file, and the commit it is at, as the source of a run: that is the project's module, not this one.
+    sys.argv[:] = [str(project.joinpath(*run.partition(":")[0].split(".")).with_suffix(".py"))]
     try:
         estimator = call(run, project, frame, target, **command["params"])
     except BaseException:

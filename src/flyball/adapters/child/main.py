@@ -53,6 +53,7 @@ def _verbs(project: Path, replies: IO[str], hello: dict[str, Any]) -> dict[str, 
     runs = RunWatch(
         tracking_uri=hello["tracking_uri"],
         artifacts=hello["artifacts"],
+        lock=Path(hello["lock"]) if hello["lock"] else None,
         tell=lambda run_id: _say(replies, {"run": run_id}),
     )
     runs.install()

@@ -32,7 +32,8 @@ class ChildTrainer:
     def __init__(self, project: Path, *, tracking_uri: str, artifacts: str, experiment: str, echo: Callable[[str], None]) -> None:
         self._project = project.resolve()
         environment = {"MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_EXPERIMENT_NAME": experiment}
-        hello = {"environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
+        lock = str(self._project / ".flyball" / "mlflow.lock") if tracking_uri.startswith("sqlite") else ""
+        hello = {"lock": lock, "environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
         self._child = Child(self._project, hello=hello, echo=echo)
 
     def warm(self) -> None:

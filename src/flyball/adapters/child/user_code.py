@@ -53,6 +53,8 @@ def explain(error: BaseException, project: Path) -> str:
 
 
 def _belongs(path: Path, root: Path) -> bool:
+    if path.name.startswith("<"):  # frozen modules and code from strings have no file
+        return False
     try:
         relative = path.resolve().relative_to(root)
     except (ValueError, OSError):

@@ -1,9 +1,11 @@
 """In the child: makes the project's plain `mlflow` lines work as written, and notices the run they make.
 
-Three things about MLflow are changed, each when MLflow loads the module concerned and only in this process:
-a scikit-learn model is pickled where nothing else was said (the default, skops, refuses every tree); requirements of a logged model
-are the flavour's own pins instead of what a second process finds out in many seconds; and experiments that the code creates in a local
-store keep their artifacts in the project's artifact folder. The first run is the run of this training; runs after it become its children.
+Four things about MLflow are changed, each when MLflow loads the module concerned and only in this process: a scikit-learn model is
+pickled where nothing else was said (the default, skops, refuses every tree); requirements of a logged model are the flavour's own pins
+instead of what a second process finds out in many seconds; experiments that the code creates in a local store keep their artifacts in
+the project's artifact folder; and the store is not opened while the parent is creating its tables.
+
+The first run is the run of this training; runs after it become its children.
 """
 
 import functools
@@ -12,8 +14,11 @@ import importlib.machinery
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from flyball.adapters.mlflow.setup_lock import alone
 
 _PARENT = "mlflow.parentRunId"
 
@@ -21,16 +26,23 @@ _PARENT = "mlflow.parentRunId"
 class RunWatch:
     """Remembers the first run that the project's code creates in Flyball's store; `run_id` is empty while there is none."""
 
-    def __init__(self, *, tracking_uri: str, artifacts: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, *, tracking_uri: str, artifacts: str, lock: Path | None, tell: Callable[[str], None]) -> None:
         self.run_id = ""
         self._tracking_uri = tracking_uri
         self._artifacts = artifacts
+        self._lock = lock
         self._tell = tell
 
     def install(self) -> None:
         """Wait for MLflow's modules to be imported, if ever they are."""
         finder = _AfterImport(
-            {"mlflow.sklearn": pickle_by_default, "mlflow.models": pin_without_inference, "mlflow.tracking.client": self._watch_client}
+            {
+                "mlflow.sklearn": pickle_by_default,
+                "mlflow.models": pin_without_inference,
+                "mlflow.tracking.client": self._watch_client,
+                "mlflow.store.tracking.sqlalchemy_store": self._open_store,
+                "mlflow.store.model_registry.sqlalchemy_store": self._open_store,
+            }
         )
         sys.meta_path.insert(0, finder)
 
@@ -42,7 +54,7 @@ class RunWatch:
 
     def _watch_client(self, module: ModuleType) -> None:
         client = module.MlflowClient
-        create_run, create_experiment = client.create_run, client.create_experiment
+        create_run = client.create_run
 
         @functools.wraps(create_run)
         def created(client: Any, experiment_id: str, start_time: Any = None, tags: Any = None, run_name: Any = None) -> Any:
@@ -55,15 +67,22 @@ class RunWatch:
                 self._tell(self.run_id)
             return run
 
-        @functools.wraps(create_experiment)
-        def created_experiment(client: Any, name: str, artifact_location: Any = None, *args: Any, **kwargs: Any) -> Any:
-            if artifact_location is None and self._artifacts and self._ours(client):
-                from flyball.core.slug import slug
+        client.create_run = created
 
-                artifact_location = f"{self._artifacts}/{slug(name)}"
-            return create_experiment(client, name, artifact_location, *args, **kwargs)
+    def _open_store(self, module: ModuleType) -> None:
+        """A local store: opened while nobody sets it up, its artifacts in the project's folder instead of `./mlruns`."""
+        store = module.SqlAlchemyStore
+        plain = store.__init__
 
-        client.create_run, client.create_experiment = created, created_experiment
+        @functools.wraps(plain)
+        def opened(store: Any, db_uri: str, *args: Any, **kwargs: Any) -> None:
+            ours = self._artifacts and db_uri.rstrip("/") == self._tracking_uri.rstrip("/")
+            if args and ours and args[0] in (None, "./mlruns"):
+                args = (self._artifacts, *args[1:])
+            with alone(self._lock):
+                plain(store, db_uri, *args, **kwargs)
+
+        store.__init__ = opened
 
     def _ours(self, client: Any) -> bool:
         return not self._tracking_uri or client.tracking_uri.rstrip("/") == self._tracking_uri.rstrip("/")

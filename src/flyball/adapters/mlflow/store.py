@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flyball.adapters.mlflow.setup_lock import alone
 from flyball.core.errors import NotFoundError, StoreError
 from flyball.core.slug import slug
 
@@ -23,6 +24,7 @@ class MlflowStore:
         self.uri = tracking_uri or f"sqlite:///{(root / 'mlflow.db').as_posix()}"
         # A server decides for itself where artifacts go; a database named by hand has nobody to decide it but us.
         self.artifacts = "" if self.uri.startswith(("http://", "https://", "databricks")) else (root / "mlartifacts").as_uri()
+        self.setup_lock = root / ".flyball" / "mlflow.lock" if self.uri.startswith("sqlite") else None
         self._client: MlflowClient | None = None
         self._lock = threading.Lock()
 
@@ -34,7 +36,9 @@ class MlflowStore:
                     logging.getLogger(name).setLevel(logging.WARNING)
                 from mlflow import MlflowClient
 
-                with told(self.uri):
+                with told(self.uri), alone(self.setup_lock):
+                    if self.artifacts:
+                        _create_tables(self.uri, self.artifacts)
                     client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
                     client.search_experiments(max_results=1)
                 self._client = client
@@ -59,6 +63,13 @@ class MlflowStore:
                     f"MLflow's experiment {name!r} was deleted", hint=f"restore it (`mlflow experiments restore`) in {self.uri}"
                 )
             return str(found.experiment_id)
+
+
+def _create_tables(uri: str, artifacts: str) -> None:
+    """Open the store once with its artifact folder, which the experiment `Default` keeps; the client would say `./mlruns`."""
+    from mlflow.tracking._tracking_service.utils import _get_store
+
+    _get_store(uri, artifacts)
 
 
 @contextmanager

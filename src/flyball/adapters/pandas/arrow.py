@@ -15,6 +15,8 @@ from flyball.core.record import record
 from flyball.core.table import Array, Table
 
 _UTC = pa.timestamp("us", tz="UTC")
+# How a time may be written in text: with a zone or without, to the microsecond, or (what pandas writes) to the nanosecond.
+_WRITTEN = (_UTC, pa.timestamp("ns", tz="UTC"), pa.timestamp("us"), pa.timestamp("ns"))
 
 
 @record
@@ -92,9 +94,9 @@ def _as_time(name: str, column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, bool]
         return column.cast(pa.timestamp("us")).cast(_UTC), True
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         column = pc.utf8_trim_whitespace(column)
-        for target, assumed in ((_UTC, False), (pa.timestamp("us"), True)):
+        for target in _WRITTEN:
             try:
-                return column.cast(target).cast(_UTC), assumed
+                return column.cast(target).cast(pa.timestamp("us", tz=target.tz), safe=False).cast(_UTC), target.tz is None
             except pa.ArrowInvalid:
                 continue
         raise DataError(
@@ -112,12 +114,12 @@ def _first_bad_time(column: pa.ChunkedArray) -> str:
     for value in column.to_pylist():
         if value is None:
             continue
-        for target in (_UTC, pa.timestamp("us")):
+        for target in _WRITTEN:
             try:
                 pa.scalar(value).cast(target)
             except pa.ArrowInvalid:
                 continue
-            naive = value if target is not _UTC else naive
+            naive = value if target.tz is None else naive
             break
         else:
             return str(value)
