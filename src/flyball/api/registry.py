@@ -113,8 +113,8 @@ class ModelRegistry:
         """Make a version the one in production or in staging, instead of the one that was. Doing it twice changes nothing."""
         name, target = self._named(version, None), _stage(stage)
         self._write_stage(target, name)
-        if target == "production" and self._staged().get("staging") == name:
-            # `_staged` already hides it; the file goes so that a later promotion to production does not bring it back.
+        if target == "production" and self._held("staging") == name:
+            # Hidden already (`_staged`); it goes so that promoting another to production does not bring it back.
             (self.storage / "stages" / "staging").unlink(missing_ok=True)
         return self._described(name)
 
@@ -199,12 +199,18 @@ class ModelRegistry:
         """What each stage holds; a version promoted on to production is no longer in staging."""
         found: dict[Stage, str] = {}
         for stage in STAGES:
-            path = self.storage / "stages" / stage
-            if path.is_file():
-                found[stage] = path.read_text(encoding="utf-8").strip()
+            held = self._held(stage)
+            if held is not None:
+                found[stage] = held
         if found.get("staging") == found.get("production"):
             found.pop("staging", None)
         return found
+
+    def _held(self, stage: Stage) -> str | None:
+        try:
+            return (self.storage / "stages" / stage).read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
 
     def _write_stage(self, stage: Stage, name: str) -> None:
         folder = self.storage / "stages"

@@ -61,9 +61,12 @@ class OnnxEngine:
     def score_rows(self, rows: Sequence[Row]) -> Scores:
         """Score rows given as values in the schema's order, missing as None."""
         try:
-            if self._vector:
-                return self._run({VECTOR: np.array(rows, dtype=self._dtype).reshape(len(rows), len(self._schema.columns))}, len(rows))
-            return self._run(self._feed(rows), len(rows))
+            with np.errstate(over="ignore"):  # beyond float32 is infinite, as in a table
+                if self._vector:
+                    feed = {VECTOR: np.array(rows, dtype=self._dtype).reshape(len(rows), len(self._schema.columns))}
+                else:
+                    feed = self._feed(rows)
+            return self._run(feed, len(rows))
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"a row does not fit the schema: {error}") from error
 
