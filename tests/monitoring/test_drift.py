@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from flyball.data.profile import Reference, build_reference
 from flyball.monitoring.counts import Counter, Counts, count
 from flyball.monitoring.drift import Held, drift, drift_over, hysteresis
 from flyball.monitoring.records import ColumnDrift, State
+from flyball.monitoring.signals import SignalName
 from flyball.words.drift import SENTENCES
 
 
@@ -266,6 +268,11 @@ def test_a_fault_that_is_over_does_not_alarm_for_a_month() -> None:
         windows.append(counter.count(Table({"x": rng.normal(size=1000)}), {}))
         states.append(drift_over(reference, windows)["x"].state)
     assert states == ["ok"] * 8
+
+
+@pytest.mark.parametrize("name", get_args(SignalName))
+def test_every_signal_has_its_sentences(name: str) -> None:
+    assert {f"drift.{name}", f"drift.{name}_perhaps"} <= set(SENTENCES)
 
 
 def test_counts_of_another_reference_are_refused() -> None:

@@ -17,6 +17,12 @@ NULLS: dict[str, Draw] = {
 }
 
 
+def test_tiny_samples_always_get_a_p_value() -> None:
+    for first, second in (([0.0] * 5, [1.0, 0.0, 0.0, 0.0, 0.0]), ([1.0], [1.0]), ([1.0, 2.0], [3.0])):
+        found = compare_numbers(np.array(first), np.array(second), 0.02, 0.05)
+        assert 0.05 < found.p_value <= 1.0
+
+
 @pytest.mark.parametrize("name", NULLS)
 def test_one_in_twenty_samples_of_one_distribution_has_p_under_5_percent(name: str) -> None:
     rng = np.random.default_rng(3)
@@ -52,6 +58,15 @@ def test_the_interval_covers_the_true_distance() -> None:
         found = compare_numbers(rng.normal(size=500), rng.normal(0.5, 1, size=500), 0.02, 0.05)
         covered += found.lower <= true <= found.upper
     assert covered >= 0.92 * 400
+
+
+def test_equal_samples_do_not_prove_that_nothing_differs() -> None:
+    for found in (
+        compare_numbers(np.arange(1.0, 401.0), np.arange(1.0, 401.0), 0.02, 0.05),
+        compare_categories(["a", "b"] * 200, ["a", "b"] * 200, 0.02, 0.05),
+    ):
+        assert (found.distance, found.lower) == (0.0, 0.0)
+        assert 0.05 < found.upper < 0.1
 
 
 def test_ids_that_never_repeat_are_no_drift() -> None:

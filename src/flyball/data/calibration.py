@@ -6,17 +6,23 @@ from numpy.typing import NDArray
 from flyball.core.record import record
 from flyball.core.table import Array
 from flyball.data.cells import CategoryCells, Cells, NumberCells
+from flyball.stats.bounds import prediction_limit
 
 # Lengths of windows tried, in days. A length is used when at least this many windows fit.
 LENGTHS = (1, 2, 4, 7, 14, 28)
-FEWEST_WINDOWS = 4
+FEWEST_WINDOWS = 8
 MOST_WINDOWS = 400
 
 # The mean of the Kolmogorov-Smirnov distance of two samples of one distribution is .8687 / sqrt(effective rows).
 _CHANCE = 0.8687
 
-# However restless a training was, a share may not hide more than this: a column that goes missing is drift.
-_MOST_SHARE = 0.25
+# One window in a thousand like those of the training may be over its threshold.
+_LEVEL = 0.999
+
+# Shares are nothing most days and much on one: the largest seen says little about the next, so it counts twice. However restless a
+# training was, nine tenths are the most a share may hide: a column that goes missing altogether is drift.
+_TWICE = 2.0
+_MOST_SHARE = 0.9
 
 
 @record
@@ -34,8 +40,8 @@ class Calibration:
 def calibrate(cells: Cells, codes: NDArray[np.intp], values: Array, days: NDArray[np.int64]) -> tuple[Calibration, ...]:
     """The calibration per window length, shortest first; empty when there are too few days.
 
-    A threshold is the largest value of any window, or the mean plus three standard deviations if that is more. What chance alone
-    contributes is taken off first, because a live distance is judged by its lower bound.
+    The threshold of the distance is the largest of any window, or the upper prediction limit of the next window if that is more. What
+    chance alone contributes is taken off first, because a live distance is judged by its lower bound.
     """
     if not len(days):
         return ()
@@ -74,10 +80,10 @@ def _calibration(
     return Calibration(
         days=length,
         windows=len(table),
-        distance=_limit(distance),
-        missing=min(_limit(np.maximum(moved, 0.0)), _MOST_SHARE),
-        out_of_range=min(strange, _MOST_SHARE),
-        new_categories=min(fresh, _MOST_SHARE),
+        distance=min(1.0, max(float(distance.max()), prediction_limit(distance, _LEVEL))),
+        missing=min(_TWICE * max(0.0, float(moved.max())), _MOST_SHARE * float(1.0 - missing.sum() / rows.sum())),
+        out_of_range=min(_TWICE * strange, _MOST_SHARE),
+        new_categories=min(_TWICE * fresh, _MOST_SHARE),
     )
 
 
@@ -120,7 +126,3 @@ def _new(cells: CategoryCells, table: NDArray[np.int64]) -> float:
     known = table[:, : len(cells.categories)]
     own = np.where(known == known.sum(axis=0), known, 0).sum(axis=1)
     return float((own / np.maximum(table[:, :-1].sum(axis=1), 1)).max())
-
-
-def _limit(values: NDArray[np.float64]) -> float:
-    return min(1.0, float(max(values.max(), values.mean() + 3.0 * values.std())))

@@ -16,8 +16,8 @@ from flyball.stats.distances import chance_variation, ks_interval, shares, total
 Ints = NDArray[np.int64]
 SignalName = Literal["unparsable", "missing", "present", "infinite", "moved", "out_of_range", "new_categories"]
 
-# Signals per column that share its error budget: the distance, missing, out of range or new, infinite or unparsable.
-SIGNALS = 4
+# Signals per column that share its error budget: a number has all of `SignalName` but the last.
+SIGNALS = 6
 # Categories under this share of the reference are also looked at as one, which makes the bound tight where there are many.
 _COARSE = 0.05
 
@@ -136,10 +136,11 @@ def outside(counts: Ints) -> int:
 
 
 def _missing(column: ColumnReference, counts: Ints, calm: Calibration, limits: Limits) -> list[Signal]:
-    """More missing than in training, or fewer: both change what the model sees."""
+    """More missing than in training, or fewer: both change what the model sees, but values that came back have to be many."""
     rows, at = int(counts.sum()), -2 if column.kind == "number" else -1
     more = _more("missing", column.missing, column.rows, int(counts[at]), rows, calm.missing, limits)
-    fewer = _more("present", column.rows - column.missing, column.rows, rows - int(counts[at]), rows, calm.missing, limits)
+    there = column.rows - column.missing, column.rows, rows - int(counts[at]), rows
+    fewer = _more("present", *there, max(calm.missing, limits.margin), limits)
     return [more, fewer]
 
 

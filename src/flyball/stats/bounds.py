@@ -50,6 +50,16 @@ def share_upper(hits: int, rows: int, alpha: float) -> float:
     return float(special.betaincinv(hits + 1, rows - hits, 1.0 - alpha)) if hits < rows else 1.0
 
 
+def prediction_limit(values: NDArray[np.float64], level: float) -> float:
+    """What the next value like these stays under with probability `level`, by Student's distribution; needs two values.
+
+    >>> round(prediction_limit(np.array([1.0, 2.0, 3.0]), 0.95), 3)
+    5.372
+    """
+    n = len(values)
+    return float(values.mean() + special.stdtrit(n - 1, level) * values.std(ddof=1) * math.sqrt(1.0 + 1.0 / n))
+
+
 def unseen_share(once: int, rows: int, alpha: float) -> float:
     """What share of future rows may show a category that `rows` rows did not show, of which `once` categories appeared once.
 

@@ -35,11 +35,14 @@ def ks_interval(reference: Ints, current: Ints, alone: NDArray[np.bool_]) -> tup
 
 
 def ks_exact(first: Floats, second: Floats) -> tuple[float, float]:
-    """The exact two-sample Kolmogorov-Smirnov distance and the value where it is reached; (0, 0) if a sample is empty. NaN not allowed."""
+    """The exact two-sample Kolmogorov-Smirnov distance and the value where it is reached; (0, 0) if a sample is empty.
+
+    Two equal samples reach it everywhere: then it is the median. NaN is not allowed.
+    """
     if not (len(first) and len(second)):
         return 0.0, 0.0
     x, y = np.sort(first), np.sort(second)
-    best, place = 0.0, 0.0
+    best, place = 0.0, float(x[len(x) // 2])
     for at in (x, y):
         difference = np.abs(np.searchsorted(x, at, side="right") / len(x) - np.searchsorted(y, at, side="right") / len(y))
         top = int(difference.argmax())

@@ -1,6 +1,7 @@
 """Two samples of one column: distance, interval, and the p-values of "no difference" and of "no more than the margin"."""
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -70,7 +71,9 @@ def compare_numbers(first: Floats, second: Floats, margin: float, alpha: float) 
     if float((pooled[1:] == pooled[:-1]).mean()) > _REPEATED:
         p_value = _cells_p(first, second, pooled)
     elif n * m <= _EXACT:
-        p_value = float(stats.ks_2samp(first, second, method="exact").pvalue)
+        with warnings.catch_warnings():  # where the exact sum loses its digits scipy takes the approximation, and says so
+            warnings.simplefilter("ignore", RuntimeWarning)
+            p_value = float(stats.ks_2samp(first, second, method="exact").pvalue)
     else:
         p_value = float(stats.kstwo.sf(distance, round(n * m / (n + m))))
     error = _error(int((first <= place).sum()), n, int((second <= place).sum()), m)
@@ -91,7 +94,9 @@ def compare_categories(first: Sequence[str], second: Sequence[str], margin: floa
     g = np.array([after[name] for name in names], dtype=np.int64)
     distance = total_variation(f, g)
     rising = g / m > f / n
-    error = _error(int(f[rising].sum()), n, int(g[rising].sum()), m)
+    # Shares that are the same everywhere leave nothing that rises: then the largest category says how sure one is.
+    top = int((f + g).argmax())
+    error = max(_error(int(f[rising].sum()), n, int(g[rising].sum()), m), _error(int(f[top]), n, int(g[top]), m))
     chance = chance_variation(f + g, n, m)
     distances = {"psi": psi(f, g), "js": jensen_shannon(f, g)}
     return _comparison(distance, distance - chance, error, _table_p(f, g), margin, alpha, n, m, distances)
