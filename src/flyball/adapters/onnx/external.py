@@ -16,9 +16,8 @@ _MESSAGES: dict[str, dict[int, str]] = {
     "tensor": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of TensorProto
-# A forest's attributes are hundreds of thousands of unpacked floats and integers: skipped in C, not one by one.
-_FLOATS = re.compile(rb"(?:\x3d[\x00-\xff]{4})+")
-_INTEGERS = re.compile(rb"(?:\x40[\x80-\xff]*[\x00-\x7f])+")
+# A forest's attributes are hundreds of thousands of unpacked floats, integers and names of node kinds: skipped in C, not one by one.
+_RUN = re.compile(rb"(?:\x3d[\x00-\xff]{4})+|(?:\x40[\x80-\xff]*[\x00-\x7f])+|(?:\x4a(?:\x04LEAF|\x0aBRANCH_LEQ))+")
 _DEEPEST = 64
 
 
@@ -35,7 +34,7 @@ def _walk(data: bytes, at: int, end: int, message: str, depth: int) -> None:
         raise IntegrityError("the model file nests its graphs too deeply")
     children = _MESSAGES[message]
     while at < end:
-        if message == "attribute" and (run := _FLOATS.match(data, at, end) or _INTEGERS.match(data, at, end)):
+        if message == "attribute" and (run := _RUN.match(data, at, end)):
             at = run.end()
             continue
         tag, at = _varint(data, at)
