@@ -62,6 +62,13 @@ def test_one_row_settles_as_many_do() -> None:
             assert alone[0] == among[0]
 
 
+def test_what_is_not_a_number_stays_so() -> None:
+    for threshold in (0.5, 0.3):
+        assert np.isnan(settle(np.array([np.nan]), task="binary", threshold=threshold)).all()
+        assert np.isnan(settle(np.array([np.nan, 0.5]), task="binary", threshold=threshold)).tolist() == [True, False]
+    assert np.isnan(settle(np.full((1, 3), np.nan), task="multiclass", threshold=0.5)).all()
+
+
 def test_an_even_vote_goes_to_the_first_class_and_another_threshold_counts_from_itself_on() -> None:
     assert labels(np.array([0.5, 0.500003]), task="binary", threshold=0.5, classes=(0, 1)).tolist() == [0, 1]
     assert labels(np.array([0.2, 0.19]), task="binary", threshold=0.2, classes=(0, 1)).tolist() == [1, 0]

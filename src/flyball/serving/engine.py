@@ -79,7 +79,7 @@ def settle(score: Scores, *, task: Task, threshold: float) -> Scores:
     A forest whose votes are exactly even says .5 in float64 and .49999997 or .50000006 in float32. Binary: a score within `TIE` of the
     threshold is given as the threshold; at the threshold .5 as the float just below, because an even vote goes to the first class in
     every scikit-learn classifier. Multiclass: what is within `TIE` of a row's largest is given as equal to it, so the first such class
-    wins. Ranks change nowhere else, and regression not at all.
+    wins. Ranks change nowhere else, regression not at all, and what is not a number stays so.
 
     >>> settle(np.array([0.49999997, 0.3, 0.7]), task="binary", threshold=0.3).tolist()
     [0.49999997, 0.3, 0.7]
@@ -91,7 +91,7 @@ def settle(score: Scores, *, task: Task, threshold: float) -> Scores:
     if task == "binary":
         if len(score) == 1:  # one row per request is the common case, and Python floats are faster than arrays there
             value = float(score[0])
-            return score if abs(value - threshold) > TIE else np.array([_tie(threshold)])
+            return np.array([_tie(threshold)]) if abs(value - threshold) <= TIE else score
         near = np.abs(score - threshold) <= TIE
         return np.where(near, _tie(threshold), score) if near.any() else score
     largest = score.max(axis=1, keepdims=True)

@@ -59,8 +59,16 @@ def test_what_does_not_fit_is_a_clear_error() -> None:
 
 
 def test_a_number_beyond_float32_is_infinite_not_an_accident() -> None:
-    assert numbers().score_rows([[1, 1e300, True]]).tolist() == [1.0]
-    assert texts().score_rows([[1e300, "AA", None]]).tolist() == [1.0]
+    engine = OnnxEngine(linear([1, 1, 1], 0, regression=True), schema=NUMBERS, task="regression", classes=0, threshold=0.5)
+    assert engine.score_rows([[1, 1e300, True]]).tolist() == [np.inf]
+    table = Table({"hour": np.array([1]), "temp": np.array([-1e300]), "rain": np.array([True])})
+    assert engine.score(table).tolist() == [-np.inf]
+
+
+def test_what_the_model_cannot_make_a_number_of_is_not_a_number_and_not_a_tie() -> None:
+    assert np.isnan(numbers().score_rows([[1, 1e300, True]])).tolist() == [True]
+    assert np.isnan(numbers().score_rows([[1, 1e300, True], [1, 2.0, True]])).tolist() == [True, False]
+    assert np.isnan(texts().score_rows([[1e300, "AA", None]])).tolist() == [True]
 
 
 def test_a_model_that_does_not_fit_its_manifest_is_refused() -> None:
