@@ -54,6 +54,7 @@ def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str,
     clock = _lap(seconds, "read", clock)
     # MLflow notes the main file, and the commit it is at, as the source of a run: that is the project's module, not this one.
     sys.argv[:] = [str(project.joinpath(*run.partition(":")[0].split(".")).with_suffix(".py"))]
+    runs.begin()
     try:
         estimator = call(run, project, frame, target, **command["params"])
     except BaseException:
@@ -99,18 +100,18 @@ def _scores(
             hint="a classifier must give probabilities; CalibratedClassifierCV(model) adds them, SVC needs probability=True",
         )
     try:
-        scores = native_scores(estimator, frame, task)
         classes = classes_of(estimator, task)
-    except FlyballError:
-        raise
+        if task == "binary" and len(classes) != 2:
+            raise UserCodeError(
+                f"{run} returned a model of {len(classes)} classes: {classes}", hint='a binary task has two; is it task = "multiclass"?'
+            )
+        scores = native_scores(estimator, frame, task)
+    except FlyballError as error:
+        raise UserCodeError(f"{run} returned a {kind} that does not fit the task: {error.message}", hint=error.hint) from error
     except Exception as error:
         raise UserCodeError(
             f"the {kind} that {run} returned cannot score the {len(frame)} held-out rows (was it fitted?)", hint=explain(error, project)
         ) from error
-    if task == "binary" and len(classes) != 2:
-        raise UserCodeError(
-            f"{run} returned a model of {len(classes)} classes: {classes}", hint='a binary task has two; is it task = "multiclass"?'
-        )
     if not np.isfinite(scores).all():
         raise UserCodeError(f"{run} returned a {kind} whose scores are not finite for {int((~np.isfinite(scores)).sum())} held-out rows")
     return classes, scores

@@ -46,6 +46,10 @@ class RunWatch:
         )
         sys.meta_path.insert(0, finder)
 
+    def begin(self) -> None:
+        """From here on, the next run is the run of the training."""
+        self.run_id = ""
+
     def end(self, *, failed: bool) -> None:
         """End the runs that the code left open."""
         mlflow = sys.modules.get("mlflow")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyball.adapters.mlflow.store import MlflowStore, told
 from flyball.adapters.mlflow.tracker import IDENTITY
@@ -82,6 +82,6 @@ class MlflowRegistry:
             draft.rmdir()
 
     def _known(self, client: "MlflowClient", model: str, identity: str) -> int:
-        quoted = model.replace("'", "''") if "'" in model else model
-        found: Any = client.search_model_versions(f"name = '{quoted}' and tags.`{IDENTITY}` = '{identity}'", max_results=1)
-        return int(found[0].version) if found else 0
+        """By the tag alone: MLflow's filters cannot quote every name that MLflow allows."""
+        found = client.search_model_versions(f"tags.`{IDENTITY}` = '{identity}'", max_results=1000)
+        return next((int(version.version) for version in found if version.name == model), 0)

@@ -27,7 +27,7 @@ class MlflowTracker:
         client = self._store.client()
         with told(self._store.uri):
             experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-            wanted = f"tags.`{IDENTITY}` = '{identity}' and tags.`{STATE}` = 'complete' and tags.`flyball.model` = '{_quoted(model)}'"
+            wanted = f"tags.`{IDENTITY}` = '{identity}' and tags.`{STATE}` = 'complete'"
             runs = client.search_runs(experiments, filter_string=wanted, max_results=1, order_by=["attributes.start_time DESC"])
         return str(runs[0].info.run_id) if runs else ""
 
@@ -96,10 +96,6 @@ class MlflowTracker:
             )
         for path in list(Path(found).iterdir()):
             path.replace(into / path.name)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
 def _metric_name(name: str) -> str:

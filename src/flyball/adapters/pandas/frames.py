@@ -48,12 +48,19 @@ def frame_to_arrow(frame: pd.DataFrame, what: str) -> pa.Table:
     for position, name in enumerate(names):
         values = frame.iloc[:, position]
         try:
-            columns[name] = pa.array(values, from_pandas=True)
+            columns[name] = _column(values)
         except (pa.ArrowException, TypeError, ValueError) as error:
             raise DataError(
                 f"column {name!r} of {what} mixes types: {error}", hint="make it all numbers or all text in a prepare step"
             ) from error
     return pa.table(columns)
+
+
+def _column(values: "pd.Series[Any]") -> pa.Array:
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        plain = pa.array(values.dt.tz_convert(None).to_numpy(), from_pandas=True)
+        return plain.cast(pa.timestamp(plain.type.unit, tz="UTC"))
+    return pa.array(values, from_pandas=True)
 
 
 def to_table(frame: pd.DataFrame, *, times: Iterable[str] = ()) -> Read:

@@ -1,0 +1,68 @@
+"""The files behind a function."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyball.training.code import code_digest, project_code
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def paths(folder: Path, *functions: str) -> list[str]:
+    return [file.path for file in project_code(folder, functions)]
+
+
+def test_imports_are_followed_inside_the_project_and_not_outside(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "pipeline.py": "import numpy\nimport features.text as t\nfrom features import dates\ndef train():\n    import late\n",
+            "features/__init__.py": "",
+            "features/text.py": "from . import shared\nfrom .deep.er import x\n",
+            "features/dates.py": "",
+            "features/shared.py": "import pipeline\n",
+            "features/deep/__init__.py": "",
+            "features/deep/er.py": "x = 1\n",
+            "late.py": "",
+            "unrelated.py": "",
+        },
+    )
+    assert paths(tmp_path, "pipeline:train") == [
+        "features/__init__.py",
+        "features/dates.py",
+        "features/deep/__init__.py",
+        "features/deep/er.py",
+        "features/shared.py",
+        "features/text.py",
+        "late.py",
+        "pipeline.py",
+    ]
+
+
+def test_the_digest_changes_with_any_file_that_is_reached_and_with_no_other(tmp_path: Path) -> None:
+    write(tmp_path, {"pipeline.py": "import other\n", "other.py": "a = 1\n", "apart.py": ""})
+    before = code_digest(project_code(tmp_path, ["pipeline:train"]))
+    write(tmp_path, {"apart.py": "b = 2\n"})
+    assert code_digest(project_code(tmp_path, ["pipeline:train"])) == before
+    write(tmp_path, {"other.py": "a = 2\n"})
+    assert code_digest(project_code(tmp_path, ["pipeline:train"])) != before
+
+
+def test_a_file_that_is_not_python_ends_the_search_without_an_error(tmp_path: Path) -> None:
+    write(tmp_path, {"pipeline.py": "def (:\n", "other.py": ""})
+    assert paths(tmp_path, "pipeline:train") == ["pipeline.py"]
+
+
+def test_a_module_that_is_no_file_of_the_project_is_left_out(tmp_path: Path) -> None:
+    assert paths(tmp_path, "sklearn.linear_model:Ridge") == []
+
+
+@given(st.text(max_size=30))
+def test_no_name_leads_out_of_the_project(name: str) -> None:
+    assert project_code(Path("/nonexistent"), [name]) == ()
