@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import httpx
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -22,11 +24,13 @@ from flyball.core.schema import Column, Schema
 from flyball.registry.bundle import write_bundle
 from flyball.registry.records import Lineage, Manifest
 from flyball.registry.signing import load_key
+from flyball.server.app import App
 from flyball.server.settings import ServerPorts, ServerSettings, settings_to_json
 from flyball.serving.records import Deployment
 from flyball.wiring import server_ports
 
 MODEL = "flight-delay"
+BREAKS = [0.0, 3e38, 0.0]  # weights with which a temp of 2 or more is beyond float32
 NUMBERS = Schema(
     columns=(
         Column(name="hour", kind="integer", nullable=False),
@@ -69,8 +73,13 @@ def mixed(weight: float, carriers: dict[str, float]) -> bytes:
     nodes = [
         helper.make_node("Mul", ["hour", "w"], ["hw"]),
         helper.make_node(
-            "LabelEncoder", ["carrier"], ["cv"], domain="ai.onnx.ml",
-            keys_strings=list(carriers), values_floats=list(carriers.values()), default_float=0.0,
+            "LabelEncoder",
+            ["carrier"],
+            ["cv"],
+            domain="ai.onnx.ml",
+            keys_strings=list(carriers),
+            values_floats=list(carriers.values()),
+            default_float=0.0,
         ),
         helper.make_node("Add", ["hw", "cv"], ["xw"]),
     ]
@@ -82,11 +91,13 @@ def _model(nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], const
         nodes = [*nodes, helper.make_node("Add", ["xw", "b"], ["variable"])]
         outputs = [helper.make_tensor_value_info("variable", TensorProto.FLOAT, [None, 1])]
     else:
-        constants = {**constants, "one": np.array([1], dtype=np.float32)}
+        constants = {**constants, "one": np.array([1], dtype=np.float32), "nought": np.array([0], dtype=np.float32)}
         nodes = [
             *nodes,
             helper.make_node("Add", ["xw", "b"], ["z"]),
-            helper.make_node("Sigmoid", ["z"], ["p1"]),
+            helper.make_node("Sigmoid", ["z"], ["s"]),
+            helper.make_node("Mul", ["z", "nought"], ["n"]),  # not a number where z is infinite, which Sigmoid would hide
+            helper.make_node("Add", ["s", "n"], ["p1"]),
             helper.make_node("Sub", ["one", "p1"], ["p0"]),
             helper.make_node("Concat", ["p0", "p1"], ["probabilities"], axis=1),
         ]
@@ -100,12 +111,31 @@ def _model(nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], const
 def manifest(schema: Schema = NUMBERS, **changes: object) -> Manifest:
     """A manifest whose answers are 0 and 1 from .5 on."""
     lineage = Lineage(
-        run_id="r", commit="", dirty_diff_sha256="", snapshot="s", dvc_md5="", spec_digest="d", code_digest="c", identity="i",
+        run_id="r",
+        commit="",
+        dirty_diff_sha256="",
+        snapshot="s",
+        dvc_md5="",
+        spec_digest="d",
+        code_digest="c",
+        identity="i",
         environment_sha256="e",
     )
     plain = Manifest(
-        bundle_format=1, model=MODEL, task="binary", schema=schema, classes=(0, 1), threshold=0.5, engine="onnx", engine_reason="",
-        parity=None, files={}, lineage=lineage, trained_from=None, trained_until=None, created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        bundle_format=1,
+        model=MODEL,
+        task="binary",
+        schema=schema,
+        classes=(0, 1),
+        threshold=0.5,
+        engine="onnx",
+        engine_reason="",
+        parity=None,
+        files={},
+        lineage=lineage,
+        trained_from=None,
+        trained_until=None,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # the fields a test names
 
@@ -121,11 +151,11 @@ class Site:
         self.digests: dict[int, str] = {}
         self.seq = 0
 
-    def add(self, version: int, model: bytes, **changes: object) -> str:
+    def add(self, version: int, content: bytes, **changes: object) -> str:
         """Bundle a model as a version."""
         made = self.folder / "made" / str(version)
         made.parent.mkdir(exist_ok=True)
-        write_bundle(made, manifest(**changes), {"model.onnx": model, "reference.json": b"{}"}, self.key)
+        write_bundle(made, manifest(**changes), {"model.onnx": content, "reference.json": b"{}"}, self.key)
         self.digests[version] = self.bundles.put(made)
         return self.digests[version]
 
@@ -135,8 +165,15 @@ class Site:
         """Publish what should serve."""
         self.seq += 1
         deployment = Deployment(
-            model=model, seq=self.seq, champion=champion, challenger=challenger, challenger_share=share, seed="seed", shadow=shadow,
-            previous=None, bundles=dict(self.digests),
+            model=model,
+            seq=self.seq,
+            champion=champion,
+            challenger=challenger,
+            challenger_share=share,
+            seed="seed",
+            shadow=shadow,
+            previous=None,
+            bundles=dict(self.digests),
         )
         self.ports.deployments.publish(deployment)
         return deployment
@@ -155,8 +192,37 @@ def site(folder: Path) -> Site:
     return made
 
 
+class Served:
+    """An app and a way to speak to it."""
+
+    def __init__(self, made: Site, app: App) -> None:
+        self.site = made
+        self.app = app
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")  # type: ignore[arg-type]  # ASGI
+
+    async def post(self, path: str, content: bytes | dict[str, Any] | list[Any], **headers: str) -> httpx.Response:
+        """POST JSON."""
+        if isinstance(content, bytes):
+            return await self.client.post(path, content=content, headers={"content-type": "application/json", **headers})
+        return await self.client.post(path, json=content, headers=headers)
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        """GET."""
+        return await self.client.get(path, headers=headers)
+
+    async def look(self) -> None:
+        """Take up what is deployed."""
+        await self.app.reloader.look()
+
+    async def logged(self) -> int:
+        """Flush and ingest; how many rows reached the database."""
+        await self.app.log.flush()
+        return self.site.ports.predictions.ingest()
+
+
 _SERVE = (
-    "import sys; from flyball.server.run import serve; from flyball.server.settings import settings_from_json; "
+    "import sys; from flyball.server.run import serve; from flyball.server.app import App
+from flyball.server.settings import settings_from_json; "
     "sys.exit(serve(settings_from_json(sys.argv[1].encode()), sys.argv[2]))"
 )
 

@@ -65,7 +65,8 @@ class App:
             settings, self.reloader, self.log, self.metrics, make_id=id_maker(number), clock=clock, find=find, threads=self._threads
         )
         self.outcomes = OutcomeTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=self._threads)
-        self.bodies = BodyReader(limit=settings.max_body, timeout=settings.body_timeout, hosts=_hosts(settings.host))
+        self.hosts = _hosts(settings.host)
+        self.bodies = BodyReader(limit=settings.max_body, timeout=settings.body_timeout, hosts=self.hosts)
         self.readable = Readable(
             settings, ports, self.reloader, self.log, self.metrics, worker=worker, threads=self._threads, draining=lambda: self.draining
         )

@@ -120,32 +120,25 @@ class Predictor:
     def _predict(self, live: LiveModel, request: Request) -> tuple[list[Given], asyncio.Future[None] | None]:
         """Score, log and count rows."""
         rows = request.rows
-        unseen = [name for row in rows for name in live.contract.unseen(row)]
-        if unseen:
-            self._unseen(unseen)
+        for row in rows:
+            if unseen := live.contract.unseen(row):
+                self._unseen(unseen)
         now = self._clock()
         ids = [self._make_id(now) for _ in rows]
-        variant, scored = self._scored(live, request, variant_of(live.deployment, request.unit, ids[0]))
+        unit, context, entities, client_ids = request.unit, request.context, request.entities, request.client_ids
+        variant, scored = self._scored(live, request, variant_of(live.deployment, unit, ids[0]))
+        version = scored.version
         at = now if request.at is None else request.at
-        if self._log.full and self._settings.log == "required":
-            raise StoreError("the prediction log is full: the disk does not keep up")
-        version, unit, context = scored.version, request.unit, request.context
-        durable = self._log.add(
-            live,
-            [
-                LogRow(name, version, variant, at, now, unit, entity, client_id, label, score, row, context)
-                for name, entity, client_id, label, score, row in zip(
-                    ids, request.entities, request.client_ids, scored.labels, scored.scores, rows, strict=True
-                )
-            ],
-        )
+        logged, given = [], []
+        for number, (label, sure, score, row) in enumerate(zip(scored.labels, scored.confidences, scored.scores, rows, strict=True)):
+            name = ids[number]
+            logged.append(LogRow(name, version, variant, at, now, unit, entities[number], client_ids[number], label, score, row, context))
+            given.append(Given(label, sure, version, variant, name))
+        durable = self._log.add(live, logged)
         labels = self._labels.get((version, variant))
         if labels is None:
             labels = self._labels[version, variant] = (("model", live.model), ("version", str(version)), ("variant", variant))
         self._metrics.add("model_predictions_total", len(rows), labels)
-        given = [
-            Given(label, sure, version, variant, name) for label, sure, name in zip(scored.labels, scored.confidences, ids, strict=True)
-        ]
         return given, durable
 
     def _scored(self, live: LiveModel, request: Request, variant: Variant) -> tuple[Variant, Scored]:
@@ -158,10 +151,10 @@ class Predictor:
         return "champion", live.answer(request.rows, "champion")
 
     def _unseen(self, names: list[str]) -> None:
-        for name in names:
-            self._metrics.add("model_unseen_categories_total", labels=(("feature_name", name),))
         if self._settings.unseen == "refuse":
             raise RequestError(f"{names[0]!r} has a category that did not occur in training", field=names[0])
+        for name in names:
+            self._metrics.add("model_unseen_categories_total", labels=(("feature_name", name),))
 
     def _encode(self, live: LiveModel, request: Request, given: list[Given], started: float) -> bytes:
         first = given[0]

@@ -19,6 +19,7 @@ class ServerSettings:
 
     `clock="request"`: every request brings its event time (`at`); replays run that way. `matures`: how long after a prediction an
     outcome told by id or unit may still be joined to it. `flush_every`: how old a logged row may get before it is on its way to the disk.
+    `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
     model: str
@@ -31,6 +32,7 @@ class ServerSettings:
     clock: Literal["wall", "request"] = "wall"
     matures: timedelta = timedelta(0)
     trusted: bool = False
+    short_way: bool = True
     max_body: int = 1024 * 1024
     max_rows: int = 10_000
     max_outcomes: int = 10_000
@@ -40,6 +42,7 @@ class ServerSettings:
     remembered_ids: int = 100_000
     header_timeout: float = 10.0
     body_timeout: float = 30.0
+    keep_alive: float = 30.0
     flush_every: float = 0.04
     poll_every: float = 0.2
     lame_duck: float = 1.0

@@ -22,6 +22,8 @@ from flyball.server.app import App, make_app
 from flyball.server.protocol import TimedProtocol, protocol_for
 from flyball.server.settings import ServerPorts, ServerSettings, find_factory, settings_from_json
 
+_LAST_ACCEPTED = 0.2  # seconds
+
 
 class Order(msgspec.Struct):
     """What a worker is started with. `socket` is an inherited file descriptor that listens already."""
@@ -52,6 +54,15 @@ class WorkerServer(uvicorn.Server):
         gc.set_threshold(50_000, 20, 20)
         self._announce()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, give connections that were accepted a moment ago the time to be read and answered, then end the rest."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        await asyncio.sleep(_LAST_ACCEPTED)
+        await super().shutdown()
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second Ctrl-C ends at once."""
         if self._app.draining and sig == signal.SIGINT:
@@ -71,8 +82,9 @@ class WorkerServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         while not self.should_exit:
             await asyncio.sleep(1.0)
+            settings = self._app.settings
             for connection in list(self.server_state.connections):
-                cast(TimedProtocol, connection).expire(loop.time(), self._app.settings.header_timeout)
+                cast(TimedProtocol, connection).expire(loop.time(), settings.header_timeout, settings.keep_alive)
 
 
 def run_worker(settings: ServerSettings, ports: ServerPorts, *, number: int, listener: socket.socket, announce: Callable[[], None]) -> None:
@@ -81,13 +93,14 @@ def run_worker(settings: ServerSettings, ports: ServerPorts, *, number: int, lis
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=protocol_for(settings.max_connections),
+        http=protocol_for(app),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_keep_alive=30,
+        proxy_headers=False,
+        timeout_keep_alive=round(settings.keep_alive),
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
         backlog=2048,
     )
@@ -114,7 +127,8 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not through sys.stdin: its lock must be free when the interpreter ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

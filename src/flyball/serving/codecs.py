@@ -19,6 +19,7 @@ MOST_CONTEXT = 32
 Context = dict[str, Label | None]
 
 _FIELDS = ("features", "unit", "id", "prediction_id", "context", "at")
+_NESTED = frozenset({list, dict})
 _json = msgspec.json.Decoder()
 
 
@@ -162,8 +163,13 @@ def _context(value: object) -> Context | None:
 def _keys(value: object) -> int:
     """How many keys the objects in a value have, as far as a body has one `:` for each."""
     if type(value) is dict:
-        return len(value) + sum(_keys(item) for item in value.values() if type(item) is dict or type(item) is list)
-    if type(value) is list and value and any(type(item) is dict or type(item) is list for item in value):
+        number = len(value)
+        for item in value.values():
+            kind = type(item)
+            if kind is list or kind is dict:
+                number += _keys(item)
+        return number
+    if type(value) is list and not _NESTED.isdisjoint(map(type, value)):
         return sum(map(_keys, value))
     return 0
 

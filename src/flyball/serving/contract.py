@@ -71,7 +71,12 @@ class Contract:
 
     def unseen(self, row: Row) -> list[str]:
         """The columns whose category did not occur in training."""
-        return [self.names[position] for position, known in self._categories if (v := row[position]) is not None and v not in known]
+        found = []
+        for position, known in self._categories:
+            value = row[position]
+            if value not in known and value is not None:
+                found.append(self.names[position])
+        return found
 
     def _from_dict(self, given: Mapping[str, Value], where: str) -> Row:
         if self._exact and self._pick is not None and len(given) == self.required:

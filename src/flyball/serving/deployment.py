@@ -3,12 +3,11 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from flyball.core.errors import DataError, IntegrityError
-from flyball.core.record import record
 from flyball.registry.records import Manifest
 from flyball.serving.contract import Contract, Row, example
 from flyball.serving.engine import Engine, Scores, confidence, labels
@@ -17,8 +16,7 @@ from flyball.serving.records import Deployment, Label, Variant
 Score = float | list[float]
 
 
-@record
-class Scored:
+class Scored(NamedTuple):
     """What one version said of some rows: labels, confidences (None for regression) and scores, in their order."""
 
     version: int
@@ -61,10 +59,10 @@ class LiveVersion:
         if not math.isfinite(score):
             raise DataError(f"version {self.version} gave a score that is not a finite number")
         if self._task == "regression":
-            return Scored(version=self.version, labels=[score], confidences=[None], scores=[score])
+            return Scored(self.version, [score], [None], [score])
         positive = score >= self._threshold
         sure = score if positive else 1.0 - score
-        return Scored(version=self.version, labels=[self._classes[1 if positive else 0]], confidences=[sure], scores=[score])
+        return Scored(self.version, [self._classes[1 if positive else 0]], [sure], [score])
 
     def _many(self, found: Scores) -> Scored:
         if not np.isfinite(found).all():

@@ -8,7 +8,7 @@ Layout of a segment (all numbers little-endian):
 A payload is the MessagePack of one `PredictionBatch` (a map from field name to column). A frame is written by one `os.write`, so
 after a crash only the last frame can be incomplete: the torn tail, which no reader ever takes for data.
 
-Names: `<start in microseconds, 16 digits>-<worker>.seg`; sorted by name they are in order of time. A segment is written by one
+Names: `<start in microseconds, 16 digits>-<worker>-<number>.seg`; sorted by name they are in order of time. A segment is written by one
 process, which holds an exclusive `flock` on it from before it has its name until it is finished. So a segment that nobody has
 locked will never grow again: its writer rotated to the next one, stopped, or died. A reader
 1. lists with `segments(folder)`,
@@ -153,9 +153,8 @@ class SegmentWriter:
 
     def _open(self, now: int) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = f"{now:016d}-{self.worker}"
         number = 0
-        while (path := self.folder / f"{name}{f'-{number}' if number else ''}{SUFFIX}").exists():
+        while (path := self.folder / f"{now:016d}-{self.worker}-{number:03d}{SUFFIX}").exists():
             number += 1
         hidden = path.with_suffix(".new")
         handle = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,155 @@
+"""Hot swap: all or nothing, a bad version never serves, and the table is told."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from flyball.core.errors import StoreError
+from flyball.serving.records import Deployment
+from served import BREAKS, MIXED, MODEL, Served, Site, linear, mixed
+
+Play = Callable[..., Any]
+ROW = {"hour": 3, "temp": 1.0, "rain": True}
+
+
+def test_a_swap_changes_the_version_between_two_answers(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
+        made.add(2, linear([0.0, -0.5, -1.0], 0.0))
+        made.deploy(2)
+        await served.look()
+        answer = (await served.post("/predict", {"features": ROW})).json()
+        assert (answer["version"], answer["prediction"]) == (2, 0)
+        assert made.ports.deployments.workers(MODEL) == {"w0": (2, "")}
+
+    play(story)
+
+
+def test_versions_already_in_memory_are_not_loaded_again(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        before = served.app.reloader.live
+        made.add(2, linear([0.0, 0.0, 0.0], 0.0))
+        made.deploy(1, shadow=(2,))
+        await served.look()
+        live = served.app.reloader.live
+        assert live is not None and before is not None and live.champion is before.champion and set(live.versions) == {1, 2}
+
+    play(story)
+
+
+def test_a_version_that_fails_verification_never_serves_and_is_told(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        digest = made.add(2, linear([0.0, 0.0, 0.0], 0.0))
+        model = made.bundles.path(digest) / "model.onnx"
+        model.chmod(0o600)
+        content = bytearray(model.read_bytes())
+        content[len(content) // 2] ^= 1
+        model.write_bytes(bytes(content))
+        made.deploy(2)
+        await served.look()
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
+        health = (await served.get("/health")).json()
+        assert health["status"] == "healthy" and "refused" in health["error"] and health["version"] == 1
+        assert 'flyball_swaps_total{result="refused"} 1' in (await served.get("/metrics")).text
+        seq, error = made.ports.deployments.workers(MODEL)["w0"]
+        assert seq == 1 and "deployment 2" in error
+        made.add(3, linear([0.0, 0.0, 0.0], 0.0))
+        made.deploy(3)
+        await served.look()
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 3
+        assert (await served.get("/health")).json()["error"] is None
+
+    play(story)
+
+
+def test_what_cannot_be_loaded_is_refused_with_its_reason(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        def refused(words: str) -> None:
+            assert words in served.app.reloader.error
+            assert served.app.reloader.live is not None and served.app.reloader.live.champion.version == 1
+
+        made.digests[2] = "0" * 64
+        made.deploy(2)
+        await served.look()
+        refused("deployment 2 was refused")
+        made.add(3, b"not a model")
+        made.deploy(3)
+        await served.look()
+        refused("not ONNX")
+        made.add(4, linear([0.0, math.inf, 0.0], 0.0, regression=True), task="regression", classes=())
+        made.deploy(4)
+        await served.look()
+        refused("not a finite number")
+        made.add(5, linear([0.0, 0.0, 0.0], 0.0), model="another")
+        made.deploy(5)
+        await served.look()
+        refused("another model")
+        made.add(6, b"", engine="native")
+        made.deploy(6)
+        await served.look()
+        refused("could not be compiled")
+        categorical = MIXED.columns[1]
+        other = type(MIXED)(columns=(MIXED.columns[0], categorical, type(categorical)(name="rain", kind="category", nullable=False)))
+        made.add(7, mixed(0.0, {"AA": 1.0}), schema=other)
+        made.deploy(1, shadow=(7,))
+        await served.look()
+        refused("")
+
+    play(story)
+
+
+def test_a_version_that_only_sometimes_fails_is_taken_up(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        made.add(2, linear(BREAKS, 0.0, regression=True), task="regression", classes=())
+        made.deploy(2)
+        await served.look()
+        assert (await served.post("/predict", {"features": {**ROW, "temp": 0.5}})).status_code == 200
+        answer = await served.post("/predict", {"features": {**ROW, "temp": 5.0}})
+        assert answer.status_code == 422 and "not a finite number" in answer.json()["error"]
+
+    play(story)
+
+
+class Gone:
+    """A deployments table that does not answer."""
+
+    def current(self, model: str) -> Deployment | None:
+        raise StoreError("the database does not answer")
+
+    def publish(self, deployment: Deployment) -> None:
+        raise StoreError("the database does not answer")
+
+    def acknowledge(self, model: str, worker: str, seq: int, error: str = "") -> None:
+        raise StoreError("the database does not answer")
+
+    def workers(self, model: str) -> Mapping[str, tuple[int, str]]:
+        raise StoreError("the database does not answer")
+
+
+def test_a_start_without_the_table_serves_the_last_known_deployment_and_says_so(play: Play, made: Site) -> None:
+    async def well(served: Served) -> None:
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
+
+    async def without(served: Served) -> None:
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
+        health = (await served.get("/health")).json()
+        assert health["stale"] is True and "last known deployment" in health["reason"]
+        assert "flyball_deployment_stale 1" in (await served.get("/metrics")).text
+
+    play(well)
+    made.ports = replace(made.ports, deployments=Gone())
+    play(without)
+
+
+def test_losing_the_table_changes_nothing_for_predictions(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        served.app.reloader._ports = replace(made.ports, deployments=Gone())
+        await served.look()
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
+        assert (await served.get("/health")).json()["stale"] is True
+        served.app.reloader._ports = made.ports
+        await served.look()
+        assert (await served.get("/health")).json()["stale"] is False
+
+    play(story)
