@@ -1,10 +1,11 @@
 """`flyball train`: prepare, train, evaluate, gate, register."""
 
 import sys
+from dataclasses import replace
 
 import click
 
-from flyball.cli.frame import as_json, at_time, console, now_option, project, say, show_json, show_table, told, when
+from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, told, when
 from flyball.core.verdict import Verdict
 from flyball.journal.explain import tell
 from flyball.loop.trained import TrainResult, report
@@ -15,6 +16,9 @@ from flyball.wiring import open_workshop, open_world
 @click.command()
 @click.option("--register/--no-register", default=True, help="Register the result as a model version (default), or only track the run.")
 @click.option("--force", is_flag=True, help="Train again although the same spec, data and code were trained before.")
+@click.option(
+    "--window", default=None, metavar="SPAN", help="Learn from the last SPAN only, such as 60d (default: the spec's [retrain] window)."
+)
 @click.option("--action", default="", hidden=True, help="The retraining this run belongs to; set by the loop.")
 @click.option(
     "--cause",
@@ -26,7 +30,9 @@ from flyball.wiring import open_workshop, open_world
 @now_option
 @as_json
 @click.pass_context
-def command(ctx: click.Context, register: bool, force: bool, action: str, cause: str, now: str | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context, register: bool, force: bool, window: str | None, action: str, cause: str, now: str | None, as_json: bool
+) -> None:
     """Prepare the data, keep the exact rows, run the project's train function, evaluate it on held-out rows, judge it, register it.
 
     The first version that passes its gate becomes champion; a later one is promoted or compared with the champion as [rollout] says.
@@ -36,7 +42,10 @@ def command(ctx: click.Context, register: bool, force: bool, action: str, cause:
     from flyball.loop.training import train
 
     settings, spec = project(ctx)
-    moment = at_time(now)
+    moment, length = at_time(now), span("--window", window)
+    if length is not None:
+        need(spec.data.time is not None, "--window needs a time column", 'name it in flyball.toml: [data] time = "..."')
+        spec = replace(spec, retrain=replace(spec.retrain, window=length))
     workshop = open_workshop(settings, spec, echo=lambda line: click.echo(line, err=True, nl=not line.endswith("\n")))
     result = train(
         spec,

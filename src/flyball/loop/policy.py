@@ -79,11 +79,6 @@ def next_candidate(state: State, spec: Spec) -> list[Action]:
     return [StartRollout(version=version, reason=reason)]
 
 
-def by_drift_alone(state: State, version: int) -> bool:
-    """Whether nothing but drift asked for a version."""
-    return version in state.versions and state.versions[version].registered.cause == "drift"
-
-
 def signals(evidence: Evidence) -> Mapping[str, Reason]:
     """What is certainly wrong now: alert key → reason."""
     found = {f"drift:{name}": column.reason for name, column in evidence.drift.items() if column.state == "drift"}
@@ -109,8 +104,7 @@ def _judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) 
     if rollout.champion != state.champion:
         reason = because("rollout.champion_changed", version=rollout.version, champion=rollout.champion)
         return [EndRollout(version=rollout.version, verdict=Verdict.UNDECIDED, reason=reason, evidence={})]
-    # drift alone is the weakest reason to change what serves: its candidate has to be certainly better
-    margin = 0.0 if by_drift_alone(state, rollout.version) else spec.rollout.margin
+    margin = spec.rollout.margin
     if paired is not None and paired.lower is not None and paired.upper is not None:
         if paired.lower > -margin and paired.live_blocks >= spec.rollout.min_days:
             told = {**_told(paired), "margin": margin}

@@ -122,8 +122,8 @@ class ServeSpec:
 class RolloutSpec:
     """`[rollout]`: how a version that passed its gate becomes champion, and how long it is watched afterwards.
 
-    `margin`: a candidate asked for by performance, schedule or a person is promoted when its gain is certainly above -margin (0: certainly
-    better); one asked for by drift alone has to be certainly better. `min_days`: live days before any promotion.
+    `margin`: a candidate is promoted when its gain is certainly above -margin (0: certainly better). `min_days`: live days before any
+    promotion.
     """
 
     strategy: Literal["immediate", "shadow"] = "shadow"
