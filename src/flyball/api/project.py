@@ -146,7 +146,7 @@ class Project:
         manifest, reference = memory.bundle(world.bundles, bundle)
         import pandas as pd
 
-        table = to_table(frame if isinstance(frame, pd.DataFrame) else pd.DataFrame(frame))
+        table = to_table(frame if isinstance(frame, pd.DataFrame) else pd.DataFrame(frame)).table
         counts = count(reference, table.select(manifest.schema.names), {})
         known: Mapping[str, Any] = drift(
             reference, counts, margin=self._spec.monitor.margin, share_margin=self._spec.monitor.share_margin, looks=1
@@ -156,7 +156,7 @@ class Project:
         return MonitorReport(window=Window(start=now, end=now), version=version, rows=len(table), columns=columns, performance=None)
 
     def _champion(self) -> int:
-        champion = self._state().champion
+        champion: int | None = self._state().champion
         if champion is None:
             raise RefusedError(f"{self.name} has no champion to watch", hint="train one first: Project.train()")
         return champion

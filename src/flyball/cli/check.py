@@ -75,8 +75,11 @@ def _columns(spec: Spec) -> list[str]:
         return [f"there is no {spec.data.source} in {spec.folder.name}/ yet"]
     if spec.data.prepare or path.is_dir():
         return []
-    from flyball.adapters.pandas.source import load_table
-    from flyball.data.checks import columns_present
+    from flyball.adapters.pandas.frames import load_table
+    from flyball.data.source import feature_names, require_columns, time_columns
 
-    columns_present(tuple(load_table(path).columns), spec)
+    table = load_table(path, times=time_columns(spec.data)).table
+    require_columns(table, spec.data.roles, "flyball.toml")
+    require_columns(table, spec.evaluate.slices, "evaluate.slices")
+    feature_names(table, spec.data)
     return []

@@ -1,8 +1,10 @@
 """The command line: one verb per file, imported only when it is called."""
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -80,10 +82,10 @@ def cli(ctx: click.Context, folder: Path) -> None:
     ctx.obj = folder
 
 
-def main() -> None:
-    """Run the command line and leave with its exit status."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line (these arguments, or those of the process) and leave with its exit status."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(arguments, standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         status = 130

@@ -27,12 +27,12 @@ def command(ctx: click.Context, file: Path, now: str | None, as_json: bool) -> N
 
     Each belongs to one prediction: by its id, or the latest one before `at` of that id or unit. What is not taken is listed on stderr.
     """
-    from flyball.adapters.pandas.source import load_table
+    from flyball.adapters.pandas.frames import load_table
 
     settings, spec = project(ctx)
     stores = open_stores(settings)
     stores.predictions.ingest()
-    table = load_table(file, ["at"])
+    table = load_table(file, times=["at"]).table
     accepted, rejected = 0, list[Rejected]()
     for batch in _batches(table, file.name, now):
         answer = stores.outcomes.take(spec.model.name, batch, within=spec.data.matures)
