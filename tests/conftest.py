@@ -1,1 +1,29 @@
-"""Makes the modules beside it importable from every test."""
+"""Makes the modules beside it importable from every test, and trains one project for all tests that need a trained one."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from trained import Shop, make_shop, running
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A trained churn project; tests only read it."""
+    return make_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def own(shop: Shop, tmp_path: Path) -> Shop:
+    """A copy of the trained project that a test may change."""
+    return replace(shop, folder=Path(shutil.copytree(shop.folder, tmp_path / "own")))
+
+
+@pytest.fixture
+def served(own: Shop) -> Iterator[str]:
+    """The URL of a server over that copy."""
+    with running(own.folder, "serve") as (url, _):
+        yield url

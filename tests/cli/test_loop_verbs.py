@@ -1,0 +1,124 @@
+"""`tick` at simulated times and `up` under load, on a real trained project."""
+
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from flyball.api.client import Client
+from trained import CUSTOMER, MODEL, Shop, change, flyball, running
+
+
+def test_a_tick_with_nothing_to_do_does_nothing_twice(own: Shop) -> None:
+    for _ in range(2):
+        said = flyball(own.folder, "tick", "--now", "2025-03-04T00:00:00Z", "--json")
+        assert said.status == 0, said.err
+        assert said.json["decisions"] == []
+        assert (said.json["model"], said.json["trouble"]) == (MODEL, "")
+
+
+def test_ticks_train_by_schedule_and_promote_what_passes(own: Shop) -> None:
+    change(own.folder, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "30d"')
+    change(own.folder, "n_estimators = 5", "n_estimators = 30")
+    logged(own.folder, "2025-03-20T00:00:00Z")
+    assert tick(own.folder, "2025-04-01T00:00:00Z") == []
+    (started,) = tick(own.folder, "2025-04-02T00:00:00Z")
+    assert (started["action"], started["version"]) == ("retrain", None)
+    assert "30 d" in started["reason"] or "30d" in started["reason"]
+    assert tick(own.folder, "2025-04-02T00:01:00Z") == [] or aliases(own.folder)[4] == ["champion"]
+    until = time.monotonic() + 120
+    decisions: list[dict[str, Any]] = []
+    while not any(one["action"] == "promote" for one in decisions):
+        assert time.monotonic() < until, decisions
+        time.sleep(0.3)
+        decisions += tick(own.folder, "2025-04-02T00:02:00Z")
+    assert aliases(own.folder) == {1: [], 2: ["previous"], 3: [], 4: ["champion"]}
+    story = flyball(own.folder, "why", "4", "--json").json
+    assert [event["action"] for event in story["events"]][:2] == ["retrain", "registered"]
+    assert flyball(own.folder, "models", "--json").json[-1]["cause"] == "schedule"
+    assert tick(own.folder, "2025-04-02T01:00:00Z") == []
+
+
+def test_a_frozen_loop_does_not_train(own: Shop) -> None:
+    change(own.folder, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "1d"')
+    logged(own.folder, "2025-03-20T00:00:00Z")
+    flyball(own.folder, "freeze", "--reason", "audit", "--now", "2025-03-04T00:00:00Z")
+    assert tick(own.folder, "2025-06-01T00:00:00Z") == []
+    assert not list((own.folder / ".flyball").glob("jobs/*"))
+
+
+def test_a_tick_refuses_a_time_that_is_none(own: Shop) -> None:
+    said = flyball(own.folder, "tick", "--now", "yesterday")
+    assert said.status == 2
+    assert "--now yesterday" in said.err and "2026-01-31T00:00:00Z" in said.err
+
+
+def test_promotions_under_load_fail_no_request_and_up_ends_cleanly(own: Shop) -> None:
+    with running(own.folder, "up", "--every", "1s") as (url, process):
+        stop, answers, errors = threading.Event(), list[int](), list[Exception]()
+
+        def ask() -> None:
+            with Client(url) as client:
+                while not stop.is_set():
+                    try:
+                        answers.append(client.predict(CUSTOMER)["version"])
+                    except Exception as error:  # noqa: BLE001 - whatever goes wrong is what this test is about
+                        errors.append(error)
+
+        clients = [threading.Thread(target=ask) for _ in range(4)]
+        for one in clients:
+            one.start()
+        try:
+            wait_for(answers, 2)
+            for version in (1, 2):
+                said = flyball(own.folder, "promote", f"{MODEL}@{version}", "--reason", "a trial under load")
+                assert said.status == 0, said.err
+                wait_for(answers, version)
+            assert flyball(own.folder, "rollback").status == 0
+            wait_for(answers, 1)
+        finally:
+            stop.set()
+            for one in clients:
+                one.join(30)
+        assert errors == []
+        status = flyball(own.folder, "status", "--json").json
+        assert status["workers"] and status["champion"].startswith("1 ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    assert set(answers) == {1, 2}
+    flyball(own.folder, "tick")
+    from flyball.settings import read_settings
+    from flyball.wiring import open_stores
+
+    stores = open_stores(read_settings(own.folder))
+    with stores.database.read() as connection:
+        (logged,) = connection.execute("SELECT count(*) FROM predictions").fetchone()
+    stores.database.close()
+    assert logged == len(answers)
+
+
+def logged(folder: Path, at: str) -> None:
+    """One prediction and its outcome: enough for a spec that asks for one."""
+    change(folder, "min_outcomes = 500", "min_outcomes = 1")
+    with running(folder, "serve", "--clock", "request") as (url, _), Client(url) as client:
+        made = client.predict(CUSTOMER, unit="C1", id="C1", at=at)
+        client.outcomes({"prediction_id": made["prediction_id"], "actual": 1, "at": at})
+
+
+def wait_for(answers: list[int], version: int) -> None:
+    seen, until = len(answers), time.monotonic() + 60
+    while version not in answers[seen:]:
+        assert time.monotonic() < until, f"version {version} never answered"
+        time.sleep(0.02)
+
+
+def tick(folder: Path, now: str) -> list[dict[str, Any]]:
+    said = flyball(folder, "tick", "--now", now, "--json")
+    assert said.status == 0, said.err
+    decisions: list[dict[str, Any]] = said.json["decisions"]
+    return decisions
+
+
+def aliases(folder: Path) -> dict[int, list[str]]:
+    return {one["version"]: one["aliases"] for one in flyball(folder, "models", "--json").json}
