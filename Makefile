@@ -8,7 +8,7 @@ RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --
 SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers unit lock test-lowest test-newest bench clean
+.PHONY: help demo test check lint format types layers resolve unit unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-seeds clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -36,7 +36,7 @@ demo: $(VENV)/.user  ## the loop over a year of real flights, live
 	@$(BIN)/flyball demo $(ARGS)
 
 test: check  ## the environment, then every check and test
-check: $(VENV)/.dev lint types layers unit  ## everything CI does
+check: $(VENV)/.dev lint types layers resolve unit  ## everything CI does
 
 lint: $(VENV)/.dev  ## ruff: errors, style, format
 	$(BIN)/ruff check .
@@ -52,12 +52,39 @@ types: $(VENV)/.dev  ## mypy --strict
 layers: $(VENV)/.dev  ## the layer contract
 	$(BIN)/lint-imports
 
+resolve: $(UV)  ## the published ranges can be met, at their newest and at their lowest
+	@for at in highest lowest-direct; do \
+	  $(UV) pip compile $(RESOLVE) --resolution $$at --extra demo --extra ui pyproject.toml -o $(VENV)/resolved-$$at.txt --upgrade \
+	    && echo "the ranges resolve at $$at" || exit 1; \
+	done
+
 unit: $(VENV)/.dev  ## pytest
 	$(BIN)/python -m pytest $(ARGS)
 
 lock: $(UV)  ## choose the newest versions that resolve and write both lock files
 	$(UV) pip compile $(RESOLVE) --extra demo --group dev pyproject.toml -o requirements-dev.lock --upgrade
 	$(UV) pip compile $(RESOLVE) --extra demo -c requirements-dev.lock pyproject.toml -o requirements.lock --upgrade
+
+test-newest: $(VENV)/.dev resolve  ## the tests with the newest versions the ranges allow, in an environment of their own
+	$(MAKE) unit-at RESOLUTION=highest
+
+test-lowest: $(VENV)/.dev resolve  ## the tests with the lowest versions the ranges allow, in an environment of their own
+	$(MAKE) unit-at RESOLUTION=lowest-direct
+
+unit-at:
+	$(UV) venv -q --clear --seed --python $(BIN)/python $(VENV)/at-$(RESOLUTION)
+	$(UV) pip install -q --python $(VENV)/at-$(RESOLUTION)/bin/python --resolution $(RESOLUTION) --compile-bytecode -e '.[demo]' --group dev
+	$(VENV)/at-$(RESOLUTION)/bin/python -m pytest $(ARGS)
+
+bench: bench-start bench-train bench-serving  ## the quick benches
+bench-start: $(VENV)/.dev  ## help, import, memory of a server
+	$(BIN)/python bench/start.py $(ARGS)
+bench-train: $(VENV)/.dev  ## flyball train over the bare fit
+	$(BIN)/python bench/train.py $(ARGS)
+bench-serving: $(VENV)/.dev  ## CPU per request beside mlflow models serve
+	$(BIN)/python bench/serving.py $(ARGS)
+bench-seeds: $(VENV)/.dev  ## the demo over five seeds (about half an hour)
+	$(BIN)/python bench/seeds.py $(ARGS)
 
 clean:  ## remove the environment and what was built
 	rm -rf $(VENV) build dist src/*.egg-info
