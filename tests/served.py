@@ -105,10 +105,11 @@ def _model(nodes: list[onnx.NodeProto], inputs: list[onnx.ValueInfoProto], const
     tensors = [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()]
     graph = helper.make_graph(nodes, "model", inputs, outputs, initializer=tensors)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    content: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return content
 
 
-def manifest(schema: Schema = NUMBERS, **changes: object) -> Manifest:
+def manifest(**changes: object) -> Manifest:
     """A manifest whose answers are 0 and 1 from .5 on."""
     lineage = Lineage(
         run_id="r",
@@ -125,7 +126,7 @@ def manifest(schema: Schema = NUMBERS, **changes: object) -> Manifest:
         bundle_format=1,
         model=MODEL,
         task="binary",
-        schema=schema,
+        schema=NUMBERS,
         classes=(0, 1),
         threshold=0.5,
         engine="onnx",
@@ -198,7 +199,7 @@ class Served:
     def __init__(self, made: Site, app: App) -> None:
         self.site = made
         self.app = app
-        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")  # type: ignore[arg-type]  # ASGI
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
 
     async def post(self, path: str, content: bytes | dict[str, Any] | list[Any], **headers: str) -> httpx.Response:
         """POST JSON."""
@@ -221,8 +222,7 @@ class Served:
 
 
 _SERVE = (
-    "import sys; from flyball.server.run import serve; from flyball.server.app import App
-from flyball.server.settings import settings_from_json; "
+    "import sys; from flyball.server.run import serve; from flyball.server.settings import settings_from_json; "
     "sys.exit(serve(settings_from_json(sys.argv[1].encode()), sys.argv[2]))"
 )
 
@@ -236,7 +236,12 @@ def serving(settings: ServerSettings, ports: str = "flyball.wiring:server_ports"
     lines: queue.Queue[str] = queue.Queue()
     assert process.stderr is not None
     stream = process.stderr
-    reader = threading.Thread(target=lambda: [lines.put(line) for line in stream], daemon=True)
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     said = []
     try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flyball.core.errors import DataError, RequestError
 from flyball.core.schema import Column, Schema
 from flyball.serving.codecs import MalformedError, decode_json, decode_request
-from flyball.serving.contract import Contract, example
+from flyball.serving.contract import Contract, Value, example
 
 SCHEMA = Schema(
     columns=(
@@ -20,7 +20,7 @@ SCHEMA = Schema(
         Column(name="rain", kind="boolean", nullable=False),
     )
 )
-ROW = [7, "AA", 1.5, True]
+ROW: list[Value] = [7, "AA", 1.5, True]
 
 
 def ask(text: str | bytes, contract: Contract | None = None) -> object:

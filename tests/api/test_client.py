@@ -1,0 +1,80 @@
+"""The client: what it sends is what the server reads, and every failure is an error of Flyball's own."""
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flyball.api.client import Client
+from flyball.core.errors import ConflictError, NotFoundError, RequestError, StoreError, UsageError
+from served import MODEL, Site, serving, site
+
+ROW = {"hour": 3, "temp": 1.0, "rain": True}
+AT = datetime(2013, 3, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    made: Site = site(tmp_path_factory.mktemp("client"))
+    made.deploy(1)
+    with serving(made.settings(clock="request", keep_alive=1.0, matures=timedelta(days=1))) as (url, _):
+        yield url
+
+
+def test_it_asks_tells_and_looks(url: str) -> None:
+    with Client(url) as client:
+        while client.health()["status"] != "healthy":
+            pass
+        answer = client.predict(ROW, unit="u1", id="f1", context={"gate": "A"}, at=AT)
+        assert answer["prediction"] == 1 and answer["version"] == 1
+        many = client.predict([list(ROW.values()), ROW], id=["f2", "f3"], at=AT)
+        assert many["prediction"] == [1, 1]
+        later = (AT + timedelta(hours=1)).isoformat()
+        assert client.outcomes({"prediction_id": answer["prediction_id"], "actual": 1, "at": later}) == {"accepted": 1, "rejected": []}
+        assert client.outcomes([{"id": "f2", "actual": 0, "at": later}])["accepted"] == 1
+        named = Client(url, model=MODEL)
+        assert named.predict([np.int64(3), np.float64(1.0), np.bool_(True)], at=AT)["prediction"] == 1
+        named.close()
+
+
+def test_what_the_server_refuses_is_an_error_that_names_the_field(url: str) -> None:
+    with Client(url) as client:
+        with pytest.raises(RequestError, match="did you mean 'temp'") as caught:
+            client.predict({"hour": 3, "tempp": 1.0, "rain": True}, at=AT)
+        assert caught.value.field == "tempp"
+        with pytest.raises(RequestError):
+            client.predict({**ROW, "temp": object()}, at=AT)
+        later = (AT + timedelta(hours=1)).isoformat()
+        with pytest.raises(NotFoundError):
+            client.outcomes({"id": "nobody", "actual": 1, "at": later})
+        client.predict(ROW, id="once", at=AT)
+        client.outcomes({"id": "once", "actual": 1, "at": later})
+        with pytest.raises(ConflictError):
+            client.outcomes({"id": "once", "actual": 1, "at": later})
+    with Client(url, model="another") as other, pytest.raises(NotFoundError, match="no model"):
+        other.predict(ROW, at=AT)
+
+
+def test_a_connection_the_server_let_go_is_opened_again(url: str) -> None:
+    with Client(url) as client:
+        client.predict(ROW, at=AT)
+        time.sleep(3.0)
+        assert client.predict(ROW, at=AT)["prediction"] == 1
+
+
+def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(StoreError, match="does not answer"):
+        Client(f"http://127.0.0.1:{port}").health()
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1:8000", "ftp://x", "http://", "http://x:99999"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(UsageError):
+        Client(address)

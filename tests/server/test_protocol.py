@@ -1,0 +1,132 @@
+"""The short way and uvicorn's own way give the same answers to the same bytes, whatever the bytes and however they arrive."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from flyball.server.protocol import short_way_known
+from served import Site, body, serving, site
+
+HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+ROW = {"hour": 3, "temp": 1.0, "rain": True}
+ASK = body(features=ROW)
+
+
+def post(content: bytes = ASK, extra: bytes = b"", head: bytes = HEAD) -> bytes:
+    return head + extra + b"Content-Length: %d\r\n\r\n" % len(content) + content
+
+
+GET = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+# Each probe is a list of what is sent, with a pause between the parts.
+PROBES: dict[str, list[bytes]] = {
+    "plain": [post()],
+    "two in one packet": [post() * 2],
+    "twenty pipelined": [post() * 20],
+    "short, long, short": [post() + GET + post()],
+    "long, short, long": [GET + post() + GET],
+    "byte by byte at the start": [post()[:1], post()[1:9], post()[9:40], post()[40:]],
+    "body in parts": [post()[:-10], post()[-10:-3], post()[-3:]],
+    "a bad one between two good": [post() + post(b"{") + post()],
+    "a missing feature": [post(b'{"features": {"hour": 3}}')],
+    "a client's id": [post(body(features=ROW, prediction_id="mine")) * 2],
+    "an empty body": [HEAD + b"Content-Length: 0\r\n\r\n"],
+    "no length": [HEAD + b"\r\n"],
+    "chunked": [HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%s\r\n0\r\n\r\n" % (len(ASK), ASK)],
+    "chunked with a trailer": [HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"%x\r\n%s\r\n0\r\nX: y\r\n\r\n" % (len(ASK), ASK)],
+    "expects 100": [post(extra=b"Expect: 100-continue\r\n")],
+    "close": [post(extra=b"Connection: close\r\n") + post()],
+    "keep-alive": [post(extra=b"Connection: Keep-Alive\r\n") * 2],
+    "upgrade": [post(extra=b"Connection: upgrade\r\nUpgrade: h2c\r\n")],
+    "http 1.0": [post().replace(b"HTTP/1.1", b"HTTP/1.0")],
+    "no host": [post(head=HEAD.replace(b"Host: 127.0.0.1\r\n", b""))],
+    "two hosts": [post(extra=b"Host: 127.0.0.1\r\n")],
+    "a foreign host": [post(head=HEAD.replace(b"127.0.0.1", b"evil.example"))],
+    "an origin": [post(extra=b"Origin: http://evil.example\r\n")],
+    "another type": [post(head=HEAD.replace(b"application/json", b"text/plain"))],
+    "a type with a charset": [post(head=HEAD.replace(b"application/json", b"application/json; charset=utf-8"))],
+    "two lengths": [HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}"],
+    "length and chunked": [HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+    "a negative length": [HEAD + b"Content-Length: -1\r\n\r\n"],
+    "a query": [post(head=HEAD.replace(b"/predict", b"/predict?a=1"))],
+    "another method": [post(head=HEAD.replace(b"POST", b"PUT"))],
+    "lower-case header names": [post(head=HEAD.replace(b"Content-Type", b"content-type").replace(b"Host", b"host"))],
+    "more than 64 KB": [post(ASK + b" " * 70_000)],
+    "too large": [HEAD + b"Content-Length: 2000000\r\n\r\n"],
+    "no http": [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"],
+}
+
+
+def exchange(url: str, parts: list[bytes]) -> bytes:
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        for number, part in enumerate(parts):
+            if number:
+                time.sleep(0.02)
+            connection.sendall(part)
+        found = b""
+        try:
+            while piece := connection.recv(65536):
+                found += piece
+                connection.settimeout(0.25)  # what follows an answer follows at once
+        except (TimeoutError, ConnectionError):
+            pass
+    return found
+
+
+def meaning(answer: bytes) -> bytes:
+    """An answer without what differs between any two: ids and the date."""
+    answer = re.sub(rb'"prediction_id":"[0-9a-f]{32}"', b'"prediction_id":"."', answer)
+    return re.sub(rb"date: [^\r]*", b"date: .", answer)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """The same site served the short way and the long way."""
+    with ExitStack() as stack:
+        urls = []
+        for short in (True, False):
+            made: Site = site(tmp_path_factory.mktemp("short" if short else "long"))
+            made.deploy(1)
+            url, _ = stack.enter_context(serving(made.settings(short_way=short)))
+            while b" 200 " not in exchange(url, [GET.replace(b"live", b"ready").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")]):
+                time.sleep(0.05)
+            urls.append(url)
+        yield urls
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_both_ways_answer_alike(both: list[str], name: str) -> None:
+    short, long = (meaning(exchange(url, PROBES[name])) for url in both)
+    assert short == long
+    assert b"HTTP/1.1 5" not in short
+
+
+def test_pipelined_answers_come_in_the_order_of_their_requests(both: list[str]) -> None:
+    temps = [-3.0, 3.0, -1.0, 1.0, 5.0, -5.0]
+    parts = [post(body(features={**ROW, "temp": temp, "rain": False})) + (GET if number % 2 else b"") for number, temp in enumerate(temps)]
+    for url in both:
+        answer = exchange(url, [b"".join(parts)])
+        assert [int(found) for found in re.findall(rb'"prediction":(\d)', answer)] == [int(temp > 0) for temp in temps]
+        assert answer.count(b'{"status":"live"}') == 3
+
+
+def test_the_short_way_knows_the_installed_uvicorn() -> None:
+    assert short_way_known()
+
+
+def test_an_idle_connection_is_let_go(tmp_path: Path) -> None:
+    made = site(tmp_path / "idle")
+    made.deploy(1)
+    with serving(made.settings(keep_alive=1.0)) as (url, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(post())
+            found = b""
+            while piece := connection.recv(65536):
+                found += piece
+        assert found.count(b"HTTP/1.1") == 1
