@@ -225,7 +225,7 @@ def test_a_share_of_the_units_is_answered_by_the_challenger_and_each_unit_always
 
 
 def test_a_broken_challenger_costs_nobody_an_answer(play: Play, made: Site) -> None:
-    made.add(2, linear(BREAKS, 0.0, regression=True), task="regression", classes=())
+    made.add(2, linear(BREAKS, 0.0))
     made.deploy(1, challenger=2, share=1.0)
 
     async def story(served: Served) -> None:
@@ -238,7 +238,7 @@ def test_a_broken_challenger_costs_nobody_an_answer(play: Play, made: Site) -> N
 
 def test_shadows_score_every_row_after_the_answer_and_their_failures_are_counted(play: Play, made: Site) -> None:
     made.add(2, linear([0.0, -0.5, 1.0], 0.0))
-    made.add(3, linear(BREAKS, 0.0, regression=True), task="regression", classes=())
+    made.add(3, linear(BREAKS, 0.0))
     extra = Schema(columns=(*NUMBERS.columns, Column(name="wind", kind="number", nullable=False)))
     made.add(4, linear([0.0, 0.0, 0.0, 1.0], 0.0), schema=extra)
     made.deploy(1, shadow=(2, 3, 4))

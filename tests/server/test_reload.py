@@ -101,7 +101,7 @@ def test_what_cannot_be_loaded_is_refused_with_its_reason(play: Play, made: Site
 
 def test_a_version_that_only_sometimes_fails_is_taken_up(play: Play, made: Site) -> None:
     async def story(served: Served) -> None:
-        made.add(2, linear(BREAKS, 0.0, regression=True), task="regression", classes=())
+        made.add(2, linear(BREAKS, 0.0))
         made.deploy(2)
         await served.look()
         assert (await served.post("/predict", {"features": {**ROW, "temp": 0.5}})).status_code == 200

@@ -10,6 +10,7 @@ from flyball.core.errors import DataError, IntegrityError
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
 from flyball.registry.records import EngineName
+from flyball.serving.contract import Value
 from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.engine import Row
 from flyball.serving.records import Deployment
@@ -37,7 +38,7 @@ class Fixed:
         return self.scores[: len(rows)]
 
 
-ROW = [3, 1.0, True]
+ROW: list[Value] = [3, 1.0, True]
 
 
 def test_a_binary_label_is_cut_at_the_threshold_and_confidence_is_of_the_label() -> None:
