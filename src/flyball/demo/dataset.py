@@ -35,6 +35,11 @@ COLUMNS = [
     "late",
 ]
 
+_READ = [
+    *("year", "month", "day", "sched_dep_time", "sched_arr_time", "arr_delay", "time_hour", "minute"),
+    *("carrier", "flight", "tailnum", "origin", "dest", "distance"),
+]
+
 # Airports of Puerto Rico and the Virgin Islands are absent from airports.csv; they keep Atlantic time all year.
 _ATLANTIC_MINUTES = -4 * 60
 _DAY_MINUTES = 24 * 60
@@ -45,7 +50,7 @@ def load_flights() -> pd.DataFrame:
     import pandas as pd
 
     files = _files()
-    flights = pd.read_csv(files["flights.csv.zip"])
+    flights = pd.read_csv(files["flights.csv.zip"], usecols=_READ)
     weather = pd.read_csv(files["weather.csv"], usecols=["origin", "time_hour", *WEATHER])
     flights = flights.merge(weather, on=["origin", "time_hour"], how="left", validate="many_to_one")
     hour_at = pd.to_datetime(flights["time_hour"], utc=True)

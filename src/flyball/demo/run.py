@@ -135,8 +135,8 @@ def _first_champion(options: Options, flights: pd.DataFrame, view: View) -> tupl
     view.stage("training the first champion on January and February (flyball train)")
     training = start_training(options.folder.resolve(), START)
     try:
-        pipeline = load_pipeline(options.folder.resolve())
-        prepared = pipeline.prepare(flights)
+        pipeline, data = load_pipeline(options.folder.resolve()), load_spec(options.folder.resolve()).data
+        prepared = pipeline.prepare(flights)[[*data.roles, *(data.features or ())]]
     except BaseException:
         stop(training.process)
         raise
