@@ -349,8 +349,9 @@ def test_a_trigger_the_spec_does_not_name_is_only_an_alert() -> None:
 
 def test_each_obstacle_puts_a_training_off_and_is_said_once() -> None:
     running = (T0, RetrainStarted(action="a", cause="drift", reason=because("x")))
+    ended = (T0, RetrainEnded(action="a", outcome="failed", version=0, reason=because("x")))
     for known, seen, code in (
-        (state(*CHAMPION), evidence(below_floor=True), "suppressed.cooldown"),
+        (state(*CHAMPION, running, ended), evidence(below_floor=True), "suppressed.cooldown"),
         (state(*CHAMPION, running), evidence(below_floor=True), "suppressed.running"),
         (state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1))), evidence(below_floor=True), "suppressed.rollout"),
         (state(*CHAMPION), evidence(below_floor=True, new_outcomes=3), "suppressed.outcomes"),
@@ -361,6 +362,12 @@ def test_each_obstacle_puts_a_training_off_and_is_said_once() -> None:
         event = Suppressed(cause=waits[0].cause, reason=waits[0].reason, because=waits[0].because)
         said = fold("m", entries((T0, event)), start=known)
         assert not [action for action in at(said, seen, days=days) if isinstance(action, Suppress)]
+
+
+def test_what_people_train_neither_puts_the_loops_trainings_off_nor_replaces_them() -> None:
+    known = state(*CHAMPION, (T0 + 29 * DAY, registered(2, verdict=Verdict.FAIL, cause="manual")))
+    assert causes(at(known, evidence(below_floor=True), days=30)) == ["performance"]
+    assert causes(at(known, evidence(), days=30)) == ["schedule"]
 
 
 def test_drift_that_a_training_answered_does_not_ask_again_until_it_was_over_or_the_champion_changed() -> None:

@@ -67,7 +67,11 @@ class Freeze:
 
 @record
 class State:
-    """Everything the loop knows of one model. `answered_keys`: the alerts that a training was already started for."""
+    """Everything the loop knows of one model. `answered_keys`: the alerts that a training was already started for.
+
+    `first_at`: when the first version came; `last_retrain_at`: when the loop last started a training of its own. What people train in
+    between neither puts the loop's trainings off nor replaces them.
+    """
 
     model: str
     seq: int = 0
@@ -84,6 +88,7 @@ class State:
     firing: Mapping[str, Reason]
     suppressed: Mapping[Cause, str]
     answered_keys: frozenset[str] = frozenset()
+    first_at: datetime | None = None
     last_retrain_at: datetime | None = None
     retrains: int = 0
 
@@ -149,7 +154,8 @@ def _training(state: State, event: Registered | RetrainStarted | RetrainEnded | 
         case Registered():
             settled = event.gate.verdict is Verdict.FAIL
             known = Known(at=at, registered=event, settled=settled)
-            return replace(state, versions={**state.versions, event.version: known}, last_retrain_at=at)
+            first = state.first_at or at
+            return replace(state, versions={**state.versions, event.version: known}, first_at=first)
         case RetrainStarted():
             return replace(
                 state,

@@ -30,7 +30,7 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
         )
     report = monitor(world, spec, state.champion, state.versions[state.champion].registered.bundle, memory, now=now)
     floor = _floor(spec, state, report.performance)
-    since = state.last_retrain_at or state.champion_since or now
+    since = state.last_retrain_at or state.first_at or now
     return Evidence(
         drift=report.columns,
         calm=_calm(world, spec, state, report, floor),

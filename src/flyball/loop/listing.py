@@ -124,8 +124,9 @@ def _next(state: State, spec: Spec) -> str | None:
     if state.champion is None:
         return "none before there is a champion: `flyball train`"
     waits = [f"{cause} waits ({code})" for cause, code in state.suppressed.items()]
-    if "schedule" in spec.retrain.on and spec.retrain.every is not None and state.last_retrain_at is not None:
-        waits.append(f"by schedule on {_minute(state.last_retrain_at + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")
+    since = state.last_retrain_at or state.first_at
+    if "schedule" in spec.retrain.on and spec.retrain.every is not None and since is not None:
+        waits.append(f"by schedule on {_minute(since + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")
     return "; ".join(waits) or f"when {' or '.join(spec.retrain.on) or 'a person'} asks for it"
 
 

@@ -178,11 +178,9 @@ def _asked(state: State, evidence: Evidence, spec: Spec, now: datetime) -> tuple
                 lower=column.lower,
                 upper=column.upper,
             )
-    every = spec.retrain.every
-    if "schedule" in spec.retrain.on and every is not None and state.last_retrain_at is not None and now >= state.last_retrain_at + every:
-        return "schedule", because(
-            "retrain.schedule", every=format_duration(every), days=(now - state.last_retrain_at).total_seconds() / 86400
-        )
+    every, since = spec.retrain.every, state.last_retrain_at or state.first_at
+    if "schedule" in spec.retrain.on and every is not None and since is not None and now >= since + every:
+        return "schedule", because("retrain.schedule", every=format_duration(every), days=(now - since).total_seconds() / 86400)
     return None
 
 
