@@ -1,6 +1,7 @@
 """HTTP answers of the native routes: one error schema, one table from error to status, and how bytes are sent."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -74,6 +75,14 @@ def error_reply(error: Exception) -> Reply:
                 field = error.field if isinstance(error, RequestError) else ""
                 return json_reply(status, _schema(message, field), _RETRY if status == 503 else None)
     return json_reply(500, {"error": "the server could not answer this request; its log says why"})
+
+
+def without_place(reply: Reply, folder: Path) -> Reply:
+    """The answer with names of files relative to the project: where it lies on this machine is nobody's business."""
+    place = msgspec.json.encode(str(folder))[1:-1]
+    if place not in reply.body:
+        return reply
+    return msgspec.structs.replace(reply, body=reply.body.replace(place + b"/", b"").replace(place, b"the project"))
 
 
 async def send_reply(send: Send, reply: Reply, *, close: bool) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from flyball.core.errors import FlyballError, NotFoundError
 from flyball.core.ids import id_maker
 from flyball.core.schema import did_you_mean
-from flyball.server.answers import HttpError, Receive, Reply, Scope, Send, error_reply, send_reply
+from flyball.server.answers import HttpError, Receive, Reply, Scope, Send, error_reply, send_reply, without_place
 from flyball.server.body import BodyReader
 from flyball.server.log import RecordLog
 from flyball.server.metrics import Metrics, share
@@ -130,7 +130,7 @@ class App:
                 raise NotFoundError(f"there is no model {name[:60]!r} here{near}", hint=f"this server answers for {self.settings.model!r}")
             handler = self._predict
         if handler is None:
-            return await self.readable.reply(scope)
+            return without_place(await self.readable.reply(scope), self.settings.folder)
         if scope["method"] != "POST":
             raise HttpError(405, f"{path[:60]} takes POST only", headers=[(b"allow", b"POST")])
         return await handler(scope, receive)
@@ -145,7 +145,7 @@ class App:
         return reply
 
     def _failed(self, error: Exception) -> Reply:
-        reply = error_reply(error)
+        reply = without_place(error_reply(error), self.settings.folder)
         if reply.status == 500 or not isinstance(error, HttpError | FlyballError):
             _log.error("a request failed", exc_info=error)
         self._count_error(reply.status)

@@ -8,7 +8,7 @@ from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
 from flyball.core.window import parse_duration
 
-T = TypeVar("T")
+T = TypeVar("T", bound=str)
 
 
 class Section:
@@ -137,7 +137,9 @@ class Section:
             return self._values[key]
         if default is None:
             place = f"[{self.path}] {key}" if self.path else key
-            raise SpecError(f"{self.file}: {place} is missing", hint=f"add {key} = {shown(example)} under [{self.path}]")
+            near = did_you_mean(key, [other for other in self._values if other not in self._asked])
+            guess = near.replace("did you mean", "is it meant by")
+            raise SpecError(f"{self.file}: {place} is missing{guess}", hint=f"add {key} = {shown(example)} under [{self.path}]")
         return default
 
 
