@@ -145,6 +145,24 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(made: Site) -> None:
             assert request(url, "POST", "/predict", ASK)[0] == 200
 
 
+def test_what_a_killed_worker_answered_is_in_the_log_or_counted_as_lost(made: Site) -> None:
+    with serving(made.settings(flush_every=5.0)) as (url, process):
+        wait_until_ready(url)
+        for _ in range(7):
+            assert request(url, "POST", "/predict", ASK)[0] == 200
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True)
+        os.kill(int(listed.stdout.split()[0]), signal.SIGKILL)
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            try:
+                page = request(url, "GET", "/metrics")[1].decode()
+                break
+            except OSError:
+                time.sleep(0.1)
+        logged = made.ports.predictions.ingest()
+        assert f'flyball_log_rows_total{{state="lost"}} {7 - logged}' in page
+
+
 def test_workers_end_when_their_supervisor_is_killed(made: Site) -> None:
     with serving(made.settings()) as (url, process):
         wait_until_ready(url)

@@ -20,6 +20,7 @@ from flyball.server.predict import Predictor
 from flyball.server.readable import Readable, metrics_path
 from flyball.server.reload import Reloader
 from flyball.server.settings import ServerPorts, ServerSettings
+from flyball.server.tally import Tally
 from flyball.serving.deployment import LiveModel
 from flyball.serving.records import Prediction
 from flyball.serving.segments import SegmentWriter
@@ -46,9 +47,13 @@ class App:
         self.worker = worker
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ports")
         self.reloader = Reloader(settings, ports, self.metrics, worker=worker, on_swap=self._swapped)
+        tally = Tally(settings.segments / f"{worker}.tally")
+        if tally.lost:
+            _log.warning("the worker before this one died with %d predictions answered and not logged", tally.lost)
         self.log = RecordLog(
             SegmentWriter(settings.segments, worker),
             self.metrics,
+            tally,
             required=settings.log == "required",
             limit=settings.max_buffered_rows,
             flush_every=settings.flush_every,

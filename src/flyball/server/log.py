@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from flyball.core.errors import StoreError
 from flyball.server.metrics import Metrics
+from flyball.server.tally import Tally
 from flyball.serving.codecs import Context
 from flyball.serving.contract import Row
 from flyball.serving.deployment import LiveModel, Projection, Score, Scored
@@ -49,9 +50,18 @@ class RecordLog:
     """
 
     def __init__(
-        self, writer: SegmentWriter, metrics: Metrics, *, required: bool, limit: int, flush_every: float, clock: Callable[[], int]
+        self,
+        writer: SegmentWriter,
+        metrics: Metrics,
+        tally: Tally,
+        *,
+        required: bool,
+        limit: int,
+        flush_every: float,
+        clock: Callable[[], int],
     ) -> None:
         self._writer = writer
+        self._tally = tally
         self._metrics = metrics
         self._required = required
         self._limit = limit
@@ -64,6 +74,8 @@ class RecordLog:
         self._flight: asyncio.Task[None] | None = None
         self.rows = 0
         self.error = ""
+        if tally.lost:
+            metrics.add("flyball_log_rows_total", tally.lost, _LOST)
 
     @property
     def full(self) -> bool:
@@ -78,6 +90,7 @@ class RecordLog:
             self._metrics.add("flyball_log_rows_total", len(rows), _LOST)
             return None
         self.rows += len(rows)
+        self._tally.take(len(rows))
         if self._pending and self._pending[-1][0] is live:
             self._pending[-1][1].extend(rows)
         else:
@@ -108,6 +121,8 @@ class RecordLog:
             self._timer.cancel()
         self._metrics.add("flyball_log_rows_total", self.rows, _LOST)
         self._pending.clear()
+        self._tally.settle(self.rows)
+        self._tally.close()
         self.rows = 0
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
         self._thread.shutdown(wait=False)
@@ -130,6 +145,7 @@ class RecordLog:
             self.error = error
             if not error or self._required:
                 self.rows -= number
+                self._tally.settle(number)
                 if not error:
                     self._metrics.add("flyball_log_rows_total", number, _LOGGED)
             else:
