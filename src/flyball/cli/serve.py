@@ -18,6 +18,14 @@ class ServeOptions:
     port: int | None
     workers: int | None
     clock: str
+    trusted_code: bool
+
+
+trusted_option = click.option(
+    "--trusted-code",
+    is_flag=True,
+    help="Also serve versions that could not be compiled, by running the code inside the model (unpickling it). Only for models you made.",
+)
 
 
 @click.command()
@@ -32,8 +40,11 @@ class ServeOptions:
     show_default=True,
     help="request: each request says when it happens (`at`), for replays.",
 )
+@trusted_option
 @click.pass_context
-def command(ctx: click.Context, model: str | None, host: str | None, port: int | None, workers: int | None, clock: str) -> None:
+def command(
+    ctx: click.Context, model: str | None, host: str | None, port: int | None, workers: int | None, clock: str, trusted_code: bool
+) -> None:
     """Serve the champion: POST /predict and /outcomes, GET /health, /metrics and /docs.
 
     Every prediction is logged. When the champion changes, the server loads, verifies and warms the new one beside the old and swaps
@@ -41,7 +52,7 @@ def command(ctx: click.Context, model: str | None, host: str | None, port: int |
     """
     settings, spec = project(ctx)
     same_model(model, spec.model.name)
-    sys.exit(run(settings, spec, ServeOptions(host=host, port=port, workers=workers, clock=clock)))
+    sys.exit(run(settings, spec, ServeOptions(host=host, port=port, workers=workers, clock=clock, trusted_code=trusted_code)))
 
 
 def run(settings: Settings, spec: Spec, options: ServeOptions) -> int:
@@ -58,6 +69,7 @@ def run(settings: Settings, spec: Spec, options: ServeOptions) -> int:
         log=spec.serve.log,
         unseen=spec.serve.unseen,
         matures=spec.data.matures,
+        trusted=options.trusted_code,
         clock="request" if options.clock == "request" else "wall",
     )
     return serve(wanted, "flyball.wiring:server_ports", lambda url: say(f"{spec.model.name} answers at {url}/predict; see {url}/docs"))

@@ -7,6 +7,7 @@ import click
 
 from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, told, when
 from flyball.core.verdict import Verdict
+from flyball.journal.events import Cause
 from flyball.journal.explain import tell
 from flyball.loop.trained import TrainResult, report
 from flyball.settings import Settings
@@ -31,7 +32,7 @@ from flyball.wiring import open_workshop, open_world
 @as_json
 @click.pass_context
 def command(
-    ctx: click.Context, register: bool, force: bool, window: str | None, action: str, cause: str, now: str | None, as_json: bool
+    ctx: click.Context, register: bool, force: bool, window: str | None, action: str, cause: Cause, now: str | None, as_json: bool
 ) -> None:
     """Prepare the data, keep the exact rows, run the project's train function, evaluate it on held-out rows, judge it, register it.
 

@@ -8,6 +8,7 @@ import time
 import click
 
 from flyball.cli.frame import project, say, span, when
+from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
 from flyball.core.errors import FlyballError
 from flyball.settings import Settings
@@ -17,15 +18,17 @@ from flyball.spec.records import Spec
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port of the server (default: the spec's, 8000).")
 @click.option("--every", default="60s", show_default=True, metavar="SPAN", help="How often the loop looks.")
+@trusted_option
 @click.pass_context
-def command(ctx: click.Context, port: int | None, every: str) -> None:
+def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool) -> None:
     """Run the server and the loop in one process tree: it answers, watches, retrains, compares, promotes and rolls back.
 
     One failing tick is reported and the next one tries again; the server goes on answering whatever the loop does.
     """
     settings, spec = project(ctx)
     pause = span("--every", every).total_seconds()
-    words = [sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve", *([] if port is None else ["--port", str(port)])]
+    words = [sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve"]
+    words += [*([] if port is None else ["--port", str(port)]), *(["--trusted-code"] if trusted_code else [])]
     server = subprocess.Popen(words)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
