@@ -81,6 +81,8 @@ def train(
     aside = ThreadPoolExecutor(max_workers=4, thread_name_prefix="beside-the-fit")
     try:
         workshop.trainer.warm()
+        if not workshop.journal.read(model):  # a new project: the tracker has tables to make, so let it begin at once
+            aside.submit(workshop.tracker.find, model, "none")
         gathered = gather(spec, workshop.trainer, workshop.predictions, now=now, progress=progress)
         watch.lap("prepare")
         path, digest = workshop.snapshots.write(gathered.rows.table, gathered.rows.booleans, spec.folder / ".flyball" / "cache")
@@ -194,6 +196,7 @@ class _Job:
         fitted = self._fit()
         self.watch.lap("fit")
         found = beside.found.result()
+        self.watch.lap("wait")
         if found and not self.wish.force:
             return self._with_run(found)
         return self._finish(fitted, beside)

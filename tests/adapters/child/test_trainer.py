@@ -186,7 +186,7 @@ def test_a_fit_comes_back_as_files_and_what_was_printed_as_a_log(
         ("unfitted", "cannot score the 150 held-out rows"),
         ("without_probabilities", "LinearSVC, which has no predict_proba"),
         ("unsavable", "cannot be saved"),
-        ("three_classes", "a model of 3 classes"),
+        ("three_classes", "does not fit the task: LogisticRegression knows 3 classes"),
         ("leaves", "pipeline:leaves raised SystemExit: 3"),
         ("god", "pipeline has no function 'god'; did you mean 'good'"),
     ],

@@ -55,7 +55,7 @@ def test_old_snapshots_come_back_from_the_cache(tmp_path: Path, where: str) -> N
     if where != "outside git":
         seen = git(tmp_path, "status", "--porcelain", "-uall")
         assert "parquet.dvc" in seen
-        assert ".parquet\n" not in seen
+        assert f"{first.path}\n" not in seen
 
 
 def test_the_same_rows_are_the_same_snapshot(tmp_path: Path) -> None:

@@ -101,10 +101,6 @@ def _scores(
         )
     try:
         classes = classes_of(estimator, task)
-        if task == "binary" and len(classes) != 2:
-            raise UserCodeError(
-                f"{run} returned a model of {len(classes)} classes: {classes}", hint='a binary task has two; is it task = "multiclass"?'
-            )
         scores = native_scores(estimator, frame, task)
     except FlyballError as error:
         raise UserCodeError(f"{run} returned a {kind} that does not fit the task: {error.message}", hint=error.hint) from error

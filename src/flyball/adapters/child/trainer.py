@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.adapters.child.process import Child
+from flyball.adapters.mlflow.setup_lock import lock_of
 from flyball.adapters.pandas.arrow import read_parquet, write_parquet
 from flyball.core.codec import from_plain, to_plain
 from flyball.core.digest import sha256_file, sha256_json
@@ -32,8 +33,8 @@ class ChildTrainer:
     def __init__(self, project: Path, *, tracking_uri: str, artifacts: str, experiment: str, echo: Callable[[str], None]) -> None:
         self._project = project.resolve()
         environment = {"MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_EXPERIMENT_NAME": experiment}
-        lock = str(self._project / ".flyball" / "mlflow.lock") if tracking_uri.startswith("sqlite") else ""
-        hello = {"lock": lock, "environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
+        lock = lock_of(self._project, tracking_uri)
+        hello = {"lock": str(lock or ""), "environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
         self._child = Child(self._project, hello=hello, echo=echo)
 
     def warm(self) -> None:

@@ -47,6 +47,9 @@ class LocalWorkspace:
         """Waits while another process works on the same training."""
         folder = self._root / _short(identity)
         folder.mkdir(parents=True, exist_ok=True)
+        ignored = self._root.parent / ".gitignore"
+        if not ignored.exists():
+            ignored.write_text("# caches, and the key that signs bundles: nothing for a repository\n*\n")
         with (self._root / f"{_short(identity)}.lock").open("a") as lock:
             _lock(lock.fileno())
             folder.mkdir(exist_ok=True)

@@ -3,7 +3,7 @@
 Four things about MLflow are changed, each when MLflow loads the module concerned and only in this process: a scikit-learn model is
 pickled where nothing else was said (the default, skops, refuses every tree); requirements of a logged model are the flavour's own pins
 instead of what a second process finds out in many seconds; experiments that the code creates in a local store keep their artifacts in
-the project's artifact folder; and the store is not opened while the parent is creating its tables.
+the project's artifact folder; and the store is not opened before its tables are complete.
 
 The first run is the run of this training; runs after it become its children.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from flyball.adapters.mlflow.setup_lock import alone
+from flyball.adapters.mlflow.setup_lock import make_database
 
 _PARENT = "mlflow.parentRunId"
 
@@ -41,7 +41,6 @@ class RunWatch:
                 "mlflow.models": pin_without_inference,
                 "mlflow.tracking.client": self._watch_client,
                 "mlflow.store.tracking.sqlalchemy_store": self._open_store,
-                "mlflow.store.model_registry.sqlalchemy_store": self._open_store,
             }
         )
         sys.meta_path.insert(0, finder)
@@ -74,17 +73,17 @@ class RunWatch:
         client.create_run = created
 
     def _open_store(self, module: ModuleType) -> None:
-        """A local store: opened while nobody sets it up, its artifacts in the project's folder instead of `./mlruns`."""
+        """A local store: complete before it is opened, and its artifacts in the project's folder instead of `./mlruns`."""
         store = module.SqlAlchemyStore
         plain = store.__init__
 
         @functools.wraps(plain)
         def opened(store: Any, db_uri: str, *args: Any, **kwargs: Any) -> None:
-            ours = self._artifacts and db_uri.rstrip("/") == self._tracking_uri.rstrip("/")
-            if args and ours and args[0] in (None, "./mlruns"):
-                args = (self._artifacts, *args[1:])
-            with alone(self._lock):
-                plain(store, db_uri, *args, **kwargs)
+            if self._lock is not None and db_uri.rstrip("/") == self._tracking_uri.rstrip("/"):
+                make_database(self._tracking_uri, self._artifacts, self._lock, module.SqlAlchemyStore)
+                if args and self._artifacts and args[0] in (None, "./mlruns"):
+                    args = (self._artifacts, *args[1:])
+            plain(store, db_uri, *args, **kwargs)
 
         store.__init__ = opened
 

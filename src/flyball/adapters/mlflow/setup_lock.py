@@ -1,19 +1,46 @@
-"""MLflow creates the tables of a new database without keeping a second process out for the whole of it: this lock does."""
+"""A new project's MLflow database: made whole or not at all, by one process while the others wait.
 
-from collections.abc import Iterator
+MLflow creates the tables in place, in some fifty steps that take seconds: a second process looking on fails, and a process killed
+halfway leaves a database that nobody can open any more.
+"""
+
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+_SQLITE = "sqlite:///"
+
+
+def make_database(uri: str, artifacts: str, lock: Path, make_store: Callable[[str, str], Any]) -> None:
+    """Make the SQLite file of a URI if it is not there: under another name first. `make_store` opens MLflow's tracking store."""
+    path = Path(uri.removeprefix(_SQLITE))
+    if path.exists():
+        return
+    with alone(lock):
+        if path.exists():
+            return
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            make_store(f"{_SQLITE}{draft}", artifacts).engine.dispose()
+            draft.replace(path)
+        finally:
+            for left in path.parent.glob(f"{draft.name}*"):
+                left.unlink(missing_ok=True)
+
+
+def lock_of(project: Path, uri: str) -> Path | None:
+    """The lock of a project's own database; None where a server, or a database elsewhere, looks after itself."""
+    return project / ".flyball" / "mlflow.lock" if uri.startswith(_SQLITE) else None
 
 
 @contextmanager
-def alone(lock: Path | None) -> Iterator[None]:
-    """Alone among the processes that use this lock; None (a server is used) asks nobody."""
-    if lock is None:
-        yield
-        return
+def alone(lock: Path) -> Iterator[None]:
+    """Alone among the processes that use this lock."""
     try:
         import fcntl
-    except ImportError:  # Windows: there the parent sets up the database before the child is asked to fit
+    except ImportError:  # Windows: two drafts may be made there at once, and the later one stays
         yield
         return
     lock.parent.mkdir(parents=True, exist_ok=True)

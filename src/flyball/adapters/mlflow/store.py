@@ -5,9 +5,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flyball.adapters.mlflow.setup_lock import alone
+from flyball.adapters.mlflow.setup_lock import lock_of, make_database
 from flyball.core.errors import NotFoundError, StoreError
 from flyball.core.slug import slug
 
@@ -24,7 +24,7 @@ class MlflowStore:
         self.uri = tracking_uri or f"sqlite:///{(root / 'mlflow.db').as_posix()}"
         # A server decides for itself where artifacts go; a database named by hand has nobody to decide it but us.
         self.artifacts = "" if self.uri.startswith(("http://", "https://", "databricks")) else (root / "mlartifacts").as_uri()
-        self.setup_lock = root / ".flyball" / "mlflow.lock" if self.uri.startswith("sqlite") else None
+        self._lock_file = lock_of(root, self.uri)
         self._client: MlflowClient | None = None
         self._lock = threading.Lock()
 
@@ -36,9 +36,10 @@ class MlflowStore:
                     logging.getLogger(name).setLevel(logging.WARNING)
                 from mlflow import MlflowClient
 
-                with told(self.uri), alone(self.setup_lock):
-                    if self.artifacts:
-                        _create_tables(self.uri, self.artifacts)
+                _be_told_soon()
+                with told(self.uri):
+                    if self._lock_file is not None:
+                        make_database(self.uri, self.artifacts, self._lock_file, _open_store)
                     client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
                     client.search_experiments(max_results=1)
                 self._client = client
@@ -65,11 +66,18 @@ class MlflowStore:
             return str(found.experiment_id)
 
 
-def _create_tables(uri: str, artifacts: str) -> None:
-    """Open the store once with its artifact folder, which the experiment `Default` keeps; the client would say `./mlruns`."""
-    from mlflow.tracking._tracking_service.utils import _get_store
+def _open_store(uri: str, artifacts: str) -> Any:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    _get_store(uri, artifacts)
+    return SqlAlchemyStore(uri, artifacts)
+
+
+def _be_told_soon() -> None:
+    """A server that is down: MLflow would try for four minutes before it says so. What the user set stays."""
+    from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
+
+    if not MLFLOW_HTTP_REQUEST_MAX_RETRIES.is_set():
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES.set(2)
 
 
 @contextmanager
