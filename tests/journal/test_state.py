@@ -119,7 +119,7 @@ def test_a_promotion_makes_the_old_champion_previous_and_watches_against_it() ->
 
 
 def test_the_challenger_of_a_rollout_scores_in_shadow_until_it_ends() -> None:
-    begun = [
+    begun: list[Event] = [
         registered(1),
         Promoted(version=1, replaced=None, reason=WHY, forced=False, watch_until=None),
         registered(2),

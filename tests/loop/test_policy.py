@@ -351,6 +351,7 @@ def test_each_obstacle_puts_a_training_off_and_is_said_once() -> None:
     running = (T0, RetrainStarted(action="a", cause="drift", reason=because("x")))
     ended = (T0, RetrainEnded(action="a", outcome="failed", version=0, reason=because("x")))
     for known, seen, code in (
+        (state(*CHAMPION), evidence(below_floor=True), "suppressed.cooldown"),
         (state(*CHAMPION, running, ended), evidence(below_floor=True), "suppressed.cooldown"),
         (state(*CHAMPION, running), evidence(below_floor=True), "suppressed.running"),
         (state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1))), evidence(below_floor=True), "suppressed.rollout"),

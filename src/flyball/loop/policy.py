@@ -189,7 +189,8 @@ def _obstacle(state: State, evidence: Evidence, spec: Spec, now: datetime) -> Re
         return because("suppressed.running", action=state.running.started.action)
     if state.rollout is not None:
         return because("suppressed.rollout", version=state.rollout.version)
-    if state.last_retrain_at is not None and now < state.last_retrain_at + spec.retrain.cooldown:
+    since = state.last_retrain_at or state.first_at
+    if since is not None and now < since + spec.retrain.cooldown:
         return because("suppressed.cooldown", cooldown=format_duration(spec.retrain.cooldown))
     if evidence.new_outcomes < spec.retrain.min_outcomes:
         return because("suppressed.outcomes", found=evidence.new_outcomes, needed=spec.retrain.min_outcomes)
