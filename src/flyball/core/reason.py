@@ -16,5 +16,5 @@ class Reason:
 
 
 def because(code: str, **values: Value) -> Reason:
-    """Shorthand: `because("gate.too_few_rows", rows=37, needed=500)`."""
+    """Shorthand: `because("suppressed.outcomes", found=37, needed=500)`."""
     return Reason(code=code, values=values)
