@@ -8,7 +8,7 @@ RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --
 SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers resolve unit unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-seeds clean
+.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-seeds clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -60,6 +60,9 @@ resolve: $(UV)  ## the published ranges can be met, at their newest and at their
 
 unit: $(VENV)/.dev  ## pytest
 	$(BIN)/python -m pytest $(ARGS)
+
+docs: $(UV)  ## the documentation as a web site, in site/
+	@NO_MKDOCS_2_WARNING=1 $(UV) tool run -q --from mkdocs-material mkdocs build -q
 
 lock: $(UV)  ## choose the newest versions that resolve and write both lock files
 	$(UV) pip compile $(RESOLVE) --extra demo --group dev pyproject.toml -o requirements-dev.lock --upgrade
