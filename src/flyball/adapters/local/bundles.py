@@ -59,6 +59,9 @@ class LocalBundles:
             if bundle_digest(fresh) != digest:
                 raise IntegrityError(f"{folder} changed while it was copied")
             _sync_files(fresh)
+            with contextlib.suppress(NotFoundError, IntegrityError):
+                self.path(digest)  # somebody else was faster, and theirs is sound
+                return
             if target.exists():  # there, but not what its name says: it is of no use to anybody
                 broken = self._folder / f".broken.{digest[:16]}.{secrets.token_hex(8)}"
                 with contextlib.suppress(OSError):
