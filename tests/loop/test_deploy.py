@@ -1,0 +1,128 @@
+"""What serves follows from the journal; the registry's aliases follow after."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flyball.adapters.memory.deployments import MemoryDeployments
+from flyball.adapters.memory.journal import MemoryJournal
+from flyball.adapters.memory.registry import MemoryRegistry
+from flyball.core.errors import StoreError
+from flyball.core.reason import because
+from flyball.core.verdict import Verdict
+from flyball.evaluation.records import Decision
+from flyball.journal.events import Entry, Event, Promoted, Registered, RolloutStarted, Staged
+from flyball.journal.state import State, fold
+from flyball.loop.deploy import deployment_of, project_aliases, publish
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+WHY = because("x")
+
+
+class Ports:
+    """The ports these functions use, in memory."""
+
+    def __init__(self) -> None:
+        self.journal = MemoryJournal()
+        self.deployments = MemoryDeployments(clock=lambda: T0)
+        self.registry: Any = MemoryRegistry()
+
+
+def registered(version: int) -> Registered:
+    return Registered(
+        version=version,
+        run_id=f"run{version}",
+        bundle=f"bundle{version}",
+        snapshot="s",
+        identity=f"i{version}",
+        engine="onnx",
+        metrics={},
+        lower={},
+        upper={},
+        gate=Decision(verdict=Verdict.PASS, checks=()),
+        cause="manual",
+        action="",
+        rows=1,
+        trained_from=None,
+        trained_until=None,
+        seconds={},
+    )
+
+
+def promoted(version: int, replaced: int | None, *, watched: bool = False) -> Promoted:
+    return Promoted(
+        version=version, replaced=replaced, reason=WHY, forced=False, watch_until=datetime(2027, 1, 1, tzinfo=UTC) if watched else None
+    )
+
+
+def state(*events: Event) -> State:
+    return fold("m", [Entry(model="m", seq=n, at=T0, actor="a", event=e, prev_hash="", hash="") for n, e in enumerate(events, 1)])
+
+
+TWO = (registered(1), promoted(1, None), registered(2), promoted(2, 1, watched=True))
+
+
+def known_to_registry(ports: Ports, folder: Path) -> None:
+    for version in (1, 2, 3):
+        ports.registry.register("m", f"run{version}", folder, identity=f"i{version}", tags={})
+
+
+def test_a_deployment_names_every_version_that_has_to_be_loaded() -> None:
+    rollout = RolloutStarted(
+        version=3, champion=2, strategy="shadow", metric="brier", spec_digest="", start_at=T0, deadline_at=T0, reason=WHY
+    )
+    found = deployment_of(state(*TWO, registered(3), rollout))
+    assert (found.champion, found.challenger, found.challenger_share, found.shadow, found.previous) == (2, 3, 0.0, (3, 1), 1)
+    assert found.bundles == {1: "bundle1", 2: "bundle2", 3: "bundle3"}
+
+
+def test_a_staged_version_answers_its_share() -> None:
+    found = deployment_of(state(*TWO, registered(3), Staged(version=3, share=0.25, reason=WHY)))
+    assert (found.challenger, found.challenger_share) == (3, 0.25)
+
+
+def test_nothing_is_published_before_there_is_a_champion_or_when_nothing_changed() -> None:
+    ports: Any = Ports()
+    publish(ports, state(registered(1)))
+    assert ports.deployments.current("m") is None
+    publish(ports, state(*TWO))
+    first = ports.deployments.current("m")
+    publish(ports, state(*TWO, registered(3)))  # a later number of the journal, the same meaning
+    assert ports.deployments.current("m") == first
+
+
+def test_the_registrys_aliases_are_brought_up_to_the_journal(tmp_path: Path) -> None:
+    ports: Any = Ports()
+    known_to_registry(ports, tmp_path)
+    moves, trouble = project_aliases(ports, state(*TWO))
+    assert (moves, trouble) == ([], "")
+    assert ports.registry.aliases("m") == {"champion": 2, "previous": 1}
+
+
+def test_an_alias_that_somebody_else_moved_is_put_back_and_told(tmp_path: Path) -> None:
+    ports: Any = Ports()
+    known_to_registry(ports, tmp_path)
+    project_aliases(ports, state(*TWO))
+    ports.registry.set_alias("m", "champion", 3)
+    (move,), _ = project_aliases(ports, state(*TWO))
+    assert (move.found, move.restored) == (3, 2)
+    assert ports.registry.aliases("m")["champion"] == 2
+
+
+def test_a_projection_that_was_cut_short_is_finished_without_blaming_anybody(tmp_path: Path) -> None:
+    ports: Any = Ports()
+    known_to_registry(ports, tmp_path)
+    ports.registry.set_alias("m", "champion", 1)  # as it stood before the promotion
+    moves, _ = project_aliases(ports, state(*TWO))
+    assert moves == []
+    assert ports.registry.aliases("m")["champion"] == 2
+
+
+def test_a_registry_that_does_not_answer_is_trouble_to_tell_not_a_failure() -> None:
+    class Away:
+        def aliases(self, model: str) -> dict[str, int]:
+            raise StoreError("the registry does not answer")
+
+    ports: Any = Ports()
+    ports.registry = Away()
+    assert project_aliases(ports, state(*TWO)) == ([], "the registry does not answer")
