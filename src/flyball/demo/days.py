@@ -103,10 +103,10 @@ async def replay(
         if stopped():
             raise Interrupted
 
-    async with LoadClient(told.host, told.port) as departures, LoadClient(told.host, told.port, connections=1) as landings:
+    async with LoadClient(told.host, told.port) as client:
         for number, (start, end) in enumerate(spans, 1):
             today = time.perf_counter()
-            answered = await _play_day(departures, landings, stream, islice(every_hour, _hours_between(start, end)), seen, watchful)
+            answered = await _play_day(client, stream, islice(every_hour, _hours_between(start, end)), seen, watchful)
             took = time.perf_counter() - today
             night = midnight(
                 world,
@@ -124,28 +124,20 @@ async def replay(
                 await asyncio.sleep(max(0.0, number / told.speed - (time.perf_counter() - began)))
 
 
-async def _play_day(
-    departures: LoadClient, landings: LoadClient, stream: Stream, today: Iterator[Hour], seen: Seen, watchful: Callable[[], None]
-) -> int:
+async def _play_day(client: LoadClient, stream: Stream, today: Iterator[Hour], seen: Seen, watchful: Callable[[], None]) -> int:
     """Play the hours of a day, telling the landings of a few hours together. Say how many predictions were answered."""
     before = seen.predictions
     landed: list[NDArray[np.int64]] = []
-    telling: asyncio.Task[None] | None = None
     for number, hour in enumerate(today, 1):
         watchful()
-        answers = await departures.post("/predict", prediction_bodies(stream, hour.first, hour.last))
+        answers = await client.post("/predict", prediction_bodies(stream, hour.first, hour.last))
         _note_predictions(seen, hour, answers)
         landed.append(hour.landings)
         if number % _TOLD_EVERY_HOURS == 0:
-            if telling is not None:
-                await telling
-            telling = asyncio.create_task(_tell_landings(landings, stream, np.concatenate(landed), seen))
+            await _tell_landings(client, stream, np.concatenate(landed), seen)
             landed = []
-            await asyncio.sleep(0)  # so that they are sent before the next departures
-    if telling is not None:
-        await telling
     if landed:
-        await _tell_landings(landings, stream, np.concatenate(landed), seen)
+        await _tell_landings(client, stream, np.concatenate(landed), seen)
     return seen.predictions - before
 
 
