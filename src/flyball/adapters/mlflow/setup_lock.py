@@ -5,12 +5,15 @@ halfway leaves a database that nobody can open any more.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 _SQLITE = "sqlite:///"
+# Alembic keeps the migration it is in among its module's globals: two threads would migrate each other's databases.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def make_database(uri: str, artifacts: str, lock: Path, make_store: Callable[[str, str], Any]) -> None:
@@ -18,7 +21,7 @@ def make_database(uri: str, artifacts: str, lock: Path, make_store: Callable[[st
     path = Path(uri.removeprefix(_SQLITE))
     if path.exists():
         return
-    with alone(lock):
+    with _ONE_AT_A_TIME, alone(lock):
         if path.exists():
             return
         draft = path.with_name(f".{path.name}.{os.getpid()}")
