@@ -57,7 +57,7 @@ def _rows(spec: Spec) -> list[tuple[str, str]]:
         ("learns from", f"{data.source}, target {data.target}" + (f", prepared by {', '.join(data.prepare)}" if data.prepare else "")),
         ("labels count", f"{format_duration(data.matures)} after the event" if data.matures else "as soon as they are known"),
         ("trains with", f"{spec.train.run} {dict(spec.train.params)}"),
-        ("holds out", f"{spec.evaluate.split.test:.0%} by {spec.evaluate.split.by}"),
+        ("holds out", _held_out(spec)),
         ("gate", gate),
         ("rollout", describe_rollout(spec)),
         (
@@ -66,6 +66,13 @@ def _rows(spec: Spec) -> list[tuple[str, str]]:
         ),
         ("serves at", f"{spec.serve.host}:{spec.serve.port}, {spec.serve.workers} worker(s), log {spec.serve.log}"),
     ]
+
+
+def _held_out(spec: Spec) -> str:
+    split = spec.evaluate.split
+    if split.test_span is not None:
+        return f"the last {format_duration(split.test_span)}"
+    return f"the newest {split.test:.0%}" if split.by == "time" else f"{split.test:.0%} by {split.by}"
 
 
 def _columns(spec: Spec) -> list[str]:

@@ -82,5 +82,7 @@ def show(result: TrainResult, settings: Settings, *, as_json: bool) -> None:
     show_table(("metric", "held out", "lower", "upper"), rows)
     for check in result.gate.checks:
         console().print(f"gate: {check.verdict.value:14} {told(check.reason, settings)}")
+    for warning in result.warnings:
+        say(f"warning: {told(warning, settings)}")
     console().print(f"gate as a whole: {result.gate.verdict.value}")
     console().print("seconds: " + ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.seconds.items()))

@@ -86,7 +86,7 @@ class State:
     running: Running | None = None
     freeze: Freeze | None = None
     firing: Mapping[str, Reason]
-    suppressed: Mapping[Cause, str]
+    suppressed: Mapping[Cause, Reason]
     answered_keys: frozenset[str] = frozenset()
     first_at: datetime | None = None
     last_retrain_at: datetime | None = None
@@ -168,7 +168,7 @@ def _training(state: State, event: Registered | RetrainStarted | RetrainEnded | 
         case RetrainEnded():
             return replace(state, running=None)
         case Suppressed():
-            return replace(state, suppressed={**state.suppressed, event.cause: event.because.code})
+            return replace(state, suppressed={**state.suppressed, event.cause: event.because})
         case _:
             assert_never(event)
 

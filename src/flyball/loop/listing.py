@@ -91,7 +91,7 @@ def describe(
             value=f"version {watch.version} against {watch.previous}, until {_minute(watch.until)}" if watch else None,
         ),
         StatusLine(name="training", value=_training(running, sentence) if running else None),
-        StatusLine(name="next training", value=_next(state, spec)),
+        StatusLine(name="next training", value=_next(state, spec, sentence)),
         StatusLine(
             name="frozen", value=(f"{freeze.reason}" + (f" (until {_minute(freeze.until)})" if freeze.until else "")) if freeze else None
         ),
@@ -120,10 +120,10 @@ def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: 
     return Chain(prediction=prediction, outcome=outcome, registered=event, registered_at=at, lineage=lineage)
 
 
-def _next(state: State, spec: Spec) -> str | None:
+def _next(state: State, spec: Spec, sentence: Callable[[Reason], str]) -> str | None:
     if state.champion is None:
         return "none before there is a champion: `flyball train`"
-    waits = [f"{cause} waits ({code})" for cause, code in state.suppressed.items()]
+    waits = [f"{cause} asks for one and waits: {sentence(reason)}" for cause, reason in state.suppressed.items()]
     since = state.last_retrain_at or state.first_at
     if "schedule" in spec.retrain.on and spec.retrain.every is not None and since is not None:
         waits.append(f"by schedule on {_minute(since + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")

@@ -154,8 +154,9 @@ def _training(state: State, evidence: Evidence, spec: Spec, now: datetime) -> li
     obstacle = _obstacle(state, evidence, spec, now)
     if obstacle is None:
         return [Retrain(cause=cause, reason=reason)]
-    if state.suppressed.get(cause) == obstacle.code:
-        return []  # said already
+    said = state.suppressed.get(cause)
+    if said is not None and said.code == obstacle.code:
+        return []
     return [Suppress(cause=cause, reason=reason, because=obstacle)]
 
 
