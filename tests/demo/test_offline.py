@@ -1,5 +1,6 @@
 """What would have been: trained only on what was known, served only until the next."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from flyball.demo.project import example_files
 from flyball.demo.stream import make_stream
 from flyball.demo.summary import by_month, mean
 from flyball.spec.load import parse_spec
+from flyball.spec.records import SplitSpec
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 
@@ -48,7 +50,8 @@ def flights(days: int) -> pd.DataFrame:
     return frame
 
 
-SPEC = parse_spec(example_files("flights")["flyball.toml"], folder=Path())
+_SHIPPED = parse_spec(example_files("flights")["flyball.toml"], folder=Path())
+SPEC = replace(_SHIPPED, evaluate=replace(_SHIPPED.evaluate, split=SplitSpec(by="time", test=0.2)))
 
 
 def test_times_are_evenly_spaced_and_inside() -> None:
