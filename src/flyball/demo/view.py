@@ -9,6 +9,7 @@ from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -148,7 +149,7 @@ class LiveView:
         if self._waiting or self._stage:
             head.append(f"   {self._waiting or self._stage} ...", style="cyan")
         bar = ProgressBar(total=now.days, completed=now.number, width=72)
-        return Group(Text(""), head, Text("  ", end=""), bar, self._table())
+        return Group(Text(""), head, Padding(bar, (0, 0, 1, 2)), self._table())
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=True, header_style="dim")
