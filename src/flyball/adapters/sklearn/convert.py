@@ -97,6 +97,7 @@ def _onnx(model: Any, schema: Schema, *, wide: bool) -> bytes:
         warnings.simplefilter("ignore")
         found = convert_sklearn(
             model,
+            name="model",  # else a random one, and the same training would not give the same bytes
             initial_types=inputs,
             options=options,
             target_opset=_OPSET,
