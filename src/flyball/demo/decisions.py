@@ -47,6 +47,8 @@ def _repeats(entry: Entry) -> bool:
 def _reason(entry: Entry, said: str, language: Language) -> str:
     """The sentence; for a version that did not pass its gate also which checks said so."""
     event = entry.event
+    if isinstance(event, Registered) and event.cause == "manual":
+        said = f"{said}; trained by {entry.actor}"
     if not isinstance(event, Registered) or event.gate.verdict is Verdict.PASS:
         return said
     checks = [sentence(check.reason, language) for check in event.gate.checks if check.verdict is not Verdict.PASS]

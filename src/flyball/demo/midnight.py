@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flyball.core.errors import StoreError
 from flyball.core.record import record
 from flyball.core.window import Window
+from flyball.demo.colleague import TRAINS_AT, train_on_recent_flights
 from flyball.journal.events import Entry
 from flyball.journal.state import State, fold
 from flyball.loop.engine import tick
@@ -41,6 +42,9 @@ def midnight(
     model = spec.model.name
     _wait_for_rows(world, model, day, predictions, alive)
     written = len(world.journal.read(model))
+    if day.end == TRAINS_AT:
+        waiting("a colleague trains by hand")
+        train_on_recent_flights(spec.folder, day.end)
     while True:
         report = tick(world, spec, memory, now=day.end)
         entries = world.journal.read(model)  # a training writes to it too

@@ -69,7 +69,7 @@ def _figure(value: float | None) -> str:
 def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
     folder = summary.folder
     say("Where to look next:")
-    say(f"  flyball -C {folder} up                # server and loop over this project")
+    say(f"  flyball -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
     say(f"  flyball -C {folder} models            # the versions and what became of them")
     if summary.champion is not None:
         say(f"  flyball -C {folder} why @{summary.champion}            # why this version serves")

@@ -32,6 +32,7 @@ from flyball.demo.summary import Summary, by_month
 from flyball.demo.view import View
 from flyball.journal.events import Registered, RetrainEnded
 from flyball.journal.state import fold
+from flyball.loop.steer import freeze
 from flyball.loop.world import World
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec
@@ -89,6 +90,8 @@ def run_demo(options: Options, view: View) -> Summary:
                 _run(lambda: replay(stream, told, world, spec, view, seen, alive=server.check, stopped=stopped))
             except Interrupted:
                 view.stage("stopping")
+    # The year is over, the clock on the wall is not in it: nothing is to be retrained on a world without flights.
+    freeze(world, spec.model.name, reason="the demo is over", until=None, actor="demo", now=seen.until or START)
     timer.lap("replay")
     summary = _summarise(options, settings, world, spec, stream, seen, timer)
     if summary.finished:
