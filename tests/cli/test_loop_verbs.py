@@ -22,7 +22,7 @@ def test_ticks_train_by_schedule_and_promote_what_passes(own: Shop) -> None:
     change(own.folder, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "30d"')
     change(own.folder, "n_estimators = 5", "n_estimators = 30")
     logged(own.folder, "2025-03-20T00:00:00Z")
-    assert tick(own.folder, "2025-04-01T00:00:00Z") == []
+    assert tick(own.folder, "2025-03-30T00:00:00Z") == []
     (started,) = tick(own.folder, "2025-04-02T00:00:00Z")
     assert (started["action"], started["version"]) == ("retrain", None)
     assert "30 d" in started["reason"] or "30d" in started["reason"]
