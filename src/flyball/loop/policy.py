@@ -168,8 +168,10 @@ def _asked(state: State, evidence: Evidence, spec: Spec, now: datetime) -> tuple
         moved = {key: reason for key, reason in signals(evidence).items() if key.startswith("drift:") and key not in state.answered_keys}
         if moved:
             names = sorted(key.removeprefix("drift:") for key in moved)
-            worst = max(names, key=lambda name: evidence.drift[name].lower)
+            worst = max(names, key=lambda name: evidence.drift[name].lower - evidence.drift[name].threshold)
             column = evidence.drift[worst]
+            if column.lower <= column.threshold:  # not its distribution but a share: of missing values, of new categories, ...
+                return "drift", column.reason
             return "drift", because(
                 "retrain.drift",
                 columns=", ".join(names),
