@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flyball.api.client import Client
 from trained import CUSTOMER, MODEL, Shop, change, flyball, running
 
@@ -96,6 +98,14 @@ def test_promotions_under_load_fail_no_request_and_up_ends_cleanly(own: Shop) ->
         (logged,) = connection.execute("SELECT count(*) FROM predictions").fetchone()
     stores.database.close()
     assert logged == len(answers)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_up_may_be_stopped_in_the_midst_of_its_first_look(own: Shop, sign: signal.Signals) -> None:
+    with running(own.folder, "up", "--every", "1s") as (_, process):
+        time.sleep(0.8)  # about where its first look imports what it needs
+        process.send_signal(sign)
+        assert process.wait(60) == 0
 
 
 def logged(folder: Path, at: str) -> None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import click
@@ -29,18 +30,26 @@ def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool
     pause = span("--every", every).total_seconds()
     words = [sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve"]
     words += [*([] if port is None else ["--port", str(port)]), *(["--trusted-code"] if trusted_code else [])]
-    server = subprocess.Popen(words)
-    signal.signal(signal.SIGTERM, _interrupt)
+    server, stop = subprocess.Popen(words), threading.Event()
+
+    def stopping(*_: object) -> None:
+        if stop.is_set():  # asked twice: do not wait for the tick
+            raise KeyboardInterrupt
+        stop.set()
+
+    # A tick that has begun is finished: interrupted anywhere, it could leave the registry behind the journal.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopping)
     try:
-        _loop(settings, spec, server, pause)
-    except KeyboardInterrupt:
-        say("stopping ...")
+        _loop(settings, spec, server, pause, stop)
     finally:
+        if stop.is_set():
+            say("stopping ...")
         status = _end(server)
     sys.exit(status)
 
 
-def _loop(settings: Settings, spec: Spec, server: "subprocess.Popen[bytes]", pause: float) -> None:
+def _loop(settings: Settings, spec: Spec, server: "subprocess.Popen[bytes]", pause: float, stop: threading.Event) -> None:
     from flyball.journal.state import fold
     from flyball.loop.engine import tick
     from flyball.loop.memory import Memory
@@ -51,7 +60,7 @@ def _loop(settings: Settings, spec: Spec, server: "subprocess.Popen[bytes]", pau
     if freeze is not None:
         say(f"the loop is frozen since {when(freeze.at)} UTC: {freeze.reason}; `flyball thaw` lets it act")
     due = 0.0
-    while server.poll() is None:
+    while server.poll() is None and not stop.is_set():
         if time.monotonic() >= due:
             due = time.monotonic() + pause
             try:
@@ -60,7 +69,7 @@ def _loop(settings: Settings, spec: Spec, server: "subprocess.Popen[bytes]", pau
                     show(done, settings)
             except FlyballError as error:
                 say(f"this tick failed, the next one tries again: {error}")
-        time.sleep(0.2)
+        stop.wait(0.2)
 
 
 def _end(server: "subprocess.Popen[bytes]") -> int:
@@ -71,7 +80,3 @@ def _end(server: "subprocess.Popen[bytes]") -> int:
     except subprocess.TimeoutExpired:
         server.kill()
         return server.wait()
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
