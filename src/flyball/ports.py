@@ -56,15 +56,18 @@ class PredictionLog(Protocol):
     def rows(self, model: str, version: int, window: Window, *, features: bool = False, maturity: Maturity | None = None) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow.
 
-        With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time + age.
-        Without: every row, and every outcome known so far.
+        With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time +
+        age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far.
         """
         ...
 
-    def labelled(self, model: str, *, known_by: datetime, since: datetime | None = None) -> LoggedRows:
+    def labelled(
+        self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
+    ) -> LoggedRows:
         """The answered rows of every version, with features, whose outcome was known (`outcome.at` <= known_by).
 
-        With `since`: only rows whose event time is not before it.
+        With `since`: only rows whose event time is not before it. With `unlabelled_after`: also those without an outcome known by then
+        (their `actual` is None) that had reached this age by `known_by`.
         """
         ...
 
@@ -84,7 +87,8 @@ class OutcomeLog(Protocol):
         """Commit the outcomes that belong to exactly one earlier prediction (by id; by entity or unit: the latest at most
         `within` before `outcome.at`; `within` 0 means however long before).
 
-        Each prediction takes one outcome; a second is rejected as `twice`. Nothing is taken for an unknown id.
+        Each prediction takes one outcome; a second is rejected as `twice`. Where several of the latest have the same time, the outcome is
+        `ambiguous`. Nothing is taken for an unknown id.
         """
         ...
 

@@ -32,14 +32,14 @@ def check_batch(batch: PredictionBatch) -> None:
 def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = None, *, maturity: Maturity | None = None) -> LoggedRows:
     """LoggedRows from eight columns: prediction_id, at, unit, entity, label, score, actual, outcome_at (None: no outcome).
 
-    With `maturity`, an outcome that was known later than event time + age does not count.
+    With `maturity`, an outcome counts that was known by event time + age; with the age 0, whenever it was known by `by`.
     """
     ids, at, unit, entity, label, score, actual, outcome_at = columns if columns else ((),) * 8
     times = np.array(at, dtype=np.int64)
     known = np.array([0 if value is None else value for value in outcome_at], dtype=np.int64)
     actuals = objects(actual)
     if maturity is not None and len(times):
-        late = known > times + micros(maturity.age)
+        late = known > (times + micros(maturity.age) if maturity.age else to_micros(maturity.by))
         actuals[late] = None
         known[late] = 0
     return LoggedRows(

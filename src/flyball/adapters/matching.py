@@ -52,6 +52,13 @@ def unknown(outcome: Outcome, *, later: int | None) -> Rejected:
     return _rejected(outcome, "unknown", f"there is no prediction for {what} {name_of(outcome)!r} before {told}")
 
 
+def ambiguous(outcome: Outcome, at: int) -> Rejected:
+    """Several predictions made for this same time fit, and none more than the others."""
+    what = "id" if outcome.entity else "unit"
+    error = f"several predictions for {what} {name_of(outcome)!r} were made for {_time(at)}: tell the outcome by prediction_id"
+    return _rejected(outcome, "ambiguous", error)
+
+
 def refused(outcome: Outcome, found: Candidate) -> Rejected | None:
     """Why the prediction that fits does not take this outcome, if it does not."""
     if to_micros(outcome.at) < found.at:
@@ -70,7 +77,7 @@ def refused(outcome: Outcome, found: Candidate) -> Rejected | None:
 
 
 def _rejected(outcome: Outcome, why: str, error: str) -> Rejected:
-    return Rejected(prediction_id=name_of(outcome), why=why, error=error)  # type: ignore[arg-type]  # one of the three
+    return Rejected(prediction_id=name_of(outcome), why=why, error=error)  # type: ignore[arg-type]  # one of the four
 
 
 def _time(at: int) -> str:

@@ -17,7 +17,7 @@ from flyball.serving.contract import LARGEST_NUMBER, LONGEST_TEXT, kind_of, show
 from flyball.serving.records import Accepted, Label, Outcome, Rejected
 
 _KEYS = ("prediction_id", "id", "unit", "actual", "at")
-_STATUS: Mapping[str, int] = {"malformed": 422, "twice": 409, "unknown": 404}
+_STATUS: Mapping[str, int] = {"malformed": 422, "ambiguous": 409, "twice": 409, "unknown": 404}
 _MOST_WAITING = 32
 _OTHERS_FLUSH = 0.15  # seconds in which every worker has flushed what it had
 

@@ -95,10 +95,10 @@ class Outcome:
 
 @record
 class Rejected:
-    """An outcome that was not taken: `why` is unknown, twice or malformed."""
+    """An outcome that was not taken: `why` is unknown, ambiguous (several predictions fit equally well), twice or malformed."""
 
     prediction_id: str
-    why: Literal["unknown", "twice", "malformed"]
+    why: Literal["unknown", "ambiguous", "twice", "malformed"]
     error: str
 
 
@@ -112,7 +112,10 @@ class Accepted:
 
 @record
 class Maturity:
-    """When a prediction enters analysis: at event time + `age`, whether or not its label came, if that is not later than `by`."""
+    """When a prediction enters analysis: at event time + `age`, whether or not its label came, if that is not later than `by`.
+
+    An outcome counts if it was known by then. The age 0 sets no limit: an outcome counts as soon as it is known, up to `by`.
+    """
 
     age: timedelta
     by: datetime

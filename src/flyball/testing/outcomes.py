@@ -34,6 +34,15 @@ class OutcomeLogSuite:
         assert outcomes.take("churn", taken, within=HOUR * 24).accepted == 2
         assert _labelled(log) == {"e2": 1, "u2": 0}
 
+    def test_an_outcome_that_fits_several_predictions_of_one_time_is_ambiguous(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
+        log.add(predictions(["a", "b", "c"], at=[NOON, NOON, NOON - HOUR], unit="u", entity=["e", "f", "e"]))
+        answer = outcomes.take("churn", [Outcome(actual=1, at=NOON + HOUR, unit="u")], within=ALWAYS)
+        assert _why(answer) == [("u", "ambiguous")]
+        assert "prediction_id" in answer.rejected[0].error
+        clear = [Outcome(actual=1, at=NOON, entity="e"), Outcome(actual=0, at=NOON - HOUR, unit="u"), _by_id("b")]
+        assert outcomes.take("churn", clear, within=ALWAYS).accepted == 3
+        assert _labelled(log) == {"a": 1, "b": 1, "c": 0}
+
     def test_a_prediction_longer_ago_than_allowed_does_not_count(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
         log.add(predictions(["p1", "p2"], entity=["a", "b"]))
         edge, beyond = NOON + HOUR * 3, NOON + HOUR * 3 + timedelta(microseconds=1)

@@ -118,6 +118,15 @@ class PredictionLogSuite:
         assert exactly.actual.tolist() == ["old", None, "young"]
         assert log.rows("churn", 1, DAY).actual.tolist() == ["old", "late", "young"]
 
+    def test_without_an_age_an_outcome_counts_as_soon_as_it_is_known(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
+        log.add(predictions(["soon", "late", "never"], at=[NOON - HOUR * 5, NOON - HOUR * 3, NOON - HOUR]))
+        known = {"soon": NOON - HOUR * 4, "late": NOON}
+        outcomes.take("churn", [Outcome(actual=name, at=at, prediction_id=name) for name, at in known.items()], within=ALWAYS)
+        before = log.rows("churn", 1, DAY, maturity=Maturity(age=ALWAYS, by=NOON - timedelta(microseconds=1)))
+        assert before.prediction_id.tolist() == ["soon", "late", "never"]
+        assert before.actual.tolist() == ["soon", None, None]
+        assert log.rows("churn", 1, DAY, maturity=Maturity(age=ALWAYS, by=NOON)).actual.tolist() == ["soon", "late", None]
+
     def test_features_come_back_as_typed_columns(self, log: PredictionLog) -> None:
         names = ["number", "whole", "text", "flag", "maybe", "empty"]
         values = [[0.1, 1, "a", True, None, None], [None, 2, None, False, True, None]]
@@ -220,6 +229,25 @@ class PredictionLogSuite:
         assert rows.features["age"].tolist() == [1.0, 0.0]
         assert log.labelled("churn", known_by=NOON + HOUR * 9, since=NOON + HOUR).prediction_id.tolist() == ["p3", "p1"]
         assert len(log.labelled("unheard of", known_by=NOON).at) == 0
+
+    def test_rows_without_an_outcome_come_along_from_an_age_on_if_they_are_asked_for(
+        self, log: PredictionLog, outcomes: OutcomeLog
+    ) -> None:
+        ids = ["told", "later", "old", "young"]
+        log.add(
+            predictions(ids, at=[NOON, NOON + HOUR, NOON + HOUR * 2, NOON + HOUR * 2 + timedelta(microseconds=1)], version=[1, 2, 1, 1])
+        )
+        log.add(predictions(["old"], at=NOON + HOUR * 2, version=2, shadow=True))
+        known = {"told": NOON + HOUR, "later": NOON + HOUR * 5}
+        outcomes.take("churn", [Outcome(actual=name, at=at, prediction_id=name) for name, at in known.items()], within=ALWAYS)
+        rows = log.labelled("churn", known_by=NOON + HOUR * 4, unlabelled_after=HOUR * 2)
+        assert rows.prediction_id.tolist() == ["told", "later", "old"]
+        assert rows.actual.tolist() == ["told", None, None]
+        assert rows.outcome_at.tolist() == [to_micros(known["told"]), 0, 0]
+        assert rows.features is not None
+        assert len(rows.features["age"]) == 3
+        since = log.labelled("churn", known_by=NOON + HOUR * 4, since=NOON + HOUR, unlabelled_after=HOUR * 2)
+        assert since.prediction_id.tolist() == ["later", "old"]
 
     def test_a_batch_whose_columns_differ_in_length_is_refused_whole(self, log: PredictionLog) -> None:
         with pytest.raises(DataError, match="differ in length"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flyball.adapters.logged import micros
-from flyball.adapters.matching import Candidate, malformed, refused, unknown
+from flyball.adapters.matching import Candidate, ambiguous, malformed, refused, unknown
 from flyball.adapters.memory.predictions import MemoryPredictionLog, Row
 from flyball.core.window import to_micros
 from flyball.serving.records import Accepted, Outcome, Rejected
@@ -37,7 +37,10 @@ class MemoryOutcomeLog:
         if outcome.prediction_id:
             row, later = self._log.named(outcome.prediction_id, model=model), None
         else:
-            row, later = self._latest(model, outcome, at, within)
+            latest, later = self._latest(model, outcome, at, within)
+            if len(latest) > 1:
+                return ambiguous(outcome, latest[0].at)
+            row = latest[0] if latest else None
         if row is None:
             return unknown(outcome, later=later)
         actual, known_at = self._log.outcomes.get(row.prediction_id, (None, None))
@@ -46,8 +49,8 @@ class MemoryOutcomeLog:
             self._log.outcomes[row.prediction_id] = (outcome.actual, at)
         return refusal
 
-    def _latest(self, model: str, outcome: Outcome, at: int, within: int) -> tuple[Row | None, int | None]:
-        """The latest prediction before `at`, or, if there is none, the time of the first one after it."""
+    def _latest(self, model: str, outcome: Outcome, at: int, within: int) -> tuple[list[Row], int | None]:
+        """The latest prediction before `at` (several, if they were made for one time); if there is none, the time of the first after it."""
         own = [
             row
             for row in self._log.answered.values()
@@ -55,5 +58,6 @@ class MemoryOutcomeLog:
         ]
         earlier = [row for row in own if row.at <= at and (not within or row.at >= at - within)]
         if earlier:
-            return max(earlier, key=lambda row: (row.at, row.number)), None
-        return None, min((row.at for row in own if row.at > at), default=None)
+            newest = max(row.at for row in earlier)
+            return [row for row in earlier if row.at == newest], None
+        return [], min((row.at for row in own if row.at > at), default=None)

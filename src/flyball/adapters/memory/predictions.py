@@ -3,11 +3,11 @@
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
-from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until
+from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, micros
 from flyball.core.record import record
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Label, LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
@@ -90,19 +90,22 @@ class MemoryPredictionLog:
                 end = min(end, bisect_right(found, matured_until(maturity), key=attrgetter("at")))
             return self._columns(found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end], features, maturity)
 
-    def labelled(self, model: str, *, known_by: datetime, since: datetime | None = None) -> LoggedRows:
-        """The answered rows of every version, with features, whose outcome was known by then."""
+    def labelled(
+        self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
+    ) -> LoggedRows:
+        """The answered rows of every version, with features, whose outcome was known by then, and, if asked for, old ones without."""
         latest, earliest = to_micros(known_by), None if since is None else to_micros(since)
+        ripe = None if unlabelled_after is None else latest - micros(unlabelled_after)
         with self.lock:
-            found = [
-                row
-                for row in self.answered.values()
-                if row.model == model
-                and (earliest is None or row.at >= earliest)
-                and (outcome := self.outcomes.get(row.prediction_id)) is not None
-                and outcome[1] <= latest
-            ]
-            return self._columns(sorted(found, key=attrgetter("at", "number")), True, None)
+            found = []
+            for row in self.answered.values():
+                if row.model != model or (earliest is not None and row.at < earliest):
+                    continue
+                outcome = self.outcomes.get(row.prediction_id)
+                if (outcome is not None and outcome[1] <= latest) or (ripe is not None and row.at <= ripe):
+                    found.append(row)
+            known = Maturity(age=timedelta(0), by=known_by)  # an outcome known later is none yet
+            return self._columns(sorted(found, key=attrgetter("at", "number")), True, known)
 
     def find(self, prediction_id: str) -> tuple[Prediction, Outcome | None] | None:
         """One answered prediction by its own or the client's id, with its outcome."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from flyball.adapters.logged import micros
-from flyball.adapters.matching import Candidate, malformed, refused, unknown
+from flyball.adapters.matching import Candidate, ambiguous, malformed, refused, unknown
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.predictions import find
 from flyball.adapters.sqlite.rows import label, stored_label
@@ -15,8 +15,8 @@ from flyball.serving.records import Accepted, Outcome, Rejected
 _CANDIDATE = """
 SELECT p.at, o.actual, o.at FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id WHERE p.id = ?
 """
-# {column} is entity or unit; of predictions with the same event time the one logged last counts.
-_LATEST = "SELECT id FROM predictions WHERE model = ? AND {column} = ? AND at <= ? AND at >= ? ORDER BY at DESC, id DESC LIMIT 1"
+# {column} is entity or unit; two rows, to see whether the latest event time belongs to one prediction alone.
+_LATEST = "SELECT id, at FROM predictions WHERE model = ? AND {column} = ? AND at <= ? AND at >= ? ORDER BY at DESC LIMIT 2"
 _LATER = "SELECT MIN(at) FROM predictions WHERE model = ? AND {column} = ? AND at > ?"
 
 
@@ -52,7 +52,13 @@ class SqliteOutcomeLog:
 
 def _take(connection: sqlite3.Connection, model: int, outcome: Outcome, within: int, received_at: int) -> Rejected | None:
     at = to_micros(outcome.at)
-    key, later = _match(connection, model, outcome, at, within)
+    if outcome.prediction_id:
+        key, later = find(connection, outcome.prediction_id, model=model), None
+    else:
+        latest, later = _latest(connection, model, outcome, at, within)
+        if len(latest) > 1:
+            return ambiguous(outcome, latest[0][1])
+        key = latest[0][0] if latest else None
     if key is None:
         return unknown(outcome, later=later)
     made_for, actual, outcome_at = connection.execute(_CANDIDATE, (key,)).fetchone()
@@ -65,14 +71,12 @@ def _take(connection: sqlite3.Connection, model: int, outcome: Outcome, within: 
     return refusal
 
 
-def _match(connection: sqlite3.Connection, model: int, outcome: Outcome, at: int, within: int) -> tuple[int | None, int | None]:
-    """The key of the prediction an outcome belongs to; if there is none, the time of a later one it may have meant."""
-    if outcome.prediction_id:
-        return find(connection, outcome.prediction_id, model=model), None
+def _latest(connection: sqlite3.Connection, model: int, outcome: Outcome, at: int, within: int) -> tuple[list[tuple[int, int]], int | None]:
+    """Key and time of the latest prediction before `at` (two, if they were made for one time); if none, the time of the first after it."""
     column, value = ("entity", outcome.entity) if outcome.entity else ("unit", outcome.unit)
     earliest = at - within if within else -(2**62)
-    found = connection.execute(_LATEST.format(column=column), (model, value, at, earliest)).fetchone()
-    if found is not None:
-        return int(found[0]), None
+    found = connection.execute(_LATEST.format(column=column), (model, value, at, earliest)).fetchall()
+    if found:
+        return [row for row in found if row[1] == found[0][1]], None
     (later,) = connection.execute(_LATER.format(column=column), (model, value, at)).fetchone()
-    return None, later
+    return [], later

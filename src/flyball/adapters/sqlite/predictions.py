@@ -3,12 +3,12 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, transposed
+from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, micros, transposed
 from flyball.adapters.sqlite import rows as stored
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.ingest import ingest
@@ -32,6 +32,12 @@ _LABELLED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.contract, p.features
 FROM predictions p CROSS JOIN outcomes o ON o.prediction = p.id
 WHERE p.stream = ? AND p.at >= ? AND o.at <= ? ORDER BY p.at
+"""
+_UNLABELLED = """
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, NULL, NULL, p.contract, p.features
+FROM predictions p
+WHERE p.stream = ? AND p.at >= ? AND p.at <= ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction = p.id AND o.at <= ?)
+ORDER BY p.at
 """
 _ONE = """
 SELECT p.prediction_id, m.name, t.version, p.variant, p.worker, p.at, p.made_at, p.unit, p.entity, p.client_id, p.label, p.score,
@@ -78,16 +84,23 @@ class SqlitePredictionLog:
         found = sorted(answered + shadows, key=itemgetter(1)) if answered and shadows else answered or shadows
         return _columns(found, names, features, maturity)
 
-    def labelled(self, model: str, *, known_by: datetime, since: datetime | None = None) -> LoggedRows:
-        """The answered rows of every version, with features, whose outcome was known by then and whose event time is not before `since`."""
-        earliest = -_NEVER if since is None else to_micros(since)
+    def labelled(
+        self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
+    ) -> LoggedRows:
+        """The answered rows of every version, with features, whose outcome was known by then and whose event time is not before `since`.
+
+        With `unlabelled_after`, also those of at least this age whose outcome was not.
+        """
+        earliest, latest = -_NEVER if since is None else to_micros(since), to_micros(known_by)
         found: list[tuple[Any, ...]] = []
         with self._database.read() as connection:
             streams = connection.execute(
                 "SELECT t.id FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? ORDER BY t.version", (model,)
             )
             for (stream,) in streams.fetchall():
-                found += connection.execute(_LABELLED, (stream, earliest, to_micros(known_by))).fetchall()
+                found += connection.execute(_LABELLED, (stream, earliest, latest)).fetchall()
+                if unlabelled_after is not None:
+                    found += connection.execute(_UNLABELLED, (stream, earliest, latest - micros(unlabelled_after), latest)).fetchall()
             names = _contracts(connection)
         found.sort(key=itemgetter(1))
         return _columns(found, names, True, None)
