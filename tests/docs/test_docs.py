@@ -258,7 +258,7 @@ def test_the_errors_we_quote_are_errors_the_spec_gives() -> None:
     text = sections(read("docs/troubleshooting.md"))["The spec"]
     wrong = {
         "data.featurs": spec_with("[data]", 'featurs = ["a"]'),
-        "need data.time": MINIMAL.format(model="", data='matures = "1d"', train="", rest="").replace('time = "t"\n', ""),
+        "needs data.time": MINIMAL.format(model="", data='outcome_time = "o"', train="", rest="").replace('time = "t"\n', ""),
         'rollout.strategy = "shadow"': spec_with("[model]", "influences_outcome = true") + '[rollout]\nstrategy = "shadow"\n',
         "retrain.on names": spec_with("[retrain]", 'on = ["schedule"]'),
     }

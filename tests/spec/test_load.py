@@ -118,6 +118,36 @@ def test_a_model_that_shapes_its_outcomes_cannot_be_judged_in_shadow() -> None:
     assert spec(base=base).rollout.strategy == "immediate"
 
 
+def test_what_the_floor_asks_about_is_evaluated() -> None:
+    found = spec('[evaluate]\nmetrics = ["roc_auc"]\n[monitor]\nfloor = { metric = "log_loss", drop = 0.1 }')
+    assert found.evaluate.metrics == ("roc_auc", "brier", "log_loss")
+
+
+def test_a_comparison_that_cannot_be_decided_before_its_deadline_is_refused() -> None:
+    slow = MINIMAL.replace('target = "churned"', 'target = "churned"\nmatures = "30d"')
+    said = refused('[rollout]\ndeadline = "36d"', base=slow)
+    assert "have matured after 37d" in said
+    assert 'write deadline = "44d"' in said
+    assert spec('[rollout]\ndeadline = "37d"', base=slow).rollout.deadline == timedelta(days=37)
+    assert spec('[rollout]\ndeadline = "1d"\nstrategy = "immediate"', base=slow).rollout.deadline == timedelta(days=1)
+    assert spec(base=slow).rollout.deadline == timedelta(days=44)
+    assert spec().rollout.deadline == timedelta(days=14)
+    assert "min_days" in refused("[rollout]\nmin_days = 20\ndeadline = '14d'")
+
+
+def test_predictions_mature_also_where_the_rows_have_no_time() -> None:
+    assert spec(base=MINIMAL.replace('target = "churned"', 'target = "churned"\nmatures = "2d"')).data.matures == timedelta(days=2)
+    assert "outcome_time needs data.time" in refused(base=MINIMAL.replace('target = "churned"', 'target = "churned"\noutcome_time = "o"'))
+
+
+def test_no_outcome_means_no_only_where_there_is_a_no_and_a_time_for_it() -> None:
+    silent = MINIMAL.replace('target = "churned"', 'target = "churned"\nmatures = "2d"\nno_outcome = "negative"')
+    assert spec(base=silent).data.no_outcome == "negative"
+    for task in ("multiclass", "regression"):
+        assert 'belongs to task = "binary"' in refused(base=silent.replace('"binary"', f'"{task}"'))
+    assert "needs data.matures" in refused(base=silent.replace('matures = "2d"\n', ""))
+
+
 def test_costs_give_the_threshold() -> None:
     base = MINIMAL.replace('task = "binary"', 'task = "binary"\ncosts = { false_positive = 1, false_negative = 4 }')
     assert spec(base=base).model.cut == pytest.approx(0.2)

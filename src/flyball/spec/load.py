@@ -10,6 +10,7 @@ from flyball.core.codec import to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
+from flyball.core.window import format_duration
 from flyball.spec.reader import Section, listed, shown
 from flyball.spec.records import (
     Costs,
@@ -76,16 +77,17 @@ def parse_spec(text: str, *, folder: Path) -> Spec:
             guess = did_you_mean(name, _SECTIONS)
             raise SpecError(f"{FILE}: unknown section [{name}]{guess}", hint=f"known sections: {', '.join(_SECTIONS)}")
     model = _model(_section(document, "model"))
-    data = _data(_section(document, "data", later={"connection": "read the query into a Parquet file first"}))
-    evaluate = _evaluate(_section(document, "evaluate"), model.task, data)
+    data = _data(_section(document, "data", later={"connection": "read the query into a Parquet file first"}), model.task)
+    monitor = _monitor(_section(document, "monitor"), model.task)
+    evaluate = _evaluate(_section(document, "evaluate"), model.task, data, monitor.floor)
     parts = {
         "model": model,
         "data": data,
         "train": _train(_section(document, "train", later=_LATER_TRAIN)),
         "evaluate": evaluate,
         "serve": _serve(_section(document, "serve")),
-        "rollout": _rollout(_section(document, "rollout", later=_LATER_ROLLOUT), model),
-        "monitor": _monitor(_section(document, "monitor"), model.task),
+        "rollout": _rollout(_section(document, "rollout", later=_LATER_ROLLOUT), model, data),
+        "monitor": monitor,
         "retrain": _retrain(_section(document, "retrain"), data),
     }
     digest = sha256_json(to_plain({name: to_plain(part) for name, part in parts.items()}))
@@ -136,7 +138,7 @@ def _model(section: Section) -> ModelSpec:
     return record
 
 
-def _data(section: Section) -> DataSpec:
+def _data(section: Section, task: Task) -> DataSpec:
     source = section.raw("source")
     if isinstance(source, dict):
         raise SpecError(
@@ -163,8 +165,18 @@ def _data(section: Section) -> DataSpec:
         for column in features:
             if column in record.roles:
                 raise SpecError(f"{FILE}: data.features lists {column!r}, which is the target, id, unit or a time", hint="remove it there")
-    if record.time is None and (record.outcome_time is not None or record.matures):
-        raise SpecError(f"{FILE}: data.outcome_time and data.matures need data.time", hint='add time = "the column of the event time"')
+    if record.time is None and record.outcome_time is not None:
+        raise SpecError(f"{FILE}: data.outcome_time needs data.time", hint='add time = "the column of the event time"')
+    if record.no_outcome == "negative" and task != "binary":
+        raise SpecError(
+            f'{FILE}: data.no_outcome = "negative" belongs to task = "binary", this is {shown(task)}',
+            hint='write no_outcome = "exclude": of several classes or a number, none means that nothing happened',
+        )
+    if record.no_outcome == "negative" and not record.matures:
+        raise SpecError(
+            f'{FILE}: data.no_outcome = "negative" needs data.matures',
+            hint='add matures = "30d": the age from which a prediction without outcome means that it did not happen',
+        )
     return record
 
 
@@ -187,13 +199,14 @@ def _train(section: Section) -> TrainSpec:
     return record
 
 
-def _evaluate(section: Section, task: Task, data: DataSpec) -> EvaluateSpec:
+def _evaluate(section: Section, task: Task, data: DataSpec, floor: Floor | None) -> EvaluateSpec:
     metrics = section.names("metrics", example="roc_auc") or _DEFAULT_METRICS[task]
     for name in metrics:
         _metric(section, "metrics", name, task)
     gate = _gate(section, task) if section.has("gate") else _DEFAULT_GATE[task]
-    # what the gate asks about is always evaluated
-    metrics = tuple(dict.fromkeys([*metrics, *(check.metric for check in gate)]))
+    # what the gate and the floor ask about is always evaluated
+    asked = [check.metric for check in gate] + ([floor.metric] if floor is not None else [])
+    metrics = tuple(dict.fromkeys([*metrics, *asked]))
     record = EvaluateSpec(metrics=metrics, split=_split(section, data), slices=section.names("slices", example="plan"), gate=gate)
     section.done()
     return record
@@ -260,20 +273,22 @@ def _serve(section: Section) -> ServeSpec:
     return record
 
 
-def _rollout(section: Section, model: ModelSpec) -> RolloutSpec:
+def _rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutSpec:
     natural = "immediate" if model.influences_outcome else "shadow"
     metric = _metric(section, "metric", section.text("metric", _DEFAULT_LIVE_METRIC[model.task]), model.task)
     try:
         loss_for(metric, model.task)
     except SpecError as error:
         raise SpecError(f"{FILE}: rollout.metric: {error.message}", hint=error.hint) from None
+    days = section.integer("min_days", 7)
+    needed = timedelta(days=days) + data.matures
     record = RolloutSpec(
         strategy=section.choice("strategy", ("immediate", "shadow"), natural, later=("canary", "experiment", "bandit")),  # type: ignore[arg-type]
         metric=metric,
-        deadline=section.duration("deadline", timedelta(days=14), least=timedelta(minutes=1)),
+        deadline=section.duration("deadline", max(timedelta(days=14), needed + timedelta(days=7)), least=timedelta(minutes=1)),
         alpha=section.number("alpha", RolloutSpec.__dataclass_fields__["alpha"].default, least=1e-6, most=0.5),
         margin=section.number("margin", 0.0, least=0.0),
-        min_days=section.integer("min_days", 7),
+        min_days=days,
         watch=section.duration("watch", RolloutSpec.__dataclass_fields__["watch"].default),
     )
     section.done()
@@ -282,6 +297,12 @@ def _rollout(section: Section, model: ModelSpec) -> RolloutSpec:
             f'{FILE}: rollout.strategy = "shadow" cannot judge a model with model.influences_outcome = true',
             hint="its answers change what happens, so both models cannot be scored on the same outcome; "
             'a randomised experiment is needed and not yet supported: use strategy = "immediate", decided by the gate',
+        )
+    if record.strategy == "shadow" and record.deadline < needed:
+        raise SpecError(
+            f'{FILE}: rollout.deadline = "{format_duration(record.deadline)}" comes before anything can be decided: {days} live days '
+            f"(rollout.min_days) have matured after {format_duration(needed)} (data.matures = {format_duration(data.matures)})",
+            hint=f'write deadline = "{format_duration(needed + timedelta(days=7))}" or more, or leave it out',
         )
     return record
 
