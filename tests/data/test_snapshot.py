@@ -96,9 +96,34 @@ def test_missing_logged_numbers_make_the_column_floats() -> None:
 
 def test_no_outcome_can_count_as_negative_once_matured() -> None:
     data = DataSpec(source="x.csv", target="y", time="t", matures=timedelta(days=5), no_outcome="negative")
-    found = rows(source(t=day(1, 2, 18), x=np.array([1, 2, 3]), y=["yes", None, None]), data=data)
-    assert found.table["x"].tolist() == [1, 2]
-    assert found.table["y"].tolist() == ["yes", "yes"]
+    found = rows(source(t=day(1, 2, 3, 18), x=np.array([1, 2, 3, 4]), y=["yes", None, "no", None]), data=data)
+    assert found.table["x"].tolist() == [1, 2, 3]
+    assert found.table["y"].tolist() == ["yes", "no", "no"]
+
+
+def test_where_only_what_happened_is_told_the_rest_is_its_opposite() -> None:
+    data = DataSpec(source="x.csv", target="y", time="t", matures=timedelta(days=5), no_outcome="negative")
+    found = rows(source(t=day(1, 2, 18), x=np.array([1, 2, 3]), y=np.array([1.0, np.nan, np.nan])), data=data)
+    assert found.table["y"].tolist() == [1, 0]
+    with pytest.raises(DataError, match="every outcome in 'y' is 'yes'"):
+        rows(source(t=day(1, 2), x=np.array([1, 2]), y=["yes", None]), data=data)
+
+
+SILENT = DataSpec(source="x.csv", target="y", id="i", time="t", outcome_time="o", matures=timedelta(days=1), no_outcome="negative")
+QUIET = table(
+    i=["a", "d", "e", "f", "f"], t=day(3, 5, 6, 7, 8), o=day(np.nan, 6, np.nan, 9, np.nan), x=np.arange(5.0), y=[None, 1, None, 1, None]
+)
+
+
+def test_a_logged_row_without_outcome_counts_as_negative_unless_its_outcome_is_told_elsewhere() -> None:
+    told = source(i=["a", "b"], t=day(3, 1), o=day(4, 2), x=np.array([1, 2]), y=np.array([1, 0]))
+    found = rows(told, QUIET, data=SILENT, mode="source+log")
+    assert dict(zip(found.table["i"], found.table["y"].tolist(), strict=True)) == {"a": 1, "b": 0, "d": 1, "e": 0, "f": 1}
+    assert found.logged == 3
+    alone = rows(told, QUIET, data=SILENT, mode="log")
+    assert dict(zip(alone.table["i"], alone.table["y"].tolist(), strict=True)) == {"a": 0, "d": 1, "e": 0, "f": 1}
+    excluded = rows(told, QUIET, mode="log")
+    assert excluded.table["i"].tolist() == ["d", "f"]
 
 
 def test_numeric_ids_become_text() -> None:

@@ -203,6 +203,17 @@ def test_labelled_predictions_become_training_rows(tmp_path: Path) -> None:
     assert table["plan"].dtype == np.int64
     assert table["churned"].dtype == np.int64
     assert table["customer"][-1].startswith("new ")
+    silent = replace(spec, data=replace(spec.data, no_outcome="negative"))
+    snapshot = take_snapshot(silent, workshop_of(folder), now=NOW)
+    assert snapshot.logged_rows == 40
+    table = workshop_of(folder).snapshots.restore(snapshot)
+    assert sorted(table["churned"][-30:].tolist()) == [0] * 10 + [1] * 20
+    assert np.isnat(table["known_at"][-30:]).sum() == 10
+    early = made + timedelta(days=1, hours=1)  # the outcomes are known, the predictions not old enough
+    assert (
+        take_snapshot(replace(silent, data=replace(silent.data, matures=timedelta(days=2))), workshop_of(folder), now=early).logged_rows
+        == 0
+    )
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ def assemble(
 
     `logged` has the features by name and the spec's id, unit, time, outcome_time and target; its values take the types the source has.
     A row of the log replaces the source's rows of the same id. While the log has no row, `mode = "log"` means the source.
+    With `no_outcome = "negative"` a matured row without a target counts as the negative class; one of the log only where nothing else
+    tells what became of its id.
     """
     source = prepared.table
     require_columns(source, data.roles, "flyball.toml")
@@ -54,10 +56,12 @@ def assemble(
     types = {name: chosen[name].dtype for name in names}
     given = 0
     if logged is not None and logged.rows and mode != "source":
-        recent = _last_of_each_id(_as_text(_typed(logged, types, features, data), data), data)
-        recent = _learnable(recent, data, window, now)
-        given = recent.rows
-        chosen = recent if mode == "log" and given else concat([_without_ids(chosen, recent, data), recent])
+        told, silent = _told_and_silent(_as_text(_typed(logged, types, features, data), data), data)
+        recent = _learnable(_last_of_each_id(told, data), data, window, now)
+        rest = _without_ids(chosen, recent, data)
+        silent = _learnable(_last_of_each_id(_negatives(silent, chosen, recent, data, mode), data), data, window, now)
+        given = recent.rows + silent.rows
+        chosen = concat([recent, silent]) if mode == "log" and given else concat([rest, recent, silent])
     chosen = _learnable(chosen, data, window, now)
     if not chosen.rows:
         raise DataError(
@@ -110,8 +114,47 @@ def _labelled(table: Table, data: DataSpec, task: Task, now: datetime) -> Table:
         return table.take(there) if not there.all() else table
     ripe = micros(table[data.time]) + round(data.matures.total_seconds() * 1e6) < to_micros(now)
     target = table[data.target].copy()
-    target[~there & ripe] = min(set(target[there].tolist()), default=0)
+    if (~there & ripe).any():
+        target[~there & ripe] = negative_class(target[there].tolist(), data.target)
     return table.with_columns({data.target: target}).take(there | ripe)
+
+
+def negative_class(told: Sequence[object], target: str) -> object:
+    """What a row without outcome counts as: the first class. Where every outcome that was told is the same, 0 or false if it is not that.
+
+    DataError where that is a text: it does not say what its opposite is called.
+    """
+    classes = set(told)
+    if len(classes) > 1:
+        return min(classes)  # type: ignore[type-var]  # classes of one column can be ordered
+    if not classes:
+        return 0
+    (only,) = classes
+    if isinstance(only, str):
+        raise DataError(
+            f"every outcome in {target!r} is {only!r}: what a row without outcome counts as is not known",
+            hint='write 1 and leave the rest empty, or give some rows of the other class, or set data.no_outcome = "exclude"',
+        )
+    return False if isinstance(only, bool) else 0
+
+
+def _told_and_silent(logged: Table, data: DataSpec) -> tuple[Table, Table]:
+    """The logged rows with an outcome and, where they count, those without: the log gave only matured ones of them."""
+    there = present(logged[data.target])
+    silent = ~there if data.no_outcome == "negative" else np.zeros(logged.rows, dtype=np.bool_)
+    return logged.take(there), logged.take(silent)
+
+
+def _negatives(silent: Table, source: Table, told: Table, data: DataSpec, mode: Mode) -> Table:
+    """The logged rows without outcome, as the negative class; not those whose id an outcome was told of."""
+    for other in (told,) if mode == "log" else (source, told):
+        silent = _without_ids(silent, other, data)
+    if not silent.rows:
+        return silent
+    known = [*source[data.target].tolist(), *told[data.target].tolist()]
+    target = silent[data.target].copy()
+    target[:] = negative_class(known, data.target)
+    return silent.with_columns({data.target: target})
 
 
 def _learnable(table: Table, data: DataSpec, window: timedelta | None, now: datetime) -> Table:

@@ -10,6 +10,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.core.table import Array, Table
+from flyball.core.window import to_micros
 from flyball.data.checks import check
 from flyball.data.records import Snapshot, Split
 from flyball.data.snapshot import Rows, assemble, span
@@ -88,6 +89,8 @@ def logged_table(logged: LoggedRows, data: DataSpec) -> Table | None:
     for name, micros in ((data.time, logged.at), (data.outcome_time, logged.outcome_at)):
         if name is not None:
             named[name] = np.asarray(micros, dtype=np.int64).astype("datetime64[us]")
+    if data.outcome_time is not None:
+        named[data.outcome_time][np.array([actual is None for actual in logged.actual], dtype=np.bool_)] = np.datetime64("NaT")
     return Table(named)
 
 
@@ -96,4 +99,10 @@ def _logged(spec: Spec, predictions: PredictionLog, now: datetime) -> Table | No
         return None
     predictions.ingest()
     since = now - spec.retrain.window if spec.retrain.window is not None else None
-    return logged_table(predictions.labelled(spec.model.name, known_by=now, since=since), spec.data)
+    unlabelled_after = spec.data.matures if spec.data.no_outcome == "negative" else None
+    rows = predictions.labelled(spec.model.name, known_by=now, since=since, unlabelled_after=unlabelled_after)
+    logged = logged_table(rows, spec.data)
+    if logged is None or spec.data.time is not None:
+        return logged
+    # without a column of times the table cannot tell: early outcomes are a biased sample, so a row waits for its age here
+    return logged.take(rows.at <= to_micros(now - spec.data.matures))
