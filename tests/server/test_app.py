@@ -100,6 +100,9 @@ def test_nan_is_refused_by_name(play: Play) -> None:
     async def story(served: Served) -> None:
         answer = await served.post("/predict", b'{"features": {"hour": 3, "temp": NaN, "rain": true}}')
         assert answer.status_code == 400 and answer.json()["field"] == "temp"
+        assert answer.json()["error"] == "'temp' is NaN or infinite, which is not JSON; write null for a missing value"
+        listed = await served.post("/predict", b'{"features": [[3, 1.0, true], [3, -Infinity, true]]}')
+        assert listed.status_code == 400 and listed.json()["field"] == "features[1].temp" and "'features[1].temp'" in listed.json()["error"]
 
     play(story)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flyball.core.errors import StoreError
 from flyball.serving.records import Deployment
+from flyball.serving.traffic import variant_of
 from served import BREAKS, MIXED, MODEL, Served, Site, linear, mixed
 
 Play = Callable[..., Any]
@@ -40,12 +41,7 @@ def test_versions_already_in_memory_are_not_loaded_again(play: Play, made: Site)
 
 def test_a_version_that_fails_verification_never_serves_and_is_told(play: Play, made: Site) -> None:
     async def story(served: Served) -> None:
-        digest = made.add(2, linear([0.0, 0.0, 0.0], 0.0))
-        model = made.bundles.path(digest) / "model.onnx"
-        model.chmod(0o600)
-        content = bytearray(model.read_bytes())
-        content[len(content) // 2] ^= 1
-        model.write_bytes(bytes(content))
+        corrupt(made, made.add(2, linear([0.0, 0.0, 0.0], 0.0)))
         made.deploy(2)
         await served.look()
         assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
@@ -94,9 +90,67 @@ def test_what_cannot_be_loaded_is_refused_with_its_reason(play: Play, made: Site
         made.add(7, mixed(0.0, {"AA": 1.0}), schema=other)
         made.deploy(1, shadow=(7,))
         await served.look()
-        refused("")
+        refused("version 7 is left out: model.onnx does not fit its schema")
+        assert served.app.reloader.live is not None and served.app.reloader.live.shadows == ()
 
     play(story)
+
+
+def corrupt(made: Site, digest: str) -> None:
+    model = made.bundles.path(digest) / "model.onnx"
+    model.chmod(0o600)
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(bytes(content))
+
+
+def test_a_champion_serves_without_a_corrupt_shadow_and_a_challenger_of_untrusted_code(play: Play, made: Site) -> None:
+    made.add(2, linear([0.0, -0.5, -1.0], 0.0))
+    corrupt(made, made.add(3, linear([0.0, 0.1, 0.0], 0.0)))
+    made.add(4, b"", engine="native")
+    made.add(5, linear([0.0, 0.2, 0.0], 0.0))
+    champion = 2
+
+    async def served_well(served: Served) -> None:
+        answers = [(await served.post("/predict", {"features": ROW, "unit": f"u{number}"})).json() for number in range(20)]
+        assert {(answer["version"], answer["variant"]) for answer in answers} == {(champion, "champion")}
+        health = (await served.get("/health")).json()
+        assert health["status"] == "healthy" and health["deployment"] == made.seq
+        assert health["versions"] == {"champion": champion, "challenger": 4, "shadow": [3, 5], "left_out": [3, 4]}
+        assert "version 3 is left out" in health["error"] and "version 4 is left out" in health["error"]
+        assert health["reason"].startswith(f"version {champion} answers; version 3 is left out")
+        assert (await served.get("/health/ready")).status_code == 200
+        page = (await served.get("/metrics")).text
+        assert 'flyball_versions_left_out_total{version="3"} 1' in page and 'flyball_versions_left_out_total{version="4"} 1' in page
+        deployment = made.ports.deployments.current(MODEL)
+        assert deployment is not None
+        fallbacks = sum(variant_of(deployment, f"u{number}", "") == "challenger" for number in range(20))
+        assert fallbacks > 0 and f"model_fallbacks_total {fallbacks}" in page
+        assert 'role="challenger"' not in page and 'flyball_serving_version{role="shadow",version="5"} 1' in page
+        seq, error = made.ports.deployments.workers(MODEL)["w0"]
+        assert seq == made.seq and "version 3 is left out" in error and "could not be compiled" in error
+
+    async def published(served: Served) -> None:
+        nonlocal champion
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
+        made.deploy(2, challenger=4, share=0.5, shadow=(3, 5))
+        await served.look()
+        await served_well(served)
+
+    async def rolled_back(served: Served) -> None:
+        nonlocal champion
+        champion = 1
+        made.deploy(1, challenger=4, share=0.5, shadow=(3, 5))
+        await served.look()
+        assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
+        made.deploy(1)
+        await served.look()
+        assert (await served.get("/health")).json()["error"] is None
+        assert made.ports.deployments.workers(MODEL)["w0"] == (made.seq, "")
+
+    play(published)
+    play(served_well)  # a restart with them
+    play(rolled_back)
 
 
 def test_a_version_that_only_sometimes_fails_is_taken_up(play: Play, made: Site) -> None:
@@ -148,8 +202,45 @@ def test_losing_the_table_changes_nothing_for_predictions(play: Play, made: Site
         await served.look()
         assert (await served.post("/predict", {"features": ROW})).json()["version"] == 1
         assert (await served.get("/health")).json()["stale"] is True
+        assert "does not answer" in (await served.get("/health")).json()["error"]
         served.app.reloader._ports = made.ports
         await served.look()
-        assert (await served.get("/health")).json()["stale"] is False
+        health = (await served.get("/health")).json()
+        assert (health["stale"], health["error"], health["reason"]) == (False, None, "version 1 answers")
+
+    play(story)
+
+
+class ReadOnly:
+    """A deployments table that can be read and not be written."""
+
+    def __init__(self, site: Site) -> None:
+        self._real = site.ports.deployments
+
+    def current(self, model: str) -> Deployment | None:
+        return self._real.current(model)
+
+    def publish(self, deployment: Deployment) -> None:
+        raise StoreError("the disk is full")
+
+    def acknowledge(self, model: str, worker: str, seq: int, error: str = "") -> None:
+        raise StoreError("the disk is full")
+
+    def workers(self, model: str) -> Mapping[str, tuple[int, str]]:
+        return self._real.workers(model)
+
+
+def test_a_table_that_cannot_be_written_is_told_and_forgotten_when_it_can(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        made.deploy(1)
+        served.app.reloader._ports = replace(made.ports, deployments=ReadOnly(made))
+        await served.look()
+        health = (await served.get("/health")).json()
+        assert (health["stale"], health["error"], health["deployment"]) == (False, "the disk is full", 2)
+        assert "cannot be told" in health["reason"]
+        served.app.reloader._ports = made.ports
+        await served.look()
+        assert (await served.get("/health")).json()["error"] is None
+        assert made.ports.deployments.workers(MODEL)["w0"] == (2, "")
 
     play(story)

@@ -60,7 +60,7 @@ def test_null_is_taken_where_it_was_seen_in_training_and_whole_decimals_are_inte
         ('[9007199254740993, "AA", 1.5, true]', "hour", "too large"),
         ('[123456789012345678901234567890, "AA", 1.5, true]', "hour", "too large"),
         ('[7, "AA", 1e39, true]', "temp", "too large"),
-        ('[7, "AA", NaN, true]', "features[2]", "null for a missing"),
+        ('[7, "AA", NaN, true]', "temp", "'temp' is NaN or infinite"),
         ('{"hour": 7, "carrier": "AA", "temp": Infinity, "rain": true}', "temp", "null for a missing"),
         ('[7, "AA", [1], true]', "temp", "number"),
         ('[[7, "AA", 1, true], [7, "AA", 1]]', "features[1]", "3 values"),

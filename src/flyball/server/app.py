@@ -161,6 +161,8 @@ class App:
 
     def _swapped(self, live: LiveModel) -> None:
         _log.info("version %d answers, by deployment %d", live.champion.version, live.deployment.seq)
+        for why in live.left_out.values():
+            _log.warning("%s", why)
 
     async def _every_second(self) -> None:
         loop = asyncio.get_running_loop()

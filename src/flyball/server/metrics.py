@@ -24,6 +24,7 @@ _FAMILIES = {
     "flyball_log_rows_total": ("counter", "Rows of the prediction log: logged (handed to the disk) or lost."),
     "flyball_log_pending_rows": ("gauge", "Rows waiting to be written."),
     "flyball_swaps_total": ("counter", "Deployments taken up or refused by this server."),
+    "flyball_versions_left_out_total": ("counter", "Challengers and shadows a deployment was taken up without, by version."),
     "flyball_deployment_seq": ("gauge", "Journal number of the deployment that serves."),
     "flyball_serving_version": ("gauge", "Model version in each role."),
     "flyball_deployment_stale": ("gauge", "1 while the deployments table cannot be read, and the last known deployment serves."),

@@ -142,13 +142,15 @@ class Predictor:
         return given, durable
 
     def _scored(self, live: LiveModel, request: Request, variant: Variant) -> tuple[Variant, Scored]:
-        """What the variant says; if a challenger fails, in whatever way, the champion answers."""
+        """What the variant says; if a challenger fails, in whatever way, or was left out, the champion answers."""
         if variant == "challenger":
             try:
-                return variant, live.answer(request.rows, variant)
+                if (found := live.challenged(request.rows)) is not None:
+                    return variant, found
+                self._metrics.add("model_fallbacks_total")
             except Exception:  # noqa: BLE001 - the first guardrail: a broken challenger costs nobody an answer
                 self._metrics.add("model_fallbacks_total")
-        return "champion", live.answer(request.rows, "champion")
+        return "champion", live.answer(request.rows)
 
     def _unseen(self, names: list[str]) -> None:
         if self._settings.unseen == "refuse":

@@ -15,6 +15,7 @@ from flyball.server.metrics import Metrics, render, shared
 from flyball.server.pages import POLICY, docs_page, openapi
 from flyball.server.reload import Reloader
 from flyball.server.settings import ServerPorts, ServerSettings
+from flyball.serving.deployment import LiveModel
 from flyball.words.sentences import sentence
 
 _HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\])(:\d{1,5})?")
@@ -77,7 +78,7 @@ class Readable:
             "status": "draining" if self._draining() else "waiting" if live is None else "healthy",
             "model": self._settings.model,
             "version": None if live is None else live.champion.version,
-            "versions": {} if live is None else _versions(live.deployment.champion, live.deployment.challenger, live.deployment.shadow),
+            "versions": {} if live is None else _versions(live),
             "challenger_share": 0.0 if live is None else live.deployment.challenger_share,
             "deployment": None if live is None else live.deployment.seq,
             "stale": reloader.stale,
@@ -104,7 +105,8 @@ class Readable:
         if reloader.stale:
             return because("serving.stale", version=live.champion.version)
         if reloader.error:
-            return because("serving.kept", version=live.champion.version, error=reloader.error)
+            code = "serving.kept" if reloader.refused else "serving.reduced" if reloader.left_out else "serving.unwritten"
+            return because(code, version=live.champion.version, error=reloader.error)
         if self._log.error:
             return because("serving.log_refused", error=self._log.error, pending=self._log.rows)
         return because("serving.healthy", version=live.champion.version)
@@ -155,5 +157,8 @@ def metrics_path(settings: ServerSettings, worker: str) -> Path:
     return settings.folder / ".flyball" / "metrics" / f"{worker}.json"
 
 
-def _versions(champion: int | None, challenger: int | None, shadow: tuple[int, ...]) -> dict[str, object]:
-    return {"champion": champion, "challenger": challenger, "shadow": list(shadow)}
+def _versions(live: LiveModel) -> dict[str, object]:
+    """The versions as they are deployed, and which of them are left out."""
+    deployment = live.deployment
+    found: dict[str, object] = {"champion": deployment.champion, "challenger": deployment.challenger, "shadow": list(deployment.shadow)}
+    return {**found, "left_out": sorted(live.left_out)} if live.left_out else found

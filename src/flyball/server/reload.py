@@ -1,11 +1,11 @@
-"""Hot swap: follows the deployments table, loads and tries new versions in a thread, and swaps when all of them are good."""
+"""Hot swap: follows the deployments table, loads and tries new versions in a thread, and swaps when the champion is good."""
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from flyball.core.codec import from_json, to_json
-from flyball.core.errors import FlyballError, IntegrityError, StoreError
+from flyball.core.errors import DataError, FlyballError, IntegrityError
 from flyball.registry.bundle import read_manifest
 from flyball.server.metrics import Metrics
 from flyball.server.settings import ServerPorts, ServerSettings
@@ -19,16 +19,18 @@ _HEARTBEAT = 1.0  # seconds; a worker that is silent for ten counts as gone
 class Reloader:
     """Keeps `live` at what the deployments table says. `live` is None until a first deployment has been taken up.
 
-    A deployment that cannot be taken up (a bundle that fails verification, an engine that cannot score) changes nothing: `error` says why,
-    the table is told, and it is not tried again until it changes. A table that cannot be read changes nothing either: `stale` is true.
+    A deployment whose champion cannot be taken up (a bundle that fails verification, an engine that cannot score) changes nothing: `error`
+    says why, the table is told, and it is not tried again until it changes. A challenger or shadow that cannot be taken up is left out:
+    the champion answers its share, and the table is told of that. A table that cannot be read changes nothing either: `stale` is true.
     """
 
     def __init__(
         self, settings: ServerSettings, ports: ServerPorts, metrics: Metrics, *, worker: str, on_swap: Callable[[LiveModel], None]
     ) -> None:
         self.live: LiveModel | None = None
-        self.error = ""
+        self.refused = ""  # why the newest deployment does not serve
         self.stale = False
+        self._trouble = ""  # what the table said when it was last asked, if that was an error
         self._settings = settings
         self._ports = ports
         self._metrics = metrics
@@ -40,6 +42,16 @@ class Reloader:
         self._told = float("-inf")
         self._task: asyncio.Task[None] | None = None
         self._last = settings.folder / ".flyball" / "deployment.json"
+
+    @property
+    def left_out(self) -> str:
+        """Why versions of the deployment that serves are left out of it; empty if none is."""
+        return "" if self.live is None else "; ".join(self.live.left_out.values())
+
+    @property
+    def error(self) -> str:
+        """What is wrong with what is deployed, or else with the table; empty if nothing is."""
+        return self.refused or self.left_out or self._trouble
 
     async def start(self) -> None:
         """Take up what is deployed now, and go on following it."""
@@ -58,17 +70,19 @@ class Reloader:
         loop = asyncio.get_running_loop()
         try:
             deployment = await loop.run_in_executor(self._thread, self._ports.deployments.current, self._settings.model)
-            self.stale = False
-        except StoreError as error:
+            self.stale, self._trouble = False, ""
+        except FlyballError as error:
             deployment = await loop.run_in_executor(self._thread, self._remembered) if self.live is None else None
-            self.stale = True
-            self.error = self.error or error.message
+            self.stale, self._trouble = True, error.message
         self._metrics.set("flyball_deployment_stale", float(self.stale))
         if deployment is not None and deployment != self._tried:
             await self._take_up(deployment)
         if self._tried is not None and not self.stale and loop.time() - self._told >= _HEARTBEAT:
-            await loop.run_in_executor(self._thread, self._tell)
-            self._told = loop.time()
+            try:
+                await loop.run_in_executor(self._thread, self._tell)
+                self._told = loop.time()
+            except FlyballError as error:  # it can be read and not written: what serves is what is deployed
+                self._trouble = error.message
 
     async def _follow(self) -> None:
         while True:
@@ -79,45 +93,56 @@ class Reloader:
         try:
             await self.look()
         except Exception as error:  # noqa: BLE001 - following must outlive whatever a port raises; what serves goes on
-            self.stale = True
-            self.error = self.error or f"the deployments table cannot be followed: {type(error).__name__}"
+            self.stale, self._trouble = True, f"the deployments table cannot be followed: {type(error).__name__}"
 
     async def _take_up(self, deployment: Deployment) -> None:
         self._tried, self._told = deployment, float("-inf")
         try:
             live = await asyncio.get_running_loop().run_in_executor(self._thread, self._load, deployment)
         except FlyballError as error:
-            self.error = f"deployment {deployment.seq} was refused: {error.message}"
+            self.refused = f"deployment {deployment.seq} was refused: {error.message}"
             self._metrics.add("flyball_swaps_total", labels=(("result", "refused"),))
             return
-        self.live, self.error = live, ""
+        self.live, self.refused = live, ""
         self._metrics.add("flyball_swaps_total", labels=(("result", "done"),))
+        for number in live.left_out:
+            self._metrics.add("flyball_versions_left_out_total", labels=(("version", str(number)),))
         self._show(live)
         self._on_swap(live)
 
     def _load(self, deployment: Deployment) -> LiveModel:
-        """In the thread: every version the deployment needs, verified, loaded and tried; what is in memory already is used as it is."""
-        wanted = {number for number in (deployment.champion, *deployment.shadow) if number is not None}
+        """In the thread: every version the deployment needs, verified, loaded and tried; what is in memory already is used as it is.
+
+        The champion is loaded strictly; without one of the others the deployment still serves.
+        """
+        if deployment.champion is None:
+            raise DataError(f"the deployment of {deployment.model!r} names no champion")
+        others = set(deployment.shadow) - {deployment.champion}
         if deployment.challenger is not None and deployment.challenger_share > 0.0:
-            wanted.add(deployment.challenger)
-        loaded, versions = {}, {}
-        for number in sorted(wanted):
-            digest = deployment.bundles.get(number)
-            if digest is None:
-                raise IntegrityError(f"the deployment names version {number} and no bundle for it")
-            found = self._loaded.get(digest)
-            loaded[digest] = found if found is not None and found.version == number else self._one(deployment.model, number, digest)
-            versions[number] = loaded[digest]
-        live = LiveModel(deployment, versions)
-        self._loaded = loaded
+            others |= {deployment.challenger} - {deployment.champion}
+        versions = {deployment.champion: self._one(deployment, deployment.champion)}
+        failed = {}
+        for number in sorted(others):
+            try:
+                versions[number] = self._one(deployment, number)
+            except FlyballError as error:
+                failed[number] = error.message
+        live = LiveModel(deployment, versions, failed)
+        self._loaded = {deployment.bundles[number]: version for number, version in live.versions.items()}
         self._remember(deployment)
         return live
 
-    def _one(self, model: str, number: int, digest: str) -> LiveVersion:
+    def _one(self, deployment: Deployment, number: int) -> LiveVersion:
+        digest = deployment.bundles.get(number)
+        if digest is None:
+            raise IntegrityError(f"the deployment names version {number} and no bundle for it")
+        found = self._loaded.get(digest)
+        if found is not None and found.version == number:
+            return found
         try:
             folder = self._ports.bundles.path(digest)
             manifest = read_manifest(folder, digest)
-            if manifest.model != model:
+            if manifest.model != deployment.model:
                 raise IntegrityError(f"the bundle of version {number} belongs to another model, {manifest.model!r}")
             version = LiveVersion(number, manifest, load_engine(folder, manifest, trusted=self._settings.trusted))
             version.warm()
@@ -145,18 +170,17 @@ class Reloader:
         return deployment if deployment.model == self._settings.model else None
 
     def _tell(self) -> None:
-        """Say which deployment serves here, and what is wrong with the newest one."""
+        """Say which deployment serves here, and what is wrong with it or with the newest one."""
         serving = None if self.live is None else self.live.deployment
         self._ports.deployments.acknowledge(
-            self._settings.model, self._worker, 0 if serving is None else serving.seq, "" if serving is self._tried else self.error
+            self._settings.model, self._worker, 0 if serving is None else serving.seq, self.refused or self.left_out
         )
 
     def _show(self, live: LiveModel) -> None:
-        deployment = live.deployment
-        self._metrics.set("flyball_deployment_seq", deployment.seq)
+        self._metrics.set("flyball_deployment_seq", live.deployment.seq)
         self._metrics.clear("flyball_serving_version")
-        for role, number in (("champion", deployment.champion), ("challenger", deployment.challenger)):
-            if number is not None:
-                self._metrics.set("flyball_serving_version", number, (("role", role),))
-        for number in deployment.shadow:
-            self._metrics.set("flyball_serving_version", 1, (("role", "shadow"), ("version", str(number))))
+        for role, version in (("champion", live.champion), ("challenger", live.challenger)):
+            if version is not None:
+                self._metrics.set("flyball_serving_version", version.version, (("role", role),))
+        for shadow in live.shadows:
+            self._metrics.set("flyball_serving_version", 1, (("role", "shadow"), ("version", str(shadow.live.version))))

@@ -1,6 +1,7 @@
 """Bytes ⇄ values: the native request and answer of `/predict`, decoded strictly."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ Context = dict[str, Label | None]
 
 _FIELDS = ("features", "unit", "id", "prediction_id", "context", "at")
 _NESTED = frozenset({list, dict})
+_IN_LIST = re.compile(r"(features(?:\[\d+\])?)\[(\d{1,6})\]")
 _json = msgspec.json.Decoder()
 
 
@@ -60,7 +62,8 @@ def decode_json(body: bytes) -> Any:
     except RecursionError:
         raise MalformedError("the JSON is nested too deeply") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        raise MalformedError(_why_not_json(body, error), field=_place_of_nan(body)) from None
+        place = _place_of_nan(body)
+        raise MalformedError(_not_a_number(place) if place else _why_not_json(body, error), field=place) from None
     if body.count(b":") != _keys(value) and (b"\\" in body or body.count(b":") != _keys(value) + _colons(value)):
         _refuse_repeated_keys(body)
     return value
@@ -68,7 +71,10 @@ def decode_json(body: bytes) -> Any:
 
 def decode_request(body: bytes, contract: Contract, *, max_rows: int) -> Request:
     """The request in a body, checked against the contract; RequestError names the field."""
-    given = decode_json(body)
+    try:
+        given = decode_json(body)
+    except MalformedError as error:
+        raise _named(error, contract) from None
     if type(given) is not dict:
         raise RequestError(f"the request must be an object with the key 'features', not {kind_of(given)}")
     if "features" not in given:
@@ -205,9 +211,21 @@ def _why_not_json(body: bytes, error: Exception) -> str:
         return "the body is empty; it must be JSON"
     if isinstance(error, UnicodeDecodeError):
         return "the body is not UTF-8"
-    if _place_of_nan(body):
-        return "NaN and Infinity are not JSON; write null for a missing value"
     return f"the body is not JSON: {error}"
+
+
+def _not_a_number(field: str) -> str:
+    return f"{field!r} is NaN or infinite, which is not JSON; write null for a missing value"
+
+
+def _named(error: MalformedError, contract: Contract) -> MalformedError:
+    """The same error; a value that is NaN in a list of features gets the name of its column."""
+    found = _IN_LIST.fullmatch(error.field)
+    if found is None or not int(found[2]) < len(contract.names):
+        return error
+    name = contract.names[int(found[2])]
+    field = name if found[1] == "features" else f"{found[1]}.{name}"
+    return MalformedError(_not_a_number(field), field=field)
 
 
 def _place_of_nan(body: bytes) -> str:

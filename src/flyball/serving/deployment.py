@@ -11,7 +11,7 @@ from flyball.core.errors import DataError, IntegrityError
 from flyball.registry.records import Manifest
 from flyball.serving.contract import Contract, Row, example
 from flyball.serving.engine import Engine, Scores, confidence, labels
-from flyball.serving.records import Deployment, Label, Variant
+from flyball.serving.records import Deployment, Label
 
 Score = float | list[float]
 
@@ -78,28 +78,53 @@ class LiveVersion:
 
 
 class LiveModel:
-    """A deployment with its versions in memory: several answer or shadow, one contract for all of them. Never changes once made."""
+    """A deployment with its versions in memory: several answer or shadow, one contract for all of them. Never changes once made.
 
-    def __init__(self, deployment: Deployment, versions: Mapping[int, LiveVersion]) -> None:
+    `left_out` says why a challenger or shadow takes no part: `failed` holds those that could not be loaded; one that cannot read the
+    same requests as the champion joins them here. The champion answers a left-out challenger's share.
+    """
+
+    def __init__(self, deployment: Deployment, versions: Mapping[int, LiveVersion], failed: Mapping[int, str] | None = None) -> None:
         if deployment.champion is None:
             raise DataError(f"the deployment of {deployment.model!r} names no champion")
+        self.left_out = {number: f"version {number} is left out: {why}" for number, why in (failed or {}).items()}
         self.deployment = deployment
         self.model = deployment.model
         self.champion = versions[deployment.champion]
-        split = deployment.challenger is not None and deployment.challenger_share > 0.0
-        self.challenger = versions[cast(int, deployment.challenger)] if split else None
-        answering = [self.champion] if self.challenger is None else [self.champion, self.challenger]
-        self.versions = dict(versions)
-        shadows = [versions[number] for number in deployment.shadow if number in versions]
-        self.contract = Contract([v.manifest.schema for v in answering], [v.manifest.schema for v in shadows])
+        challenger = None if not deployment.challenger_share > 0.0 else versions.get(deployment.challenger or 0)
+        answering, shadows = [self.champion], list[LiveVersion]()
+        self.contract = _contract(answering, shadows)
+        if challenger is not None and self._fits(challenger, [self.champion, challenger], shadows):
+            answering.append(challenger)
+        for shadow in (versions[number] for number in deployment.shadow if number in versions):
+            if self._fits(shadow, answering, [*shadows, shadow]):
+                shadows.append(shadow)
+        self.challenger = challenger if challenger in answering else None
+        self.versions = {version.version: version for version in (*answering, *shadows)}
         self._champion = Projection(self.contract, self.champion)
         self._challenger = None if self.challenger is None else Projection(self.contract, self.challenger)
         self.shadows = tuple(Projection(self.contract, version) for version in shadows)
 
-    def answer(self, rows: Sequence[Row], variant: Variant) -> Scored:
-        """Let one variant score rows in the contract's order."""
-        chosen = self._challenger if variant == "challenger" and self._challenger is not None else self._champion
-        return chosen.live.scored(chosen(rows))
+    def answer(self, rows: Sequence[Row]) -> Scored:
+        """Let the champion score rows in the contract's order."""
+        return self.champion.scored(self._champion(rows))
+
+    def challenged(self, rows: Sequence[Row]) -> Scored | None:
+        """Let the challenger score them; None if no challenger answers."""
+        return None if self._challenger is None else self._challenger.live.scored(self._challenger(rows))
+
+    def _fits(self, version: LiveVersion, answering: Sequence[LiveVersion], shadows: Sequence[LiveVersion]) -> bool:
+        """Widen the contract to one more version; if that reads a column in another way than the others, leave it out."""
+        try:
+            self.contract = _contract(answering, shadows)
+        except DataError as error:
+            self.left_out[version.version] = f"version {version.version} is left out: {error.message}"
+            return False
+        return True
+
+
+def _contract(answering: Sequence[LiveVersion], shadows: Sequence[LiveVersion]) -> Contract:
+    return Contract([version.manifest.schema for version in answering], [version.manifest.schema for version in shadows])
 
 
 class Projection:
