@@ -97,10 +97,12 @@ def test_registering_an_unknown_run_is_refused(own: Shop) -> None:
 
 
 def test_a_version_that_did_not_pass_is_promoted_only_by_force_and_with_a_reason(own: Shop) -> None:
-    for words in ((), ("--force",), ("--reason", "because")):
+    for words in ((), ("--reason", "because")):
         said = flyball(own.folder, "promote", f"{MODEL}@3", *words)
         assert said.status == 1
         assert "did not pass its gate (fail)" in said.err and "--force --reason" in said.err
+    without_a_reason = flyball(own.folder, "promote", f"{MODEL}@3", "--force")
+    assert without_a_reason.status == 2 and "--reason" in without_a_reason.err
     assert aliases(own.folder)[2] == ["champion"]
     forced = flyball(own.folder, "promote", f"{MODEL}@3", "--force", "--reason", "a trial", "--json")
     assert forced.status == 0
@@ -120,7 +122,22 @@ def test_staging_makes_a_challenger_and_rollback_goes_back(own: Shop) -> None:
     assert back.status == 0
     assert back.json["events"] == ["roll back"]
     assert "champion" in aliases(own.folder)[1]
-    assert aliases(own.folder)[2] == ["previous"]
+    assert aliases(own.folder)[2] == [], "what was given up is nothing to go back to"
+    assert flyball(own.folder, "rollback", MODEL).status == 1
+
+
+def test_a_version_is_taken_off_staging_and_a_share_belongs_to_staging(own: Shop) -> None:
+    assert flyball(own.folder, "promote", "1", "--to", "staging", "--share", "0.25").status == 0
+    assert flyball(own.folder, "promote", "1", "--to", "none", "--reason", "enough").status == 0
+    assert aliases(own.folder) == {1: ["previous"], 2: ["champion"], 3: []}
+    assert flyball(own.folder, "promote", "1", "--to", "none").status == 1
+    assert flyball(own.folder, "promote", "1", "--share", "0.5").status == 2
+
+
+def test_a_version_that_failed_its_gate_answers_nobody_without_force(own: Shop) -> None:
+    said = flyball(own.folder, "promote", "3", "--to", "staging", "--share", "0.25")
+    assert said.status == 1 and "did not pass its gate" in said.err
+    assert flyball(own.folder, "promote", "3", "--to", "staging").status == 0, "loaded, answering nobody"
 
 
 def test_a_rollback_needs_a_previous_champion_and_the_name_of_this_model(own: Shop) -> None:

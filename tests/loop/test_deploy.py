@@ -4,16 +4,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.adapters.memory.registry import MemoryRegistry
-from flyball.core.errors import StoreError
+from flyball.core.errors import NotFoundError, StoreError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.evaluation.records import Decision
 from flyball.journal.events import Entry, Event, Promoted, Registered, RolloutStarted, Staged
 from flyball.journal.state import State, fold
-from flyball.loop.deploy import deployment_of, project_aliases, publish
+from flyball.loop.deploy import deployment_of, external_moves, project_aliases, publish
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 WHY = because("x")
@@ -94,35 +96,35 @@ def test_nothing_is_published_before_there_is_a_champion_or_when_nothing_changed
 def test_the_registrys_aliases_are_brought_up_to_the_journal(tmp_path: Path) -> None:
     ports: Any = Ports()
     known_to_registry(ports, tmp_path)
-    moves, trouble = project_aliases(ports, state(*TWO))
-    assert (moves, trouble) == ([], "")
+    assert project_aliases(ports, state(*TWO)) == ""
     assert ports.registry.aliases("m") == {"champion": 2, "previous": 1}
 
 
-def test_an_alias_that_somebody_else_moved_is_put_back_and_told(tmp_path: Path) -> None:
+def test_an_alias_that_somebody_else_moved_is_told_and_put_back(tmp_path: Path) -> None:
     ports: Any = Ports()
     known_to_registry(ports, tmp_path)
     project_aliases(ports, state(*TWO))
     ports.registry.set_alias("m", "champion", 3)
-    (move,), _ = project_aliases(ports, state(*TWO))
+    (move,) = external_moves(ports, state(*TWO))
     assert (move.found, move.restored) == (3, 2)
+    project_aliases(ports, state(*TWO))
     assert ports.registry.aliases("m")["champion"] == 2
 
 
-def test_a_projection_that_was_cut_short_is_finished_without_blaming_anybody(tmp_path: Path) -> None:
+def test_an_alias_that_only_lags_behind_is_nobodys_fault(tmp_path: Path) -> None:
     ports: Any = Ports()
     known_to_registry(ports, tmp_path)
     ports.registry.set_alias("m", "champion", 1)  # as it stood before the promotion
-    moves, _ = project_aliases(ports, state(*TWO))
-    assert moves == []
-    assert ports.registry.aliases("m")["champion"] == 2
+    assert external_moves(ports, state(*TWO)) == []
 
 
-def test_a_registry_that_does_not_answer_is_trouble_to_tell_not_a_failure() -> None:
+@pytest.mark.parametrize("error", [StoreError("the registry does not answer"), NotFoundError("version 2 was deleted")])
+def test_a_registry_that_fails_is_trouble_to_tell_not_a_failure(error: Exception) -> None:
     class Away:
         def aliases(self, model: str) -> dict[str, int]:
-            raise StoreError("the registry does not answer")
+            raise error
 
     ports: Any = Ports()
     ports.registry = Away()
-    assert project_aliases(ports, state(*TWO)) == ([], "the registry does not answer")
+    assert str(error) in project_aliases(ports, state(*TWO))
+    assert external_moves(ports, state(*TWO)) == []

@@ -22,6 +22,7 @@ from flyball.journal.events import (
     RolledBack,
     RolloutEnded,
     RolloutStarted,
+    Staged,
     Suppressed,
     Thawed,
 )
@@ -226,7 +227,8 @@ def test_a_margin_lets_a_fresher_equal_replace_the_champion() -> None:
     trying = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)))
     equal = evidence(rollout=paired(2, 1, 0.0, -0.001, 0.001))
     assert at(trying, equal, days=9) == []
-    (action,) = at(trying, equal, days=9, spec=replace(SPEC, rollout=replace(SPEC.rollout, margin=0.002)))
+    generous = state(*CHAMPION, (T0, registered(2)), (T0, replace(rollout(2, 1), margin=0.002)))
+    (action,) = at(generous, equal, days=9)
     assert isinstance(action, Promote)
     assert action.reason.code == "rollout.not_worse"
 
@@ -257,6 +259,34 @@ def test_of_several_candidates_the_newest_is_tried() -> None:
     (action,) = at(state(*CHAMPION, (T0, registered(2)), (T0, registered(3))), evidence(), days=1)
     assert isinstance(action, StartRollout)
     assert action.version == 3
+
+
+def test_an_older_candidate_never_follows_a_newer_one() -> None:
+    for event in (promoted(3, 1), rollout(3, 1)):
+        known = state(*CHAMPION, (T0, registered(2)), (T0, registered(3)), (T0, event))
+        assert known.versions[2].settled
+    promoted_ = state(*CHAMPION, (T0, registered(2)), (T0, registered(3)), (T0, promoted(3, 1)))
+    assert at(promoted_, evidence(), days=1) == []
+
+
+def test_a_version_that_a_person_staged_is_not_pushed_aside() -> None:
+    staged = state(*CHAMPION, (T0, registered(2)), (T0, Staged(version=2, share=0.5, reason=because("x"))), (T0, registered(3)))
+    assert at(staged, evidence(), days=1) == []
+    freed = fold("m", entries((T0, Staged(version=None, share=0.0, reason=because("x")))), start=staged)
+    assert [type(action) for action in at(freed, evidence(), days=1)] == [StartRollout]
+
+
+def test_a_rollout_goes_by_the_rules_it_began_with() -> None:
+    trying = state(*CHAMPION, (T0, registered(2)), (T0, replace(rollout(2, 1), margin=0.002)))
+    (action,) = at(trying, evidence(rollout=paired(2, 1, 0.0, -0.001, 0.001)), days=9)
+    assert isinstance(action, Promote)
+
+
+def test_servers_that_cannot_take_over_a_version_are_an_alert() -> None:
+    known = state(*CHAMPION)
+    (action,) = at(known, replace(evidence(), refused=("version 2 needs trusted code",)), days=1)
+    assert isinstance(action, Notify)
+    assert action.alert.key == "deployment"
 
 
 def test_certain_gain_promotes_certain_loss_rejects_and_doubt_waits() -> None:
@@ -301,16 +331,19 @@ def test_after_a_rollback_the_old_champion_serves_and_nothing_is_watched() -> No
         *CHAMPION,
         (T0, registered(2)),
         (T0, promoted(2, 1, watch_until=T0 + 30 * DAY)),
-        (T0, RolledBack(version=2, to=1, reason=because("x"), evidence={})),
+        (T0, RolledBack(version=2, to=1, reason=because("x"), evidence={"upper": -0.001})),
     )
-    assert (back.champion, back.previous, back.watch) == (1, 2, None)
+    assert (back.champion, back.previous, back.watch) == (1, None, None), "what was given up is nothing to go back to"
+    assert back.versions[2].refused
     assert at(back, evidence(watch=paired(2, 1, -0.01, -0.02, -0.001)), days=9) == []
 
 
 def test_immediate_promotes_on_the_gate_but_never_a_candidate_of_drift_alone() -> None:
     spec = replace(SPEC, rollout=replace(SPEC.rollout, strategy="immediate"))
-    (action,) = at(state(*CHAMPION, (T0, registered(2, cause="performance"))), evidence(), days=1, spec=spec)
+    fresh = replace(registered(2, cause="performance"), compared_with=1)
+    (action,) = at(state(*CHAMPION, (T0, fresh)), evidence(), days=1, spec=spec)
     assert isinstance(action, Promote)
+    assert at(state(*CHAMPION, (T0, replace(fresh, compared_with=7))), evidence(), days=1, spec=spec) == [], "judged against another"
     (action,) = at(state(*CHAMPION, (T0, registered(2, cause="drift"))), evidence(), days=1, spec=spec)
     assert isinstance(action, StartRollout)
 
@@ -377,6 +410,9 @@ def test_drift_that_a_training_answered_does_not_ask_again_until_it_was_over_or_
     answered = state(*CHAMPION, (T0, AlertFired(key="drift:temp", reason=because("x"))), (T0, started), (T0, ended))
     assert causes(at(answered, evidence(drifted=("temp",)), days=20)) == []
     assert causes(at(answered, evidence(drifted=("temp", "wind")), days=20)) == ["drift"]
+    lost = RetrainEnded(action="a", outcome="lost", version=0, reason=because("x"))
+    nothing = state(*CHAMPION, (T0, AlertFired(key="drift:temp", reason=because("x"))), (T0, started), (T0, lost))
+    assert causes(at(nothing, evidence(drifted=("temp",)), days=20)) == ["drift"], "a training that came to nothing answered nothing"
     over = fold("m", entries((T0, AlertResolved(key="drift:temp", reason=because("x")))), start=answered)
     assert causes(at(over, evidence(drifted=("temp",)), days=20)) == ["drift"]
     changed = fold("m", entries((T0, registered(2)), (T0, promoted(2, 1))), start=answered)

@@ -22,8 +22,8 @@ class View:
     """A result that prints as a table in a notebook. `value` is the record or the records behind it."""
 
     title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[object, ...], ...]
+    head: tuple[str, ...]
+    lines: tuple[tuple[object, ...], ...]
     value: Any
 
     def __getattr__(self, name: str) -> Any:
@@ -39,12 +39,12 @@ class View:
         return self.value[key]
 
     def __repr__(self) -> str:
-        lines = [self.title, "  ".join(self.columns), *("  ".join(_cell(cell) for cell in row) for row in self.rows)]
+        lines = [self.title, "  ".join(self.head), *("  ".join(_cell(cell) for cell in line) for line in self.lines)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.columns)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(_cell(cell))}</td>" for cell in row) + "</tr>" for row in self.rows)
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(_cell(cell))}</td>" for cell in line) + "</tr>" for line in self.lines)
         return f"<table><caption>{html.escape(self.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -80,14 +80,14 @@ class Project:
             follow_up(open_world(self._settings), self._spec, now=now, actor=self._settings.actor)
         rows = [(name, value, result.lower.get(name), result.upper.get(name)) for name, value in result.metrics.items()]
         title = f"{self.name}@{result.version}: gate {result.gate.verdict.value}, engine {result.engine}"
-        return View(title=title, columns=("metric", "held out", "lower", "upper"), rows=tuple(rows), value=result)
+        return View(title=title, head=("metric", "held out", "lower", "upper"), lines=tuple(rows), value=result)
 
     def models(self) -> View:
         """Every version with aliases and metrics: `flyball models`. The value is a list of records."""
         listed = self._listed()
         metrics = self._spec.evaluate.metrics
         rows = tuple((v.version, ", ".join(v.aliases), v.gate, *(v.metrics.get(m) for m in metrics), v.created_at) for v in listed)
-        return View(title=self.name, columns=("version", "aliases", "gate", *metrics, "created"), rows=rows, value=listed)
+        return View(title=self.name, head=("version", "aliases", "gate", *metrics, "created"), lines=rows, value=listed)
 
     def monitor(self, frame: Any = None) -> View:
         """Drift of a frame (pandas, or a dict of arrays) from the champion's training data; without one, of the last logged window."""
@@ -104,9 +104,7 @@ class Project:
             report = self._monitor_frame(frame, version, bundle, memory, world)
         rows = tuple((name, c.state, c.distance, c.lower, c.upper, c.threshold, self._say(c.reason)) for name, c in report.columns.items())
         title = f"{self.name}@{version}: {report.rows} rows"
-        return View(
-            title=title, columns=("column", "state", "distance", "lower", "upper", "threshold", "in words"), rows=rows, value=report
-        )
+        return View(title=title, head=("column", "state", "distance", "lower", "upper", "threshold", "in words"), lines=rows, value=report)
 
     def why(self, version: int) -> View:
         """Every decision about a version, with who, when and why: `flyball why`. The value is a list of records."""
@@ -115,7 +113,7 @@ class Project:
             raise NotFoundError(f"there is no {self.name}@{version}", hint=f"versions: {sorted(self._state().versions) or 'none'}")
         story = about(entries, version)
         rows = tuple((one.entry.at, one.action, one.entry.actor, self._say(one.reason)) for one in story)
-        return View(title=f"{self.name}@{version}", columns=("at", "what", "by", "why"), rows=rows, value=story)
+        return View(title=f"{self.name}@{version}", head=("at", "what", "by", "why"), lines=rows, value=story)
 
     def trace(self, prediction_id: str) -> View:
         """The chain behind one prediction: `flyball trace`. The value is a `Chain`."""
@@ -135,7 +133,7 @@ class Project:
             ("commit", chain.lineage.commit),
             ("data", chain.lineage.snapshot),
         )
-        return View(title=f"prediction {prediction_id}", columns=("what", "value"), rows=tuple(rows), value=chain)
+        return View(title=f"prediction {prediction_id}", head=("what", "value"), lines=tuple(rows), value=chain)
 
     def _monitor_frame(self, frame: Any, version: int, bundle: str, memory: Any, world: Any) -> MonitorReport:
         from flyball.adapters.pandas.frames import to_table

@@ -18,7 +18,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Columns named in the spec are held against the data file where it is there and no prepare step makes them.
     """
     _, spec = project(ctx)
-    warnings = _columns(spec)
+    warnings = [*_warnings(spec), *_columns(spec)]
     if as_json:
         show_json({"spec": {key: value for key, value in _plain(spec).items() if key != "folder"}, "warnings": warnings})
         return
@@ -73,6 +73,18 @@ def _held_out(spec: Spec) -> str:
     if split.test_span is not None:
         return f"the last {format_duration(split.test_span)}"
     return f"the newest {split.test:.0%}" if split.by == "time" else f"{split.test:.0%} by {split.by}"
+
+
+def _warnings(spec: Spec) -> list[str]:
+    """What is allowed and probably not meant."""
+    found = []
+    if "performance" in spec.retrain.on and spec.monitor.floor is None:
+        found.append("retrain.on names performance, but there is no [monitor] floor: it will never ask for a training")
+    if "performance" in spec.retrain.on and "schedule" not in spec.retrain.on:
+        found.append(
+            "without a schedule nothing questions a champion that was weak from the start: the floor is measured from its own scores"
+        )
+    return found
 
 
 def _columns(spec: Spec) -> list[str]:

@@ -14,6 +14,8 @@ from flyball.core.codec import to_json, to_plain
 from flyball.core.errors import RefusedError, UsageError
 from flyball.core.reason import Reason
 from flyball.core.window import parse_duration, parse_time
+from flyball.journal.explain import tell
+from flyball.loop.records import Written
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec
 from flyball.spec.records import Spec
@@ -101,6 +103,15 @@ def told(reason: Reason, settings: Settings) -> str:
     """A reason as a sentence in the reader's language."""
     language: Language = "zh" if settings.language == "zh" else "en"
     return sentence(reason, language)
+
+
+def tell_written(written: Written, settings: Settings) -> None:
+    """Say what was written to the journal, and what is not up to date yet."""
+    for entry in written.entries:
+        one = tell(entry)
+        say(f"{when(entry.at)}  {one.action}: {told(one.reason, settings)}")
+    if written.trouble:
+        say(f"warning: {written.trouble}; what serves is as it should be, and the next tick tries again")
 
 
 def when(at: datetime) -> str:

@@ -2,8 +2,8 @@
 
 import click
 
-from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json, told, version_of, when
-from flyball.journal.explain import tell
+from flyball.cli.frame import as_json, at_time, now_option, project, show_json, tell_written, version_of
+from flyball.core.errors import UsageError
 from flyball.wiring import open_world
 
 
@@ -12,13 +12,13 @@ from flyball.wiring import open_world
 @click.option(
     "--to",
     "stage_name",
-    type=click.Choice(["production", "staging"]),
+    type=click.Choice(["production", "staging", "none"]),
     default="production",
     show_default=True,
-    help="production = champion, staging = challenger.",
+    help="production = champion, staging = challenger, none = no longer challenger.",
 )
 @click.option(
-    "--share", type=click.FloatRange(0, 1), default=0.0, help="With --to staging: the share of units the challenger answers (0: none)."
+    "--share", type=click.FloatRange(0, 1), default=None, help="With --to staging: the share of units the challenger answers (0: none)."
 )
 @click.option("--force", is_flag=True, help="Promote although the gate did not pass; needs --reason.")
 @click.option("--reason", default="", help="Why; it stays in the journal.")
@@ -26,23 +26,27 @@ from flyball.wiring import open_world
 @as_json
 @click.pass_context
 def command(
-    ctx: click.Context, version: str, stage_name: str, share: float, force: bool, reason: str, now: str | None, as_json: bool
+    ctx: click.Context, version: str, stage_name: str, share: float | None, force: bool, reason: str, now: str | None, as_json: bool
 ) -> None:
     """Make VERSION (NAME@3, or 3) champion: servers swap to it within a second, without a failed request.
 
     The present champion becomes `previous`, and `flyball rollback` goes back to it.
     """
-    from flyball.loop.steer import promote, stage
+    from flyball.loop.steer import promote, stage, unstage
+
+    if share is not None and stage_name != "staging":
+        raise UsageError("--share belongs to --to staging", hint="production answers every unit")
 
     settings, spec = project(ctx)
     number, world, moment = version_of(version, spec.model.name), open_world(settings), at_time(now)
     if stage_name == "staging":
-        entries = stage(world, spec, number, share=share, reason=reason, actor=settings.actor, now=moment)
+        done = stage(world, spec, number, share=share or 0.0, force=force, reason=reason, actor=settings.actor, now=moment)
+    elif stage_name == "none":
+        done = unstage(world, spec, number, reason=reason, actor=settings.actor, now=moment)
     else:
-        entries = promote(world, spec, number, force=force, reason=reason, actor=settings.actor, now=moment)
+        done = promote(world, spec, number, force=force, reason=reason, actor=settings.actor, now=moment)
     if as_json:
-        show_json({"model": spec.model.name, "version": number, "to": stage_name, "seq": entries[-1].seq})
+        seq = done.entries[-1].seq
+        show_json({"model": spec.model.name, "version": number, "to": stage_name, "seq": seq, "trouble": done.trouble})
         return
-    for entry in entries:
-        one = tell(entry)
-        say(f"{when(entry.at)}  {one.action}: {told(one.reason, settings)}")
+    tell_written(done, settings)

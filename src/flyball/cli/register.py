@@ -4,9 +4,8 @@ import sys
 
 import click
 
-from flyball.cli.frame import as_json, at_time, now_option, project, say, told, when
+from flyball.cli.frame import as_json, at_time, now_option, project, say, tell_written
 from flyball.core.verdict import Verdict
-from flyball.journal.explain import tell
 from flyball.wiring import open_workshop, open_world
 
 
@@ -30,8 +29,6 @@ def command(ctx: click.Context, run: str, now: str | None, as_json: bool) -> Non
     result = register_run(spec, workshop, run, now=moment, actor=settings.actor, progress=say)
     followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
     show(result, settings, as_json=as_json)
-    for entry in followed:
-        one = tell(entry)
-        say(f"{when(entry.at)}  {one.action}: {told(one.reason, settings)}")
+    tell_written(followed, settings)
     if result.gate.verdict is not Verdict.PASS:
         sys.exit(1)

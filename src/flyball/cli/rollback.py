@@ -2,7 +2,7 @@
 
 import click
 
-from flyball.cli.frame import as_json, at_time, now_option, project, same_model, say, show_json, told, when
+from flyball.cli.frame import as_json, at_time, now_option, project, same_model, show_json, tell_written
 from flyball.journal.explain import tell
 from flyball.wiring import open_world
 
@@ -19,10 +19,9 @@ def command(ctx: click.Context, name: str | None, reason: str, now: str | None, 
 
     settings, spec = project(ctx)
     same_model(name, spec.model.name)
-    entries = roll_back(open_world(settings), spec, reason=reason, actor=settings.actor, now=at_time(now))
+    done = roll_back(open_world(settings), spec, reason=reason, actor=settings.actor, now=at_time(now))
     if as_json:
-        show_json({"model": spec.model.name, "seq": entries[-1].seq, "events": [tell(entry).action for entry in entries]})
+        events = [tell(entry).action for entry in done.entries]
+        show_json({"model": spec.model.name, "seq": done.entries[-1].seq, "events": events, "trouble": done.trouble})
         return
-    for entry in entries:
-        one = tell(entry)
-        say(f"{when(entry.at)}  {one.action}: {told(one.reason, settings)}")
+    tell_written(done, settings)

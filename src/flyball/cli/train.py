@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import click
 
-from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, told, when
+from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, tell_written, told
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause
-from flyball.journal.explain import tell
+from flyball.loop.records import Written
 from flyball.loop.trained import TrainResult, report
 from flyball.settings import Settings
 from flyball.wiring import open_workshop, open_world
@@ -37,7 +37,8 @@ def command(
     """Prepare the data, keep the exact rows, run the project's train function, evaluate it on held-out rows, judge it, register it.
 
     The first version that passes its gate becomes champion; a later one is promoted or compared with the champion as [rollout] says.
-    Exit status 1 when the gate does not pass; the version is registered all the same, without alias.
+    Exit status 1 when the gate does not pass; the version is registered all the same. One that failed gets no alias; one that the gate left
+    undecided may be compared on live rows.
     """
     from flyball.loop.engine import follow_up
     from flyball.loop.training import train
@@ -59,13 +60,11 @@ def command(
         register=register,
         progress=say,
     )
-    followed = []
+    followed = Written(entries=(), trouble="")
     if register and not action:
         followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
     show(result, settings, as_json=as_json)
-    for entry in followed:
-        one = tell(entry)
-        say(f"{when(entry.at)}  {one.action}: {told(one.reason, settings)}")
+    tell_written(followed, settings)
     if result.gate.verdict is not Verdict.PASS:
         sys.exit(1)
 

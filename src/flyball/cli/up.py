@@ -11,7 +11,6 @@ import click
 from flyball.cli.frame import project, say, span, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
-from flyball.core.errors import FlyballError
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 
@@ -67,8 +66,8 @@ def _loop(settings: Settings, spec: Spec, server: "subprocess.Popen[bytes]", pau
                 done = tick(world, spec, memory, now=wall_clock())
                 if done.entries or done.trouble:
                     show(done, settings)
-            except FlyballError as error:
-                say(f"this tick failed, the next one tries again: {error}")
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one look, the server goes on answering
+                say(f"this tick failed, the next one tries again: {type(error).__name__}: {error}")
         stop.wait(0.2)
 
 

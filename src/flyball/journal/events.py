@@ -80,7 +80,10 @@ class Suppressed:
 
 @record
 class RolloutStarted:
-    """A version that passed its gate is compared with the champion on live rows from `start_at` until decided or `deadline_at`."""
+    """A version is compared with the champion on live rows from `start_at` until decided or `deadline_at`.
+
+    The rules it is decided by are pinned here: a spec that changes meanwhile changes them for the next rollout.
+    """
 
     version: int
     champion: int
@@ -90,6 +93,9 @@ class RolloutStarted:
     start_at: datetime
     deadline_at: datetime
     reason: Reason
+    alpha: float = 0.05
+    margin: float = 0.0
+    min_days: int = 7
 
 
 @record

@@ -31,19 +31,24 @@ from flyball.journal.events import (
 
 @record
 class Known:
-    """A registered version: when it came, what the gate said, and whether its fate is decided (`settled`): it failed, or had its chance."""
+    """A registered version and when it came. `settled`: it failed its gate, had its chance, or a newer one came first.
+
+    `refused`: live rows spoke against it: its comparison was lost, or the loop rolled it back.
+    """
 
     at: datetime
     registered: Registered
     settled: bool
+    refused: bool = False
 
 
 @record
 class Running:
-    """A training that was started and has not ended."""
+    """A training that was started and has not ended. `answers`: the alerts it is the first to answer."""
 
     at: datetime
     started: RetrainStarted
+    answers: frozenset[str]
 
 
 @record
@@ -80,6 +85,7 @@ class State:
     challenger: int | None = None
     challenger_share: float = 0.0
     previous: int | None = None
+    champions: frozenset[int] = frozenset()
     champion_since: datetime | None = None
     rollout: RolloutStarted | None = None
     watch: Watch | None = None
@@ -90,7 +96,6 @@ class State:
     answered_keys: frozenset[str] = frozenset()
     first_at: datetime | None = None
     last_retrain_at: datetime | None = None
-    retrains: int = 0
 
     def frozen(self, now: datetime) -> Freeze | None:
         """The freeze in force at a time, if any."""
@@ -138,10 +143,14 @@ def apply(state: State, entry: Entry) -> State:
         case AlertFired():
             return replace(state, firing={**state.firing, event.key: event.reason})
         case AlertResolved():
+            firing = {key: reason for key, reason in state.firing.items() if key != event.key}
+            kinds = {key.partition(":")[0] for key in firing}
             return replace(
                 state,
-                firing={key: reason for key, reason in state.firing.items() if key != event.key},
+                firing=firing,
                 answered_keys=state.answered_keys - {event.key},
+                # what no longer asks for a training no longer waits for one
+                suppressed={cause: why for cause, why in state.suppressed.items() if cause == "schedule" or cause in kinds},
             )
         case ExternalMove():
             return state
@@ -159,14 +168,15 @@ def _training(state: State, event: Registered | RetrainStarted | RetrainEnded | 
         case RetrainStarted():
             return replace(
                 state,
-                running=Running(at=at, started=event),
+                running=Running(at=at, started=event, answers=frozenset(state.firing) - state.answered_keys),
                 last_retrain_at=at,
-                retrains=state.retrains + 1,
                 answered_keys=state.answered_keys | state.firing.keys(),
                 suppressed={},
             )
         case RetrainEnded():
-            return replace(state, running=None)
+            # a training that came to nothing has answered nothing
+            unanswered = state.running.answers if state.running and event.outcome in ("failed", "lost") else frozenset()
+            return replace(state, running=None, answered_keys=state.answered_keys - unanswered)
         case Suppressed():
             return replace(state, suppressed={**state.suppressed, event.cause: event.because})
         case _:
@@ -178,6 +188,8 @@ def _aliases(state: State, event: RolloutStarted | RolloutEnded | Promoted | Sta
         case RolloutStarted():
             return replace(_settle(state, event.version), rollout=event, challenger=event.version, challenger_share=0.0)
         case RolloutEnded():
+            if event.verdict is Verdict.FAIL:
+                state = _refused(state, event.version)
             return replace(state, rollout=None, challenger=None, challenger_share=0.0)
         case Promoted():
             watch = None
@@ -188,17 +200,30 @@ def _aliases(state: State, event: RolloutStarted | RolloutEnded | Promoted | Sta
                 _settle(state, event.version),
                 champion=event.version,
                 previous=event.replaced,
+                champions=state.champions | {event.version},
                 champion_since=at,
                 watch=watch,
                 rollout=rollout,
                 challenger=rollout.version if rollout else None,
                 challenger_share=0.0,
                 answered_keys=frozenset(),
+                suppressed={},
             )
         case Staged():
             return replace(state, challenger=event.version, challenger_share=event.share)
         case RolledBack():
-            return replace(state, champion=event.to, previous=event.version, champion_since=at, watch=None)
+            # the version that was given up is nothing to go back to
+            staged = state.challenger if state.challenger != event.to else None
+            known = _refused(state, event.version) if event.evidence else state  # a person may have other reasons than the model
+            return replace(
+                known,
+                champion=event.to,
+                previous=None,
+                champion_since=at,
+                watch=None,
+                challenger=staged,
+                challenger_share=state.challenger_share if staged else 0.0,
+            )
         case WatchEnded():
             return replace(state, watch=None)
         case _:
@@ -206,7 +231,14 @@ def _aliases(state: State, event: RolloutStarted | RolloutEnded | Promoted | Sta
 
 
 def _settle(state: State, version: int) -> State:
+    """The version had its chance; older ones that still waited for theirs are out of date."""
+    versions = {
+        number: replace(known, settled=True) if number <= version and not known.settled else known
+        for number, known in state.versions.items()
+    }
+    return replace(state, versions=versions)
+
+
+def _refused(state: State, version: int) -> State:
     known = state.versions.get(version)
-    if known is None or known.settled:
-        return state
-    return replace(state, versions={**state.versions, version: replace(known, settled=True)})
+    return state if known is None else replace(state, versions={**state.versions, version: replace(known, refused=True)})

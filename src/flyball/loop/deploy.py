@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flyball.core.errors import StoreError
+from flyball.core.errors import NotFoundError, StoreError
 from flyball.journal.events import ExternalMove
 from flyball.journal.state import State
 from flyball.loop.world import World
@@ -41,25 +41,31 @@ def aliases_of(state: State) -> Mapping[str, int]:
     return {alias: version for alias, version in found.items() if version is not None}
 
 
-def project_aliases(world: World, state: State) -> tuple[list[ExternalMove], str]:
-    """Make the registry show the journal's aliases; say which champion move was not ours, and why it could not be done if it could not.
-
-    A champion alias that points at neither the present nor the previous champion was moved by somebody else.
-    """
+def external_moves(world: World, state: State) -> list[ExternalMove]:
+    """Moves of the champion alias that were not ours: it points at a version that never was champion."""
     if not state.versions:
-        return [], ""
-    moves = []
+        return []
+    try:
+        champion = world.registry.aliases(state.model).get("champion")
+    except (StoreError, NotFoundError):
+        return []  # `project_aliases` tells
+    if champion is None or champion == state.champion or champion in state.champions:
+        return []
+    return [ExternalMove(alias="champion", found=champion, restored=state.champion)]
+
+
+def project_aliases(world: World, state: State) -> str:
+    """Make the registry show the journal's aliases; say why if that could not be done."""
+    if not state.versions:
+        return ""
     try:
         found, wanted = world.registry.aliases(state.model), aliases_of(state)
-        champion = found.get("champion")
-        if champion is not None and champion not in {state.champion, state.previous}:
-            moves.append(ExternalMove(alias="champion", found=champion, restored=state.champion))
         for alias in ("champion", "challenger", "previous"):
             if found.get(alias) != wanted.get(alias):
                 world.registry.set_alias(state.model, alias, wanted.get(alias))
-    except StoreError as error:
-        return [], error.message
-    return moves, ""
+    except (StoreError, NotFoundError) as error:
+        return f"the registry's aliases are not up to date: {error.message}"
+    return ""
 
 
 def _meaning(deployment: Deployment) -> tuple[object, ...]:

@@ -4,7 +4,6 @@ A tick never trains: it starts a training and a later tick sees its end. It may 
 append is a compare-and-set on the journal, and whoever comes second looks again.
 """
 
-import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import assert_never
@@ -26,7 +25,7 @@ from flyball.journal.events import (
     WatchEnded,
 )
 from flyball.journal.state import State, fold
-from flyball.loop.deploy import project_aliases, publish
+from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence import measure
 from flyball.loop.memory import Memory
 from flyball.loop.policy import decide, next_candidate
@@ -44,6 +43,7 @@ from flyball.loop.records import (
     StartRollout,
     Suppress,
     TickReport,
+    Written,
 )
 from flyball.loop.world import World
 from flyball.ports import Job
@@ -60,6 +60,8 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
     ingested = world.predictions.ingest()
     appended: list[Entry] = []
     state = fold(model, world.journal.read(model))
+    if state.running is not None:  # whoever wrote it down may have died before starting it; the same action never starts twice
+        world.executor.submit(training_job(state.running.started, spec.folder, state.running.at))
     evidence: Evidence | None = None
     for _ in range(_ROUNDS):
         evidence = measure(world, spec, state, memory, now=now)
@@ -74,29 +76,33 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         appended += entries
         state = fold(model, entries, start=state)
     publish(world, state)
-    moves, trouble = project_aliases(world, state)
-    if moves:
-        with contextlib.suppress(ConflictError):  # somebody acted meanwhile; the next tick looks again
+    moves = external_moves(world, state)
+    trouble = [evidence.trouble] if evidence is not None and evidence.trouble else []
+    try:
+        if moves:  # written down before it is undone
             appended += world.journal.append(model, moves, expected=state.seq, actor=actor, at=now)
-    return TickReport(model=model, at=now, ingested=ingested, evidence=evidence, entries=tuple(appended), trouble=trouble)
+        trouble += [told for told in (project_aliases(world, state),) if told]
+    except ConflictError:
+        pass  # somebody acted meanwhile; the alias still stands as it was found, and the next tick looks again
+    return TickReport(model=model, at=now, ingested=ingested, evidence=evidence, entries=tuple(appended), trouble="; ".join(trouble))
 
 
-def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> list[Entry]:
+def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> Written:
     """Give a version that a person has just trained its chance, as the next tick would: first champion, promotion by gate, or a rollout."""
     model = spec.model.name
     for _ in range(_ROUNDS):
         state = fold(model, world.journal.read(model))
         actions = [] if state.frozen(now) is not None else next_candidate(state, spec)
         if not actions:
-            return []
+            publish(world, state)
+            return Written(entries=(), trouble="")
         try:
             entries = _act(world, spec, state, actions, now=now, actor=actor)
         except ConflictError:
             continue
         after = fold(model, entries, start=state)
         publish(world, after)
-        project_aliases(world, after)
-        return entries
+        return Written(entries=tuple(entries), trouble=project_aliases(world, after))
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
 
 
@@ -106,7 +112,9 @@ def _act(world: World, spec: Spec, state: State, actions: list[Action], *, now: 
     jobs: list[Job] = []
     for action in actions:
         if isinstance(action, Retrain):
-            started = RetrainStarted(action=f"retrain-{state.seq + len(events) + 1}", cause=action.cause, reason=action.reason)
+            # told apart by its time too, so that a restored database does not meet the jobs of its former future
+            name = f"retrain-{state.seq + len(events) + 1}-{now:%Y%m%d%H%M%S}"
+            started = RetrainStarted(action=name, cause=action.cause, reason=action.reason)
             events.append(started)
             jobs.append(training_job(started, spec.folder, now))
         else:
@@ -161,6 +169,9 @@ def _rollout(action: StartRollout, spec: Spec, state: State, now: datetime) -> R
         start_at=now,
         deadline_at=now + spec.rollout.deadline,
         reason=action.reason,
+        alpha=spec.rollout.alpha,
+        margin=spec.rollout.margin,
+        min_days=spec.rollout.min_days,
     )
 
 

@@ -1,9 +1,13 @@
 """What a tick measures before it decides: drift, realised performance, live comparisons, and how the running training stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from flyball.core.errors import DataError, FlyballError
 from flyball.core.reason import because
+from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
 from flyball.journal.events import DayGain
@@ -20,27 +24,46 @@ from flyball.serving.records import Maturity
 from flyball.spec.records import Spec
 from flyball.stats.scores import METRICS
 
+T = TypeVar("T")
+
 
 def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: datetime) -> Evidence:
-    """Everything the policy may look at, as of `now`. Saves the monitor report of the window that just ended."""
+    """Everything the policy may look at, as of `now`. Saves the monitor report of the window that just ended.
+
+    What cannot be measured is missing evidence with its `trouble` told, never a reason to stop looking at the rest.
+    """
     finished = _finished(world, state)
-    if state.champion is None:
-        return Evidence(
-            drift={}, calm=frozenset(), performance=None, floor=None, rollout=None, watch=None, new_outcomes=0, finished=finished
-        )
-    report = monitor(world, spec, state.champion, state.versions[state.champion].registered.bundle, memory, now=now)
-    floor = _floor(spec, state, report.performance)
-    since = state.last_retrain_at or state.first_at or now
-    return Evidence(
-        drift=report.columns,
-        calm=_calm(world, spec, state, report, floor),
-        performance=report.performance,
-        floor=floor,
-        rollout=_rollout(world, spec, state, memory, now),
-        watch=_watch(world, spec, state, memory, now),
-        new_outcomes=world.outcomes.labelled_since(state.model, since, now),
-        finished=finished,
+    nothing = Evidence(
+        drift={}, calm=frozenset(), performance=None, floor=None, rollout=None, watch=None, new_outcomes=0, finished=finished
     )
+    if state.champion is None:
+        return nothing
+    trouble: list[str] = []
+    refused = tuple(error for _, error in world.deployments.workers(state.model).values() if error)
+    found = replace(
+        nothing,
+        rollout=_measured(lambda: _rollout(world, spec, state, memory, now), trouble),
+        watch=_measured(lambda: _watch(world, spec, state, memory, now), trouble),
+        new_outcomes=world.outcomes.labelled_since(state.model, state.last_retrain_at or state.first_at or now, now),
+        refused=refused,
+    )
+    bundle = state.versions[state.champion].registered.bundle
+    report = _measured(lambda: monitor(world, spec, state.champion or 0, bundle, memory, now=now), trouble)
+    if report is not None:
+        _keep(world, state.model, report, spec.monitor.window)
+        floor = _floor(spec, state, report.performance)
+        calm = _calm(world, spec, state, report, floor, refused=bool(refused))
+        found = replace(found, drift=report.columns, calm=calm, performance=report.performance, floor=floor)
+    return replace(found, trouble="; ".join(trouble))
+
+
+def _measured(measurement: Callable[[], T], trouble: list[str]) -> T | None:
+    """The measurement, or None with what kept it from being made."""
+    try:
+        return measurement()
+    except FlyballError as error:
+        trouble.append(error.message)
+        return None
 
 
 def monitor(world: World, spec: Spec, version: int, bundle: str, memory: Memory, *, now: datetime) -> MonitorReport:
@@ -58,15 +81,13 @@ def monitor(world: World, spec: Spec, version: int, bundle: str, memory: Memory,
             margin=spec.monitor.margin,
             share_margin=spec.monitor.share_margin,
         )
-    report = MonitorReport(
+    return MonitorReport(
         window=window,
         version=version,
         rows=world.predictions.count(model, window).get(version, 0),
         columns=columns,
         performance=_performance(world, spec, version, manifest, memory, now=now),
     )
-    _keep(world, model, report, spec.monitor.window)
-    return report
 
 
 def _performance(world: World, spec: Spec, version: int, manifest: Manifest, memory: Memory, *, now: datetime) -> Performance | None:
@@ -97,8 +118,10 @@ def _floor(spec: Spec, state: State, performance: Performance | None) -> Floored
     return Floored(verdict=verdict, reason=reason)
 
 
-def _calm(world: World, spec: Spec, state: State, report: MonitorReport, floor: Floored | None) -> frozenset[str]:
-    """Firing keys that may resolve: a column that was quiet in the last windows one after the other; performance above its floor."""
+def _calm(world: World, spec: Spec, state: State, report: MonitorReport, floor: Floored | None, *, refused: bool) -> frozenset[str]:
+    """Firing keys that may resolve: a column that was quiet in the last windows one after the other or is no longer watched; performance
+    above its floor or without one; servers that took over what was decided.
+    """
     calm = set()
     columns = {key.removeprefix("drift:") for key in state.firing if key.startswith("drift:")}
     held = {name: Held(state="drift", calm=0) for name in columns}
@@ -106,7 +129,13 @@ def _calm(world: World, spec: Spec, state: State, report: MonitorReport, floor: 
         held = hysteresis(held, {name: kept.columns[name] for name in held if name in kept.columns})
     for key in state.firing:
         kind, _, name = key.partition(":")
-        quiet = name in held and held[name].state != "drift" if kind == "drift" else floor is not None and floor.verdict is Verdict.PASS
+        if kind == "drift":
+            quiet = (bool(report.columns) and name not in report.columns) or (name in held and held[name].state != "drift")
+        elif kind == "performance":
+            floor_stands = spec.monitor.floor is not None and spec.monitor.floor.metric == name
+            quiet = not floor_stands or (floor is not None and floor.verdict is Verdict.PASS)
+        else:
+            quiet = not refused
         if quiet:
             calm.add(key)
     return frozenset(calm)
@@ -131,47 +160,61 @@ def _keep(world: World, model: str, report: MonitorReport, window: timedelta) ->
 
 
 def _rollout(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
-    if state.rollout is None or state.rollout.champion != state.champion:
+    rollout = state.rollout
+    if rollout is None or rollout.champion != state.champion:
         return None
-    version, champion = state.rollout.version, state.rollout.champion
-    since = Window(start=state.rollout.start_at, end=now)
-    registered = state.versions[version].registered
-    head_start = registered.head_start if registered.compared_with == champion else ()
-    return compare_live(world, spec, state, memory, version, champion, since, head_start=head_start)
+    registered = state.versions[rollout.version].registered
+    manifest, _ = memory.bundle(world.bundles, registered.bundle)
+    # the held-out days count only if they were compared with this champion, by the rules this rollout goes by
+    same = registered.compared_with == rollout.champion and manifest.lineage.spec_digest == rollout.spec_digest
+    rules = Rules(
+        metric=rollout.metric,
+        alpha=rollout.alpha,
+        head_start=registered.head_start if same else (),
+    )
+    window = Window(start=rollout.start_at, end=now)
+    return compare_live(world, spec, state, memory, (rollout.version, rollout.champion), window, rules)
 
 
 def _watch(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
-    if state.watch is None or state.watch.version != state.champion:
+    watch = state.watch
+    if watch is None or watch.version != state.champion:
         return None
-    return compare_live(world, spec, state, memory, state.watch.version, state.watch.previous, Window(start=state.watch.since, end=now))
+    rules = Rules(metric=spec.rollout.metric, alpha=spec.rollout.alpha)
+    return compare_live(world, spec, state, memory, (watch.version, watch.previous), Window(start=watch.since, end=now), rules)
+
+
+@record
+class Rules:
+    """What a live comparison goes by; `head_start`: days held out from both versions that it begins with."""
+
+    metric: str
+    alpha: float
+    head_start: tuple[DayGain, ...] = ()
 
 
 def compare_live(
-    world: World,
-    spec: Spec,
-    state: State,
-    memory: Memory,
-    version: int,
-    against: int,
-    window: Window,
-    *,
-    head_start: Sequence[DayGain] = (),
+    world: World, spec: Spec, state: State, memory: Memory, versions: tuple[int, int], window: Window, rules: Rules
 ) -> PairedEvidence:
-    """Two versions on the rows both scored, by the rollout's metric, over whole matured days; begun with days held out from both."""
-    manifest, _ = memory.bundle(world.bundles, state.versions[version].registered.bundle)
+    """Two versions on the rows both scored, over whole matured days. DataError if they do not say the same kind of thing."""
+    manifests = [memory.bundle(world.bundles, state.versions[number].registered.bundle)[0] for number in versions]
+    one, two = manifests
+    by_label = METRICS[rules.metric].loss is METRICS["error"].loss
+    if (one.task, one.classes) != (two.task, two.classes) or (by_label and one.threshold != two.threshold):
+        raise DataError(f"versions {versions[0]} and {versions[1]} of {state.model} do not answer with the same classes and threshold")
     maturity = Maturity(age=spec.data.matures, by=window.end)
-    first, second = (memory.matured(world.predictions, state.model, number, window, maturity, whole=True) for number in (version, against))
+    first, second = (memory.matured(world.predictions, state.model, number, window, maturity, whole=True) for number in versions)
     return paired(
         first,
         second,
-        spec.rollout.metric,
+        rules.metric,
         task=spec.model.task,
-        classes=manifest.classes,
-        threshold=manifest.threshold,
-        versions=(version, against),
-        alpha=spec.rollout.alpha,
+        classes=one.classes,
+        threshold=one.threshold,
+        versions=versions,
+        alpha=rules.alpha,
         no_outcome=spec.data.no_outcome,
-        head_start=head_start,
+        head_start=rules.head_start,
     )
 
 

@@ -7,11 +7,10 @@ starts afresh reads the same from the log.
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flyball.core.table import Table, concat
 from flyball.core.window import Window
-from flyball.data.profile import Reference, reference_from_json
+from flyball.data.profile import Reference, reference_from_json, score_columns
 from flyball.monitoring.counts import Counter, Counts
 from flyball.ports import BundleStore, PredictionLog
 from flyball.registry.bundle import read_file, read_manifest
@@ -55,6 +54,9 @@ class Memory:
                 if not whole and day.start + maturity.age <= maturity.by:
                     parts.append(log.rows(model, version, day, maturity=maturity))
                 continue
+            if day.length != _DAY:  # the odd first day of a sliding window: another one at every look
+                parts.append(log.rows(model, version, day, maturity=maturity))
+                continue
             if key not in self._days:
                 self._days[key] = log.rows(model, version, day, maturity=maturity)
             parts.append(self._days[key])
@@ -72,9 +74,12 @@ class Memory:
         found = []
         for window in [*reversed(past), newest]:
             key = (model, bundle, window.start, window.end)
-            if key not in self._counts:
-                self._counts[key] = self._count(log.rows(model, version, window, features=True), bundle)
-            one = self._counts[key]
+            if key in self._counts:
+                one = self._counts[key]
+            else:
+                one = self._count(log.rows(model, version, window, features=True), bundle)
+                if window is not newest or newest.start == edge:  # off the grid it is another window at every look
+                    self._counts[key] = one
             if one is not None:
                 found.append(one)
         for key in [key for key in self._counts if key[3] < newest.start - length * windows]:
@@ -85,19 +90,12 @@ class Memory:
         if rows.features is None or len(rows.at) == 0:
             return None
         manifest, _ = self._bundles[bundle]
-        return self._counters[bundle].count(rows.features, score_columns(rows.score, manifest))
+        return self._counters[bundle].count(rows.features, score_columns(rows.score, manifest.classes, manifest.schema))
 
     def _forget(self, now: datetime) -> None:
         old = [key for key in self._days if key[2] < now - self._keep]
         for key in old:
             del self._days[key]
-
-
-def score_columns(score: NDArray[np.float64], manifest: Manifest) -> dict[str, NDArray[np.float64]]:
-    """Scores under the names the reference knows them by: `score`, or `score_<class>` of a multiclass model."""
-    if score.ndim == 1:
-        return {"score": score}
-    return {f"score_{name}": score[:, number] for number, name in enumerate(manifest.classes)}
 
 
 def join_rows(parts: list[LoggedRows]) -> LoggedRows:

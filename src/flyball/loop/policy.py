@@ -39,7 +39,7 @@ def decide(state: State, evidence: Evidence, spec: Spec, *, now: datetime) -> li
     actions += _alerts(state, evidence)
     if state.frozen(now) is not None:
         return actions
-    moves = _judge_watch(state, evidence, now) or _judge_rollout(state, evidence, spec, now) or next_candidate(state, spec)
+    moves = _judge_watch(state, evidence, now) or _judge_rollout(state, evidence, now) or next_candidate(state, spec)
     actions += moves
     if not moves and evidence.finished is None:
         actions += _training(state, evidence, spec, now)
@@ -52,8 +52,8 @@ def next_candidate(state: State, spec: Spec) -> list[Action]:
     Becoming the first champion and promotion on the gate alone need a pass. A live comparison answers nobody, so it may also settle
     what the gate left undecided for want of held-out days.
     """
-    if state.rollout is not None:
-        return []
+    if state.rollout is not None or state.challenger is not None:
+        return []  # one challenger at a time; one that a person staged stays until that person takes it away
     waiting = [number for number, known in state.versions.items() if not known.settled and number != state.champion]
     if not waiting:
         return []
@@ -66,7 +66,7 @@ def next_candidate(state: State, spec: Spec) -> list[Action]:
         return [Promote(version=version, reason=because("promote.first", version=version), evidence={})]
     # drift alone never promotes by a gate: its candidate has to win on live rows
     if spec.rollout.strategy == "immediate" and (registered.cause != "drift" or spec.model.influences_outcome):
-        if not passed:
+        if not passed or registered.compared_with != state.champion:
             return []
         return [Promote(version=version, reason=because("promote.gate", version=version, champion=state.champion), evidence={})]
     reason = because(
@@ -84,6 +84,8 @@ def signals(evidence: Evidence) -> Mapping[str, Reason]:
     found = {f"drift:{name}": column.reason for name, column in evidence.drift.items() if column.state == "drift"}
     if evidence.floor is not None and evidence.floor.verdict is Verdict.FAIL and evidence.performance is not None:
         found[f"performance:{evidence.performance.metric}"] = evidence.floor.reason
+    if evidence.refused:
+        found["deployment"] = because("deployment.refused", workers=len(evidence.refused), error=evidence.refused[0])
     return found
 
 
@@ -97,16 +99,16 @@ def numbers(paired: PairedEvidence) -> dict[str, float]:
     return found
 
 
-def _judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -> list[Action]:
+def _judge_rollout(state: State, evidence: Evidence, now: datetime) -> list[Action]:
     rollout, paired = state.rollout, evidence.rollout
     if rollout is None:
         return []
     if rollout.champion != state.champion:
         reason = because("rollout.champion_changed", version=rollout.version, champion=rollout.champion)
         return [EndRollout(version=rollout.version, verdict=Verdict.UNDECIDED, reason=reason, evidence={})]
-    margin = spec.rollout.margin
+    margin = rollout.margin
     if paired is not None and paired.lower is not None and paired.upper is not None:
-        if paired.lower > -margin and paired.live_blocks >= spec.rollout.min_days:
+        if paired.lower > -margin and paired.live_blocks >= rollout.min_days:
             told = {**_told(paired), "margin": margin}
             reason = because("rollout.better" if paired.lower > 0 else "rollout.not_worse", **told)
             return [Promote(version=rollout.version, reason=reason, evidence=numbers(paired))]

@@ -37,7 +37,8 @@ class Evidence:
     """Everything a decision may look at. Absent parts could not be measured at this tick, and decide nothing.
 
     `calm`: alert keys whose signal has stayed well below its threshold long enough to resolve.
-    `new_outcomes`: labels that became known since the last training began.
+    `new_outcomes`: labels that became known since the last training began. `refused`: what servers said that could not take over a version.
+    `trouble`: what could not be measured, and why.
     """
 
     drift: Mapping[str, ColumnDrift]
@@ -48,6 +49,8 @@ class Evidence:
     watch: PairedEvidence | None
     new_outcomes: int
     finished: Finished | None
+    refused: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 @record
@@ -147,3 +150,11 @@ class TickReport:
     evidence: Evidence | None
     entries: tuple[Entry, ...]
     trouble: str = ""
+
+
+@record
+class Written:
+    """What was written down for a person, and what could not be brought up to date at once."""
+
+    entries: tuple[Entry, ...]
+    trouble: str

@@ -5,8 +5,8 @@ from flyball.spec.records import Spec
 
 
 def describe_rollout(spec: Spec) -> str:
-    """How a version that passed its gate becomes champion."""
+    """How a version becomes champion."""
     if spec.rollout.strategy == "immediate":
         return "a version that passes its gate is promoted at once"
     deadline = format_duration(spec.rollout.deadline)
-    return f"a version that passes its gate is compared in shadow by {spec.rollout.metric} for up to {deadline}"
+    return f"a version that its gate did not refuse is compared in shadow by {spec.rollout.metric} for up to {deadline}"

@@ -1,15 +1,19 @@
 """What a person may do to the loop: promote, stage, roll back, freeze, thaw. Each is one append to the journal, with who and why."""
 
+from collections.abc import Callable
 from datetime import datetime
 
-from flyball.core.errors import NotFoundError, RefusedError
+from flyball.core.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
-from flyball.journal.events import Entry, Event, Frozen, Promoted, RolledBack, RolloutEnded, Staged, Thawed
+from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, Staged, Thawed
 from flyball.journal.state import Known, State, fold
 from flyball.loop.deploy import project_aliases, publish
+from flyball.loop.records import Written
 from flyball.loop.world import World
 from flyball.spec.records import Spec
+
+_ATTEMPTS = 20
 
 
 def current(world: World, model: str) -> State:
@@ -17,25 +21,15 @@ def current(world: World, model: str) -> State:
     return fold(model, world.journal.read(model))
 
 
-def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str, actor: str, now: datetime) -> list[Entry]:
-    """Make a version champion. One whose gate did not pass needs `force` and a reason."""
+def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str, actor: str, now: datetime) -> Written:
+    """Make a version champion. What speaks against it is overridden only by `force` with a reason, and the journal says so."""
     state = current(world, spec.model.name)
     known = _known(state, version)
     if version == state.champion:
-        raise RefusedError(f"{state.model}@{version} is the champion already", hint="nothing to do; `flyball status` shows what serves")
-    _refuse_while_frozen(state, now, force=force)
-    verdict = known.registered.gate.verdict
-    if verdict is not Verdict.PASS and not (force and reason):
-        raise RefusedError(
-            f"{state.model}@{version} did not pass its gate ({verdict.value})",
-            hint=f"`flyball why {state.model}@{version}` shows why; to promote it all the same: --force --reason '...'",
-        )
-    if state.rollout is not None and state.rollout.version != version and not force:
-        raise RefusedError(
-            f"{state.model}@{state.rollout.version} is being compared with the champion until "
-            f"{state.rollout.deadline_at:%Y-%m-%d %H:%M} UTC",
-            hint="wait for the decision, or end it by promoting with --force --reason '...'",
-        )
+        publish(world, state)  # whoever promoted it may have died before servers were told
+        raise RefusedError(f"{state.model}@{version} is the champion already", hint="`flyball status` shows what serves")
+    against = [*_spoken_against(known), *_standing(state, version, now)]
+    _need_force(state, version, against, force=force, reason=reason)
     events: list[Event] = []
     if state.rollout is not None:
         by_hand = because("rollout.by_hand", version=state.rollout.version, actor=actor)
@@ -46,56 +40,72 @@ def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str,
             version=version,
             replaced=state.champion,
             reason=because("promote.by_hand", version=version, actor=actor, reason=reason or "-"),
-            forced=verdict is not Verdict.PASS,
+            forced=bool(against),
             watch_until=now + spec.rollout.watch if watched else None,
         )
     )
     return _append(world, state, events, actor=actor, now=now)
 
 
-def stage(world: World, spec: Spec, version: int, *, share: float, reason: str, actor: str, now: datetime) -> list[Entry]:
+def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, reason: str, actor: str, now: datetime) -> Written:
     """Make a version challenger, answering `share` of the units (0: loaded, answering nobody)."""
     state = current(world, spec.model.name)
-    _known(state, version)
-    _refuse_while_frozen(state, now, force=False)
+    known = _known(state, version)
     if state.champion is None or version == state.champion:
+        there = "there is no champion" if state.champion is None else "it is the champion"
         raise RefusedError(
-            f"{state.model}@{version} cannot be challenger: "
-            + ("there is no champion" if state.champion is None else "it is the champion"),
+            f"{state.model}@{version} cannot be challenger: {there}",
             hint="promote a version to production first" if state.champion is None else "choose another version; see `flyball models`",
         )
     if state.rollout is not None:
         raise RefusedError(
-            f"{state.model}@{state.rollout.version} is the challenger of a running rollout", hint="wait for its end; see `flyball status`"
+            f"{state.model}@{state.rollout.version} is the challenger of a running comparison",
+            hint="wait for its end (`flyball status`), or end it by promoting a version with --force --reason '...'",
         )
+    against = [*(_spoken_against(known) if share > 0 else []), *_standing(state, version, now)]
+    _need_force(state, version, against, force=force, reason=reason)
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "-")
     return _append(world, state, [Staged(version=version, share=share, reason=told)], actor=actor, now=now)
 
 
-def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -> list[Entry]:
-    """Give the champion's place back to the version before it. Works while frozen: going back is always allowed."""
+def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, now: datetime) -> Written:
+    """Take a staged challenger away: the champion answers every unit again. Always allowed."""
     state = current(world, spec.model.name)
-    if state.champion is None or state.previous is None:
-        raise RefusedError(
-            f"{state.model} has no previous champion to go back to", hint="`flyball models` lists the versions; promote one of them"
-        )
-    told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "-")
-    event = RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})
-    return _append(world, state, [event], actor=actor, now=now)
+    if state.challenger != version or state.rollout is not None:
+        raise RefusedError(f"{state.model}@{version} is not staged", hint="`flyball status` shows the challenger, if there is one")
+    told = because("unstage.by_hand", version=version, actor=actor, reason=reason or "-")
+    return _append(world, state, [Staged(version=None, share=0.0, reason=told)], actor=actor, now=now)
 
 
-def freeze(world: World, model: str, *, reason: str, until: datetime | None, actor: str, now: datetime) -> list[Entry]:
+def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -> Written:
+    """Give the champion's place back to the version before it. Works while frozen: going back is always allowed."""
+    meant = current(world, spec.model.name).champion
+
+    def events(state: State) -> list[Event]:
+        if state.champion is None or state.previous is None or state.champion != meant:
+            raise RefusedError(
+                f"{state.model} has no previous champion to go back to", hint="`flyball models` lists the versions; promote one of them"
+            )
+        told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "-")
+        return [RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})]
+
+    return _insist(world, spec.model.name, events, actor=actor, now=now)
+
+
+def freeze(world: World, model: str, *, reason: str, until: datetime | None, actor: str, now: datetime) -> Written:
     """Stop promotions, rollbacks by the loop and trainings; serving goes on."""
-    state = current(world, model)
-    return _append(world, state, [Frozen(reason=reason, until=until)], actor=actor, now=now)
+    return _insist(world, model, lambda _: [Frozen(reason=reason, until=until)], actor=actor, now=now)
 
 
-def thaw(world: World, model: str, *, reason: str, actor: str, now: datetime) -> list[Entry]:
+def thaw(world: World, model: str, *, reason: str, actor: str, now: datetime) -> Written:
     """Let the loop act again."""
-    state = current(world, model)
-    if state.frozen(now) is None:
-        raise RefusedError(f"{model} is not frozen", hint="`flyball status` shows the state of the loop")
-    return _append(world, state, [Thawed(reason=reason)], actor=actor, now=now)
+
+    def events(state: State) -> list[Event]:
+        if state.frozen(now) is None:
+            raise RefusedError(f"{model} is not frozen", hint="`flyball status` shows the state of the loop")
+        return [Thawed(reason=reason)]
+
+    return _insist(world, model, events, actor=actor, now=now)
 
 
 def _known(state: State, version: int) -> Known:
@@ -106,16 +116,48 @@ def _known(state: State, version: int) -> Known:
     return known
 
 
-def _append(world: World, state: State, events: list[Event], *, actor: str, now: datetime) -> list[Entry]:
+def _spoken_against(known: Known) -> list[str]:
+    """What is known against a version."""
+    verdict = known.registered.gate.verdict
+    found = [] if verdict is Verdict.PASS else [f"it did not pass its gate ({verdict.value})"]
+    return [*found, "live rows spoke against it"] if known.refused else found
+
+
+def _standing(state: State, version: int, now: datetime) -> list[str]:
+    """What stands in the way of any move."""
+    found, freeze = [], state.frozen(now)
+    if freeze is not None:
+        until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
+        found.append(f"{state.model} is frozen{until} ({freeze.reason}; `flyball thaw` ends it)")
+    if state.rollout is not None and state.rollout.version != version:
+        until = f"{state.rollout.deadline_at:%Y-%m-%d %H:%M} UTC"
+        found.append(f"{state.model}@{state.rollout.version} is being compared with the champion until {until}")
+    return found
+
+
+def _need_force(state: State, version: int, against: list[str], *, force: bool, reason: str) -> None:
+    if force and not reason:
+        raise UsageError("--force needs --reason: it stays in the journal", hint="say why: --force --reason '...'")
+    if against and not force:
+        raise RefusedError(
+            f"{state.model}@{version} is not promoted: {'; '.join(against)}",
+            hint=f"`flyball why {state.model}@{version}` tells its story; to do it all the same: --force --reason '...'",
+        )
+
+
+def _insist(world: World, model: str, events: Callable[[State], list[Event]], *, actor: str, now: datetime) -> Written:
+    """Append whatever the loop is doing at the same moment: what must always be possible is not lost to a conflict."""
+    for _ in range(_ATTEMPTS):
+        state = current(world, model)
+        try:
+            return _append(world, state, events(state), actor=actor, now=now)
+        except ConflictError:
+            continue
+    raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
+
+
+def _append(world: World, state: State, events: list[Event], *, actor: str, now: datetime) -> Written:
     entries = world.journal.append(state.model, events, expected=state.seq, actor=actor, at=now)
     after = fold(state.model, entries, start=state)
     publish(world, after)
-    project_aliases(world, after)
-    return entries
-
-
-def _refuse_while_frozen(state: State, now: datetime, *, force: bool) -> None:
-    freeze = state.frozen(now)
-    if freeze is not None and not force:
-        until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
-        raise RefusedError(f"{state.model} is frozen{until}: {freeze.reason}", hint="`flyball thaw --reason '...'` lets it move again")
+    return Written(entries=tuple(entries), trouble=project_aliases(world, after))

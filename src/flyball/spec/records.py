@@ -120,7 +120,7 @@ class ServeSpec:
 
 @record
 class RolloutSpec:
-    """`[rollout]`: how a version that passed its gate becomes champion, and how long it is watched afterwards.
+    """`[rollout]`: how a version becomes champion, and how long it is watched afterwards.
 
     `margin`: a candidate is promoted when its gain is certainly above -margin (0: certainly better). `min_days`: live days before any
     promotion.

@@ -52,6 +52,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{actor} made version {version} challenger for {share:.0%} of the units: {reason}",
         "{actor} 将版本 {version} 设为挑战者，分配 {share:.0%} 的单元：{reason}",
     ),
+    "unstage.by_hand": (
+        "{actor} took version {version} off staging: {reason}",
+        "{actor} 取消了版本 {version} 的挑战者身份：{reason}",
+    ),
     "rollback.by_hand": (
         "{actor} rolled back from version {version} to {to}: {reason}",
         "{actor} 将版本 {version} 手动回滚到 {to}：{reason}",
@@ -90,6 +94,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "only {found} outcomes came since the last training; {needed} are needed",
         "自上次训练以来只有 {found} 条实际结果，需要 {needed} 条",
     ),
+    "deployment.refused": (
+        "{workers} server workers could not take over what was decided: {error}",
+        "{workers} 个服务进程未能采用已决定的版本：{error}",
+    ),
+    "alert.unwatched": ("{key} is no longer watched", "{key} 已不再监测"),
     "alert.resolved": ("{key} has stayed well below its threshold", "{key} 已持续明显低于阈值"),
     "event.registered": (
         "version {version} was trained on {rows} rows ({cause}), engine {engine}, gate: {verdict}; {metrics}",
