@@ -31,19 +31,32 @@ _FAMILIES = {
 }
 
 
+class Cell:
+    """One counter, for a caller that counts often."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 class Metrics:
     """Counters, gauges and the latency histogram of one worker. One per app, never shared."""
 
     def __init__(self) -> None:
-        self.counters: dict[tuple[str, Labels], int] = {}
+        self.counters: dict[tuple[str, Labels], Cell] = {}
         self.gauges: dict[tuple[str, Labels], float] = {}
         self.buckets = [0] * (len(BUCKETS) + 1)
         self.seconds = 0.0
 
     def add(self, name: str, number: int = 1, labels: Labels = ()) -> None:
-        """Count. `labels` is a tuple of (name, value); hot callers keep the tuple."""
-        key = (name, labels)
-        self.counters[key] = self.counters.get(key, 0) + number
+        """Count. `labels` is a tuple of (name, value)."""
+        self.cell(name, labels).number += number
+
+    def cell(self, name: str, labels: Labels) -> Cell:
+        """The counter itself, for hot callers to keep."""
+        found = self.counters.get((name, labels))
+        return self.counters.setdefault((name, labels), Cell()) if found is None else found
 
     def set(self, name: str, value: float, labels: Labels = ()) -> None:
         """Set a gauge."""
@@ -61,7 +74,7 @@ class Metrics:
     def counted(self, name: str, **labels: str) -> int:
         """The sum of a counter over all label sets that hold these labels."""
         wanted = set(labels.items())
-        return sum(number for (found, has), number in self.counters.items() if found == name and wanted <= set(has))
+        return sum(cell.number for (found, has), cell in list(self.counters.items()) if found == name and wanted <= set(has))
 
 
 class Snapshot(msgspec.Struct):
@@ -74,7 +87,7 @@ class Snapshot(msgspec.Struct):
 
 def snapshot(metrics: Metrics) -> Snapshot:
     """What adds up over workers; gauges do not."""
-    counters = [(name, labels, number) for (name, labels), number in list(metrics.counters.items())]  # another thread may count
+    counters = [(name, labels, cell.number) for (name, labels), cell in list(metrics.counters.items())]  # another thread may count
     return Snapshot(counters=counters, buckets=list(metrics.buckets), seconds=metrics.seconds)
 
 

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 _TWO = struct.Struct("<QQ")
+_ONE = struct.Struct("<Q")
 
 
 class Tally:
@@ -24,7 +25,7 @@ class Tally:
     def take(self, rows: int) -> None:
         """Rows are in the buffer."""
         self._taken += rows
-        self._note()
+        _ONE.pack_into(self._map, 0, self._taken)
 
     def settle(self, rows: int) -> None:
         """Rows are written, or counted as lost."""

@@ -20,6 +20,8 @@ MOST_CONTEXT = 32
 Context = dict[str, Label | None]
 
 _FIELDS = ("features", "unit", "id", "prediction_id", "context", "at")
+_KNOWN = frozenset(_FIELDS)
+_NOBODY: list[str | None] = [None]  # the names of a single row that has none; never changed
 _NESTED = frozenset({list, dict})
 _IN_LIST = re.compile(r"(features(?:\[\d+\])?)\[(\d{1,6})\]")
 _json = msgspec.json.Decoder()
@@ -89,18 +91,19 @@ def decode_request(body: bytes, contract: Contract, *, max_rows: int) -> Request
     else:
         rows = [contract.row(row, f"features[{number}]") for number, row in enumerate(features)]
     if len(given) == 1:
-        nobody: list[str | None] = [None] * len(rows)
+        nobody: list[str | None] = _NOBODY if single else [None] * len(rows)
         return Request(rows, single, None, nobody, nobody, None, None)
-    for name in given:
-        if name not in _FIELDS:
-            raise RequestError(f"{shown(name)} is not a key of a request{did_you_mean(name, _FIELDS)}", field=name[:60])
+    if not given.keys() <= _KNOWN:
+        name = next(name for name in given if name not in _KNOWN)
+        raise RequestError(f"{shown(name)} is not a key of a request{did_you_mean(name, _FIELDS)}", field=name[:60])
     at = given.get("at")
+    ours = given.get("prediction_id")
     return Request(
         rows,
         single,
         name_of(given.get("unit"), "unit"),
         _names(given.get("id"), "id", single, len(rows)),
-        _distinct(_names(given.get("prediction_id"), "prediction_id", single, len(rows)), "prediction_id"),
+        _names(ours, "prediction_id", single, len(rows)) if single else _distinct(_names(ours, "prediction_id", single, len(rows))),
         _context(given.get("context")),
         None if at is None else time_of(at, "at"),
     )
@@ -131,7 +134,7 @@ def time_of(value: object, field: str) -> int:
 
 def _names(value: object, field: str, single: bool, rows: int) -> list[str | None]:
     if value is None:
-        return [None] * rows
+        return _NOBODY if single else [None] * rows
     if single:
         return [name_of(value, field)]
     if not isinstance(value, list) or len(value) != rows:
@@ -139,10 +142,10 @@ def _names(value: object, field: str, single: bool, rows: int) -> list[str | Non
     return [name_of(name, f"{field}[{number}]") for number, name in enumerate(value)]
 
 
-def _distinct(names: list[str | None], field: str) -> list[str | None]:
+def _distinct(names: list[str | None]) -> list[str | None]:
     given = [name for name in names if name is not None]
     if len(set(given)) < len(given):
-        raise RequestError(f"{field!r} names two rows of this request alike", field=field)
+        raise RequestError("'prediction_id' names two rows of this request alike", field="prediction_id")
     return names
 
 

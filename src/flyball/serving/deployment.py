@@ -51,7 +51,7 @@ class LiveVersion:
         if len(found) != len(rows):
             raise DataError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
         if len(rows) == 1 and self._task != "multiclass":
-            return self._one(float(found[0]))
+            return self._one(found.item(0))
         return self._many(found)
 
     def _one(self, score: float) -> Scored:

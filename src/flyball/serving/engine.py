@@ -89,13 +89,15 @@ def settle(score: Scores, *, task: Task, threshold: float) -> Scores:
     if task == "regression":
         return score
     if task == "binary":
-        if len(score) == 1:  # one row per request is the common case, and Python floats are faster than arrays there
-            value = float(score[0])
-            return np.array([_tie(threshold)]) if abs(value - threshold) <= TIE else score
         near = np.abs(score - threshold) <= TIE
         return np.where(near, _tie(threshold), score) if near.any() else score
     largest = score.max(axis=1, keepdims=True)
     return np.where(score >= largest - TIE, largest, score)
+
+
+def settle_one(score: float, threshold: float) -> float:
+    """The same for one binary score, without arrays: one row per request is the common case."""
+    return _tie(threshold) if abs(score - threshold) <= TIE else score
 
 
 def positions(score: Scores, *, task: Task, threshold: float) -> NDArray[np.int64]:
