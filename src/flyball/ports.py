@@ -158,6 +158,10 @@ class Registry(Protocol):
         """Make the next version of a model from a run, with its bundle as artifact; the same identity gives the same version again."""
         ...
 
+    def run_of(self, model: str, identity: str) -> str:
+        """The run of the version with this identity; empty if there is none."""
+        ...
+
     def aliases(self, model: str) -> Mapping[str, int]:
         """Flyball's aliases as they stand in the registry."""
         ...

@@ -1,6 +1,7 @@
 """A training from data to a registered version, with the real parts."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -12,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flyball.adapters.sqlite.journal import SqliteJournal
 from flyball.core.errors import DataError, NotFoundError, RefusedError, UserCodeError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.core.window import to_micros
-from flyball.journal.events import Promoted, Registered
+from flyball.journal.events import Entry, Promoted, Registered
 from flyball.journal.state import fold
 from flyball.loop.trained import TrainResult, report
 from flyball.loop.training import register_run, take_snapshot, train
@@ -47,6 +49,13 @@ def run(folder: Path, *, now: datetime = NOW, force: bool = False, register: boo
 def registered(folder: Path) -> list[Registered]:
     entries = open_stores(read_settings(folder, {})).journal.read("churn")
     return [entry.event for entry in entries if isinstance(entry.event, Registered)]
+
+
+def make_champion(folder: Path, version: int) -> None:
+    journal = open_stores(read_settings(folder, {})).journal
+    reason = because("promote.by_hand", version=version, actor="test", reason="-")
+    promoted = Promoted(version=version, replaced=None, reason=reason, forced=False, watch_until=None)
+    journal.append("churn", [promoted], expected=journal.read("churn")[-1].seq, actor="test", at=NOW)
 
 
 @pytest.fixture(scope="module")
@@ -132,11 +141,7 @@ def test_the_same_training_is_found_again_until_it_is_forced(trained: tuple[Path
 def test_a_later_candidate_is_compared_with_the_champion_on_rows_new_to_both(trained: tuple[Path, TrainResult], tmp_path: Path) -> None:
     folder = make_project(tmp_path / "project")
     assert run(folder).version == 1
-    stores = open_stores(read_settings(folder, {}))
-    seq = stores.journal.read("churn")[-1].seq
-    reason = because("promote.by_hand", version=1, actor="test", reason="-")
-    promoted = Promoted(version=1, replaced=None, reason=reason, forced=False, watch_until=None)
-    stores.journal.append("churn", [promoted], expected=seq, actor="test", at=NOW)
+    make_champion(folder, 1)
     customers(5000, days=88).to_csv(folder / "data" / "customers.csv", index=False)
     second = run(folder)
     assert second.version == 2
@@ -257,6 +262,50 @@ def test_a_model_that_cannot_be_compiled_is_registered_with_the_reason(tmp_path:
     assert any(warning.code == "train.native" for warning in result.warnings)
     stores = open_stores(read_settings(folder, {}))
     assert (stores.bundles.path(result.bundle) / "native" / "MLmodel").is_file()
+
+
+class DiedError(Exception):
+    """What the process would have died of."""
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_forced_training_that_died_before_the_journal_goes_on_with_the_version_in_the_registry(tmp_path: Path, elsewhere: bool) -> None:
+    folder = make_project(tmp_path / "project", frame=customers(600))
+    assert run(folder).version == 1
+
+    class Dying(SqliteJournal):
+        def append(self, *_: object, **__: object) -> list[Entry]:
+            raise DiedError
+
+    stores = open_stores(read_settings(folder, {}))
+    with pytest.raises(DiedError):
+        train(load_spec(folder), replace(workshop_of(folder), journal=Dying(stores.database)), now=NOW, force=True)
+    if elsewhere:  # another checkout repeats it: nothing of the first attempt is there but what MLflow has
+        shutil.rmtree(folder / ".flyball" / "work")
+        shutil.rmtree(folder / ".flyball" / "bundles")
+    result = run(folder, force=True)
+    assert (result.status, result.version) == ("registered", 2)
+    event = registered(folder)[-1]
+    workshop = workshop_of(folder)
+    assert event.run_id == workshop.registry.run_of("churn", event.identity)
+    workshop.registry.fetch_bundle("churn", 2, tmp_path / "bundle")
+    assert workshop.bundles.put(tmp_path / "bundle") == event.bundle
+    assert run(folder, force=True).version == 3
+
+
+def test_the_gate_is_asked_again_when_the_champion_changed_during_the_training(tmp_path: Path) -> None:
+    folder = make_project(tmp_path / "project")
+    assert run(folder).version == 1
+    customers(5000, days=88).to_csv(folder / "data" / "customers.csv", index=False)
+
+    def promote(line: str) -> None:
+        if line.startswith("gate:"):
+            make_champion(folder, 1)
+
+    assert train(load_spec(folder), workshop_of(folder), now=NOW, progress=promote).version == 2
+    event = registered(folder)[-1]
+    assert event.compared_with == 1
+    assert {check.metric: check.verdict for check in event.gate.checks}["brier"] is not Verdict.NOT_APPLICABLE
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """From a complete run to a registered version. The journal's entry is the moment a version exists."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -122,10 +123,18 @@ def kept_of(folder: Path) -> Kept:
     return from_json(path.read_bytes(), Kept)
 
 
+def fetched(workshop: Workshop, run_id: str, folder: Path) -> Path:
+    """What a complete run kept, copied into a folder in this folder."""
+    target = folder / "fetched"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    workshop.tracker.fetch(run_id, target)
+    return target
+
+
 def enrol_kept(
     spec: Spec,
     workshop: Workshop,
-    state: State,
     *,
     run_id: str,
     folder: Path,
@@ -135,13 +144,21 @@ def enrol_kept(
     now: datetime,
     watch: Stopwatch,
 ) -> TrainResult:
-    """Register what a complete run kept, fetched into a folder. Where the champion or the gate changed since, the gate is asked again."""
+    """Register what a complete run kept, fetched into a folder. Where the champion or the gate changed since, the gate is asked again.
+
+    Where the registry has this training already, from another run whose attempt died before the journal knew, that run is gone on with.
+    """
     kept = kept_of(folder)
     if kept.model != spec.model.name:
         raise RefusedError(
             f"run {run_id} trained {kept.model!r}, this project is {spec.model.name!r}", hint="go to the project it came from"
         )
+    first = workshop.registry.run_of(kept.model, kept.identity)
+    if first and first != run_id:
+        run_id, folder = first, fetched(workshop, first, folder)
+        kept = kept_of(folder)
     bundle = folder / "bundle"
+    state = fold(kept.model, workshop.journal.read(kept.model))  # as it is now: a training takes long
     if kept.champion != (state.champion or 0) or kept.checks != checks_digest(spec):
         kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder), state, spec)
     return enrol(spec, workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch)

@@ -23,6 +23,7 @@ from flyball.registry.records import Manifest
 from flyball.spec.records import Spec
 
 Label = str | int | float | bool
+_OF_ANSWERS = frozenset({"accuracy", "error", "precision", "recall", "f1"})  # of a binary task: what the threshold makes of the scores
 
 
 @record
@@ -69,11 +70,18 @@ class Judgement:
 
 @record
 class _Duel:
-    """The rows new to candidate and champion, and what each says of them."""
+    """The rows new to candidate and champion, and what each says of them. The champion answers by the threshold it was made with."""
 
     rows: Table
     candidate: NDArray[np.float64]
     champion: NDArray[np.float64]
+    threshold: float
+
+    def champion_for(self, metric: str, cut: float) -> NDArray[np.float64]:
+        """The champion's scores; where the metric looks at answers only, such that its own answers follow from `cut`."""
+        if metric not in _OF_ANSWERS or self.champion.ndim != 1 or self.threshold == cut:
+            return self.champion
+        return np.where(self.champion >= self.threshold, cut, np.nextafter(cut, -np.inf))
 
 
 def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival | None) -> Judgement:
@@ -98,7 +106,8 @@ def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | None:
         if not fresh.any() or champion.classes != candidate.classes or champion.task != spec.model.task:
             return None
         rows = candidate.test.take(fresh)
-        return _Duel(rows=rows, candidate=candidate.scores[fresh], champion=score(rows.select(champion.schema.names)))
+        said = score(rows.select(champion.schema.names))
+        return _Duel(rows=rows, candidate=candidate.scores[fresh], champion=said, threshold=champion.threshold)
     except FlyballError:  # a feature the champion reads is gone, or its bundle cannot be used here: no evidence either way
         return None
 
@@ -114,7 +123,7 @@ def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mappin
             metric,
             duel.rows[spec.data.target],
             duel.candidate,
-            duel.champion,
+            duel.champion_for(metric, spec.model.cut),
             candidate.classes,
             spec.model.cut,
             blocks,
@@ -132,7 +141,7 @@ def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[D
         spec.rollout.metric,
         duel.rows[spec.data.target],
         duel.candidate,
-        duel.champion,
+        duel.champion_for(spec.rollout.metric, spec.model.cut),
         candidate.classes,
         spec.model.cut,
         blocks_of(duel.rows, spec.data),

@@ -19,7 +19,7 @@ from flyball.data.records import Snapshot
 from flyball.data.split import held_out
 from flyball.journal.events import Cause
 from flyball.journal.state import State, fold
-from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, kept_of, known_version, result_of, rival_of, unchanged
+from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_version, result_of, rival_of, unchanged
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
@@ -101,7 +101,7 @@ def train(
                     workshop, spec.model.name, known.registered, gathered.snapshot(spec.data, digest=digest, path="", dvc_md5=""), watch
                 )
             else:
-                if force:
+                if force and not _in_registry(workshop, model, identity, folder):
                     _empty(folder)
                 shutil.copyfile(path, folder / "snapshot.parquet")
                 job = _Job(spec, workshop, wish, gathered, state, folder, identity, digest, code, watch, progress)
@@ -130,7 +130,7 @@ def register_run(
     try:
         with workshop.workspace.work(name) as folder:
             _empty(folder)
-            kept_folder = _fetched(workshop, run_id, folder)
+            kept_folder = fetched(workshop, run_id, folder)
             progress(f"fetched run {run_id}")
             watch.lap("fetch")
             state = fold(spec.model.name, workshop.journal.read(spec.model.name))
@@ -139,7 +139,7 @@ def register_run(
                 if known.registered.identity == kept.identity:
                     return unchanged(workshop, spec.model.name, known.registered, kept.snapshot, watch)
             return enrol_kept(
-                spec, workshop, state, run_id=run_id, folder=kept_folder, cause=cause, action=action, actor=actor, now=now, watch=watch
+                spec, workshop, run_id=run_id, folder=kept_folder, cause=cause, action=action, actor=actor, now=now, watch=watch
             )
     finally:
         workshop.trainer.close()
@@ -339,7 +339,7 @@ class _Job:
         """Go on with a complete run: this folder may have everything it kept, else it is fetched."""
         self.progress(f"found again: run {run_id}")
         local = (self.folder / "report.json").is_file() and (self.folder / "bundle").is_dir()
-        folder = self.folder if local else _fetched(self.workshop, run_id, self.folder)
+        folder = self.folder if local else fetched(self.workshop, run_id, self.folder)
         return self._with_kept(kept_of(folder), run_id, folder)
 
     def _with_kept(self, kept: Kept, run_id: str, folder: Path) -> TrainResult:
@@ -350,7 +350,6 @@ class _Job:
         result = enrol_kept(
             self.spec,
             self.workshop,
-            self.state,
             run_id=run_id,
             folder=folder,
             cause=wish.cause,
@@ -363,11 +362,10 @@ class _Job:
         return result
 
 
-def _fetched(workshop: Workshop, run_id: str, folder: Path) -> Path:
-    target = folder / "fetched"
-    _empty(target)
-    workshop.tracker.fetch(run_id, target)
-    return target
+def _in_registry(workshop: Workshop, model: str, identity: str, folder: Path) -> bool:
+    """True if what an attempt left in this folder is a version already, which only the journal does not know yet."""
+    marker = folder / "tracked"
+    return marker.is_file() and marker.read_text() == workshop.registry.run_of(model, identity)
 
 
 def _empty(folder: Path) -> None:

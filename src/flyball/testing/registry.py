@@ -23,6 +23,12 @@ class RegistrySuite:
         assert registry.register("churn", run_id, bundle, identity="i1", tags={}) == 1
         assert registry.register("churn", run_id, bundle, identity="i3", tags={}) == 3
 
+    def test_a_version_is_led_back_to_its_run_by_its_identity(self, registry: Registry, run_id: str, bundle: Path) -> None:
+        assert registry.run_of("churn", "i1") == ""
+        registry.register("churn", run_id, bundle, identity="i1", tags={})
+        assert registry.run_of("churn", "i1") == run_id
+        assert registry.run_of("churn", "i2") == registry.run_of("fraud", "i1") == ""
+
     def test_a_model_without_aliases_has_none(self, registry: Registry, run_id: str, bundle: Path) -> None:
         assert registry.aliases("unheard of") == {}
         registry.register("churn", run_id, bundle, identity="i1", tags={})

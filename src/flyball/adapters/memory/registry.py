@@ -37,6 +37,11 @@ class MemoryRegistry:
             versions.append(_Version(run_id=run_id, identity=identity, tags=dict(tags), files=files))
             return len(versions)
 
+    def run_of(self, model: str, identity: str) -> str:
+        """The run of the version with this identity; empty if there is none."""
+        with self._lock:
+            return next((version.run_id for version in self._versions.get(model, []) if version.identity == identity), "")
+
     def aliases(self, model: str) -> Mapping[str, int]:
         """Flyball's aliases as they stand in the registry."""
         with self._lock:

@@ -11,6 +11,7 @@ from flyball.core.errors import NotFoundError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 MODEL, BUNDLE = "flyball/model", "flyball/bundle"
 _ALIASES = ("champion", "challenger", "previous")
@@ -29,8 +30,8 @@ class MlflowRegistry:
         client = self._store.client()
         with told(self._store.uri):
             known = self._known(client, model, identity)
-            if known:
-                return known
+            if known is not None:
+                return int(known.version)
             run = client.get_run(run_id)
             if not client.list_artifacts(run_id, BUNDLE):
                 client.log_artifacts(run_id, str(bundle), BUNDLE)
@@ -44,6 +45,13 @@ class MlflowRegistry:
                 model, f"{run.info.artifact_uri}/{source}", run_id, tags={**tags, IDENTITY: identity}, await_creation_for=30
             )
             return int(made.version)
+
+    def run_of(self, model: str, identity: str) -> str:
+        """The run that a version with this identity was made from."""
+        client = self._store.client()
+        with told(self._store.uri):
+            known = self._known(client, model, identity)
+        return str(known.run_id) if known is not None else ""
 
     def aliases(self, model: str) -> Mapping[str, int]:
         """Champion, challenger and previous, as far as they are set."""
@@ -81,7 +89,7 @@ class MlflowRegistry:
                 left.rmdir()
             draft.rmdir()
 
-    def _known(self, client: "MlflowClient", model: str, identity: str) -> int:
+    def _known(self, client: "MlflowClient", model: str, identity: str) -> "ModelVersion | None":
         """By the tag alone: MLflow's filters cannot quote every name that MLflow allows."""
         found = client.search_model_versions(f"tags.`{IDENTITY}` = '{identity}'", max_results=1000)
-        return next((int(version.version) for version in found if version.name == model), 0)
+        return next((version for version in found if version.name == model), None)
