@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from flyball.core.codec import to_json, to_plain
-from flyball.core.errors import RefusedError, UsageError
+from flyball.core.errors import FlyballError, RefusedError, UsageError
 from flyball.core.reason import Reason
 from flyball.core.window import parse_duration, parse_time
 from flyball.journal.explain import tell
 from flyball.loop.records import Written
 from flyball.settings import Settings, read_settings
-from flyball.spec.load import load_spec
+from flyball.spec.load import FILE, load_spec
 from flyball.spec.records import Spec
 from flyball.words.sentences import Language, sentence
 
-F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
 now_option = click.option(
@@ -33,6 +33,29 @@ def project(ctx: click.Context) -> tuple[Settings, Spec]:
     """The settings and the spec of the project named by -C."""
     folder: Path = ctx.obj
     return read_settings(folder), load_spec(folder.resolve())
+
+
+def projects(ctx: click.Context) -> list[Path]:
+    """The project named by -C, or, if that is a folder of projects, all of them by name."""
+    folder: Path = ctx.obj
+    if (folder / FILE).exists() or not folder.is_dir():
+        return [folder]
+    return sorted(path.parent for path in folder.glob(f"*/{FILE}")) or [folder]
+
+
+def each_project(ctx: click.Context, look: Callable[[Settings, Spec], R]) -> tuple[list[R], bool]:
+    """Do something with each project; one that fails is told and never keeps the others from their turn. Say whether all went well."""
+    folders = projects(ctx)
+    found, well = [], True
+    for folder in folders:
+        try:
+            found.append(look(read_settings(folder), load_spec(folder.resolve())))
+        except FlyballError as error:
+            if len(folders) == 1:
+                raise
+            well = False
+            say(f"{folder.name}: error: {error}")
+    return found, well
 
 
 def at_time(text: str | None) -> datetime:

@@ -1,9 +1,13 @@
 """`flyball status`: what serves, what runs, what comes next."""
 
+import sys
+
 import click
 
-from flyball.cli.frame import as_json, at_time, now_option, project, show_json, show_table, told
+from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
 from flyball.loop.listing import StatusLine, describe
+from flyball.settings import Settings
+from flyball.spec.records import Spec
 from flyball.wiring import open_stores
 
 
@@ -12,17 +16,25 @@ from flyball.wiring import open_stores
 @as_json
 @click.pass_context
 def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
-    """Champion, challenger, rollout, watch, training, freeze, alerts, workers, and when the next training is due."""
+    """Champion, challenger, rollout, watch, training, freeze, alerts, workers, and when the next training is due.
+
+    With -C on a folder of projects: each of them.
+    """
     from flyball.journal.state import fold
 
-    settings, spec = project(ctx)
-    stores = open_stores(settings)
-    state = fold(spec.model.name, stores.journal.read(spec.model.name))
-    lines = describe(state, spec, stores.deployments.workers(spec.model.name), now=at_time(now), sentence=lambda r: told(r, settings))
+    def look(settings: Settings, spec: Spec) -> dict[str, object]:
+        stores = open_stores(settings)
+        state = fold(spec.model.name, stores.journal.read(spec.model.name))
+        workers = stores.deployments.workers(spec.model.name)
+        lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings))
+        if not as_json:
+            show_table(("", ""), [(line.name, _text(line)) for line in lines], title=spec.model.name)
+        return {"model": spec.model.name, **{line.name: line.value for line in lines}}
+
+    found, well = each_project(ctx, look)
     if as_json:
-        show_json({"model": spec.model.name, **{line.name: line.value for line in lines}})
-        return
-    show_table(("", ""), [(line.name, _text(line)) for line in lines], title=spec.model.name)
+        show_json(found[0] if len(projects(ctx)) == 1 else found)
+    sys.exit(0 if well else 1)
 
 
 def _text(line: StatusLine) -> str:

@@ -1,11 +1,14 @@
 """`flyball tick`: look once at everything and do what follows."""
 
+import sys
+
 import click
 
-from flyball.cli.frame import as_json, at_time, console, now_option, project, say, show_json, told, when
+from flyball.cli.frame import as_json, at_time, console, each_project, now_option, projects, say, show_json, told, when
 from flyball.journal.explain import tell
 from flyball.loop.records import TickReport
 from flyball.settings import Settings
+from flyball.spec.records import Spec
 from flyball.wiring import open_world
 
 
@@ -17,16 +20,21 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     """Ingest what servers logged, measure, decide, act, and write down what was done and why.
 
     Run it from cron or any scheduler; twice at once does no harm. It starts a training and does not wait for it: a later tick sees its end.
+    With -C on a folder of projects: each of them, and one that fails does not keep the others from their turn.
     """
     from flyball.loop.engine import tick
     from flyball.loop.memory import Memory
 
-    settings, spec = project(ctx)
-    done = tick(open_world(settings), spec, Memory(), now=at_time(now))
+    def look(settings: Settings, spec: Spec) -> dict[str, object]:
+        done = tick(open_world(settings), spec, Memory(), now=at_time(now))
+        if not as_json:
+            show(done, settings)
+        return plain(done, settings)
+
+    found, well = each_project(ctx, look)
     if as_json:
-        show_json(plain(done, settings))
-        return
-    show(done, settings)
+        show_json(found[0] if len(projects(ctx)) == 1 else found)
+    sys.exit(0 if well else 1)
 
 
 def plain(done: TickReport, settings: Settings) -> dict[str, object]:

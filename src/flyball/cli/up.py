@@ -5,13 +5,16 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import click
 
-from flyball.cli.frame import project, say, span, when
+from flyball.cli.frame import projects, say, span, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
-from flyball.settings import Settings
+from flyball.core.errors import FlyballError, UsageError
+from flyball.settings import Settings, read_settings
+from flyball.spec.load import load_spec
 from flyball.spec.records import Spec
 
 
@@ -23,13 +26,14 @@ from flyball.spec.records import Spec
 def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool) -> None:
     """Run the server and the loop in one process tree: it answers, watches, retrains, compares, promotes and rolls back.
 
-    One failing tick is reported and the next one tries again; the server goes on answering whatever the loop does.
+    One failing tick is reported and the next one tries again; the server goes on answering whatever the loop does. With -C on a folder of
+    projects: a server and a loop for each (each needs its own [serve] address), and one that fails does not stop the others.
     """
-    settings, spec = project(ctx)
-    pause = span("--every", every).total_seconds()
-    words = [sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve"]
-    words += [*([] if port is None else ["--port", str(port)]), *(["--trusted-code"] if trusted_code else [])]
-    server, stop = subprocess.Popen(words), threading.Event()
+    folders, pause = projects(ctx), span("--every", every).total_seconds()
+    if port is not None and len(folders) > 1:
+        raise UsageError("--port is for one project", hint="give each project an address of its own: [serve] address")
+    options = [*([] if port is None else ["--port", str(port)]), *(["--trusted-code"] if trusted_code else [])]
+    stop = threading.Event()
 
     def stopping(*_: object) -> None:
         if stop.is_set():  # asked twice: do not wait for the tick
@@ -39,43 +43,81 @@ def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool
     # A tick that has begun is finished: interrupted anywhere, it could leave the registry behind the journal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping)
+    running = [one for one in (_start(folder, options, alone=len(folders) == 1) for folder in folders) if one is not None]
     try:
-        _loop(settings, spec, server, pause, stop)
+        _look_until(running, pause, stop)
     finally:
         if stop.is_set():
             say("stopping ...")
-        status = _end(server)
-    sys.exit(status)
+        statuses = [one.end() for one in running]
+    sys.exit(max(statuses, default=1) if len(running) == len(folders) else 1)
 
 
-def _loop(settings: Settings, spec: Spec, server: "subprocess.Popen[bytes]", pause: float, stop: threading.Event) -> None:
-    from flyball.journal.state import fold
-    from flyball.loop.engine import tick
-    from flyball.loop.memory import Memory
-    from flyball.wiring import open_world, wall_clock
+class _Project:
+    """One project that is up: its server, and what its loop needs."""
 
-    world, memory = open_world(settings), Memory()
-    freeze = fold(spec.model.name, world.journal.read(spec.model.name)).frozen(wall_clock())
-    if freeze is not None:
-        say(f"the loop is frozen since {when(freeze.at)} UTC: {freeze.reason}; `flyball thaw` lets it act")
+    def __init__(self, settings: Settings, spec: Spec, options: list[str]) -> None:
+        from flyball.journal.state import fold
+        from flyball.loop.memory import Memory
+        from flyball.wiring import open_world, wall_clock
+
+        self.settings, self.spec = settings, spec
+        self.world, self.memory = open_world(settings), Memory()
+        freeze = fold(spec.model.name, self.world.journal.read(spec.model.name)).frozen(wall_clock())
+        if freeze is not None:
+            say(f"the loop of {spec.model.name} is frozen since {when(freeze.at)} UTC: {freeze.reason}; `flyball thaw` lets it act")
+        self.server = subprocess.Popen([sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve", *options])
+        self.told_gone = False
+
+    def look(self) -> None:
+        """One tick; whatever is wrong with it, the server goes on answering."""
+        from flyball.loop.engine import tick
+        from flyball.wiring import wall_clock
+
+        try:
+            done = tick(self.world, self.spec, self.memory, now=wall_clock())
+            if done.entries or done.trouble:
+                show(done, self.settings)
+        except Exception as error:  # noqa: BLE001 - see above
+            say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")
+
+    def gone(self) -> bool:
+        """Whether the server has ended; said once."""
+        if self.server.poll() is None:
+            return False
+        if not self.told_gone:
+            self.told_gone = True
+            say(f"the server of {self.spec.model.name} has ended with status {self.server.returncode}")
+        return True
+
+    def end(self) -> int:
+        """End the server and give its exit status."""
+        if self.server.poll() is None:
+            self.server.send_signal(signal.SIGTERM)
+        try:
+            return self.server.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+            return self.server.wait()
+
+
+def _start(folder: Path, options: list[str], *, alone: bool) -> _Project | None:
+    try:
+        return _Project(read_settings(folder), load_spec(folder.resolve()), options)
+    except FlyballError as error:
+        if alone:
+            raise
+        say(f"{folder.name}: error: {error}")
+        return None
+
+
+def _look_until(running: list[_Project], pause: float, stop: threading.Event) -> None:
+    """Tick every project again and again, until told to stop or until no server is left."""
     due = 0.0
-    while server.poll() is None and not stop.is_set():
+    while not stop.is_set() and not all([one.gone() for one in running]):
         if time.monotonic() >= due:
             due = time.monotonic() + pause
-            try:
-                done = tick(world, spec, memory, now=wall_clock())
-                if done.entries or done.trouble:
-                    show(done, settings)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one look, the server goes on answering
-                say(f"this tick failed, the next one tries again: {type(error).__name__}: {error}")
+            for one in running:
+                if not stop.is_set() and one.server.poll() is None:
+                    one.look()
         stop.wait(0.2)
-
-
-def _end(server: "subprocess.Popen[bytes]") -> int:
-    if server.poll() is None:
-        server.send_signal(signal.SIGTERM)
-    try:
-        return server.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        return server.wait()

@@ -10,7 +10,7 @@ from flyball.core.verdict import Verdict
 from flyball.evaluation.records import Decision
 from flyball.registry.records import EngineName
 
-Cause = Literal["manual", "performance", "drift", "schedule", "first"]
+Cause = Literal["manual", "performance", "drift", "schedule"]
 
 
 @record

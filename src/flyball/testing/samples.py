@@ -45,7 +45,7 @@ def one_event_of_each_kind() -> list[happened.Event]:
             lower={"roc_auc": 0.69},
             upper={},
             gate=gate,
-            cause="first",
+            cause="manual",
             action="",
             rows=1000,
             trained_from=None,
