@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,10 +12,12 @@ from flyball.core.errors import DataError
 from flyball.core.schema import did_you_mean
 from flyball.core.table import Table
 from flyball.core.window import from_micros
+from flyball.data.snapshot import as_text, micros
 from flyball.serving.records import Outcome, Rejected
 from flyball.wiring import open_stores
 
 _BATCH = 5_000
+_NAMES = ("prediction_id", "id", "unit")
 
 
 @click.command()
@@ -25,14 +28,15 @@ _BATCH = 5_000
 def command(ctx: click.Context, file: Path, now: str | None, as_json: bool) -> None:
     """Take outcomes from a CSV or Parquet FILE with the columns `actual`, one of `prediction_id`, `id`, `unit`, and `at` (optional).
 
-    Each belongs to one prediction: by its id, or the latest one before `at` of that id or unit. What is not taken is listed on stderr.
+    Each belongs to one prediction: by its id, or the latest one before `at` of that id or unit. An empty `at` means now. What is not taken
+    is listed on stderr.
     """
     from flyball.adapters.pandas.frames import load_table
 
     settings, spec = project(ctx)
     stores = open_stores(settings)
     stores.predictions.ingest()
-    table = load_table(file, times=["at"]).table
+    table = load_table(file, times=["at"], texts=_NAMES).table
     accepted, rejected = 0, list[Rejected]()
     for batch in _batches(table, file.name, now):
         answer = stores.outcomes.take(spec.model.name, batch, within=spec.data.matures)
@@ -51,28 +55,26 @@ def command(ctx: click.Context, file: Path, now: str | None, as_json: bool) -> N
 
 
 def _batches(table: Table, name: str, now: str | None) -> Iterator[list[Outcome]]:
-    keys = [key for key in ("prediction_id", "id", "unit") if key in table]
+    keys = [key for key in _NAMES if key in table]
     for needed, there in (("actual", "actual" in table), ("prediction_id, id or unit", bool(keys))):
         if not there:
             raise DataError(
                 f"{name} has no column {needed}{did_you_mean(needed, table.columns)}", hint=f"columns present: {', '.join(table.columns)}"
             )
     moment = at_time(now)
-    columns = {key: table[key].tolist() for key in (*keys, "actual")}
-    times = table["at"].astype("datetime64[us]").astype("int64").tolist() if "at" in table else None
+    names = {key: as_text(table[key]).tolist() if key in table else [None] * len(table) for key in _NAMES}
+    actual = table["actual"].tolist()
+    times: list[datetime | None] = [None] * len(table)
+    if "at" in table:
+        times = [None if told != told else from_micros(at) for told, at in zip(table["at"], micros(table["at"]).tolist(), strict=True)]
     for start in range(0, len(table), _BATCH):
         yield [
             Outcome(
-                actual=columns["actual"][row],
-                at=from_micros(times[row]) if times is not None else moment,
-                prediction_id=_text(columns, "prediction_id", row),
-                entity=_text(columns, "id", row),
-                unit=_text(columns, "unit", row),
+                actual=actual[row],
+                at=times[row] or moment,
+                prediction_id=names["prediction_id"][row],
+                entity=names["id"][row],
+                unit=names["unit"][row],
             )
             for row in range(start, min(start + _BATCH, len(table)))
         ]
-
-
-def _text(columns: dict[str, list[object]], key: str, row: int) -> str | None:
-    value = columns[key][row] if key in columns else None
-    return None if value is None else str(value)

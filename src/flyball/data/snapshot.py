@@ -176,10 +176,11 @@ def _learnable(table: Table, data: DataSpec, window: timedelta | None, now: date
 
 def _as_text(table: Table, data: DataSpec) -> Table:
     """Ids and units as text, which is what a prediction's log keeps of them."""
-    return table.with_columns({name: _text(table[name]) for name in (data.id, data.unit) if name is not None})
+    return table.with_columns({name: as_text(table[name]) for name in (data.id, data.unit) if name is not None})
 
 
-def _text(values: Array) -> Array:
+def as_text(values: Array) -> Array:
+    """Ids as text: whole numbers without a point, also where missing ones made them floats; None where there is none."""
     if values.dtype.kind == "f" and np.array_equal(values[~np.isnan(values)], np.trunc(values[~np.isnan(values)])):
         return np.array([None if value != value else str(int(value)) for value in values.tolist()], dtype=object)
     return np.array([None if value is None or value != value else str(value) for value in values.tolist()], dtype=object)

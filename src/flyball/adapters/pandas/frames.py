@@ -27,9 +27,10 @@ def source_files(path: Path) -> list[Path]:
     return [path]
 
 
-def read_source(path: Path) -> pd.DataFrame:
-    """One frame of a CSV file, a Parquet file or a directory of them, as pandas reads them."""
-    frames = [_read_file(file) for file in source_files(path)]
+def read_source(path: Path, *, texts: Iterable[str] = ()) -> pd.DataFrame:
+    """One frame of a CSV file, a Parquet file or a directory of them, as pandas reads them (columns in `texts` as text)."""
+    dtype = dict.fromkeys(texts, str)
+    frames = [_read_file(file, dtype) for file in source_files(path)]
     first = frames[0]
     for file, frame in zip(source_files(path), frames, strict=True):
         if set(frame.columns) != set(first.columns):
@@ -81,19 +82,19 @@ def to_series(table: Table, name: str) -> "pd.Series[Any]":
     return pd.Series(values if values.dtype.kind != "O" else list(values), name=name, dtype=object if not len(values) else None)
 
 
-def load_table(path: Path, *, times: Iterable[str] = ()) -> Read:
-    """A CSV file, a Parquet file or a directory of them as a table."""
-    frame = read_source(path)
+def load_table(path: Path, *, times: Iterable[str] = (), texts: Iterable[str] = ()) -> Read:
+    """A CSV file, a Parquet file or a directory of them as a table. The CSV columns named in `texts` are read as they are written."""
+    frame = read_source(path, texts=texts)
     present = [name for name in times if name in frame.columns]
     return from_arrow(frame_to_arrow(frame, str(path)), times=present)
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def _read_file(path: Path, dtype: dict[str, type[str]]) -> pd.DataFrame:
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
         raise DataError(f"{path} is neither .csv nor .parquet", hint="convert it, or read it in a script of your own that writes Parquet")
     try:
-        frame = pd.read_csv(path, low_memory=False) if kind == "csv" else pd.read_parquet(path)
+        frame = pd.read_csv(path, low_memory=False, dtype=dtype) if kind == "csv" else pd.read_parquet(path)
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty", hint="the first line of a CSV names the columns") from None
     except (ValueError, OSError, pa.ArrowException) as error:
