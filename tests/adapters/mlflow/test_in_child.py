@@ -19,6 +19,9 @@ from projects import customers, make_project
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow says when it is imported and used is not ours to answer for
 
 PIPELINE = """
+import os
+import signal
+
 import mlflow
 import mlflow.sklearn
 from sklearn.ensemble import RandomForestClassifier
@@ -87,6 +90,12 @@ def fails(frame, target):
     mlflow.set_experiment("fails")
     mlflow.start_run()
     raise ValueError("no luck")
+
+
+def killed(frame, target):
+    mlflow.set_experiment("killed")
+    mlflow.start_run()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def says_nothing(frame, target):
@@ -187,6 +196,16 @@ def test_a_function_that_fails_leaves_its_run_marked_as_failed(trainer: ChildTra
     experiment = client.get_experiment_by_name("fails")
     assert experiment is not None
     assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
+
+
+def test_a_process_that_is_killed_leaves_its_run_marked_as_killed(project: Path, store: MlflowStore, tmp_path: Path) -> None:
+    alone = ChildTrainer(project, tracking_uri=store.uri, artifacts=store.artifacts, experiment="churn", echo=lambda _: None)
+    with pytest.raises(UserCodeError, match="SIGKILL"):
+        fit(alone, tmp_path, "killed")
+    client = store.client()
+    experiment = client.get_experiment_by_name("killed")
+    assert experiment is not None
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["KILLED"]
 
 
 def test_code_that_does_not_mention_mlflow_makes_no_run(trainer: ChildTrainer, tmp_path: Path) -> None:

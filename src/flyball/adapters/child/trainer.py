@@ -1,5 +1,6 @@
 """The parent's side of the child process: port Trainer."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +14,7 @@ from flyball.adapters.mlflow.setup_lock import lock_of
 from flyball.adapters.pandas.arrow import read_parquet, write_parquet
 from flyball.core.codec import from_plain, to_plain
 from flyball.core.digest import sha256_file, sha256_json
-from flyball.core.errors import DataError
+from flyball.core.errors import DataError, FlyballError, UserCodeError
 from flyball.core.table import Table
 from flyball.data.records import PrepareStep, SourceFile
 from flyball.data.source import Prepared, require_columns, time_columns
@@ -31,7 +32,7 @@ class ChildTrainer:
     """Runs a project's functions in one child process, started when it is first needed or warmed."""
 
     def __init__(self, project: Path, *, tracking_uri: str, artifacts: str, experiment: str, echo: Callable[[str], None]) -> None:
-        self._project = project.resolve()
+        self._project, self._tracking_uri = project.resolve(), tracking_uri
         environment = {"MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_EXPERIMENT_NAME": experiment}
         lock = lock_of(self._project, tracking_uri)
         hello = {"lock": str(lock or ""), "environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
@@ -84,6 +85,9 @@ class ChildTrainer:
         began = time.perf_counter()
         try:
             answer = self._child.ask(command, timeout=order.timeout, doing=order.run)
+        except UserCodeError:
+            self._end_run()
+            raise
         finally:
             (order.folder / "output.log").write_bytes(self._child.output())
         answer["log"] = "output.log"
@@ -101,6 +105,15 @@ class ChildTrainer:
     def close(self) -> None:
         """End the process group."""
         self._child.close()
+
+    def _end_run(self) -> None:
+        """A process that was killed has left its MLflow run as running; one that answered has ended it."""
+        if not self._child.run_id:
+            return
+        from flyball.adapters.mlflow.tracker import end_killed
+
+        with contextlib.suppress(FlyballError):  # what the training died of is what must be told
+            end_killed(self._tracking_uri, self._child.run_id)
 
     @property
     def _cache(self) -> Path:

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ class LocalWorkspace:
 
     def environment(self) -> str:
         """Packages installed from elsewhere than an index are named with their place."""
-        lines = {_line(found) for found in importlib.metadata.distributions() if found.metadata["Name"]}
+        # a copy of the path: what is imported in other threads meanwhile may change it
+        lines = {_line(found) for found in importlib.metadata.distributions(path=list(sys.path)) if found.metadata["Name"]}
         return "\n".join([f"# python {platform.python_version()}", *sorted(lines, key=str.lower)]) + "\n"
 
     def versions(self) -> Mapping[str, str]:

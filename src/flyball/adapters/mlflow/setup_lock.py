@@ -27,14 +27,27 @@ def make_database(uri: str, artifacts: str, lock: Path, make_store: Callable[[st
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             make_store(f"{_SQLITE}{draft}", artifacts).engine.dispose()
-            draft.replace(path)
+            _put_in_place(draft, path)
         finally:
             for left in path.parent.glob(f"{draft.name}*"):
                 left.unlink(missing_ok=True)
 
 
+def _put_in_place(draft: Path, path: Path) -> None:
+    """Give the draft its name, unless there is a database of that name by now: another project's runs may be in it."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        draft.replace(path)
+
+
 def lock_of(project: Path, uri: str) -> Path | None:
-    """The lock of a project's own database; None where a server, or a database elsewhere, looks after itself."""
+    """The project's lock for a SQLite database; None where a server looks after its tables itself.
+
+    A database that several projects share has a lock in each: two of them may make it at once, and the first to be done has made it.
+    """
     return project / ".flyball" / "mlflow.lock" if uri.startswith(_SQLITE) else None
 
 

@@ -13,6 +13,7 @@ from flyball.core.schema import Schema
 from flyball.ports import Fitted, RunReport
 
 IDENTITY, STATE, KEPT = "flyball.identity", "flyball.state", "flyball"
+_THEIRS = "flyball.metrics_before"
 _LONGEST_PARAM, _LONGEST_TAG = 6000, 5000
 
 
@@ -47,24 +48,34 @@ class MlflowTracker:
             )
 
     def record(self, report: RunReport) -> None:
-        """Parameters and metrics that the project's code has logged already under the same name stay: ours go beside them as `test_…`."""
+        """Parameters and metrics that the project's code has logged already under the same name stay: ours go beside them as `test_…`.
+
+        What an attempt that was interrupted has written is not taken for the code's: the names that were there before are noted first.
+        """
         from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
         client, run_id = self._store.client(), report.run_id
         with told(self._store.uri):
             run = client.get_run(run_id)
             now = int(time.time() * 1000)
+            metrics = {_metric_name(name): value for name, value in report.metrics.items()}
+            theirs = _noted(run.data.tags, report.identity)
+            if theirs is None:
+                theirs = sorted(name for name in metrics if name in run.data.metrics)
+            tags = {
+                **report.tags,
+                "flyball.model": report.model,
+                IDENTITY: report.identity,
+                _THEIRS: json.dumps(theirs),
+                STATE: "recording",
+            }
+            client.log_batch(run_id, tags=[RunTag(name, value[:_LONGEST_TAG]) for name, value in tags.items()])
             params = [Param(name, value[:_LONGEST_PARAM]) for name, value in report.params.items() if name not in run.data.params]
-            metrics = [
-                Metric(f"test_{name}" if name in run.data.metrics else name, value, now, 0)
-                for name, value in ((_metric_name(name), value) for name, value in report.metrics.items())
-            ]
-            tags = {**report.tags, IDENTITY: report.identity, "flyball.model": report.model, STATE: "recording"}
-            for start in range(0, len(metrics), 900):
-                client.log_batch(run_id, metrics=metrics[start : start + 900])
+            ours = [Metric(f"test_{name}" if name in theirs else name, value, now, 0) for name, value in metrics.items()]
+            for start in range(0, len(ours), 900):
+                client.log_batch(run_id, metrics=ours[start : start + 900])
             for start in range(0, len(params), 90):
                 client.log_batch(run_id, params=params[start : start + 90])
-            client.log_batch(run_id, tags=[RunTag(name, value[:_LONGEST_TAG]) for name, value in tags.items()])
             dataset = Dataset(
                 name=Path(report.snapshot.path).name,
                 digest=report.snapshot.digest[:36],
@@ -96,6 +107,27 @@ class MlflowTracker:
             )
         for path in list(Path(found).iterdir()):
             path.replace(into / path.name)
+
+
+def end_killed(uri: str, run_id: str) -> None:
+    """End a run whose process was ended before it could say so."""
+    from mlflow import MlflowClient
+
+    with told(uri):
+        client = MlflowClient(tracking_uri=uri)
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, "KILLED")
+
+
+def _noted(tags: Mapping[str, str], identity: str) -> list[str] | None:
+    """The metrics that were there before an interrupted attempt of the same training wrote its own; None if there was none."""
+    if tags.get(IDENTITY) != identity or _THEIRS not in tags:
+        return None
+    try:
+        names: list[str] = json.loads(tags[_THEIRS])
+    except ValueError:  # cut off at the longest tag: every metric there is may be theirs
+        return None
+    return names
 
 
 def _metric_name(name: str) -> str:
