@@ -96,6 +96,21 @@ def test_what_cannot_be_loaded_is_refused_with_its_reason(play: Play, made: Site
     play(story)
 
 
+def test_a_unit_is_assigned_anew_when_the_deployment_changes(play: Play, made: Site) -> None:
+    made.add(2, linear([0.0, -0.5, -1.0], 0.0))
+    units = [f"u{number}" for number in range(60)]
+
+    async def story(served: Served) -> None:
+        for share in (0.0, 0.3, 0.9, 0.3, 0.0):
+            deployment = made.deploy(1, challenger=2, share=share)
+            await served.look()
+            for _ in range(2):
+                answered = [(await served.post("/predict", {"features": ROW, "unit": unit})).json()["variant"] for unit in units]
+                assert answered == [variant_of(deployment, unit, "") for unit in units]
+
+    play(story)
+
+
 def corrupt(made: Site, digest: str) -> None:
     model = made.bundles.path(digest) / "model.onnx"
     model.chmod(0o600)

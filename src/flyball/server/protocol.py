@@ -6,6 +6,8 @@ had just arrived, so each refusal is written once, in the application.
 """
 
 import asyncio
+import fcntl
+import termios
 from typing import TYPE_CHECKING, cast
 
 import uvicorn
@@ -107,10 +109,22 @@ class TimedProtocol(HttpToolsProtocol):
         self.transport.write(b"%s%d\r\n\r\n%s" % (self._head, len(answer), answer))
 
     def shutdown(self) -> None:
-        """The server stops: a request that is half read gets its answer from the application."""
+        """The server stops: an idle connection ends. A request that is half read, or has come and not been read, gets its answer first:
+
+        the application closes the connection after it.
+        """
         if self._whole:
             self._replay()
-        super().shutdown()
+        if not self._seen and not self._unread():
+            super().shutdown()
+
+    def _unread(self) -> bool:
+        """True if bytes wait in the kernel: closing now would throw them away and reset the connection."""
+        try:
+            waiting = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
+        except (OSError, AttributeError):
+            return False
+        return any(waiting)
 
     def expire(self, now: float, timeout: float, keep_alive: float) -> None:
         """Turn the connection away if a request is overdue; let it go if it was idle for long."""

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from flyball.core.codec import from_json, to_json
 from flyball.core.errors import DataError, FlyballError, IntegrityError
 from flyball.registry.bundle import read_manifest
+from flyball.server.memory import give_back
 from flyball.server.metrics import Metrics
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.serving.deployment import LiveModel, LiveVersion
@@ -109,6 +110,7 @@ class Reloader:
             self._metrics.add("flyball_versions_left_out_total", labels=(("version", str(number)),))
         self._show(live)
         self._on_swap(live)
+        await asyncio.get_running_loop().run_in_executor(self._thread, give_back)
 
     def _load(self, deployment: Deployment) -> LiveModel:
         """In the thread: every version the deployment needs, verified, loaded and tried; what is in memory already is used as it is.

@@ -39,7 +39,7 @@ class ServerSettings:
     max_concurrency: int = 1024
     max_connections: int = 10_000
     max_buffered_rows: int = 100_000
-    remembered_ids: int = 100_000
+    remembered_ids: int = 30_000
     header_timeout: float = 10.0
     body_timeout: float = 30.0
     keep_alive: float = 30.0

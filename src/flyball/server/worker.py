@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import cast
 
@@ -19,6 +20,7 @@ import msgspec
 import uvicorn
 
 from flyball.server.app import App, make_app
+from flyball.server.memory import be_frugal
 from flyball.server.protocol import TimedProtocol, protocol_for
 from flyball.server.settings import ServerPorts, ServerSettings, find_factory, settings_from_json
 
@@ -55,13 +57,23 @@ class WorkerServer(uvicorn.Server):
         self._announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, give connections that were accepted a moment ago the time to be read and answered, then end the rest."""
+        """Stop listening, give connections that were made a moment ago the time to be read and answered, then end the rest."""
+        loop = asyncio.get_running_loop()
+        last = [connection for listener in sockets or [] for connection in _accept_all(listener)]
         for server in self.servers:
             server.close()
         for listener in sockets or []:
             listener.close()
+        for connection in last:
+            with suppress(OSError):
+                await loop.connect_accepted_socket(self._protocol, connection)
         await asyncio.sleep(_LAST_ACCEPTED)
         await super().shutdown()
+
+    def _protocol(self) -> asyncio.Protocol:
+        """A connection as uvicorn makes it."""
+        make = cast(Callable[..., asyncio.Protocol], self.config.http_protocol_class)
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; a second Ctrl-C ends at once."""
@@ -87,6 +99,17 @@ class WorkerServer(uvicorn.Server):
                 cast(TimedProtocol, connection).expire(loop.time(), settings.header_timeout, settings.keep_alive)
 
 
+def _accept_all(listener: socket.socket) -> list[socket.socket]:
+    """The connections that the kernel has made and nobody has taken: closing the listener would reset them."""
+    found: list[socket.socket] = []
+    listener.setblocking(False)
+    while True:
+        try:
+            found.append(listener.accept()[0])
+        except OSError:
+            return found
+
+
 def run_worker(settings: ServerSettings, ports: ServerPorts, *, number: int, listener: socket.socket, announce: Callable[[], None]) -> None:
     """Serve on a listening socket until SIGTERM or SIGINT."""
     app = make_app(settings, ports, worker=f"{settings.port}-w{number}", number=number)
@@ -109,6 +132,7 @@ def run_worker(settings: ServerSettings, ports: ServerPorts, *, number: int, lis
 
 def main() -> None:
     """Read the order, serve, end."""
+    be_frugal()
     order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
     settings = settings_from_json(bytes(order.settings))
     status = os.fdopen(os.dup(1), "w")

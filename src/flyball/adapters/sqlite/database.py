@@ -117,7 +117,7 @@ class Database:
             return found
         connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         try:
-            for setting in ("foreign_keys = ON", "synchronous = FULL", "cache_size = -16384", "temp_store = MEMORY"):
+            for setting in ("foreign_keys = ON", "synchronous = FULL", "cache_size = -4096", "temp_store = MEMORY"):
                 connection.execute(f"PRAGMA {setting}")
         except sqlite3.Error:
             connection.close()
