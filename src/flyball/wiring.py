@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,10 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.adapters.mlflow.tracker import MlflowTracker
     from flyball.loop.training import Workshop
     from flyball.registry.signing import load_key
+    from flyball.words.sentences import Language, sentence
 
     stores, store = open_stores(settings), _mlflow(settings)
+    language: Language = "zh" if settings.language == "zh" else "en"
     return Workshop(
         journal=stores.journal,
         predictions=stores.predictions,
@@ -95,6 +98,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         tracker=MlflowTracker(store),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
+        sentence=partial(sentence, language=language),
     )
 
 

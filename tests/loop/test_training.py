@@ -100,7 +100,14 @@ def test_the_run_tells_parameters_metrics_dataset_and_environment(trained: tuple
     assert found.inputs.dataset_inputs[0].dataset.digest == result.snapshot.digest[:36]
     assert client.get_experiment(found.info.experiment_id).name == "churn"
     kept = {artifact.path for artifact in client.list_artifacts(result.run_id, "flyball")}
-    assert {"flyball/bundle", "flyball/model", "flyball/report.json", "flyball/environment.txt", "flyball/output.log"} <= kept
+    assert {
+        "flyball/bundle",
+        "flyball/model",
+        "flyball/report.json",
+        "flyball/card.md",
+        "flyball/environment.txt",
+        "flyball/output.log",
+    } <= kept
 
 
 def test_without_flyball_the_version_is_a_plain_mlflow_model(trained: tuple[Path, TrainResult]) -> None:

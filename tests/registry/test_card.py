@@ -21,7 +21,7 @@ GATE = Decision(verdict=Verdict.UNDECIDED, checks=(Check(metric="brier", verdict
 
 
 def card(**changes: object) -> str:
-    return model_card(3, manifest(schema=MIXED, **changes), EVALUATION, GATE, lambda reason: f"{reason.code}: {dict(reason.values)}")
+    return model_card(manifest(schema=MIXED, **changes), EVALUATION, GATE, lambda reason: f"{reason.code}: {dict(reason.values)}")
 
 
 def test_a_card_says_what_was_learned_how_good_it_is_and_what_was_decided() -> None:

@@ -16,10 +16,10 @@ from flyball.data.records import Snapshot, Split
 from flyball.data.snapshot import Rows, assemble, span
 from flyball.data.source import Prepared, infer_schema, require_columns
 from flyball.data.split import split_rows
-from flyball.ports import PredictionLog, Trainer
+from flyball.loop.workshop import Workshop
+from flyball.ports import PredictionLog
 from flyball.serving.records import LoggedRows
 from flyball.spec.records import DataSpec, Spec
-from flyball.words.sentences import sentence
 
 
 @record
@@ -49,15 +49,15 @@ class Gathered:
         )
 
 
-def gather(spec: Spec, trainer: Trainer, predictions: PredictionLog, *, now: datetime, progress: Callable[[str], None]) -> Gathered:
+def gather(spec: Spec, workshop: Workshop, *, now: datetime, progress: Callable[[str], None]) -> Gathered:
     """DataError if a check finds what no training can do without."""
-    prepared = trainer.prepare(spec)
+    prepared = workshop.trainer.prepare(spec)
     require_columns(prepared.table, spec.data.roles, "flyball.toml")
     cached = sum(step.cached for step in prepared.steps)
     progress(f"prepare: {prepared.table.rows} rows, {len(prepared.steps)} steps, {cached} from the cache")
     rows = assemble(
         prepared,
-        _logged(spec, predictions, now),
+        _logged(spec, workshop.predictions, now),
         spec.data,
         task=spec.model.task,
         slices=spec.evaluate.slices,
@@ -70,8 +70,8 @@ def gather(spec: Spec, trainer: Trainer, predictions: PredictionLog, *, now: dat
     for finding in check(rows.table, spec):
         (problems if finding.severity == "error" else warnings).append(finding.reason)
     if problems:
-        more = [f"also: {sentence(problem)}" for problem in problems[1:6]]
-        raise DataError(f"the data cannot train: {sentence(problems[0])}", hint="\n  ".join(more) or f"look at {spec.data.source}")
+        more = [f"also: {workshop.sentence(problem)}" for problem in problems[1:6]]
+        raise DataError(f"the data cannot train: {workshop.sentence(problems[0])}", hint="\n  ".join(more) or f"look at {spec.data.source}")
     split = split_rows(rows.table, spec.data, spec.evaluate.split)
     progress(f"rows: {rows.table.rows} with known outcome ({rows.logged} from the log), {len(split.train)} train, {len(split.test)} test")
     schema = infer_schema(rows.table, rows.features, booleans=rows.booleans)

@@ -27,6 +27,9 @@ from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
 from flyball.loop.workshop import Workshop
 from flyball.ports import Fitted, RunReport
+from flyball.registry.bundle import read_manifest
+from flyball.registry.card import model_card
+from flyball.registry.records import Manifest
 from flyball.spec.records import Spec
 from flyball.training.code import code_digest, project_code
 from flyball.training.identity import identity_of, origin, repetition
@@ -83,7 +86,7 @@ def train(
         workshop.trainer.warm()
         if not workshop.journal.read(model):  # a new project: the tracker has tables to make, so let it begin at once
             aside.submit(workshop.tracker.find, model, "none")
-        gathered = gather(spec, workshop.trainer, workshop.predictions, now=now, progress=progress)
+        gathered = gather(spec, workshop, now=now, progress=progress)
         watch.lap("prepare")
         path, digest = workshop.snapshots.write(gathered.rows.table, gathered.rows.booleans, spec.folder / ".flyball" / "cache")
         code = project_code(spec.folder, [*spec.data.prepare, spec.train.run])
@@ -149,7 +152,7 @@ def register_run(
 def take_snapshot(spec: Spec, workshop: Workshop, *, now: datetime, push: bool = False, progress: Progress = silent) -> Snapshot:
     """Only the rows: prepare, check, write, add to DVC, push if asked."""
     try:
-        gathered = gather(spec, workshop.trainer, workshop.predictions, now=now, progress=progress)
+        gathered = gather(spec, workshop, now=now, progress=progress)
         path, digest = workshop.snapshots.write(gathered.rows.table, gathered.rows.booleans, spec.folder / ".flyball" / "cache")
         where, md5 = workshop.snapshots.keep(path, spec.model.name)
         snapshot = gathered.snapshot(spec.data, digest=digest, path=where, dvc_md5=md5)
@@ -248,7 +251,7 @@ class _Job:
         snapshot = self.gathered.snapshot(spec.data, digest=self.digest, path=where, dvc_md5=md5)
         told = self._origin(fitted, beside)
         self.watch.lap("wait")
-        pack(
+        digest = pack(
             spec,
             self.gathered,
             fitted,
@@ -283,7 +286,7 @@ class _Job:
             warnings=warnings,
             seconds={**self.watch.seconds(), **{f"child_{name}": spent for name, spent in fitted.seconds.items()}},
         )
-        self._track(kept, told, fitted)
+        self._track(kept, told, fitted, read_manifest(folder / "bundle", digest))
         self.watch.lap("track")
         return self._with_kept(kept, told.run_id, folder)
 
@@ -302,10 +305,12 @@ class _Job:
             environment=beside.environment.result(),
         )
 
-    def _track(self, kept: Kept, told: Origin, fitted: Fitted) -> None:
+    def _track(self, kept: Kept, told: Origin, fitted: Fitted, manifest: Manifest) -> None:
         folder, spec = self.folder, self.spec
         (folder / "report.json").write_text(to_json(kept, indent=2))
-        names = [*kept_files(folder, told), "report.json", "test.npy", fitted.log]
+        card = model_card(manifest, kept.evaluation, kept.gate, self.workshop.sentence)
+        (folder / "card.md").write_text(card, encoding="utf-8")
+        names = [*kept_files(folder, told), "report.json", "card.md", "test.npy", fitted.log]
         tags = {
             "flyball.snapshot": kept.snapshot.digest,
             "flyball.dvc_md5": kept.snapshot.dvc_md5,

@@ -1,13 +1,20 @@
 """What a training is handed: the ports it uses, bound to one project."""
 
+from collections.abc import Callable
+
+from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.ports import BundleStore, Journal, PredictionLog, Registry, Snapshots, Tracker, Trainer, Workspace
 from flyball.registry.signing import SigningKey
+from flyball.words.sentences import sentence
 
 
 @record
 class Workshop:
-    """Every port of a training. `trainer` is good for one training: it is closed at the end."""
+    """Every port of a training. `trainer` is good for one training: it is closed at the end.
+
+    `sentence` puts reasons into the words of whoever reads the model card and the messages about the data.
+    """
 
     journal: Journal
     predictions: PredictionLog
@@ -18,3 +25,4 @@ class Workshop:
     tracker: Tracker
     workspace: Workspace
     key: SigningKey
+    sentence: Callable[[Reason], str] = sentence

@@ -1,4 +1,4 @@
-"""The model card: what a version is, what it learned from, how good it was and what was decided about it, as Markdown."""
+"""The model card: what a training made, what it learned from, how good it was and what was decided about it, as Markdown."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -10,10 +10,10 @@ from flyball.registry.records import Manifest
 _SLICES = 20  # a card is read by people; every slice stands in the run
 
 
-def model_card(version: int, manifest: Manifest, evaluation: Evaluation, decision: Decision, sentence: Callable[[Reason], str]) -> str:
-    """The card of a version. `sentence` puts a reason into the reader's words."""
+def model_card(manifest: Manifest, evaluation: Evaluation, decision: Decision, sentence: Callable[[Reason], str]) -> str:
+    """The card of what a training made, before it has a version. `sentence` puts a reason into the reader's words."""
     parts = [
-        f"# {_text(manifest.model)} version {version}",
+        f"# {_text(manifest.model)}",
         _opening(manifest, evaluation),
         _section("Held-out metrics", _metrics(evaluation)),
         _section("Slices", _slices(evaluation.slices)),

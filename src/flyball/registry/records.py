@@ -1,4 +1,4 @@
-"""Nouns of the registry: a model version, its lineage, and the manifest of its bundle."""
+"""Nouns of the registry: the lineage of a model version, and the manifest of its bundle."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,7 +8,6 @@ from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.spec.records import Task
 
-Alias = Literal["champion", "challenger", "previous"]
 EngineName = Literal["onnx", "native"]
 
 
@@ -76,18 +75,3 @@ class Signed:
     manifest: Manifest
     key_id: str
     signature: str
-
-
-@record
-class ModelVersion:
-    """A version as the registry lists it."""
-
-    model: str
-    version: int
-    run_id: str
-    bundle: str
-    aliases: tuple[str, ...]
-    metrics: Mapping[str, float]
-    created_at: datetime
-    snapshot: str
-    engine: EngineName
