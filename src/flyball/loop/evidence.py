@@ -50,7 +50,7 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
     bundle = state.versions[state.champion].registered.bundle
     report = _measured(lambda: monitor(world, spec, state.champion or 0, bundle, memory, now=now), trouble)
     if report is not None:
-        _keep(world, state.model, report, spec.monitor.window)
+        keep(world, state.model, report, spec.monitor.window)
         floor = _floor(spec, state, report.performance)
         calm = _calm(world, spec, state, report, floor, refused=bool(refused))
         found = replace(found, drift=report.columns, calm=calm, performance=report.performance, floor=floor)
@@ -152,8 +152,8 @@ def _last_windows(world: World, spec: Spec, state: State, report: MonitorReport)
     return found
 
 
-def _keep(world: World, model: str, report: MonitorReport, window: timedelta) -> None:
-    """Save a report, at most 24 in a window, so that ticking often does not fill the store."""
+def keep(world: World, model: str, report: MonitorReport, window: timedelta) -> None:
+    """Save a report for gauges and hysteresis, at most 24 in a window, so that ticking often does not fill the store."""
     latest = world.reports.latest(model)
     if latest is None or latest.version != report.version or report.window.end - latest.window.end >= window / 24:
         world.reports.save(model, report)
