@@ -54,8 +54,10 @@ layers: $(VENV)/.dev  ## the layer contract
 
 resolve: $(UV)  ## the published ranges can be met, at their newest and at their lowest
 	@for at in highest lowest-direct; do \
-	  $(UV) pip compile $(RESOLVE) --resolution $$at --extra demo --extra ui pyproject.toml -o $(VENV)/resolved-$$at.txt --upgrade \
-	    && echo "the ranges resolve at $$at" || exit 1; \
+	  $(UV) pip compile $(RESOLVE) --resolution $$at --extra demo --extra ui pyproject.toml -o $(VENV)/resolved-$$at.txt --upgrade; status=$$?; \
+	  if [ $$status = 0 ]; then echo "the ranges resolve at $$at"; \
+	  elif [ $$status = 2 ] && [ -z "$$CI" ]; then echo "skipped: resolving the ranges at $$at needs the package registry"; \
+	  else exit 1; fi; \
 	done
 
 unit: $(VENV)/.dev  ## pytest
