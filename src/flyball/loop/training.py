@@ -21,7 +21,7 @@ from flyball.journal.events import Cause
 from flyball.journal.state import State, fold
 from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_version, result_of, rival_of, unchanged
 from flyball.loop.gather import Gathered, gather
-from flyball.loop.judge import Candidate, assess, checks_digest, judge
+from flyball.loop.judge import Candidate, Rival, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
@@ -58,12 +58,13 @@ class _Wish:
 
 @record
 class _Aside:
-    """What is done beside the fit: searching the tracker, adding to DVC, looking at git and the environment."""
+    """What is done beside the fit: searching the tracker, adding to DVC, looking at git and the environment, opening the champion."""
 
     found: Future[str]
     kept: Future[tuple[str, str]]
     tree: Future[WorkingTree]
     environment: Future[str]
+    rival: Rival | None
 
 
 def train(
@@ -81,7 +82,7 @@ def train(
     """Prepare, train, evaluate, judge and register. The same spec, data and code give the version there is, unless `force`."""
     watch, model = Stopwatch(), spec.model.name
     wish = _Wish(now=now, cause=cause, action=action, actor=actor, force=force, register=register)
-    aside = ThreadPoolExecutor(max_workers=4, thread_name_prefix="beside-the-fit")
+    aside = ThreadPoolExecutor(max_workers=5, thread_name_prefix="beside-the-fit")
     try:
         workshop.trainer.warm()
         if not workshop.journal.read(model):  # a new project: the tracker has tables to make, so let it begin at once
@@ -195,6 +196,7 @@ class _Job:
             kept=aside.submit(workshop.snapshots.keep, self.folder / "snapshot.parquet", self.spec.model.name),
             tree=aside.submit(workshop.workspace.tree),
             environment=aside.submit(workshop.workspace.environment),
+            rival=self._rival(aside),
         )
         fitted = self._fit()
         self.watch.lap("fit")
@@ -203,6 +205,11 @@ class _Job:
         if found and not self.wish.force:
             return self._with_run(found)
         return self._finish(fitted, beside)
+
+    def _rival(self, aside: ThreadPoolExecutor) -> Rival | None:
+        """The champion, being opened from here on; what goes wrong with that is told to who wants to compare with it."""
+        rival = rival_of(self.state, self.workshop, self.folder)
+        return None if rival is None else Rival(version=rival.version, open=aside.submit(rival.open).result)
 
     def _fit(self) -> Fitted:
         done = self.folder / "fitted.json"
@@ -244,7 +251,7 @@ class _Job:
         )
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
-        judgement = judge(spec, candidate, evaluation, rival_of(self.state, workshop, folder))
+        judgement = judge(spec, candidate, evaluation, beside.rival)
         self.progress(f"gate: {judgement.decision.verdict.value}")
         self.watch.lap("gate")
         where, md5 = beside.kept.result()
