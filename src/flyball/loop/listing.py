@@ -108,7 +108,7 @@ def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: 
     if found is None:
         raise NotFoundError(
             f"there is no prediction {prediction_id!r}",
-            hint="ids stand in the answers of /predict",
+            hint="ids stand in the answers of /predict; an answer of this very moment may still be on its way to the log",
         )
     prediction, outcome = found
     entries = journal.read(prediction.model)
