@@ -1,5 +1,7 @@
 """The command line: one verb per file, imported only when it is called."""
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -84,6 +86,9 @@ def cli(ctx: click.Context, folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line (these arguments, or those of the process) and leave with its exit status."""
+    # The interpreter looks for garbage once more before it ends: over all of MLflow that takes a second, and the system frees it anyway.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     try:
         status = cli.main(arguments, standalone_mode=False)
     except click.exceptions.Abort:
