@@ -73,7 +73,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "版本 {version} 的观察期结束，与版本 {against} 可比较的有标签数据不足，予以保留",
     ),
     "retrain.drift": (
-        "the data moved since the champion was trained, in {count} columns ({columns}); {worst} by {distance:.2f} [{lower:.2f}, {upper:.2f}]",
+        "the data moved since the champion was trained, in {count} columns ({columns}); "
+        "{worst} by {distance:.2f} [{lower:.2f}, {upper:.2f}]",
         "自现任版本训练以来有 {count} 列发生漂移（{columns}）；其中 {worst} 的距离为 {distance:.2f} [{lower:.2f}, {upper:.2f}]",
     ),
     "retrain.schedule": (
