@@ -40,7 +40,6 @@ def command(
     Exit status 1 when the gate does not pass; the version is registered all the same. One that failed gets no alias; one that the gate left
     undecided may be compared on live rows.
     """
-    from flyball.loop.engine import follow_up
     from flyball.loop.training import train
 
     settings, spec = project(ctx)
@@ -62,6 +61,8 @@ def command(
     )
     followed = Written(entries=(), trouble="")
     if register and not action:
+        from flyball.loop.engine import follow_up  # here, so that its imports do not hold up the fit
+
         followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
     show(result, settings, as_json=as_json)
     tell_written(followed, settings)

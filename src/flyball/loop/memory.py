@@ -54,7 +54,8 @@ class Memory:
                 if not whole and day.start + maturity.age <= maturity.by:
                     parts.append(log.rows(model, version, day, maturity=maturity))
                 continue
-            if day.length != _DAY:  # the odd first day of a sliding window: another one at every look
+            # the odd first day of a sliding window is another one at every look; without an age an outcome may come at any time
+            if day.length != _DAY or not maturity.age:
                 parts.append(log.rows(model, version, day, maturity=maturity))
                 continue
             if key not in self._days:
