@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -67,11 +70,19 @@ def _figure(value: float | None) -> str:
 
 
 def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
-    folder = summary.folder
+    folder, flyball = summary.folder, _program()
     say("Where to look next:")
-    say(f"  flyball -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
-    say(f"  flyball -C {folder} models            # the versions and what became of them")
+    say(f"  {flyball} -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
+    say(f"  {flyball} -C {folder} models            # the versions and what became of them")
     if summary.champion is not None:
-        say(f"  flyball -C {folder} why @{summary.champion}            # why this version serves")
+        say(f"  {flyball} -C {folder} why @{summary.champion}            # why this version serves")
     if summary.prediction_id:
-        say(f"  flyball -C {folder} trace {summary.prediction_id}")
+        say(f"  {flyball} -C {folder} trace {summary.prediction_id}")
+
+
+def _program() -> str:
+    """How this command was called: by name if that is on the path, else by its place."""
+    if shutil.which("flyball"):
+        return "flyball"
+    place = Path(sys.argv[0]).absolute()
+    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)

@@ -26,7 +26,7 @@ class DayGain:
 class Registered:
     """A version exists, with the gate's decision about it. `action` is the retraining that made it, empty if a person did.
 
-    `head_start`: the held-out days neither it nor champion `compared_with` had seen, by the rollout's metric: the first blocks of a live
+    `head_start`: the held-out days neither it nor champion `compared_with` had seen, by `head_start_metric`: the first blocks of a live
     comparison between the two.
     """
 
@@ -48,6 +48,7 @@ class Registered:
     seconds: Mapping[str, float]
     compared_with: int | None = None
     head_start: tuple[DayGain, ...] = ()
+    head_start_metric: str = ""
 
 
 @record

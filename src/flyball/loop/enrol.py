@@ -110,6 +110,7 @@ def enrol(
         seconds={**kept.seconds, **watch.seconds()},
         compared_with=kept.champion or None,
         head_start=kept.head_start,
+        head_start_metric=kept.head_start_metric,
     )
     written = _write_down(workshop, kept.model, event, actor=actor, now=now)
     return result_of(kept, run_id=run_id, bundle=digest, version=written, status="registered", watch=watch)
@@ -265,4 +266,11 @@ def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder:
 
 def _with_gate(kept: Kept, judgement: Judgement, state: State, spec: Spec) -> Kept:
     decision, days = judgement.decision, judgement.head_start
-    return replace(kept, gate=decision, head_start=days, champion=state.champion or 0, checks=checks_digest(spec))
+    return replace(
+        kept,
+        gate=decision,
+        head_start=days,
+        head_start_metric=spec.rollout.metric,
+        champion=state.champion or 0,
+        checks=checks_digest(spec),
+    )

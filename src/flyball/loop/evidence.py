@@ -164,9 +164,8 @@ def _rollout(world: World, spec: Spec, state: State, memory: Memory, now: dateti
     if rollout is None or rollout.champion != state.champion:
         return None
     registered = state.versions[rollout.version].registered
-    manifest, _ = memory.bundle(world.bundles, registered.bundle)
-    # the held-out days count only if they were compared with this champion, by the rules this rollout goes by
-    same = registered.compared_with == rollout.champion and manifest.lineage.spec_digest == rollout.spec_digest
+    # the held-out days count only if they were compared with this champion, by the metric this rollout goes by
+    same = registered.compared_with == rollout.champion and registered.head_start_metric == rollout.metric
     rules = Rules(
         metric=rollout.metric,
         alpha=rollout.alpha,

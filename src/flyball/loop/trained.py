@@ -62,6 +62,7 @@ class Kept:
     warnings: tuple[Reason, ...]
     seconds: Mapping[str, float]
     head_start: tuple[DayGain, ...] = ()
+    head_start_metric: str = ""
 
 
 def report(result: TrainResult, sentence: Callable[[Reason], str]) -> dict[str, object]:

@@ -282,6 +282,7 @@ class _Job:
             evaluation=evaluation,
             gate=judgement.decision,
             head_start=judgement.head_start,
+            head_start_metric=spec.rollout.metric,
             champion=self.state.champion or 0,
             checks=checks_digest(spec),
             engine=fitted.engine,

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -134,6 +135,8 @@ class DvcSnapshots:
             return Repo(str(self._project))
         except NotDvcRepoError:
             top = _git_top(self._project)
+            if top is not None and _ignored(self._project):
+                top = None  # git does not look into this folder, and DVC refuses to tell it anything there
             return Repo.init(str(self._project), no_scm=top is None, subdir=top is not None and top != self._project)
 
 
@@ -142,6 +145,15 @@ def _git_top(folder: Path) -> Path | None:
         if (place / ".git").exists():
             return place
     return None
+
+
+def _ignored(folder: Path) -> bool:
+    """Whether git ignores what stands in a folder, as it does with a project made inside an ignored folder of a repository."""
+    try:
+        asked = subprocess.run(["git", "-C", str(folder), "check-ignore", "-q", ".dvc"], capture_output=True, check=False)
+    except OSError:  # no git on this machine
+        return False
+    return asked.returncode == 0
 
 
 def _replace(source: Path, target: Path) -> None:
