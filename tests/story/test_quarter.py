@@ -68,6 +68,8 @@ def test_a_candidate_of_mixed_days_fails_its_gate_and_the_next_wins_on_live_rows
     assert (promoted.version, promoted.replaced, promoted.forced) == (3, 1, False)
     assert day - begun >= town.spec.rollout.min_days
     judged = next(event for _, event in of(entries, RolloutEnded) if event.version == promoted.version)
+    made = next(event for _, event in of(town.world.journal.read(MODEL), Registered) if event.version == promoted.version)
+    assert made.head_start and judged.evidence["blocks"] > len(made.head_start), "the held-out days and the live ones together"
     assert judged.verdict is Verdict.PASS
     assert judged.evidence["lower"] > 0 and judged.evidence["blocks"] >= 7
     assert set(town.serving[:day]) == {1}

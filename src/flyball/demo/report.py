@@ -70,7 +70,7 @@ def _figure(value: float | None) -> str:
 
 
 def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
-    folder, flyball = summary.folder, _program()
+    folder, flyball = _near(summary.folder), _program()
     say("Where to look next:")
     say(f"  {flyball} -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
     say(f"  {flyball} -C {folder} models            # the versions and what became of them")
@@ -84,5 +84,9 @@ def _program() -> str:
     """How this command was called: by name if that is on the path, else by its place."""
     if shutil.which("flyball"):
         return "flyball"
-    place = Path(sys.argv[0]).absolute()
-    return str(place.relative_to(Path.cwd())) if place.is_relative_to(Path.cwd()) else str(place)
+    return _near(Path(sys.argv[0]).absolute())
+
+
+def _near(path: Path) -> str:
+    """A path as one would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

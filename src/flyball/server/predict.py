@@ -113,7 +113,8 @@ class Predictor:
     def _read(self, body: bytes) -> tuple[LiveModel, Request]:
         live = self._reloader.live
         if live is None:
-            raise StoreError("no model is deployed yet: this server has nothing to answer with")
+            why = self._reloader.refused or "no model is deployed yet: this server has nothing to answer with"
+            raise StoreError(why)
         request = decode_request(body, live.contract, max_rows=self._settings.max_rows)
         if (request.at is None) == (self._settings.clock == "request"):
             wanted = (

@@ -1,6 +1,7 @@
 """Hot swap: follows the deployments table, loads and tries new versions in a thread, and swaps when the champion is good."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.engine import load_engine
 from flyball.serving.records import Deployment
 
+_log = logging.getLogger("flyball.server")
 _HEARTBEAT = 1.0  # seconds; a worker that is silent for ten counts as gone
 
 
@@ -102,11 +104,13 @@ class Reloader:
             live = await asyncio.get_running_loop().run_in_executor(self._thread, self._load, deployment)
         except FlyballError as error:
             self.refused = f"deployment {deployment.seq} was refused: {error.message}"
+            _log.warning("%s%s", self.refused, f" ({error.hint})" if error.hint else "")
             self._metrics.add("flyball_swaps_total", labels=(("result", "refused"),))
             return
         self.live, self.refused = live, ""
         self._metrics.add("flyball_swaps_total", labels=(("result", "done"),))
         for number in live.left_out:
+            _log.warning("version %s cannot be loaded and is left out; /health says why", number)
             self._metrics.add("flyball_versions_left_out_total", labels=(("version", str(number)),))
         self._show(live)
         self._on_swap(live)

@@ -40,6 +40,15 @@ def git(folder: Path, *words: str) -> str:
     return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout
 
 
+def test_a_project_in_a_folder_that_git_ignores_keeps_its_data_too(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / ".gitignore").write_text("/demo-project/\n")
+    project = tmp_path / "demo-project"
+    project.mkdir()
+    kept = keep(project, rows(0))
+    assert DvcSnapshots(project).restore(kept)["x"][0] == 0
+
+
 @pytest.mark.parametrize("where", ["outside git", "in git", "below the top of git"])
 def test_old_snapshots_come_back_from_the_cache(tmp_path: Path, where: str) -> None:
     project = tmp_path / "project" if where == "below the top of git" else tmp_path

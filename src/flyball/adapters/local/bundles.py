@@ -47,6 +47,11 @@ class LocalBundles:
             raise NotFoundError(f"the bundle {digest[:12]} is not in {self._folder}", hint="it can be fetched from the registry again")
         if bundle_digest(folder) != digest:
             raise IntegrityError(f"the bundle in {folder} is another than its name says")
+        if not self._key_path.exists():  # a new key would verify nothing that stands here
+            raise IntegrityError(
+                f"the signing key {self._key_path} is gone, so the bundles it signed cannot be verified",
+                hint="restore it from a backup, or train again with --force: the next version is signed with a new key",
+            )
         verify_bundle(folder, load_key(self._key_path))
         return folder
 
