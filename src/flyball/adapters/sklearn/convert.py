@@ -104,7 +104,20 @@ def _onnx(model: Any, schema: Schema, *, wide: bool) -> bytes:
             custom_conversion_functions={**encoders.CONVERTERS, **trees.CONVERTERS},
             custom_shape_calculators=encoders.SHAPES,
         )
+    _restore_names(found.graph, [name for name, _ in inputs])
     return bytes(found.SerializeToString())
+
+
+def _restore_names(graph: Any, names: list[str]) -> None:
+    """Inputs under the names of their columns again: the converter replaces spaces and signs, keeping the order."""
+    if len(graph.input) != len(names):
+        return
+    renamed = {given.name: name for given, name in zip(graph.input, names, strict=True) if given.name != name}
+    for given in graph.input:
+        given.name = renamed.get(given.name, given.name)
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
 
 
 def _unwrapped(estimator: Any) -> Any:
