@@ -39,7 +39,7 @@ def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str,
         Promoted(
             version=version,
             replaced=state.champion,
-            reason=because("promote.by_hand", version=version, actor=actor, reason=reason or "-"),
+            reason=because("promote.by_hand", version=version, actor=actor, reason=reason or "no reason given"),
             forced=bool(against),
             watch_until=now + spec.rollout.watch if watched else None,
         )
@@ -64,7 +64,7 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
         )
     against = [*(_spoken_against(known) if share > 0 else []), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
-    told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "-")
+    told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
     return _append(world, state, [Staged(version=version, share=share, reason=told)], actor=actor, now=now)
 
 
@@ -73,7 +73,7 @@ def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
     state = current(world, spec.model.name)
     if state.challenger != version or state.rollout is not None:
         raise RefusedError(f"{state.model}@{version} is not staged", hint="`flyball status` shows the challenger, if there is one")
-    told = because("unstage.by_hand", version=version, actor=actor, reason=reason or "-")
+    told = because("unstage.by_hand", version=version, actor=actor, reason=reason or "no reason given")
     return _append(world, state, [Staged(version=None, share=0.0, reason=told)], actor=actor, now=now)
 
 
@@ -86,7 +86,7 @@ def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetim
             raise RefusedError(
                 f"{state.model} has no previous champion to go back to", hint="`flyball models` lists the versions; promote one of them"
             )
-        told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "-")
+        told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "no reason given")
         return [RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})]
 
     return _insist(world, spec.model.name, events, actor=actor, now=now)

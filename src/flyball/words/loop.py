@@ -73,9 +73,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "版本 {version} 的观察期结束，与版本 {against} 可比较的有标签数据不足，予以保留",
     ),
     "retrain.drift": (
-        "the data moved since the champion was trained, in {count} columns ({columns}); "
-        "{worst} by {distance:.2f} [{lower:.2f}, {upper:.2f}]",
-        "自现任版本训练以来有 {count} 列发生漂移（{columns}）；其中 {worst} 的距离为 {distance:.2f} [{lower:.2f}, {upper:.2f}]",
+        "the data moved since the champion was trained ({columns}); {worst} by {distance:.2f} [{lower:.2f}, {upper:.2f}]",
+        "自现任版本训练以来数据发生漂移（{columns}）；其中 {worst} 的距离为 {distance:.2f} [{lower:.2f}, {upper:.2f}]",
     ),
     "retrain.schedule": (
         "the last training began {days:.0f} days ago and the spec asks for one every {every}",
@@ -96,7 +95,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "自上次训练以来只有 {found} 条实际结果，需要 {needed} 条",
     ),
     "deployment.refused": (
-        "{workers} server workers could not take over what was decided: {error}",
+        "servers could not take over what was decided ({workers} of their workers): {error}",
         "{workers} 个服务进程未能采用已决定的版本：{error}",
     ),
     "alert.unwatched": ("{key} is no longer watched", "{key} 已不再监测"),
@@ -105,9 +104,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "version {version} was trained on {rows} rows ({cause}), engine {engine}, gate: {verdict}; {metrics}",
         "版本 {version} 由 {rows} 行数据训练（原因：{cause}），引擎 {engine}，门槛：{verdict}；{metrics}",
     ),
-    "event.frozen": ("frozen: {reason}", "已冻结：{reason}"),
-    "event.frozen_until": ("frozen until {until}: {reason}", "冻结至 {until}：{reason}"),
-    "event.thawed": ("thawed: {reason}", "已解冻：{reason}"),
+    "event.frozen": ("the loop stands still: {reason}", "已冻结：{reason}"),
+    "event.frozen_until": ("the loop stands still until {until}: {reason}", "冻结至 {until}：{reason}"),
+    "event.thawed": ("the loop may act again: {reason}", "已解冻：{reason}"),
     "event.external": (
         "somebody moved the alias {alias} in the registry to version {found}; it was put back to {restored}",
         "有人在注册表中将别名 {alias} 移到版本 {found}；已恢复为 {restored}",
