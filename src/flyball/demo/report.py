@@ -84,7 +84,8 @@ def _program() -> str:
     """How this command was called: by name if that is on the path, else by its place."""
     if shutil.which("flyball"):
         return "flyball"
-    return _near(Path(sys.argv[0]).absolute())
+    called = Path(sys.argv[0]).absolute()
+    return "python -m flyball" if called.name == "__main__.py" else _near(called)
 
 
 def _near(path: Path) -> str:
