@@ -291,3 +291,10 @@ def test_changing_what_the_file_says_after_check_changes_nothing_by_itself(own: 
     assert flyball(own.folder, "models", "--json").json == []
     change(own.folder, 'name = "other"', 'name = "churn"')
     assert len(flyball(own.folder, "models", "--json").json) == 3
+
+
+def test_a_function_that_the_project_does_not_have_is_named_by_check_before_anything_runs(own: Shop) -> None:
+    change(own.folder, 'run = "pipeline:train"', 'run = "pipeline:trian"')
+    said = flyball(own.folder, "check")
+    assert said.status == 1
+    assert "pipeline.py has no trian; did you mean 'train'?" in said.err

@@ -1,11 +1,16 @@
 """`flyball check`: what flyball.toml means."""
 
+import ast
+
 import click
 
 from flyball.cli.frame import as_json, project, say, show_json, show_table
 from flyball.core.codec import to_plain
+from flyball.core.errors import SpecError
+from flyball.core.schema import did_you_mean
 from flyball.core.window import format_duration
 from flyball.loop.rules import describe_rollout
+from flyball.spec.load import FILE
 from flyball.spec.records import Spec
 
 
@@ -18,6 +23,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Columns named in the spec are held against the data file where it is there and no prepare step makes them.
     """
     _, spec = project(ctx)
+    _functions(spec)
     warnings = [*_warnings(spec), *_columns(spec)]
     if as_json:
         show_json({"spec": {key: value for key, value in _plain(spec).items() if key != "folder"}, "warnings": warnings})
@@ -85,6 +91,26 @@ def _warnings(spec: Spec) -> list[str]:
             "without a schedule nothing questions a champion that was weak from the start: the floor is measured from its own scores"
         )
     return found
+
+
+def _functions(spec: Spec) -> None:
+    """Refuse a `module:function` whose module stands in the project and does not have it. Nothing of the project is run."""
+    for key, name in (*(("data.prepare", step) for step in spec.data.prepare), ("train.run", spec.train.run)):
+        module, _, function = name.partition(":")
+        path = spec.folder / f"{module.replace('.', '/')}.py"
+        if not path.is_file():
+            continue  # it may be installed
+        try:
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+        except (SyntaxError, ValueError) as error:
+            raise SpecError(f"{FILE}: {key} = {name!r}, but {path.name} cannot be read: {error}", hint="correct the file") from None
+        there = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+        loose = any(isinstance(node, ast.Import | ast.ImportFrom | ast.Assign) and function in ast.unparse(node) for node in body)
+        if function not in there and not loose:
+            raise SpecError(
+                f"{FILE}: {key} = {name!r}, but {path.name} has no {function}{did_you_mean(function, there)}",
+                hint=f"functions there: {', '.join(sorted(there)) or 'none'}",
+            )
 
 
 def _columns(spec: Spec) -> list[str]:
