@@ -24,7 +24,7 @@ from flyball.server.memory import be_frugal
 from flyball.server.protocol import TimedProtocol, protocol_for
 from flyball.server.settings import ServerPorts, ServerSettings, find_factory, settings_from_json
 
-_LAST_ACCEPTED = 0.2  # seconds
+_LAST_ACCEPTED = 1.5  # seconds
 
 
 class Order(msgspec.Struct):
@@ -67,7 +67,10 @@ class WorkerServer(uvicorn.Server):
         for connection in last:
             with suppress(OSError):
                 await loop.connect_accepted_socket(self._protocol, connection)
-        await asyncio.sleep(_LAST_ACCEPTED)
+        # Every answer of a drain ends its connection: what is still open has not been read yet, or never speaks.
+        until = loop.time() + _LAST_ACCEPTED
+        while self.server_state.connections and loop.time() < until:
+            await asyncio.sleep(0.02)
         await super().shutdown()
 
     def _protocol(self) -> asyncio.Protocol:
