@@ -28,10 +28,10 @@ def test_ticks_train_by_schedule_and_promote_what_passes(own: Shop) -> None:
     (started,) = tick(own.folder, "2025-04-02T00:00:00Z")
     assert (started["action"], started["version"]) == ("retrain", None)
     assert "30 d" in started["reason"] or "30d" in started["reason"]
-    assert tick(own.folder, "2025-04-02T00:01:00Z") == [] or aliases(own.folder)[4] == ["champion"]
     until = time.monotonic() + 120
-    decisions: list[dict[str, Any]] = []
-    while not any(one["action"] == "promote" for one in decisions):
+    decisions: list[dict[str, Any]] = tick(own.folder, "2025-04-02T00:01:00Z")
+    # The version may be promoted before the training's process is seen to have ended: both must have been told.
+    while not {"promote", "retrain registered"} <= {one["action"] for one in decisions}:
         assert time.monotonic() < until, decisions
         time.sleep(0.3)
         decisions += tick(own.folder, "2025-04-02T00:02:00Z")

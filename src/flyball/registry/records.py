@@ -8,7 +8,7 @@ from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.spec.records import Task
 
-EngineName = Literal["onnx", "native"]
+EngineName = Literal["trees", "linear", "onnx", "native"]
 
 
 @record
@@ -49,6 +49,7 @@ class Manifest:
     """What a bundle holds and what it promises; signed as a whole. `trained_until` is when the newest training label was known.
 
     `held_out` names the rule that kept rows out of the training, if it keeps out the same rows in every training; else it is empty.
+    `outputs` names the values that a model of several outputs gives for a row (task regression); empty for one value or class.
     """
 
     bundle_format: int
@@ -66,6 +67,7 @@ class Manifest:
     trained_until: datetime | None
     created_at: datetime
     held_out: str = ""
+    outputs: tuple[str, ...] = ()
 
 
 @record

@@ -33,12 +33,21 @@ class Engine(Protocol):
         """The name the manifest chose it by."""
         ...
 
+    @property
+    def inline(self) -> bool:
+        """True if a row takes so little time (tens of microseconds) that the event loop may wait for it."""
+        ...
+
     def score(self, features: Table) -> Scores:
         """Score the rows of a table that has at least the schema's columns; DataError if one is absent or a row cannot be scored."""
         ...
 
     def score_rows(self, rows: Sequence[Row]) -> Scores:
         """Score rows given as values in the schema's order, missing as None. The values must have been checked against the schema."""
+        ...
+
+    def score_one(self, row: Row) -> float:
+        """`score_rows([row]).item(0)` of a binary model or a regression with one output, at the least cost."""
         ...
 
 
@@ -52,6 +61,8 @@ class EngineLoader(Protocol):
 
 # The name in a signed manifest → what loads it. Nothing is imported before it is chosen, and no other name is ever tried.
 _LOADERS = {
+    "trees": "flyball.adapters.trees.engine:load",
+    "linear": "flyball.adapters.trees.linear:load",
     "onnx": "flyball.adapters.onnx.engine:load",
     "native": "flyball.adapters.mlflow.native:load",
 }

@@ -22,6 +22,7 @@ class NativeEngine:
     """Scores with the estimator as it was trained, in float64, one call of its own `predict_proba` or `predict`."""
 
     name: EngineName = "native"
+    inline = False
 
     def __init__(self, estimator: Any, *, schema: Schema, task: Task, threshold: float) -> None:
         wanted = "predict" if task == "regression" else "predict_proba"
@@ -59,6 +60,10 @@ class NativeEngine:
             except (TypeError, ValueError, OverflowError) as error:
                 raise DataError(f"column {column.name!r} does not fit the schema: {error}") from error
         return self.score(Table(columns))
+
+    def score_one(self, row: Row) -> float:
+        """The score of one row, as `score_rows` gives it."""
+        return self.score_rows((row,)).item(0)
 
 
 def load(folder: Path, manifest: Manifest) -> NativeEngine:

@@ -27,6 +27,7 @@ class OnnxEngine:
     """Scores with a converted model. Numbers are rounded to the width of the model's inputs, float32 unless it says otherwise."""
 
     name: EngineName = "onnx"
+    inline = True
 
     def __init__(self, model: bytes, *, schema: Schema, task: Task, classes: int, threshold: float) -> None:
         self._session = _session(model)
@@ -81,6 +82,10 @@ class OnnxEngine:
             return self._run(feed, len(rows))
         except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"a row does not fit the schema: {error}") from error
+
+    def score_one(self, row: Row) -> float:
+        """The score of one row, as `score_rows` gives it."""
+        return self.score_rows((row,)).item(0)
 
     def _feed(self, rows: Sequence[Row]) -> dict[str, Array]:
         count = len(rows)
