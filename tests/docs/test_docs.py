@@ -17,7 +17,7 @@ import pytest
 import flyball
 from flyball.cli.main import VERBS, cli
 from flyball.core.errors import FlyballError, SpecError
-from flyball.server.metrics import Metrics, render
+from flyball.server.metrics import Metrics, Page, render
 from flyball.server.pages import openapi
 from flyball.server.settings import ServerSettings
 from flyball.spec.load import parse_spec
@@ -155,7 +155,7 @@ def test_every_route_and_every_series_is_documented() -> None:
     documented = {codes(row[0])[0]: row[1] for row in rows(sections(text)["HTTP"], "route")}
     assert set(documented) == {*paths, "/openapi.json"}
     assert all(documented[path].lower() in operations for path, operations in paths.items())
-    series = re.findall(r"^# TYPE (\w+) (\w+)", render(Metrics(), [], "m"), flags=re.MULTILINE)
+    series = re.findall(r"^# TYPE (\w+) (\w+)", render([Page("m", Metrics(), [])]), flags=re.MULTILINE)
     table = {name: row[1] for row in rows(sections(text)["GET /metrics"], "series") for name in codes(row[0])}
     assert set(table) == {name for name, _ in series}
     assert all(table[name].startswith(kind) for name, kind in series)

@@ -1,8 +1,9 @@
 """The server's own counters: plain integers on the hot path, text of the Prometheus exposition format on a scrape, merged over workers."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -110,21 +111,39 @@ def shared(paths: Iterable[Path]) -> list[Snapshot]:
     return found
 
 
-def render(metrics: Metrics, others: Sequence[Snapshot], model: str) -> str:
-    """The page of `/metrics`: this worker's gauges, and counters added up over all workers."""
-    counters: dict[tuple[str, Labels], int] = {}
-    buckets, seconds = [0] * (len(BUCKETS) + 1), 0.0
-    for one in (snapshot(metrics), *others):
-        for name, labels, number in one.counters:
-            counters[name, labels] = counters.get((name, labels), 0) + number
-        buckets = [a + b for a, b in zip(buckets, one.buckets, strict=False)]
-        seconds += one.seconds
-    values: Mapping[tuple[str, Labels], float] = {**counters, **metrics.gauges}
+class Page(NamedTuple):
+    """The numbers of one model: this worker's, and what the other workers shared."""
+
+    model: str
+    metrics: Metrics
+    others: Sequence[Snapshot]
+
+
+def render(pages: Sequence[Page]) -> str:
+    """The page of `/metrics`: this worker's gauges, and counters added up over all workers.
+
+    With several models every series has the label `model`; with one, only those that always have it.
+    """
+    values: dict[tuple[str, Labels], float] = {}
+    histograms: list[tuple[str, list[int], float]] = []
+    for page in pages:
+        buckets, seconds = [0] * (len(BUCKETS) + 1), 0.0
+        counters: dict[tuple[str, Labels], int] = {}
+        for one in (snapshot(page.metrics), *page.others):
+            for name, labels, number in one.counters:
+                counters[name, labels] = counters.get((name, labels), 0) + number
+            buckets = [a + b for a, b in zip(buckets, one.buckets, strict=False)]
+            seconds += one.seconds
+        histograms.append((page.model, buckets, seconds))
+        for (name, labels), value in [*counters.items(), *page.metrics.gauges.items()]:
+            named = labels if len(pages) == 1 or any(key == "model" for key, _ in labels) else (("model", page.model), *labels)
+            values[name, named] = value
     lines: list[str] = []
     for name, (kind, text) in _FAMILIES.items():
         lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
         if kind == "histogram":
-            lines += _histogram(name, buckets, seconds, model)
+            for model, buckets, seconds in histograms:
+                lines += _histogram(name, buckets, seconds, model)
         else:
             lines += [f"{name}{_braces(labels)} {value:.10g}" for (found, labels), value in sorted(values.items()) if found == name]
     return "\n".join(lines) + "\n"

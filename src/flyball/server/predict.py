@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from flyball.server.log import LogRow, RecordLog
 from flyball.server.metrics import Cell, Metrics
 from flyball.server.reload import Reloader
 from flyball.server.settings import ServerSettings
-from flyball.serving.codecs import Answer, Request, decode_request, encode_answer
-from flyball.serving.deployment import LiveModel, Scored
+from flyball.serving.codecs import Answer, Context, Request, decode_request, encode_answer
+from flyball.serving.deployment import LiveModel, Score, Scored
 from flyball.serving.records import Label, Prediction, Variant
 from flyball.serving.traffic import variant_of
 
@@ -31,6 +31,14 @@ class Given(NamedTuple):
     version: int
     variant: str
     prediction_id: str
+    score: Score = float("nan")
+
+
+class Inferred(NamedTuple):
+    """The answers to some rows, in their order, with the model that gave them."""
+
+    live: LiveModel
+    rows: list[Given]
 
 
 class Predictor:
@@ -83,10 +91,55 @@ class Predictor:
             return await self._answer_once(body)
         return found if isinstance(found, bytes) else await found
 
+    async def infer(
+        self,
+        rows: Sequence[object],
+        *,
+        unit: str | None = None,
+        context: Context | None = None,
+        client_ids: Sequence[str | None] | None = None,
+        at: int | None = None,
+        version: int | None = None,
+    ) -> Inferred:
+        """Answer rows (each a list in the contract's order or a dict by name) that came by another protocol.
+
+        They are checked, assigned, scored, logged and counted as those of `/predict`, and raise the same errors. `version`: let this live
+        version answer; the row is then logged with the variant `pinned`, which takes no part in any comparison. A client's id that was
+        answered before gets that answer again. `at` is in microseconds.
+        """
+        started = perf_counter()
+        live, request = self._checked(rows, unit, context, client_ids, at)
+        given = await self._each_once(live, request, version=version)
+        self._metrics.took(perf_counter() - started)
+        return given
+
+    def _checked(
+        self,
+        rows: Sequence[object],
+        unit: str | None,
+        context: Context | None,
+        client_ids: Sequence[str | None] | None,
+        at: int | None,
+    ) -> tuple[LiveModel, Request]:
+        live = self._live()
+        if len(rows) > self._settings.max_rows:
+            raise RequestError(f"{len(rows)} rows in one request; at most {self._settings.max_rows} are taken", field="features")
+        single = len(rows) == 1
+        contract = live.contract
+        checked = [contract.row(row, "features" if single else f"features[{number}]") for number, row in enumerate(rows)]
+        ids: list[str | None] = [None] * len(rows) if client_ids is None else list(client_ids)
+        self._timed(at)
+        return live, Request(checked, False, unit, [None] * len(rows), ids, context, at)
+
     async def _answer_once(self, body: bytes) -> bytes:
         """Answer rows with a client's id: a row whose id was answered before gets that answer again, and is neither scored nor logged."""
         started = perf_counter()
-        _, request = self._read(body)
+        live, request = self._read(body)
+        found = await self._each_once(live, request)
+        return self._encode(found.live, request, found.rows, started)
+
+    async def _each_once(self, live: LiveModel, request: Request, *, version: int | None = None) -> Inferred:
+        """Answers row by row; the ids of clients are answered once, by one request at a time."""
         ids = [name for name in request.client_ids if name is not None]
         while busy := [self._busy[name] for name in ids if name in self._busy]:
             await asyncio.wait(busy)
@@ -94,9 +147,8 @@ class Predictor:
         self._busy.update(dict.fromkeys(ids, done))
         try:
             known = {name: given for name in ids if (given := await self._earlier(name)) is not None}
-            live, request = self._read(body)  # the deployment may have changed while the log was asked
             fresh = [number for number, name in enumerate(request.client_ids) if name not in known]
-            made, durable = self._predict(live, _some(request, fresh)) if fresh else ([], None)
+            made, durable = self._predict(live, _some(request, fresh), version=version) if fresh else ([], None)
             if durable is not None:
                 await durable
             answers = dict(zip(fresh, made, strict=True))
@@ -104,26 +156,32 @@ class Predictor:
                 if (name := request.client_ids[number]) is not None:
                     self._remember(name, answers[number])
             every = [answers[number] if number in answers else known[name or ""] for number, name in enumerate(request.client_ids)]
-            return self._encode(live, request, every, started)
+            return Inferred(live, every)
         finally:
             for name in ids:
                 self._busy.pop(name, None)
             done.set_result(None)
 
-    def _read(self, body: bytes) -> tuple[LiveModel, Request]:
+    def _live(self) -> LiveModel:
         live = self._reloader.live
         if live is None:
             why = self._reloader.refused or "no model is deployed yet: this server has nothing to answer with"
             raise StoreError(why)
+        return live
+
+    def _read(self, body: bytes) -> tuple[LiveModel, Request]:
+        live = self._live()
         request = decode_request(body, live.contract, max_rows=self._settings.max_rows)
-        if (request.at is None) == (self._settings.clock == "request"):
-            wanted = (
-                "is missing: this server takes its time from the requests" if request.at is None else "is not taken: this server's clock is"
-            )
-            raise RequestError(f"'at' {wanted}", field="at")
+        self._timed(request.at)
         return live, request
 
-    def _predict(self, live: LiveModel, request: Request) -> tuple[list[Given], asyncio.Future[None] | None]:
+    def _timed(self, at: int | None) -> None:
+        """RequestError if the request's time and this server's clock do not go together."""
+        if (at is None) == (self._settings.clock == "request"):
+            wanted = "is missing: this server takes its time from the requests" if at is None else "is not taken: this server's clock is"
+            raise RequestError(f"'at' {wanted}", field="at")
+
+    def _predict(self, live: LiveModel, request: Request, *, version: int | None = None) -> tuple[list[Given], asyncio.Future[None] | None]:
         """Score, log and count rows."""
         rows = request.rows
         for row in rows:
@@ -132,15 +190,19 @@ class Predictor:
         now = self._clock()
         ids = [self._make_id(now) for _ in rows]
         unit, context, entities, client_ids = request.unit, request.context, request.entities, request.client_ids
-        variant, scored = self._scored(live, request, self._variant(live, unit, ids[0]))
-        version = scored.version
+        variant: str
+        if version is None:
+            variant, scored = self._scored(live, request, self._variant(live, unit, ids[0]))
+            version = scored.version
+        else:
+            variant, scored = "pinned", live.pinned(version, rows)
         at = now if request.at is None else request.at
         logged, given = [], []
         for number, (label, sure, score, row) in enumerate(zip(scored.labels, scored.confidences, scored.scores, rows, strict=True)):
             name = ids[number]
             values = (name, version, variant, at, now, unit, entities[number], client_ids[number], label, score, row, context)
             logged.append(_new(LogRow, values))  # half the cost of LogRow(...)
-            given.append(_new(Given, (label, sure, version, variant, name)))
+            given.append(_new(Given, (label, sure, version, variant, name, score)))
         durable = self._log.add(live, logged)
         cell = self._counters.get((version, variant))
         if cell is None:
@@ -207,7 +269,7 @@ class Predictor:
         live = self._reloader.live
         if found is None or live is None:
             return None
-        given = Given(found.label, self._confidence(found, live), found.version, found.variant, found.prediction_id)
+        given = Given(found.label, self._confidence(found, live), found.version, found.variant, found.prediction_id, _score(found))
         self._remember(name, given)
         return given
 
@@ -223,6 +285,10 @@ class Predictor:
         self._remembered[name] = given
         if len(self._remembered) > self._settings.remembered_ids:
             self._remembered.popitem(last=False)
+
+
+def _score(found: Prediction) -> Score:
+    return list(found.score) if isinstance(found.score, tuple) else found.score
 
 
 async def _after(durable: asyncio.Future[None], content: bytes) -> bytes:

@@ -5,18 +5,20 @@ import re
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flyball.core.errors import FlyballError, NotFoundError
 from flyball.core.reason import Reason, because
 from flyball.core.schema import did_you_mean
 from flyball.server.answers import Headers, HttpError, Reply, Scope, json_reply
-from flyball.server.log import RecordLog
-from flyball.server.metrics import Metrics, render, shared
+from flyball.server.metrics import Page, Snapshot, render, shared
 from flyball.server.pages import POLICY, docs_page, openapi
-from flyball.server.reload import Reloader
-from flyball.server.settings import ServerPorts, ServerSettings
+from flyball.server.settings import ServerSettings
 from flyball.serving.deployment import LiveModel
 from flyball.words.sentences import sentence
+
+if TYPE_CHECKING:
+    from flyball.server.served import Models, Served
 
 _HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\])(:\d{1,5})?")
 _NO_STORE: Headers = [(b"cache-control", b"no-store")]
@@ -29,25 +31,11 @@ _PAGE: Headers = [
 
 
 class Readable:
-    """Answers GET and HEAD."""
+    """Answers GET and HEAD. `/docs` and `/openapi.json` describe the first model."""
 
-    def __init__(
-        self,
-        settings: ServerSettings,
-        ports: ServerPorts,
-        reloader: Reloader,
-        log: RecordLog,
-        metrics: Metrics,
-        *,
-        worker: str,
-        threads: Executor,
-        draining: Callable[[], bool],
-    ) -> None:
+    def __init__(self, settings: ServerSettings, models: "Models", *, worker: str, threads: Executor, draining: Callable[[], bool]) -> None:
         self._settings = settings
-        self._ports = ports
-        self._reloader = reloader
-        self._log = log
-        self._metrics = metrics
+        self._models = models
         self._worker = worker
         self._threads = threads
         self._draining = draining
@@ -72,32 +60,44 @@ class Readable:
         return await page(scope)
 
     async def _health(self, scope: Scope) -> Reply:
-        reloader, live = self._reloader, self._reloader.live
-        reason = self._reason()
-        body: dict[str, object] = {
-            "status": "draining" if self._draining() else "waiting" if live is None else "healthy",
-            "model": self._settings.model,
+        every = list(self._models.by_name.values())
+        body = self._state(self._models.first)
+        if len(every) > 1:
+            body = {"status": self._worst(every), "models": {one.name: self._state(one) for one in every}, "worker": self._worker}
+        return json_reply(200 if body["status"] == "healthy" else 503, body, _NO_STORE)
+
+    def _worst(self, every: "list[Served]") -> str:
+        said = {self._status(one) for one in every}
+        return next(one for one in ("draining", "waiting", "healthy") if one in said)
+
+    def _status(self, served: "Served") -> str:
+        return "draining" if self._draining() else "waiting" if served.reloader.live is None else "healthy"
+
+    def _state(self, served: "Served") -> dict[str, object]:
+        reloader, live = served.reloader, served.reloader.live
+        return {
+            "status": self._status(served),
+            "model": served.name,
             "version": None if live is None else live.champion.version,
             "versions": {} if live is None else _versions(live),
             "challenger_share": 0.0 if live is None else live.deployment.challenger_share,
             "deployment": None if live is None else live.deployment.seq,
             "stale": reloader.stale,
             "error": reloader.error or None,
-            "reason": sentence(reason),
+            "reason": sentence(self._reason(served)),
             "worker": self._worker,
             "log": {
-                "mode": self._settings.log,
-                "pending": self._log.rows,
-                "logged": self._metrics.counted("flyball_log_rows_total", state="logged"),
-                "lost": self._metrics.counted("flyball_log_rows_total", state="lost"),
-                "error": self._log.error or None,
+                "mode": served.settings.log,
+                "pending": served.log.rows,
+                "logged": served.metrics.counted("flyball_log_rows_total", state="logged"),
+                "lost": served.metrics.counted("flyball_log_rows_total", state="lost"),
+                "error": served.log.error or None,
             },
         }
-        return json_reply(503 if live is None or self._draining() else 200, body, _NO_STORE)
 
-    def _reason(self) -> Reason:
+    def _reason(self, served: "Served") -> Reason:
         """Why the health is what it is."""
-        reloader, live = self._reloader, self._reloader.live
+        reloader, live, log = served.reloader, served.reloader.live, served.log
         if self._draining():
             return because("serving.draining")
         if live is None:
@@ -107,41 +107,49 @@ class Readable:
         if reloader.error:
             code = "serving.kept" if reloader.refused else "serving.reduced" if reloader.left_out else "serving.unwritten"
             return because(code, version=live.champion.version, error=reloader.error)
-        if self._log.error:
-            return because("serving.log_refused", error=self._log.error, pending=self._log.rows)
+        if log.error:
+            return because("serving.log_refused", error=log.error, pending=log.rows)
         return because("serving.healthy", version=live.champion.version)
 
     async def _live(self, scope: Scope) -> Reply:
         return json_reply(200, {"status": "live"}, _NO_STORE)
 
     async def _ready(self, scope: Scope) -> Reply:
-        ready = self._reloader.live is not None and not self._draining()
-        status = "ready" if ready else "draining" if self._draining() else "waiting"
-        return json_reply(200 if ready else 503, {"status": status, "reason": sentence(self._reason())}, _NO_STORE)
+        waiting = next((one for one in self._models.by_name.values() if one.reloader.live is None), self._models.first)
+        status = self._status(waiting)
+        ready = status == "healthy"
+        return json_reply(
+            200 if ready else 503, {"status": "ready" if ready else status, "reason": sentence(self._reason(waiting))}, _NO_STORE
+        )
 
     async def _scrape(self, scope: Scope) -> Reply:
-        self._metrics.set("flyball_log_pending_rows", self._log.rows)
-        others = []
-        try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, self._ports.reports.latest, self._settings.model)
-        except FlyballError:
-            found = None  # the last known distances stay
-        if found is not None:
-            self._metrics.clear("model_feature_drift")
-            for name, column in found.columns.items():
-                self._metrics.set("model_feature_drift", column.distance, (("feature_name", name),))
-        if self._settings.workers > 1:
-            own = metrics_path(self._settings, self._worker)
-            others = shared(path for path in own.parent.glob("*.json") if path != own)
-        text = render(self._metrics, others, self._settings.model)
-        return Reply(200, text.encode(), [], b"text/plain; version=0.0.4; charset=utf-8")
+        loop = asyncio.get_running_loop()
+        pages: list[Page] = []
+        for served in self._models.by_name.values():
+            metrics, others = served.metrics, list[Snapshot]()
+            metrics.set("flyball_log_pending_rows", served.log.rows)
+            try:
+                found = await loop.run_in_executor(self._threads, served.ports.reports.latest, served.name)
+            except FlyballError:
+                found = None  # the last known distances stay
+            if found is not None:
+                metrics.clear("model_feature_drift")
+                for name, column in found.columns.items():
+                    metrics.set("model_feature_drift", column.distance, (("feature_name", name),))
+            if served.settings.workers > 1:
+                own = metrics_path(served.settings, self._worker)
+                others = shared(path for path in own.parent.glob("*.json") if path != own)
+            pages.append(Page(served.name, metrics, others))
+        return Reply(200, render(pages).encode(), [], b"text/plain; version=0.0.4; charset=utf-8")
 
     async def _docs(self, scope: Scope) -> Reply:
-        page = docs_page(self._reloader.live, self._settings, self._address(scope))
+        served = self._models.first
+        page = docs_page(served.reloader.live, served.settings, self._address(scope))
         return Reply(200, page.encode(), _PAGE, b"text/html; charset=utf-8")
 
     async def _openapi(self, scope: Scope) -> Reply:
-        return json_reply(200, openapi(self._reloader.live, self._settings), _NO_STORE)
+        served = self._models.first
+        return json_reply(200, openapi(served.reloader.live, served.settings), _NO_STORE)
 
     def _address(self, scope: Scope) -> str:
         """Where the reader reached this server, if the header is a plain host."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
@@ -40,7 +40,7 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
     try:
         port = listener.getsockname()[1]
         settings = replace(settings, port=port)
-        predictions = find_factory(ports)(settings.folder).predictions
+        predictions = [find_factory(ports)(one.folder).predictions for one in (settings, *settings.also)]
         shutil.rmtree(settings.folder / ".flyball" / "metrics", ignore_errors=True)
         supervisor = Supervisor(settings, ports, listener, ready or _say_ready)
         return supervisor.run(predictions)
@@ -89,7 +89,7 @@ class Supervisor:
         self._told = False
         self._early_deaths = 0
 
-    def run(self, predictions: PredictionLog) -> int:
+    def run(self, predictions: Sequence[PredictionLog]) -> int:
         """Start, watch, drain; ingest about once a second all the while, and once more at the end."""
         handlers = self._catch_signals()
         ingester = threading.Thread(target=self._ingest, args=(predictions,), name="ingest", daemon=True)
@@ -102,8 +102,9 @@ class Supervisor:
             self._stop.set()
             self._drain()
             ingester.join(timeout=self._settings.drain_timeout)
-            with suppress(FlyballError):
-                predictions.ingest()
+            for log in predictions:
+                with suppress(FlyballError):
+                    log.ingest()
             for sig, handler in handlers.items():
                 signal.signal(sig, handler)
 
@@ -174,12 +175,13 @@ class Supervisor:
                 with suppress(BrokenPipeError):
                     process.stdin.close()
 
-    def _ingest(self, predictions: PredictionLog) -> None:
+    def _ingest(self, predictions: Sequence[PredictionLog]) -> None:
         """In a thread: let the database follow the logs."""
         told = ""
         while not self._stop.wait(_INGEST_EVERY):
             try:
-                predictions.ingest()
+                for log in predictions:
+                    log.ingest()
                 told = ""
             except Exception as error:  # noqa: BLE001 - the logs keep what cannot be moved now; serving goes on and the next second tries again
                 said = error.message if isinstance(error, FlyballError) else f"{type(error).__name__}: {error}"

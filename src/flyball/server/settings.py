@@ -19,6 +19,9 @@ class ServerSettings:
 
     `clock="request"`: every request brings its event time (`at`); replays run that way. `matures`: how long after a prediction an
     outcome told by id or unit may still be joined to it. `flush_every`: how old a logged row may get before it is on its way to the disk.
+    `also` are further models that the same workers serve; of their settings, those of the address and the process are not looked at.
+    `gather`: score what arrives in one turn of the event loop together, where the model gains by it. `request_timeout`: how long one
+    request may wait for a model that answers in a process of its own.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -27,12 +30,13 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    log: Literal["available", "required"] = "available"
+    log: Literal["available", "required", "off"] = "available"
     unseen: Literal["count", "refuse"] = "count"
     clock: Literal["wall", "request"] = "wall"
     matures: timedelta = timedelta(0)
     trusted: bool = False
     short_way: bool = True
+    gather: bool = True
     max_body: int = 1024 * 1024
     max_rows: int = 10_000
     max_outcomes: int = 10_000
@@ -42,11 +46,13 @@ class ServerSettings:
     remembered_ids: int = 30_000
     header_timeout: float = 10.0
     body_timeout: float = 30.0
+    request_timeout: float = 30.0
     keep_alive: float = 30.0
     flush_every: float = 0.04
     poll_every: float = 0.2
     lame_duck: float = 1.0
     drain_timeout: float = 10.0
+    also: tuple["ServerSettings", ...] = ()
 
     @property
     def segments(self) -> Path:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import cast
@@ -113,9 +113,17 @@ def _accept_all(listener: socket.socket) -> list[socket.socket]:
             return found
 
 
-def run_worker(settings: ServerSettings, ports: ServerPorts, *, number: int, listener: socket.socket, announce: Callable[[], None]) -> None:
+def run_worker(
+    settings: ServerSettings,
+    ports: ServerPorts,
+    *,
+    number: int,
+    listener: socket.socket,
+    announce: Callable[[], None],
+    others: Sequence[tuple[ServerSettings, ServerPorts]] = (),
+) -> None:
     """Serve on a listening socket until SIGTERM or SIGINT."""
-    app = make_app(settings, ports, worker=f"{settings.port}-w{number}", number=number)
+    app = make_app(settings, ports, worker=f"{settings.port}-w{number}", number=number, others=others)
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -150,7 +158,9 @@ def main() -> None:
         status.flush()
 
     listener = socket.socket(fileno=order.socket)
-    run_worker(settings, find_factory(order.ports)(settings.folder), number=order.number, listener=listener, announce=announce)
+    factory = find_factory(order.ports)
+    others = [(one, factory(one.folder)) for one in settings.also]
+    run_worker(settings, factory(settings.folder), number=order.number, listener=listener, announce=announce, others=others)
 
 
 def _end_with_parent() -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from flyball.core.errors import DataError, IntegrityError
+from flyball.core.errors import DataError, IntegrityError, NotFoundError
 from flyball.registry.records import Manifest
 from flyball.serving.contract import Contract, Row, example
 from flyball.serving.engine import Engine, Scores, confidence, labels
@@ -104,6 +104,7 @@ class LiveModel:
         self._champion = Projection(self.contract, self.champion)
         self._challenger = None if self.challenger is None else Projection(self.contract, self.challenger)
         self.shadows = tuple(Projection(self.contract, version) for version in shadows)
+        self._pinned = {number: Projection(self.contract, version) for number, version in self.versions.items()}
 
     def answer(self, rows: Sequence[Row]) -> Scored:
         """Let the champion score rows in the contract's order."""
@@ -112,6 +113,16 @@ class LiveModel:
     def challenged(self, rows: Sequence[Row]) -> Scored | None:
         """Let the challenger score them; None if no challenger answers."""
         return None if self._challenger is None else self._challenger.live.scored(self._challenger(rows))
+
+    def pinned(self, version: int, rows: Sequence[Row]) -> Scored:
+        """Let one live version score them, whatever its role; NotFoundError if it is not in memory, DataError if it needs more values."""
+        found = self._pinned.get(version)
+        if found is None:
+            here = ", ".join(map(str, sorted(self._pinned)))
+            raise NotFoundError(f"version {version} of {self.model!r} is not in memory here", hint=f"live versions: {here}")
+        if not all(found.complete(row) for row in rows):
+            raise DataError(f"version {version} reads columns that this request leaves out")
+        return found.live.scored(found(rows))
 
     def _fits(self, version: LiveVersion, answering: Sequence[LiveVersion], shadows: Sequence[LiveVersion]) -> bool:
         """Widen the contract to one more version; if that reads a column in another way than the others, leave it out."""
