@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flyball.api.ab import ABTestRouter, log_ab_result
+    from flyball.api.async_client import AsyncClient
     from flyball.api.client import Client
     from flyball.api.drift import check_drift, detect_drift
     from flyball.api.project import Project
@@ -12,11 +13,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["ABTestRouter", "Client", "ModelRegistry", "Project", "check_drift", "detect_drift", "log_ab_result"]
+__all__ = ["ABTestRouter", "AsyncClient", "Client", "ModelRegistry", "Project", "check_drift", "detect_drift", "log_ab_result"]
 
 # Where each public name lives; nothing is imported before it is asked for.
 _HOME = {
     "ABTestRouter": "flyball.api.ab",
+    "AsyncClient": "flyball.api.async_client",
     "Client": "flyball.api.client",
     "ModelRegistry": "flyball.api.registry",
     "Project": "flyball.api.project",

@@ -1,6 +1,7 @@
 """The client: what it sends is what the server reads, and every failure is an error of Flyball's own."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,31 @@ def test_what_the_server_refuses_is_an_error_that_names_the_field(url: str) -> N
             client.outcomes({"id": "once", "actual": 1, "at": later})
     with Client(url, model="another") as other, pytest.raises(NotFoundError, match="no model"):
         other.predict(ROW, at=AT)
+
+
+def test_many_rows_are_asked_in_several_requests_and_answered_in_order(url: str) -> None:
+    rows = [{**ROW, "temp": -5.0 if number % 3 == 0 else 5.0} for number in range(25)]
+    ids = [f"many-{number}" for number in range(25)]
+    with Client(url) as client:
+        answers = list(client.predict_many(rows, prediction_id=ids, at=AT, rows_per_request=10))
+        assert [one["prediction"] for one in answers] == [0 if number % 3 == 0 else 1 for number in range(25)]
+        assert all(one["version"] == 1 and isinstance(one["prediction_id"], str) for one in answers)
+        again = list(client.predict_many(rows, prediction_id=ids, at=AT, rows_per_request=7))
+        assert [one["prediction_id"] for one in again] == [one["prediction_id"] for one in answers]
+        with pytest.raises(UsageError, match="24 values of 'id' for 25 rows"):
+            list(client.predict_many(rows, id=ids[1:], at=AT))
+
+
+def test_what_a_server_cannot_do_now_is_asked_again(tmp_path: Path) -> None:
+    made = site(tmp_path / "later")
+    with serving(made.settings()) as (url, _):
+        with Client(url, retries=0) as client, pytest.raises(StoreError, match="no model is deployed"):
+            client.predict(ROW)
+        later = threading.Timer(0.3, made.deploy, (1,))
+        later.start()
+        with Client(url, retries=10) as client:
+            assert client.predict(ROW)["version"] == 1
+        later.join()
 
 
 def test_a_connection_the_server_let_go_is_opened_again(url: str) -> None:
