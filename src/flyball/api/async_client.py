@@ -17,6 +17,7 @@ from flyball.api.exchange import (
     decode,
     encode,
     error_of,
+    headers,
     may_come_again,
     parts,
     question,
@@ -42,9 +43,7 @@ class AsyncClient:
         self._retries = retries
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._connections = connections
-        self._http = httpx.AsyncClient(
-            limits=limits, timeout=httpx.Timeout(timeout, pool=None), trust_env=False, headers={"Content-Type": "application/json"}
-        )
+        self._http = httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(timeout, pool=None), trust_env=False)
 
     async def predict(
         self,
@@ -130,7 +129,7 @@ class AsyncClient:
         while True:
             attempt += 1
             try:
-                return await self._http.request(method, self._url + path, content=body)
+                return await self._http.request(method, self._url + path, content=body, headers=headers(body=body is not None))
             except httpx.TransportError as error:
                 # Nothing was sent (ConnectError); or a repeated request is counted once by the server.
                 if attempt > self._retries or not (repeat or isinstance(error, httpx.ConnectError)):

@@ -16,6 +16,7 @@ from flyball.api.exchange import (
     decode,
     encode,
     error_of,
+    headers,
     may_come_again,
     parts,
     question,
@@ -119,14 +120,13 @@ class Client:
             time.sleep(wait_before(attempt, retry_after))
 
     def _exchange(self, method: str, path: str, body: bytes | None, *, repeat: bool) -> tuple[int, dict[str, Any], str | None]:
-        headers = {} if body is None else {"Content-Type": "application/json"}
         attempt = 0
         while True:
             attempt += 1
             with self._lock:
                 fresh = self._connection.sock is None
                 try:
-                    self._connection.request(method, self._prefix + path, body, headers)
+                    self._connection.request(method, self._prefix + path, body, headers(body=body is not None))
                     answer = self._connection.getresponse()
                     return answer.status, decode(answer.read()), answer.getheader("Retry-After")
                 except (OSError, http.client.HTTPException) as error:

@@ -1,6 +1,7 @@
 """What every client of a Flyball server says and understands, whatever carries it: bodies, errors, and when to ask again."""
 
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -71,6 +72,16 @@ def parts(rows: Sequence[Features], id: Sequence[str] | None, prediction_id: Seq
             "id": None if id is None else list(id[start : start + size]),
             "prediction_id": None if prediction_id is None else list(prediction_id[start : start + size]),
         }
+
+
+def headers(*, body: bool) -> dict[str, str]:
+    """The headers of a request; in a program that traces with OpenTelemetry, with the present span as `traceparent`."""
+    found = {"Content-Type": "application/json"} if body else {}
+    if "opentelemetry.trace" in sys.modules:
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        TraceContextTextMapPropagator().inject(found)
+    return found
 
 
 def encode(value: object) -> bytes:

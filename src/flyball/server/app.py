@@ -5,8 +5,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from time import time_ns
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from flyball.core.errors import FlyballError
@@ -15,6 +16,10 @@ from flyball.server.body import BodyReader
 from flyball.server.readable import Readable
 from flyball.server.served import Models, Served
 from flyball.server.settings import ServerPorts, ServerSettings
+from flyball.server.tracing import finish, open_tracer
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 _LOOPBACK = (b"127.0.0.1", b"[::1]", b"localhost")
 # Asked for when the server has too much to do, and answered all the same.
@@ -55,6 +60,8 @@ class App:
         clock: Callable[[], int],
         others: Sequence[tuple[ServerSettings, ServerPorts]] = (),
     ) -> None:
+        self.tracer = open_tracer(worker=worker) if settings.traces else None
+        settings = replace(settings, short_way=settings.short_way and not settings.traces)
         self.settings = settings
         self.draining = False
         self.worker = worker
@@ -75,8 +82,11 @@ class App:
         """Answer one request, or run the lifespan."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
+        elif scope["type"] == "http" and self.tracer is not None:
+            with self.tracer.request(scope) as span:
+                await self._http(scope, receive, send, span)
         elif scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._http(scope, receive, send, None)
 
     async def start(self) -> None:
         """Take up what is deployed and begin to follow it."""
@@ -91,9 +101,11 @@ class App:
             await asyncio.gather(self._beat, return_exceptions=True)
         for served in self.models.by_name.values():
             await served.stop()
+        if self.tracer is not None:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self.tracer.close)
         self._threads.shutdown(wait=False)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _http(self, scope: Scope, receive: Receive, send: Send, span: "Span | None") -> None:
         path = scope["path"]
         if self._open >= self.settings.max_concurrency and not path.startswith(_EXEMPT):
             overload = HttpError(503, "too many requests at once", headers=[(b"retry-after", b"1")])
@@ -109,6 +121,8 @@ class App:
             reply = self._failed(error)
         finally:
             self._open -= 1
+        if span is not None:
+            finish(span, reply)
         await send_reply(send, reply, close=self.draining)
 
     async def _answer(self, scope: Scope, path: str, receive: Receive) -> Reply:

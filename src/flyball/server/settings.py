@@ -20,6 +20,7 @@ class ServerSettings:
     `clock="request"`: every request brings its event time (`at`); replays run that way. `matures`: how long after a prediction an
     outcome told by id or unit may still be joined to it. `flush_every`: how old a logged row may get before it is on its way to the disk.
     `also` are further models that the same workers serve; of their settings, those of the address and the process are not looked at.
+    `traces`: a span of OpenTelemetry for every request; the short way is then not taken.
     `gather`: score what arrives in one turn of the event loop together, where the model gains by it. `request_timeout`: how long one
     request may wait for a model that answers in a process of its own.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
@@ -37,6 +38,7 @@ class ServerSettings:
     trusted: bool = False
     short_way: bool = True
     gather: bool = True
+    traces: bool = False
     max_body: int = 1024 * 1024
     max_rows: int = 10_000
     max_outcomes: int = 10_000
