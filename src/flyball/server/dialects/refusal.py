@@ -1,0 +1,35 @@
+"""Any error as status, message and headers, for a protocol to put into its own shape."""
+
+import logging
+import re
+from typing import NamedTuple
+
+import msgspec
+
+from flyball.core.errors import FlyballError
+from flyball.server.answers import Headers, HttpError, error_reply
+
+_ROW = re.compile(r"features\[(\d+)\]\.?")
+_log = logging.getLogger("flyball.server")
+
+
+class Refusal(NamedTuple):
+    """Why a request is not answered: the status the native routes would give, and what was wrong in which field."""
+
+    status: int
+    message: str
+    field: str
+    headers: Headers
+
+
+def refusal(error: Exception) -> Refusal:
+    """An error as it may be told; of one that nobody foresaw nothing but that it happened: the log says why."""
+    reply = error_reply(error)
+    if not isinstance(error, HttpError | FlyballError):
+        _log.error("a request failed", exc_info=error)
+    said: dict[str, str] = msgspec.json.decode(reply.body)
+    message, field = said["error"], said.get("field", "")
+    row = _ROW.match(field)
+    if row is not None and not message.startswith("features["):  # several rows: the field says in which
+        message = f"row {row[1]}: {message}"
+    return Refusal(reply.status, message, field, reply.headers)
