@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from flyball.core.errors import RefusedError, StoreError
-from flyball.server.run import bind, serve
+from flyball.core.errors import StoreError
+from flyball.server.run import serve
 from flyball.serving.segments import segments
 from served import MODEL, Site, body, linear, serving
 
@@ -121,10 +121,7 @@ def test_sigterm_answers_everything_that_was_accepted_and_ends_with_0(made: Site
         wait_until_ready(url)
         versions, failures = asyncio.run(story(url, process))
         assert process.wait(15) == 0
-    # A connection whose request crossed the closing of the listener ends without a byte, which HTTP lets a client send again; a handful of
-    # them has been seen with two workers on a busy machine. Any other failure (a status, a torn answer) is none the server may have.
-    crossed = [failure for failure in failures if failure.startswith(("IncompleteReadError('0 bytes read", "ConnectionResetError"))]
-    assert failures == crossed and len(crossed) <= 8
+    assert failures == []
     assert len(versions) > 50
 
 
@@ -207,13 +204,6 @@ def test_a_taken_port_is_said_before_anything_starts(made: Site) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(StoreError, match=f"port {port} of 127.0.0.1 is in use"):
             serve(made.settings(port=port), "flyball.wiring:server_ports")
-
-
-def test_it_listens_to_this_machine_only() -> None:
-    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
-        with pytest.raises(RefusedError, match="tokens"):
-            bind(host, 0)
-    bind("127.0.0.1", 0).close()
 
 
 def test_a_worker_loads_nothing_that_learns(made: Site) -> None:

@@ -1,15 +1,15 @@
-"""The supervisor: binds the address, starts the workers, replaces those that die, moves their logs into the database, drains."""
+"""The supervisor: starts the workers, replaces those that die and, when asked, all of them one by one; moves their logs; drains."""
 
-import errno
-import ipaddress
 import logging
+import os
+import select
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,20 +17,26 @@ from types import FrameType
 
 import msgspec
 
-from flyball.core.errors import FlyballError, RefusedError, StoreError, UsageError
+from flyball.core.errors import FlyballError
 from flyball.ports import PredictionLog
-from flyball.server.settings import ServerSettings, find_factory, settings_to_json
+from flyball.server.listener import bind, hush
+from flyball.server.process import WorkerProcess
+from flyball.server.settings import ServerSettings, find_factory
 
 _INGEST_EVERY = 1.0
-_LOOK_EVERY = 0.2
+_LOOK_EVERY = 1.0  # workers and signals wake the supervisor; this is for deadlines
 _MOST_EARLY_DEATHS = 3
 _SLOWEST_RESTART = 10.0
+_SLOWEST_START = 120.0  # seconds a worker that shall replace another may take to load its models
+_HANDSHAKES = 0.1  # seconds for connections that are half made when the port is closed
+_AFTER_DRAIN = 4.0  # seconds a worker has, on top of the drain's own, to write its log and end
 
 _log = logging.getLogger("flyball.server")
+_Handler = Callable[[int, FrameType | None], object] | int | None
 
 
 def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; 0 after a clean drain, 1 if workers could not be kept alive.
+    """Serve until SIGTERM or SIGINT; 0 after a clean drain, 1 if workers could not be kept alive. SIGHUP replaces the workers one by one.
 
     `ports` is the import string `package.module:function` of a function from the project's folder to `ServerPorts`: each process opens
     its own. `ready` is called with the URL as soon as every worker listens. Before anything starts: StoreError if the address is taken,
@@ -38,41 +44,14 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
     """
     listener = bind(settings.host, settings.port)
     try:
-        port = listener.getsockname()[1]
-        settings = replace(settings, port=port)
-        predictions = [find_factory(ports)(one.folder).predictions for one in (settings, *settings.also)]
-        shutil.rmtree(settings.folder / ".flyball" / "metrics", ignore_errors=True)
+        settings = replace(settings, port=listener.getsockname()[1])
+        factory = find_factory(ports)
+        for one in (settings, *settings.also):
+            shutil.rmtree(one.folder / ".flyball" / "metrics", ignore_errors=True)
         supervisor = Supervisor(settings, ports, listener, ready or _say_ready)
-        return supervisor.run(predictions)
+        return supervisor.run([factory(one.folder).predictions for one in (settings, *settings.also)])
     finally:
         listener.close()
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A socket that is bound and listens."""
-    if not _loopback(host):
-        raise RefusedError(
-            f"this server has no access tokens yet, so it does not listen on {host!r}, where others could reach it",
-            hint="use 127.0.0.1 and put a proxy that authenticates before it",
-        )
-    if port and not 0 < port < 65536:
-        raise UsageError(f"{port} is not a port", hint="ports are 1 to 65535; 0 takes a free one")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise StoreError(
-                f"port {port} of {host} is in use", hint=f"stop what listens there, or take another: flyball serve --port {port + 1}"
-            ) from error
-        raise StoreError(
-            f"cannot listen on port {port} of {host}: {error.strerror}", hint="take another port: flyball serve --port 8000"
-        ) from error
-    return listener
 
 
 class Supervisor:
@@ -83,130 +62,216 @@ class Supervisor:
         self._ports = ports
         self._listener = listener
         self._ready = ready
-        self._stop = threading.Event()
-        self._workers: dict[int, subprocess.Popen[bytes]] = {}
-        self._listening: set[int] = set()
         self._told = False
+        self._workers: dict[int, WorkerProcess] = {}  # by place
+        self._numbers = {place: place for place in range(settings.workers)}  # the number of who was last in a place
+        self._again_at: dict[int, float] = {}
         self._early_deaths = 0
+        self._due: deque[int] = deque()  # places whose worker is to be replaced
+        self._fresh: tuple[int, WorkerProcess, float] | None = None  # who shall take which place, and until when
+        self._leaving: list[tuple[WorkerProcess, float]] = []
+        self._ended = 0
+        self._signals: deque[int] = deque()
+        self._asked_to_stop = 0
+        self._terminal = _has_terminal()
+        self._hangup_ends = True
+        self._hear, self._call = os.pipe()
+        for end in (self._hear, self._call):
+            os.set_blocking(end, False)
 
     def run(self, predictions: Sequence[PredictionLog]) -> int:
         """Start, watch, drain; ingest about once a second all the while, and once more at the end."""
         handlers = self._catch_signals()
-        ingester = threading.Thread(target=self._ingest, args=(predictions,), name="ingest", daemon=True)
+        over = threading.Event()
+        ingester = threading.Thread(target=_ingest, args=(predictions, over), name="ingest", daemon=True)
         ingester.start()
         try:
-            for number in range(self._settings.workers):
-                self._start(number)
+            for place in range(self._settings.workers):
+                self._workers[place] = self._start(place)
             return self._watch()
         finally:
-            self._stop.set()
+            over.set()
             self._drain()
             ingester.join(timeout=self._settings.drain_timeout)
-            for log in predictions:
+            for one in predictions:
                 with suppress(FlyballError):
-                    log.ingest()
+                    one.ingest()
             for sig, handler in handlers.items():
                 signal.signal(sig, handler)
+            self._forget_address()
 
     def _watch(self) -> int:
-        while not self._stop.wait(_LOOK_EVERY):
-            for number, process in list(self._workers.items()):
-                if process.poll() is None or self._stop.is_set():
-                    continue
-                early = number not in self._listening
-                self._listening.discard(number)
-                self._early_deaths = self._early_deaths + 1 if early else 0
-                _log.error("worker %d ended with status %s; starting another", number, process.returncode)
-                if self._early_deaths >= _MOST_EARLY_DEATHS:
-                    print(f"worker {number} could not start {self._early_deaths} times in a row: giving up", file=sys.stderr)  # noqa: T201 - the last word
-                    return 1
-                if self._stop.wait(min(_SLOWEST_RESTART, 0.1 * 4**self._early_deaths)):
-                    break
-                self._start(number)
-        return 0
+        while True:
+            self._wait(_LOOK_EVERY)
+            if self._asked_to_stop:
+                return 0
+            now = time.monotonic()
+            self._tell()
+            self._bury(now)
+            if self._early_deaths >= _MOST_EARLY_DEATHS:
+                _say(f"workers could not start {self._early_deaths} times in a row: giving up")
+                return 1
+            for place, number in self._numbers.items():
+                taken = place in self._workers or (self._fresh is not None and self._fresh[0] == place)
+                if not taken and now >= self._again_at.get(place, 0.0):
+                    self._workers[place] = self._start(number)
+            self._replace(now)
 
-    def _start(self, number: int) -> None:
-        descriptor = self._listener.fileno()
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "flyball.server.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=[descriptor],
-            cwd=self._settings.folder,
-        )
-        order = {
-            "settings": msgspec.Raw(settings_to_json(self._settings)),
-            "ports": self._ports,
-            "number": number,
-            "socket": descriptor,
-        }
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):
-            process.stdin.write(msgspec.json.encode(order) + b"\n")
-            process.stdin.flush()
-        self._workers[number] = process
-        threading.Thread(target=self._listen_to, args=(number, process), daemon=True).start()
+    def _bury(self, now: float) -> None:
+        """Take note of who has ended: those who were to, and those who died."""
+        for one, until in self._leaving:
+            if now > until:
+                one.kill()
+        for one in [one for one, _ in self._leaving if one.status is not None]:
+            self._forget(one)
+        self._leaving = [(one, until) for one, until in self._leaving if one.status is None]
+        for place, one in list(self._workers.items()):
+            if (status := one.status) is None:
+                continue
+            del self._workers[place]
+            self._forget(one)
+            self._early_deaths = 0 if one.listening else self._early_deaths + 1
+            self._again_at[place] = now + min(_SLOWEST_RESTART, 0.1 * 4**self._early_deaths)
+            _log.error("worker %d ended with status %s; starting another", one.number, status)
 
-    def _listen_to(self, number: int, process: subprocess.Popen[bytes]) -> None:
-        """In a thread: hear the worker's one word."""
-        assert process.stdout is not None
-        if process.stdout.readline() == b"ready\n":
-            self._listening.add(number)
-            if not self._told and len(self._listening) == self._settings.workers:
-                self._told = True
-                host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-                self._ready(f"http://{host}:{self._settings.port}")
-        process.stdout.close()
+    def _replace(self, now: float) -> None:
+        """One step of a rolling restart: at most one worker more than wanted, and never one that can answer less than the old."""
+        if self._fresh is None:
+            while self._due and not self._leaving and self._fresh is None:
+                place = self._due.popleft()
+                if place in self._workers:  # a place that is empty is filled anyway
+                    number = place if self._numbers[place] != place else place + self._settings.workers
+                    self._fresh = place, self._start(number), now + _SLOWEST_START
+            return
+        place, fresh, until = self._fresh
+        old = self._workers.get(place)
+        if fresh.status is not None or now > until:
+            _say("a new worker could not take over: the restart is given up, and the old workers go on")
+            fresh.kill()
+            self._forget(fresh)
+            self._fresh = None
+            self._due.clear()
+        elif fresh.listening and (fresh.live or old is None or not old.live):
+            self._workers[place], self._numbers[place], self._fresh = fresh, fresh.number, None
+            if old is not None:
+                old.retire()
+                self._leaving.append((old, now + self._settings.lame_duck + self._settings.drain_timeout + _AFTER_DRAIN))
+            if not self._due:
+                _say("every worker has been replaced")
+
+    def _start(self, number: int) -> WorkerProcess:
+        return WorkerProcess(self._settings, self._ports, self._listener, number, self._wake)
+
+    def _forget(self, worker: WorkerProcess) -> None:
+        worker.forget()
+        self._ended += 1
+        for one in (self._settings, *self._settings.also):
+            worker.keep_counters(one.folder, self._ended)
+
+    def _tell(self) -> None:
+        if self._told or len(self._workers) < self._settings.workers or not all(one.listening for one in self._workers.values()):
+            return
+        self._told = True
+        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
+        url = f"http://{host}:{self._settings.port}"
+        self._note_address(url)
+        self._ready(url)
 
     def _drain(self) -> None:
-        """Tell every worker to stop, wait for the lame duck and the drain, and end what is still there after that."""
-        self._listener.close()  # the workers hold it open while they drain; after them nobody does, and connecting is refused
-        for process in self._workers.values():
-            if process.poll() is None:
-                process.terminate()
-        until = time.monotonic() + self._settings.lame_duck + self._settings.drain_timeout + 2.0
-        for process in self._workers.values():
-            try:
-                process.wait(max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdin is not None:
-                with suppress(BrokenPipeError):
-                    process.stdin.close()
+        """The lame duck, then the port closes, then everybody ends; by force who is still there at the end."""
+        every = [*self._workers.values(), *(one for one, _ in self._leaving), *([self._fresh[1]] if self._fresh else [])]
+        for one in every:
+            one.drain()
+        until = time.monotonic() + self._settings.lame_duck
+        while any(one.status is None for one in every) and self._asked_to_stop < 2 and time.monotonic() < until:
+            self._wait(max(0.0, until - time.monotonic()))
+        if hush(self._listener):
+            time.sleep(_HANDSHAKES)
+        self._listener.close()  # the workers' copies are left; the last to be closed refuses whoever comes then
+        for one in every:
+            one.leave()
+        until = time.monotonic() + self._settings.drain_timeout + _AFTER_DRAIN
+        for one in every:
+            one.end(until - time.monotonic())
 
-    def _ingest(self, predictions: Sequence[PredictionLog]) -> None:
-        """In a thread: let the database follow the logs."""
-        told = ""
-        while not self._stop.wait(_INGEST_EVERY):
-            try:
-                for log in predictions:
-                    log.ingest()
-                told = ""
-            except Exception as error:  # noqa: BLE001 - the logs keep what cannot be moved now; serving goes on and the next second tries again
-                said = error.message if isinstance(error, FlyballError) else f"{type(error).__name__}: {error}"
-                if said != told:
-                    _log.error("the prediction log cannot be moved into the database: %s", said)
-                told = said
+    def _wait(self, seconds: float) -> None:
+        """Until a worker or a signal has something to say, but no longer than this."""
+        if select.select([self._hear], [], [], seconds)[0]:
+            with suppress(BlockingIOError):
+                os.read(self._hear, 4096)
+        while self._signals:
+            self._heard(self._signals.popleft())
 
-    def _catch_signals(self) -> dict[int, Callable[[int, FrameType | None], object] | int | None]:
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._call, b".")
+
+    def _heard(self, sig: int) -> None:
+        if sig != signal.SIGHUP:
+            self._asked_to_stop += 1
+            return
+        had, self._terminal = self._terminal, _has_terminal()
+        if had and not self._terminal:  # nobody asked: the terminal was closed
+            self._asked_to_stop += self._hangup_ends
+        elif not self._asked_to_stop:
+            self._due = deque(range(self._settings.workers))
+            self._wake()
+
+    def _catch_signals(self) -> dict[int, _Handler]:
         if threading.current_thread() is not threading.main_thread():
             return {}
 
-        def stop(sig: int, frame: FrameType | None) -> None:
-            self._stop.set()
+        def note(sig: int, frame: FrameType | None) -> None:
+            self._signals.append(sig)  # no lock may be taken here
+            self._wake()
 
-        return {sig: signal.signal(sig, stop) for sig in (signal.SIGTERM, signal.SIGINT)}
+        handlers: dict[int, _Handler] = {sig: signal.signal(sig, note) for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        self._hangup_ends = handlers[signal.SIGHUP] != signal.SIG_IGN  # nohup
+        return handlers
+
+    def _note_address(self, url: str) -> None:
+        note = {"pid": os.getpid(), "url": url, "started_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+        path = self._settings.folder / ".flyball" / "server.json"
+        fresh = path.with_suffix(".new")
+        try:
+            fresh.write_bytes(msgspec.json.encode(note))
+            fresh.replace(path)
+        except OSError as error:
+            _log.warning("the server's address could not be written down: %s", error.strerror)
+
+    def _forget_address(self) -> None:
+        path = self._settings.folder / ".flyball" / "server.json"
+        with suppress(OSError, msgspec.MsgspecError, AttributeError):
+            if msgspec.json.decode(path.read_bytes()).get("pid") == os.getpid():  # another server of this project may have come since
+                path.unlink()
 
 
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+def _ingest(predictions: Sequence[PredictionLog], over: threading.Event) -> None:
+    """In a thread: let the databases follow the logs."""
+    told = ["" for _ in predictions]
+    while not over.wait(_INGEST_EVERY):
+        for number, one in enumerate(predictions):
+            try:
+                one.ingest()
+                said = ""
+            except Exception as error:  # noqa: BLE001 - the logs keep what cannot be moved now; serving goes on and the next second tries again
+                said = error.message if isinstance(error, FlyballError) else f"{type(error).__name__}: {error}"
+                if said != told[number]:
+                    _log.error("the prediction log cannot be moved into the database: %s", said)
+            told[number] = said
+
+
+def _has_terminal() -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
         return False
+    return True
 
 
 def _say_ready(url: str) -> None:
-    print(f"listening on {url}", file=sys.stderr, flush=True)  # noqa: T201 - the one line a person waits for
+    _say(f"listening on {url}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the few lines a person waits for

@@ -1,6 +1,7 @@
-"""One worker process: `python -m flyball.server.worker`. Its order comes as one line of JSON on stdin; `ready` goes out on stdout.
+"""One worker process: `python -m flyball.server.worker`. Its order comes as one line of JSON on stdin; what it says goes out on stdout.
 
-When stdin ends, the process that started it is gone, and the worker drains and ends as on SIGTERM.
+It says `ready` when it listens and `live` when every model it serves has an answer. It hears `retire` (another has taken its place) and
+`leave` (the port is closed) on stdin; when stdin ends, the process that started it is gone, and it drains and ends by itself.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import cast
@@ -20,11 +21,14 @@ import msgspec
 import uvicorn
 
 from flyball.server.app import App, make_app
+from flyball.server.listener import accept_all, hush
 from flyball.server.memory import be_frugal
+from flyball.server.process import LEAVE, LIVE, READY, RETIRE
 from flyball.server.protocol import TimedProtocol, protocol_for
 from flyball.server.settings import ServerPorts, ServerSettings, find_factory, settings_from_json
 
-_LAST_ACCEPTED = 1.5  # seconds
+_LAST_ACCEPTED = 1.5  # seconds connections have, that were made at the last moment or are idle, to be read
+_WORD_FROM_ABOVE = 5.0  # seconds the supervisor may be late with its `leave`
 
 
 class Order(msgspec.Struct):
@@ -37,13 +41,19 @@ class Order(msgspec.Struct):
 
 
 class WorkerServer(uvicorn.Server):
-    """uvicorn with a lame duck: after SIGTERM it accepts and answers for a while, closing each connection after its answer."""
+    """uvicorn with a lame duck: asked to stop, it accepts and answers for a while, closing each connection after its answer.
 
-    def __init__(self, config: uvicorn.Config, app: App, *, announce: Callable[[], None]) -> None:
+    A worker that shares its port must not decide alone when nobody listens any more: whoever connects between its last look and its
+    closing would be reset. The supervisor closes the port and says `leave`; without that word the worker leaves some seconds later.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: App, *, say: Callable[[bytes], None]) -> None:
         super().__init__(config)
         self._app = app
-        self._announce = announce
+        self._say = say
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._last = True  # to let go of the port; False: others go on listening
+        self._orphan = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
@@ -54,76 +64,101 @@ class WorkerServer(uvicorn.Server):
         gc.collect()
         gc.freeze()  # what stands now stays: the collector need not look at it again
         gc.set_threshold(50_000, 20, 20)
-        self._announce()
+        self._say(READY)
+        self._tell_live()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, give connections that were made a moment ago the time to be read and answered, then end the rest."""
         loop = asyncio.get_running_loop()
-        last = [connection for listener in sockets or [] for connection in _accept_all(listener)]
-        for server in self.servers:
-            server.close()
-        for listener in sockets or []:
-            listener.close()
+        last = []
+        if self._orphan and any([hush(listener) for listener in sockets or []]):
+            await asyncio.sleep(0.1)
+        if self._last:
+            last = [connection for listener in sockets or [] for connection in accept_all(listener)]
+        self._close_port(sockets or [])
         for connection in last:
             with suppress(OSError):
                 await loop.connect_accepted_socket(self._protocol, connection)
         # Every answer of a drain ends its connection: what is still open has not been read yet, or never speaks.
         until = loop.time() + _LAST_ACCEPTED
-        while self.server_state.connections and loop.time() < until:
+        await asyncio.sleep(0.02)  # connections that were accepted in this very turn are not in the list yet
+        while self.server_state.connections and loop.time() < until and not self.force_exit:
             await asyncio.sleep(0.02)
         await super().shutdown()
+
+    def hear(self, word: bytes) -> None:
+        """A word of the supervisor's, in a thread; empty: it is gone."""
+        if self._loop is None:
+            self.should_exit = self.should_exit or not word
+            return
+        with suppress(RuntimeError):  # the loop has ended
+            if word == LEAVE:
+                self._loop.call_soon_threadsafe(self._leave)
+            elif word == RETIRE:
+                self._loop.call_soon_threadsafe(self._retire)
+            elif not word:
+                self._orphan = True
+                self._loop.call_soon_threadsafe(self._drain, 0.0)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; a second Ctrl-C ends at once."""
+        if self._app.draining and sig == signal.SIGINT:
+            self.force_exit = self.should_exit = True
+        elif self._loop is None:
+            self.should_exit = True
+        else:
+            self._loop.call_soon_threadsafe(self._drain, _WORD_FROM_ABOVE)
+
+    def _drain(self, patience: float) -> None:
+        if not self._app.draining and self._loop is not None:
+            self._app.draining = True
+            self._loop.call_later(self._app.settings.lame_duck + patience, self._leave)
+
+    def _retire(self) -> None:
+        """Take no new connections: they come to the others who listen on the same socket."""
+        if not self.should_exit:
+            self._last = False
+            self._close_port([])
+            self._drain(0.0)
+
+    def _leave(self) -> None:
+        self.should_exit = True
+
+    def _close_port(self, sockets: list[socket.socket]) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets:
+            listener.close()
 
     def _protocol(self) -> asyncio.Protocol:
         """A connection as uvicorn makes it."""
         make = cast(Callable[..., asyncio.Protocol], self.config.http_protocol_class)
         return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain; a second Ctrl-C ends at once."""
-        if self._app.draining and sig == signal.SIGINT:
-            self.force_exit = self.should_exit = True
-        elif not self._app.draining:
-            self._app.draining = True
-            if self._loop is None:
-                self.should_exit = True
-            else:
-                self._loop.call_soon_threadsafe(self._loop.call_later, self._app.settings.lame_duck, self._leave)
-
-    def _leave(self) -> None:
-        self.should_exit = True
+    def _tell_live(self) -> bool:
+        if all(one.reloader.live is not None for one in self._app.models.by_name.values()):
+            self._say(LIVE)
+            return True
+        return False
 
     async def _sweep(self) -> None:
         """Once a second: end connections whose headers are overdue."""
         loop = asyncio.get_running_loop()
+        told = False
         while not self.should_exit:
             await asyncio.sleep(1.0)
+            told = told or self._tell_live()
             settings = self._app.settings
             for connection in list(self.server_state.connections):
                 cast(TimedProtocol, connection).expire(loop.time(), settings.header_timeout, settings.keep_alive)
 
 
-def _accept_all(listener: socket.socket) -> list[socket.socket]:
-    """The connections that the kernel has made and nobody has taken: closing the listener would reset them."""
-    found: list[socket.socket] = []
-    listener.setblocking(False)
-    while True:
-        try:
-            found.append(listener.accept()[0])
-        except OSError:
-            return found
-
-
-def run_worker(
-    settings: ServerSettings,
-    ports: ServerPorts,
-    *,
-    number: int,
-    listener: socket.socket,
-    announce: Callable[[], None],
-    others: Sequence[tuple[ServerSettings, ServerPorts]] = (),
-) -> None:
-    """Serve on a listening socket until SIGTERM or SIGINT."""
-    app = make_app(settings, ports, worker=f"{settings.port}-w{number}", number=number, others=others)
+def server_for(
+    settings: ServerSettings, ports: Callable[[ServerSettings], ServerPorts], *, number: int, say: Callable[[bytes], None]
+) -> WorkerServer:
+    """A server that is ready to run on a listening socket."""
+    others = [(one, ports(one)) for one in settings.also]
+    app = make_app(settings, ports(settings), worker=f"{settings.port}-w{number}", number=number, others=others)
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -138,35 +173,36 @@ def run_worker(
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
         backlog=2048,
     )
-    WorkerServer(config, app, announce=announce).run(sockets=[listener])
+    return WorkerServer(config, app, say=say)
 
 
 def main() -> None:
     """Read the order, serve, end."""
     be_frugal()
-    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    words = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - for good. Not sys.stdin: it reads ahead, and is locked at the end
+    order = msgspec.json.decode(words.readline(), type=Order)
     settings = settings_from_json(bytes(order.settings))
-    status = os.fdopen(os.dup(1), "w")
+    status = os.dup(1)
     os.dup2(2, 1)  # from here on whatever is printed goes to stderr
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("flyball").setLevel(logging.INFO)
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # malformed requests are counted, not told one by one
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for the supervisor, which knows what it means
 
-    def announce() -> None:
-        status.write("ready\n")
-        status.flush()
+    def say(word: bytes) -> None:
+        with suppress(OSError):
+            os.write(status, word)
 
-    listener = socket.socket(fileno=order.socket)
     factory = find_factory(order.ports)
-    others = [(one, factory(one.folder)) for one in settings.also]
-    run_worker(settings, factory(settings.folder), number=order.number, listener=listener, announce=announce, others=others)
+    server = server_for(settings, lambda one: factory(one.folder), number=order.number, say=say)
 
+    def listen() -> None:
+        while word := words.readline():
+            server.hear(word)
+        server.hear(b"")
 
-def _end_with_parent() -> None:
-    while os.read(0, 4096):  # not through sys.stdin: its lock must be free when the interpreter ends
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Thread(target=listen, name="supervisor", daemon=True).start()
+    server.run(sockets=[socket.socket(fileno=order.socket)])
 
 
 if __name__ == "__main__":
