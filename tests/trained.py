@@ -138,7 +138,7 @@ def running(folder: Path, *words: str) -> Iterator[tuple[str, "subprocess.Popen[
     try:
         while " answers at " not in (line := lines.get(timeout=60)):
             said.append(line)
-        yield line.split(" answers at ")[1].split("/predict")[0], process
+        yield "/".join(line.split(" answers at ")[1].split("/")[:3]), process
     except queue.Empty:
         raise AssertionError(f"the server did not start: {''.join(said)}") from None
     finally:

@@ -196,8 +196,8 @@ def protocol_for(app: "App") -> type[TimedProtocol]:
     """The protocol for one app: uvicorn makes the connections itself and hands over nothing but its own configuration."""
     settings = app.settings
     hosts = frozenset(name + port for name in app.hosts for port in (b"", b":%d" % settings.port))
-    # With a required log every answer waits for the disk, which needs a task.
-    short = settings.short_way and settings.log == "available" and short_way_known()
+    # With a required log every answer waits for the disk, which needs a task; with several models a request has to name its own.
+    short = settings.short_way and settings.log == "available" and len(app.models.by_name) == 1 and short_way_known()
     return type("AppProtocol", (TimedProtocol,), {"application": app, "hosts": hosts, "short": short})
 
 

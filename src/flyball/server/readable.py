@@ -12,6 +12,7 @@ from flyball.core.reason import Reason, because
 from flyball.core.schema import did_you_mean
 from flyball.server.answers import Headers, HttpError, Reply, Scope, json_reply
 from flyball.server.metrics import Page, Snapshot, render, shared
+from flyball.server.openmetrics import KIND, asked_for, openmetrics
 from flyball.server.pages import POLICY, docs_page, openapi
 from flyball.server.settings import ServerSettings
 from flyball.serving.deployment import LiveModel
@@ -140,7 +141,10 @@ class Readable:
                 own = metrics_path(served.settings, self._worker)
                 others = shared(path for path in own.parent.glob("*.json") if path != own)
             pages.append(Page(served.name, metrics, others))
-        return Reply(200, render(pages).encode(), [], b"text/plain; version=0.0.4; charset=utf-8")
+        text = render(pages)
+        if asked_for(scope):
+            return Reply(200, openmetrics(text).encode(), [], KIND)
+        return Reply(200, text.encode(), [], b"text/plain; version=0.0.4; charset=utf-8")
 
     async def _docs(self, scope: Scope) -> Reply:
         served = self._models.first
