@@ -86,8 +86,8 @@ bench-start: $(VENV)/.dev  ## help, import, memory of a server
 	$(BIN)/python bench/start.py $(ARGS)
 bench-train: $(VENV)/.dev  ## flyball train over the bare fit
 	$(BIN)/python bench/train.py $(ARGS)
-bench-serving: $(VENV)/.dev  ## CPU per request beside mlflow models serve
-	$(BIN)/python bench/serving.py $(ARGS)
+bench-serving: $(VENV)/.dev  ## CPU per request beside the servers people use; writes docs/performance.md
+	$(BIN)/python -m bench.serving $(ARGS)
 bench-seeds: $(VENV)/.dev  ## the demo over five seeds (about half an hour)
 	$(BIN)/python bench/seeds.py $(ARGS)
 

@@ -1,0 +1,102 @@
+"""Our server: bundles and a deployment in a project's folder, and the command that serves them."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.serving.models import Served
+
+from flyball.adapters.local.bundles import LocalBundles
+from flyball.registry.bundle import write_bundle
+from flyball.registry.records import EngineName, Lineage, Manifest
+from flyball.registry.signing import load_key
+from flyball.server.settings import ServerSettings, settings_to_json
+from flyball.serving.records import Deployment
+from flyball.wiring import server_ports
+
+_SERVE = (
+    "import sys; from flyball.server.run import serve; from flyball.server.settings import settings_from_json; "
+    "sys.exit(serve(settings_from_json(sys.argv[1].encode()), 'flyball.wiring:server_ports'))"
+)
+_SPEC = """[model]
+name = "bench"
+task = "binary"
+
+[data]
+source = "data.csv"
+target = "y"
+
+[train]
+run = "pipeline:train"
+"""
+
+
+def command(folder: Path, served: Served, port: int, settings: Mapping[str, Any]) -> list[str]:
+    """Deploy a model in a fresh folder and give the command line of its server."""
+    deploy(folder, served)
+    wanted = ServerSettings(model="bench", folder=folder, port=port, **settings)
+    return [sys.executable, "-c", _SERVE, settings_to_json(wanted).decode()]
+
+
+def cli_command(folder: Path, port: int) -> list[str]:
+    """The server of a folder that was deployed before, as a user starts it."""
+    (folder / "flyball.toml").write_text(_SPEC)
+    return [sys.executable, "-m", "flyball", "-C", str(folder), "serve", "--port", str(port)]
+
+
+def deploy(folder: Path, served: Served) -> EngineName:
+    """One version per estimator; where there are two, the second is a challenger that answers 20 % of the units."""
+    key, bundles = load_key(folder / ".flyball" / "key"), LocalBundles(folder / ".flyball" / "bundles", folder / ".flyball" / "key")
+    digests = {}
+    engine: EngineName = "onnx"
+    for version, estimator in enumerate(served.estimators, start=1):
+        engine, files = compiled(estimator, served)
+        made = folder / f"made-{version}"
+        manifest = replace(_manifest(served), engine=engine, created_at=datetime.now(UTC))
+        write_bundle(made, manifest, {**files, "reference.json": b"{}"}, key)
+        digests[version] = bundles.put(made)
+    challenger = 2 if len(digests) > 1 else None
+    server_ports(folder).deployments.publish(
+        Deployment(
+            model="bench",
+            seq=1,
+            champion=1,
+            challenger=challenger,
+            challenger_share=0.2 if challenger else 0.0,
+            seed="bench",
+            shadow=(),
+            previous=None,
+            bundles=digests,
+        )
+    )
+    return engine
+
+
+def compiled(estimator: Any, served: Served) -> tuple[EngineName, Mapping[str, bytes]]:
+    """The engine and its files, as a training makes them."""
+    from flyball.adapters.sklearn.convert import convert
+
+    return "onnx", {"model.onnx": convert(estimator, served.schema, "binary", served.sample())}
+
+
+def _manifest(served: Served) -> Manifest:
+    names = ("run_id", "commit", "dirty_diff_sha256", "snapshot", "dvc_md5", "spec_digest", "code_digest", "identity", "environment_sha256")
+    return Manifest(
+        bundle_format=1,
+        model="bench",
+        task="binary",
+        schema=served.schema,
+        classes=(0, 1),
+        threshold=0.5,
+        engine="onnx",
+        engine_reason="",
+        parity=None,
+        files={},
+        lineage=Lineage(**{**dict.fromkeys(names, ""), "run_id": "bench"}),
+        trained_from=None,
+        trained_until=None,
+        created_at=datetime.now(UTC),
+    )
