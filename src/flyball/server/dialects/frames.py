@@ -47,7 +47,7 @@ class Frames:
         """How many colons a list of column names (its JSON) holds: what is needed to tell that no key of a body stands twice."""
         return self._places(columns).colons
 
-    def split(self, columns: bytes, data: list[Row]) -> list[Row]:
+    def split(self, columns: bytes, data: list[Any]) -> list[Row]:
         """Rows in the order of a list of column names, given as its JSON; no names: rows in the contract's own order."""
         return self._arranged(self._places(columns), data) if columns else data
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from flyball.core.errors import RequestError
 from flyball.server.answers import HttpError, Receive, Reply, Scope
 from flyball.server.body import BodyReader
 from flyball.server.dialects.caller import answered_by, caller_of
@@ -84,7 +85,11 @@ class MlflowScoring:
     async def _invocations(self, scope: Scope, receive: Receive) -> Reply:
         if scope["method"] != "POST":
             raise HttpError(405, "/invocations takes POST only", headers=[(b"allow", b"POST")])
-        served = self._models.one(_model_in(scope))
+        name = _model_in(scope)
+        if name is None and len(self._models.by_name) > 1:
+            names = ", ".join(self._models.by_name)
+            raise RequestError(f"this server has several models: {names}", hint="name one: POST /models/NAME/invocations")
+        served = self._models.one(name)
         kind = _kind(scope)
         caller = caller_of(scope)
         body = await self._bodies.read(scope, receive, browsers=False, kinds=None)
