@@ -13,6 +13,10 @@ from urllib.parse import unquote
 from flyball.core.errors import FlyballError
 from flyball.server.answers import HttpError, Receive, Reply, Scope, Send, error_reply, send_reply, without_place
 from flyball.server.body import BodyReader
+from flyball.server.dialects.inference import OpenInference
+from flyball.server.dialects.mlflow_scoring import MlflowScoring
+from flyball.server.dialects.open_inference import OpenInferenceRest
+from flyball.server.dialects.tf_serving import TfServing
 from flyball.server.readable import Readable
 from flyball.server.served import Models, Served
 from flyball.server.settings import ServerPorts, ServerSettings
@@ -74,7 +78,12 @@ class App:
         self.hosts = _hosts(settings.host)
         self.bodies = BodyReader(limit=settings.max_body, timeout=settings.body_timeout, hosts=self.hosts)
         self.readable = Readable(settings, self.models, worker=worker, threads=self._threads, draining=lambda: self.draining)
-        self.dialects: tuple[Dialect, ...] = ()
+        protocol = OpenInference(self.models, threads=self._threads, draining=lambda: self.draining, clock=clock)
+        self.dialects: tuple[Dialect, ...] = (
+            MlflowScoring(self.models, self.bodies, draining=lambda: self.draining),
+            OpenInferenceRest(protocol, self.bodies, max_body=settings.max_body),
+            TfServing(self.models, self.bodies, draining=lambda: self.draining),
+        )
         self._beat: asyncio.Task[None] | None = None
         self._open = 0
 
