@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from callers import Calls, call
 from flyball.core.errors import StoreError
 from flyball.server.run import serve
 from flyball.serving.segments import segments
@@ -40,44 +41,6 @@ def wait_until_ready(url: str) -> None:
     raise AssertionError("never ready")
 
 
-async def load(url: str, seconds: float, clients: int = 8) -> tuple[list[int], list[str]]:
-    """Keep-alive clients that ask all the time: the versions they were answered by, and what failed.
-
-    A connection refused after the end of the server is no failure of a request; one that was sent and not answered is.
-    """
-    host, _, port = url.removeprefix("http://").partition(":")
-    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(ASK)}\r\n\r\n".encode()
-    versions: list[int] = []
-    failures: list[str] = []
-    until = time.monotonic() + seconds
-
-    async def one() -> None:
-        while time.monotonic() < until:
-            try:
-                reader, writer = await asyncio.open_connection(host, int(port))
-            except ConnectionError:
-                return
-            try:
-                while time.monotonic() < until:
-                    writer.write(head + ASK)
-                    answer = await reader.readuntil(b"\r\n\r\n")
-                    length = int(re.findall(rb"(?i)content-length: (\d+)", answer)[0])
-                    content = await reader.readexactly(length)
-                    if answer.startswith(b"HTTP/1.1 200"):
-                        versions.append(json.loads(content)["version"])
-                    else:
-                        failures.append(content.decode())
-                    if b"connection: close" in answer.lower():
-                        break
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                failures.append(repr(error))
-            finally:
-                writer.close()
-
-    await asyncio.gather(*(one() for _ in range(clients)))
-    return versions, failures
-
-
 def test_no_request_fails_while_versions_are_swapped(made: Site) -> None:
     for version in range(2, 7):
         made.add(version, linear([0.0, 0.1 * version, 0.0], 0.0))
@@ -87,14 +50,15 @@ def test_no_request_fails_while_versions_are_swapped(made: Site) -> None:
             await asyncio.sleep(0.4)
             made.deploy(version)
 
-    async def story(url: str) -> tuple[list[int], list[str]]:
-        found, _ = await asyncio.gather(load(url, 3.0), swap())
+    async def story(url: str) -> Calls:
+        found, _ = await asyncio.gather(call(url, ASK, 3.0), swap())
         return found
 
     with serving(made.settings()) as (url, _):
         wait_until_ready(url)
-        versions, failures = asyncio.run(story(url))
-    assert failures == []
+        found = asyncio.run(story(url))
+    versions = found.versions
+    assert found.failures == []
     assert set(versions) == {1, 2, 3, 4, 5, 6}
     assert made.ports.predictions.ingest() == 0  # the supervisor ingested all, once more at the end
     from datetime import UTC, datetime, timedelta
@@ -105,24 +69,6 @@ def test_no_request_fails_while_versions_are_swapped(made: Site) -> None:
     counted = made.ports.predictions.count(MODEL, Window(start=now - timedelta(hours=1), end=now))
     assert sum(counted.values()) == len(versions)
     assert segments(made.settings().segments) == []
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_sigterm_answers_everything_that_was_accepted_and_ends_with_0(made: Site, workers: int) -> None:
-    async def story(url: str, process: subprocess.Popen[str]) -> tuple[list[int], list[str]]:
-        async def stop() -> None:
-            await asyncio.sleep(0.7)
-            process.send_signal(signal.SIGTERM)
-
-        found, _ = await asyncio.gather(load(url, 10.0), stop())
-        return found
-
-    with serving(made.settings(workers=workers, lame_duck=0.5)) as (url, process):
-        wait_until_ready(url)
-        versions, failures = asyncio.run(story(url, process))
-        assert process.wait(15) == 0
-    assert failures == []
-    assert len(versions) > 50
 
 
 def test_a_killed_worker_is_replaced_and_the_others_go_on(made: Site) -> None:
@@ -314,27 +260,3 @@ def test_a_body_without_an_end_is_refused_at_its_limit(made: Site) -> None:
                 pass
         assert answer == b"" or answer.startswith(b"HTTP/1.1 413")
         assert request(url, "POST", "/predict", ASK)[0] == 200
-
-
-def test_a_request_half_sent_when_the_stop_begins_is_answered_and_an_idle_connection_ends_without_a_reset(made: Site) -> None:
-    head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    length = b"Content-Length: %d\r\n\r\n" % len(ASK)
-    with serving(made.settings(lame_duck=0.3)) as (url, process):
-        wait_until_ready(url)
-        host, _, port = url.removeprefix("http://").partition(":")
-        idle, early, late = (socket.create_connection((host, int(port)), timeout=10) for _ in range(3))
-        idle.sendall(head + length + ASK)
-        assert idle.recv(4096).startswith(b"HTTP/1.1 200")
-        early.sendall(head)
-        late.sendall(head + length + ASK[:5])
-        process.send_signal(signal.SIGTERM)
-        assert idle.recv(4096) == b""  # the lame duck is over
-        for connection, rest in ((early, length + ASK), (late, ASK[5:])):
-            connection.sendall(rest)
-            answer = b""
-            while part := connection.recv(4096):
-                answer += part
-            assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer.lower()
-        for connection in (idle, early, late):
-            connection.close()
-        assert process.wait(15) == 0

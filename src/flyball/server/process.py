@@ -17,9 +17,14 @@ RETIRE, LEAVE = b"retire\n", b"leave\n"  # what it is told: another has taken ov
 
 
 class WorkerProcess:
-    """One worker, from its start to its end. `changed` is called, in a thread, when it says something or ends."""
+    """One worker, from its start to its end. `changed` is called, in a thread, when it says something or ends.
 
-    def __init__(self, settings: ServerSettings, ports: str, listener: socket.socket, number: int, changed: Callable[[], None]) -> None:
+    `patient`: it shall not listen before it has an answer, because others have.
+    """
+
+    def __init__(
+        self, settings: ServerSettings, ports: str, listener: socket.socket, number: int, changed: Callable[[], None], *, patient: bool
+    ) -> None:
         self.number = number
         self.name = f"{settings.port}-w{number}"
         self.listening = False
@@ -33,7 +38,13 @@ class WorkerProcess:
             pass_fds=[descriptor],
             cwd=settings.folder,
         )
-        order = {"settings": msgspec.Raw(settings_to_json(settings)), "ports": ports, "number": number, "socket": descriptor}
+        order = {
+            "settings": msgspec.Raw(settings_to_json(settings)),
+            "ports": ports,
+            "number": number,
+            "socket": descriptor,
+            "patient": patient,
+        }
         self._say(msgspec.json.encode(order) + b"\n")
         threading.Thread(target=self._listen, name=f"worker-{number}", daemon=True).start()
 

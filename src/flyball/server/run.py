@@ -19,6 +19,7 @@ import msgspec
 
 from flyball.core.errors import FlyballError
 from flyball.ports import PredictionLog
+from flyball.server.dialects.grpc_port import hold
 from flyball.server.listener import bind, hush
 from flyball.server.process import WorkerProcess
 from flyball.server.settings import ServerSettings, find_factory
@@ -43,8 +44,12 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
     RefusedError if it is not a loopback address.
     """
     listener = bind(settings.host, settings.port)
+    grpc = None
     try:
         settings = replace(settings, port=listener.getsockname()[1])
+        if settings.grpc_port is not None:
+            grpc = hold(settings.host, settings.grpc_port)
+            settings = replace(settings, grpc_port=grpc.getsockname()[1])
         factory = find_factory(ports)
         for one in (settings, *settings.also):
             shutil.rmtree(one.folder / ".flyball" / "metrics", ignore_errors=True)
@@ -52,6 +57,8 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
         return supervisor.run([factory(one.folder).predictions for one in (settings, *settings.also)])
     finally:
         listener.close()
+        if grpc is not None:
+            grpc.close()
 
 
 class Supervisor:
@@ -151,7 +158,7 @@ class Supervisor:
             self._forget(fresh)
             self._fresh = None
             self._due.clear()
-        elif fresh.listening and (fresh.live or old is None or not old.live):
+        elif fresh.listening:
             self._workers[place], self._numbers[place], self._fresh = fresh, fresh.number, None
             if old is not None:
                 old.retire()
@@ -160,7 +167,8 @@ class Supervisor:
                 _say("every worker has been replaced")
 
     def _start(self, number: int) -> WorkerProcess:
-        return WorkerProcess(self._settings, self._ports, self._listener, number, self._wake)
+        others = any(one.live for one in self._workers.values())
+        return WorkerProcess(self._settings, self._ports, self._listener, number, self._wake, patient=others)
 
     def _forget(self, worker: WorkerProcess) -> None:
         worker.forget()

@@ -32,12 +32,16 @@ _WORD_FROM_ABOVE = 5.0  # seconds the supervisor may be late with its `leave`
 
 
 class Order(msgspec.Struct):
-    """What a worker is started with. `socket` is an inherited file descriptor that listens already."""
+    """What a worker is started with. `socket` is an inherited file descriptor that listens already.
+
+    `patient`: others answer on that socket, so take nothing from it before there is an answer to everything.
+    """
 
     settings: msgspec.Raw
     ports: str
     number: int
     socket: int
+    patient: bool = False
 
 
 class WorkerServer(uvicorn.Server):
@@ -47,23 +51,28 @@ class WorkerServer(uvicorn.Server):
     closing would be reset. The supervisor closes the port and says `leave`; without that word the worker leaves some seconds later.
     """
 
-    def __init__(self, config: uvicorn.Config, app: App, *, say: Callable[[bytes], None]) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, *, say: Callable[[bytes], None], patient: bool = False) -> None:
         super().__init__(config)
         self._app = app
         self._say = say
+        self._patient = patient
         self._loop: asyncio.AbstractEventLoop | None = None
         self._last = True  # to let go of the port; False: others go on listening
         self._orphan = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then say so."""
+        """Load, listen, then say so."""
         self._loop = asyncio.get_running_loop()
-        await super().startup(sockets=sockets)
+        await super().startup(sockets=[])
+        while self._patient and not self._live() and not self.should_exit:
+            await asyncio.sleep(0.05)
         sweeper = self._loop.create_task(self._sweep())
         sweeper.add_done_callback(lambda task: task.cancelled() or task.exception())
         gc.collect()
         gc.freeze()  # what stands now stays: the collector need not look at it again
         gc.set_threshold(50_000, 20, 20)
+        for listener in sockets or []:
+            self.servers.append(await self._loop.create_server(self._protocol, sock=listener, backlog=self.config.backlog))
         self._say(READY)
         self._tell_live()
 
@@ -135,8 +144,11 @@ class WorkerServer(uvicorn.Server):
         make = cast(Callable[..., asyncio.Protocol], self.config.http_protocol_class)
         return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
+    def _live(self) -> bool:
+        return all(one.reloader.live is not None for one in self._app.models.by_name.values())
+
     def _tell_live(self) -> bool:
-        if all(one.reloader.live is not None for one in self._app.models.by_name.values()):
+        if self._live():
             self._say(LIVE)
             return True
         return False
@@ -154,7 +166,12 @@ class WorkerServer(uvicorn.Server):
 
 
 def server_for(
-    settings: ServerSettings, ports: Callable[[ServerSettings], ServerPorts], *, number: int, say: Callable[[bytes], None]
+    settings: ServerSettings,
+    ports: Callable[[ServerSettings], ServerPorts],
+    *,
+    number: int,
+    say: Callable[[bytes], None],
+    patient: bool = False,
 ) -> WorkerServer:
     """A server that is ready to run on a listening socket."""
     others = [(one, ports(one)) for one in settings.also]
@@ -173,7 +190,7 @@ def server_for(
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
         backlog=2048,
     )
-    return WorkerServer(config, app, say=say)
+    return WorkerServer(config, app, say=say, patient=patient)
 
 
 def main() -> None:
@@ -194,7 +211,7 @@ def main() -> None:
             os.write(status, word)
 
     factory = find_factory(order.ports)
-    server = server_for(settings, lambda one: factory(one.folder), number=order.number, say=say)
+    server = server_for(settings, lambda one: factory(one.folder), number=order.number, say=say, patient=order.patient)
 
     def listen() -> None:
         while word := words.readline():
