@@ -25,6 +25,8 @@ from flyball.server.tracing import finish, open_tracer
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+    from flyball.server.dialects.grpc_inference import GrpcInference
+
 _LOOPBACK = (b"127.0.0.1", b"[::1]", b"localhost")
 # Asked for when the server has too much to do, and answered all the same.
 _EXEMPT = ("/health", "/metrics", "/ping", "/v2/health/")
@@ -78,12 +80,13 @@ class App:
         self.hosts = _hosts(settings.host)
         self.bodies = BodyReader(limit=settings.max_body, timeout=settings.body_timeout, hosts=self.hosts)
         self.readable = Readable(settings, self.models, worker=worker, threads=self._threads, draining=lambda: self.draining)
-        protocol = OpenInference(self.models, threads=self._threads, draining=lambda: self.draining, clock=clock)
+        self.open_inference = OpenInference(self.models, threads=self._threads, draining=lambda: self.draining, clock=clock)
         self.dialects: tuple[Dialect, ...] = (
             MlflowScoring(self.models, self.bodies, draining=lambda: self.draining),
-            OpenInferenceRest(protocol, self.bodies, max_body=settings.max_body),
+            OpenInferenceRest(self.open_inference, self.bodies, max_body=settings.max_body),
             TfServing(self.models, self.bodies, draining=lambda: self.draining),
         )
+        self.grpc: GrpcInference | None = None
         self._beat: asyncio.Task[None] | None = None
         self._open = 0
 
@@ -101,6 +104,11 @@ class App:
         """Take up what is deployed and begin to follow it."""
         for served in self.models.by_name.values():
             await served.start()
+        if self.settings.grpc_port is not None:
+            from flyball.server.dialects.grpc_inference import GrpcInference  # it needs an extra
+
+            self.grpc = GrpcInference(self.open_inference, self.settings, refused=self._count_error)
+            await self.grpc.start(self.settings.grpc_port)
         self._beat = asyncio.get_running_loop().create_task(self._every_second())
 
     async def stop(self) -> None:
@@ -108,6 +116,8 @@ class App:
         if self._beat is not None:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
+        if self.grpc is not None:
+            await self.grpc.stop()
         for served in self.models.by_name.values():
             await served.stop()
         if self.tracer is not None:

@@ -23,6 +23,7 @@ class ServerSettings:
     `traces`: a span of OpenTelemetry for every request; the short way is then not taken.
     `gather`: score what arrives in one turn of the event loop together, where the model gains by it. `request_timeout`: how long one
     request may wait for a model that answers in a process of its own.
+    `grpc_port`: where the Open Inference Protocol is also answered over gRPC; None for nowhere, 0 for a free one.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -31,6 +32,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
+    grpc_port: int | None = None
     log: Literal["available", "required", "off"] = "available"
     unseen: Literal["count", "refuse"] = "count"
     clock: Literal["wall", "request"] = "wall"

@@ -124,9 +124,10 @@ class OpenInferenceRest:
 
     async def _infer(self, wanted: _Wanted, scope: Scope, receive: Receive) -> Reply:
         headers = scope["headers"]
-        binary = any(name == b"content-type" and value.startswith(_OCTETS) for name, value in headers)
+        binary = any(name == _LENGTH for name, _ in headers)
+        silent = all(name != b"content-type" for name, _ in headers)  # as tritonclient is, whatever it sends
         limit = self._max_body * _LARGER if binary else None
-        body = await self._bodies.read(scope, receive, browsers=True, kinds=_KINDS, limit=limit)
+        body = await self._bodies.read(scope, receive, browsers=True, kinds=None if silent else _KINDS, limit=limit)
         length = _json_length(headers, body)
         form = _ResponseForm()
 
