@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from flyball.core.errors import RequestError
 from flyball.core.schema import did_you_mean
 from flyball.serving.codecs import MalformedError, decode_json
-from flyball.serving.contract import Contract, Row, Value, kind_of, shown
+from flyball.serving.contract import LARGEST_INTEGER, Contract, Row, Value, kind_of, shown
 
 _MOST_LISTS = 16  # lists of column names whose places are remembered
 _LONGEST_LIST = 65_536
@@ -41,6 +41,9 @@ class Frames:
         self.contract = contract
         self._names = contract.names
         self._pick = _picker(contract.names)
+        integers = [place for place, column in enumerate(contract.columns) if column.kind == "integer"]
+        self._kinds = {column.name: column.kind for column in contract.columns}
+        self._integers = _picker(integers) if integers else None
         self._plans: dict[bytes, _Places] = {}
 
     def colons(self, columns: bytes) -> int:
@@ -107,6 +110,20 @@ class Frames:
         if not lines:
             raise MalformedError("the CSV is empty: its first line must name the columns")
         return self._typed(self.named(lines[0], cast(list[Any], lines[1:])))
+
+    def refuse_inexact(self, rows: Sequence[Any]) -> None:
+        """RequestError if a decimal in an integer column is so large that several integers are written that way."""
+        if self._integers is None:
+            return
+        for number, row in enumerate(rows):
+            try:
+                if float not in map(type, self._integers(row)):
+                    continue
+            except (IndexError, KeyError, TypeError):
+                continue  # no row of this model: the contract says why
+            for name, value in zip(self._names, row, strict=False):
+                if type(value) is float and abs(value) >= LARGEST_INTEGER and self._kinds[name] == "integer":
+                    raise RequestError(f"row {number}: {name!r} is too large for an integer: {shown(value)}", field=name)
 
     def _typed(self, rows: list[Row]) -> list[Row]:
         if not rows:

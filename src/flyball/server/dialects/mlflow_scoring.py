@@ -100,6 +100,7 @@ class MlflowScoring:
         rows = frames.table(body) if kind == _CSV else self._rows(frames, body)
         if not rows:
             raise MalformedError("the input has no rows")
+        frames.refuse_inexact(rows)
         found = await served.predictor.infer(rows, unit=caller.unit, client_ids=caller.client_ids(len(rows)), at=caller.at)
         return Reply(200, msgspec.json.encode({"predictions": [one.label for one in found.rows]}), answered_by(found))
 

@@ -30,7 +30,7 @@ _CHAMPION = ("champion", "production", "stable")
 _CHALLENGER = ("challenger", "staging", "canary")
 _PATH = re.compile(
     rb"/v1/models/(?P<name>[^/:]+)(?:/versions/(?P<version>[0-9]{1,18})|/labels/(?P<label>[^/:]+))?"
-    rb"(?:(?::|%3[Aa])(?P<verb>predict|classify|regress)|/(?P<page>metadata))?"
+    rb"(?::(?P<verb>predict|classify|regress)|/(?P<page>metadata))?"
 )
 
 
