@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -213,7 +214,8 @@ class Executor(Protocol):
 class Fitted:
     """What came of a fit; the paths are files in the order's folder. `run_id` is the MLflow run the user's code made, if it made one.
 
-    `scores`: a .npy file with one score per test row, as the chosen engine gives them. `onnx` is empty for the engine `native`.
+    `scores`: a .npy file with one score per test row, as the chosen engine gives them. `onnx` is empty where there is none, and for the
+    engine `native`. `files`: what else the engine needs in the bundle, name there -> file.
     """
 
     run_id: str
@@ -227,6 +229,7 @@ class Fitted:
     parity: Parity | None
     packages: Mapping[str, str]
     seconds: Mapping[str, float]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class Trainer(Protocol):

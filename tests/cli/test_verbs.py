@@ -29,7 +29,7 @@ def in_registry(folder: Path) -> dict[str, int]:
 def test_train_prints_one_document_with_what_others_build_on(shop: Shop) -> None:
     said = shop.first.json
     assert shop.first.status == 0
-    assert (said["model"], said["version"], said["status"], said["engine"]) == (MODEL, 1, "registered", "onnx")
+    assert (said["model"], said["version"], said["status"], said["engine"]) == (MODEL, 1, "registered", "trees")
     assert len(said["run_id"]) == 32 and len(said["snapshot"]) == 64
     assert set(said["metrics"]) == {"roc_auc", "brier", "accuracy", "f1"}
     assert said["gate"]["verdict"] == "pass"

@@ -66,7 +66,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Tr
 
 def test_a_training_ends_in_a_version_that_can_be_led_back_to_its_bytes(trained: tuple[Path, TrainResult]) -> None:
     folder, result = trained
-    assert (result.status, result.version, result.engine) == ("registered", 1, "onnx")
+    assert (result.status, result.version, result.engine) == ("registered", 1, "linear")
     assert result.gate.verdict is Verdict.PASS
     (event,) = registered(folder)
     assert (event.run_id, event.bundle, event.identity) == (result.run_id, result.bundle, result.identity)

@@ -96,7 +96,11 @@ def pack(
     code = {file.path: spec.folder / file.path for file in origin.code}
     tracker.package(folder / fitted.model, schema=gathered.schema, fitted=fitted, code=code, folder=model)
     files: dict[str, Path | bytes] = {"reference.json": reference_of(spec, gathered, fitted, scores)}
-    files |= {"native": model} if fitted.engine == "native" else {"model.onnx": folder / fitted.onnx}
+    files |= {name: folder / file for name, file in fitted.files.items()}
+    if fitted.engine == "native":
+        files["native"] = model
+    elif fitted.onnx:
+        files["model.onnx"] = folder / fitted.onnx
     return write_bundle(bundle, _manifest(spec, gathered, fitted, origin, snapshot, now), files, key)
 
 

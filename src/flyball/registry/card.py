@@ -87,6 +87,14 @@ def _engine(manifest: Manifest) -> str:
             f"Against the trained model over {parity.rows:,} rows: {parity.differing_labels} labels differ, the largest difference of a"
             f" score is {parity.largest_difference:.2g} (tolerance {parity.tolerance:.2g})."
         )
+    if parity is not None and parity.edge_rows:
+        lines.append(
+            f"Over {parity.edge_rows:,} rows made to find differences (values on a cut and beside it, whole numbers, very large, missing and"
+            f" infinite ones, unseen categories, as far as the trained model answers them): {parity.edge_differing} labels differ, the"
+            f" largest difference is {parity.edge_largest:.2g}."
+        )
+    if parity is not None and parity.thresholds:
+        lines.append(f"Thresholds: {_text(parity.thresholds)}.")
     return "\n\n".join(lines)
 
 

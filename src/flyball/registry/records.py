@@ -13,12 +13,20 @@ EngineName = Literal["trees", "linear", "onnx", "native"]
 
 @record
 class Parity:
-    """The compiled engine against the trained model over the evaluation rows. `differing_labels` must be 0 for the engine to be used."""
+    """The compiled engine against the trained model over the evaluation rows. `differing_labels` must be 0 for the engine to be used.
+
+    `edge_*`: the same over rows made for it (values on a cut and beside it, missing, very large, infinite, unseen categories), as far as
+    the trained model itself answers them. `thresholds`: what was done about the width of numbers.
+    """
 
     rows: int
     differing_labels: int
     largest_difference: float
     tolerance: float
+    edge_rows: int = 0
+    edge_differing: int = 0
+    edge_largest: float = 0.0
+    thresholds: str = ""
 
 
 @record
@@ -50,6 +58,8 @@ class Manifest:
 
     `held_out` names the rule that kept rows out of the training, if it keeps out the same rows in every training; else it is empty.
     `outputs` names the values that a model of several outputs gives for a row (task regression); empty for one value or class.
+    `probabilities`: the scores of a classifier are probabilities; if not, they are 1 for the class it names and 0 for the others, and no
+    confidence follows from them.
     """
 
     bundle_format: int
@@ -68,6 +78,7 @@ class Manifest:
     created_at: datetime
     held_out: str = ""
     outputs: tuple[str, ...] = ()
+    probabilities: bool = True
 
 
 @record

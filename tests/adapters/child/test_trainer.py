@@ -163,13 +163,14 @@ def test_a_fit_comes_back_as_files_and_what_was_printed_as_a_log(
     project: Path, shared: ChildTrainer, echoed: list[str], tmp_path: Path
 ) -> None:
     fitted: Fitted = shared.fit(order(project, tmp_path, "good", C=0.5))
-    assert fitted.engine == "onnx"
+    assert fitted.engine == "linear"
     assert fitted.classes == (0, 1)
     assert fitted.run_id == ""
     assert fitted.parity is not None
     assert fitted.parity.differing_labels == 0
     assert np.load(tmp_path / fitted.scores).shape == (150,)
-    assert (tmp_path / fitted.onnx).stat().st_size > 0
+    assert fitted.files == {"linear.bin": "linear.bin"}
+    assert (tmp_path / "linear.bin").stat().st_size > 0 and (tmp_path / fitted.onnx).stat().st_size > 0
     assert "scikit-learn" in fitted.packages
     log = (tmp_path / fitted.log).read_text()
     assert "I see ['x0', 'x1'] (450, 2) churned" in log

@@ -13,17 +13,13 @@ from numpy.typing import NDArray
 
 from flyball.adapters.child.user_code import call, explain
 from flyball.adapters.mlflow.in_child import RunWatch
-from flyball.adapters.onnx.engine import OnnxEngine
 from flyball.adapters.pandas.arrow import read_parquet
 from flyball.adapters.pandas.frames import to_frame, to_series
-from flyball.adapters.sklearn.convert import classes_of, convert, native_scores
-from flyball.adapters.sklearn.parity import acceptable, parity, why_not
+from flyball.adapters.sklearn.compile import ONNX_FILE, Case, compile_model
+from flyball.adapters.sklearn.convert import classes_of, native_scores
 from flyball.core.codec import from_plain, to_plain
 from flyball.core.errors import FlyballError, UserCodeError
 from flyball.core.schema import Schema
-from flyball.core.table import Table
-from flyball.registry.records import Parity
-from flyball.serving.engine import settle
 from flyball.spec.records import Task
 
 # Libraries whose versions matter to whoever loads the model again: module → distribution.
@@ -66,20 +62,32 @@ def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str,
     classes, native = _scores(estimator, held_out, task, run, project)
     _save(estimator, folder / "model.pkl", run)
     clock = _lap(seconds, "score", clock)
-    onnx, scores, found, why = _compile(estimator, schema, task, command["threshold"], held_out, test, native, len(classes))
-    if onnx:
-        (folder / "model.onnx").write_bytes(onnx)
-    np.save(folder / "scores.npy", scores)
+    compiled = compile_model(
+        Case(
+            estimator=estimator,
+            schema=schema,
+            task=task,
+            threshold=command["threshold"],
+            classes=len(classes),
+            frame=held_out,
+            table=test,
+            native=native,
+        )
+    )
+    for name, content in compiled.files.items():
+        (folder / name).write_bytes(content)
+    np.save(folder / "scores.npy", compiled.scores)
     _lap(seconds, "compile", clock)
     return {
         "run_id": runs.run_id,
         "classes": list(classes),
         "scores": "scores.npy",
         "model": "model.pkl",
-        "onnx": "model.onnx" if onnx else "",
-        "engine": "onnx" if onnx else "native",
-        "engine_reason": why,
-        "parity": to_plain(found),
+        "onnx": ONNX_FILE if ONNX_FILE in compiled.files else "",
+        "files": {name: name for name in compiled.files if name != ONNX_FILE},
+        "engine": compiled.engine,
+        "engine_reason": compiled.reason,
+        "parity": to_plain(compiled.parity),
         "packages": _packages(),
         "seconds": seconds,
     }
@@ -111,32 +119,6 @@ def _scores(
     if not np.isfinite(scores).all():
         raise UserCodeError(f"{run} returned a {kind} whose scores are not finite for {int((~np.isfinite(scores)).sum())} held-out rows")
     return classes, scores
-
-
-def _compile(
-    estimator: object,
-    schema: Schema,
-    task: Task,
-    threshold: float,
-    frame: pd.DataFrame,
-    test: Table,
-    native: NDArray[np.float64],
-    classes: int,
-) -> tuple[bytes, NDArray[np.float64], Parity | None, str]:
-    """The ONNX bytes (empty: keep the native engine), the scores that will be served, the parity and why it is the native engine."""
-    settled = settle(native, task=task, threshold=threshold)
-    try:
-        onnx = convert(estimator, schema, task, frame.head(20))
-        engine = OnnxEngine(onnx, schema=schema, task=task, classes=classes, threshold=threshold)
-        compiled = engine.score(test.select(schema.names))
-    except FlyballError as error:
-        return b"", settled, None, error.message
-    except Exception as error:  # noqa: BLE001 - any converter or runtime may fail in its own way; the trained model still serves natively
-        return b"", settled, None, f"the compiled model does not run: {error}"
-    found = parity(compiled, native, task=task, threshold=threshold)
-    if not acceptable(found):
-        return b"", settled, found, why_not(found)
-    return onnx, compiled, found, ""
 
 
 def _save(estimator: object, path: Path, run: str) -> None:

@@ -18,7 +18,7 @@ from typing import IO, Any
 from flyball.core.errors import FlyballError
 
 # What a fit will need, imported while the parent is busy with something else.
-_WARM = ("numpy", "pandas", "flyball.adapters.pandas.frames", "sklearn.ensemble", "cloudpickle", "flyball.adapters.sklearn.convert")
+_WARM = ("numpy", "pandas", "flyball.adapters.pandas.frames", "sklearn.ensemble", "cloudpickle", "flyball.adapters.sklearn.compile")
 
 
 def main() -> int:

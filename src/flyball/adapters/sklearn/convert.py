@@ -45,7 +45,7 @@ def convert(estimator: Any, schema: Schema, task: Task, sample: pd.DataFrame) ->
     taken = {"label", "probabilities", "variable"} & set(schema.names)
     if taken and not schema.numeric:
         raise UnsupportedError(f"a column named {sorted(taken)[0]!r} cannot be an input of an ONNX model that answers under that name")
-    model = _rebuilt(_unwrapped(estimator), schema)
+    model = _rebuilt(unwrapped(estimator), schema)
     wide = _needs_double(model)
     try:
         content = _onnx(_narrowed(model) if wide else model, schema, wide=wide)
@@ -120,7 +120,7 @@ def _restore_names(graph: Any, names: list[str]) -> None:
             node.input[place] = renamed.get(name, name)
 
 
-def _unwrapped(estimator: Any) -> Any:
+def unwrapped(estimator: Any) -> Any:
     """What gives the probabilities: a search's best estimator, what a threshold was tuned around."""
     while True:
         if isinstance(estimator, GridSearchCV | RandomizedSearchCV):
@@ -139,7 +139,7 @@ def _rebuilt(estimator: Any, schema: Schema) -> Any:
         if not steps:
             return estimator
         first, last = steps[0], steps[-1]
-        steps[-1] = (last[0], _rebuilt(_unwrapped(last[1]), schema) if len(steps) == 1 else _final(_unwrapped(last[1])))
+        steps[-1] = (last[0], _rebuilt(unwrapped(last[1]), schema) if len(steps) == 1 else _final(unwrapped(last[1])))
         if len(steps) > 1:
             steps[0] = (first[0], _rebuilt(first[1], schema))
         rebuilt.steps = steps
@@ -176,7 +176,7 @@ def _final(estimator: Any) -> Any:
     """The last step, with classes the converter knows (it takes text and integers) and the options it asks for."""
     if isinstance(estimator, Pipeline):
         rebuilt = copy.copy(estimator)
-        rebuilt.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], _final(_unwrapped(estimator.steps[-1][1])))]
+        rebuilt.steps = [*estimator.steps[:-1], (estimator.steps[-1][0], _final(unwrapped(estimator.steps[-1][1])))]
         return rebuilt
     classes: Any = getattr(estimator, "classes_", None)
     odd = isinstance(classes, np.ndarray) and classes.dtype.kind not in "iuU" and not all(isinstance(c, str) for c in classes.tolist())

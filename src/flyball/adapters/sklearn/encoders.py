@@ -150,10 +150,11 @@ def _tables(scope: Any, operator: Any, container: Any) -> list[tuple[str, list[s
     encoder = operator.raw_operator
     if len(columns) != len(encoder.categories_):
         raise NotImplementedError(f"{type(encoder).__name__} was fitted on {len(encoder.categories_)} columns, {len(columns)} reach it")
-    return [(name, *_table(encoder, at)) for at, name in enumerate(columns)]
+    return [(name, *lookup_table(encoder, at)) for at, name in enumerate(columns)]
 
 
-def _table(encoder: Any, at: int) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+def lookup_table(encoder: Any, at: int) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+    """What a fitted encoder makes of column `at`: the texts it knows, a row of output for each, and the row for any other text."""
     known = list(encoder.categories_[at])
     missing = [value for value in known if _is_missing(value)]
     if missing and MISSING in known:

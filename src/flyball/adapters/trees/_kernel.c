@@ -1,0 +1,644 @@
+/* The tree kernel: scores rows with a forest of decision trees held in flat arrays.
+ *
+ * Why C: a row through 100 trees of depth 10 is a thousand dependent loads. numpy pays a call for each level of each tree, and a
+ * general runtime pays more for getting in and out than the walk takes. This file does three things and nothing else: it checks the
+ * arrays once, it turns Python values into numbers, and it walks.
+ *
+ * What a forest is here (flat.py writes it, walk.py does the same in numpy and is what this is tested against):
+ *
+ * - A row has `columns` values. From them the kernel fills `slots`, the numbers that nodes look at. Slot 0 is always -infinity. Every other
+ *   slot belongs to one column. A number column gives each of its slots the value itself, or the slot's `fill` where the value is missing
+ *   (NaN) or within `zero` of 0. So "missing goes left" is a slot filled with -infinity, "missing goes right" one that stays NaN (no
+ *   comparison with NaN holds), and an imputed median is a fill: none of the three costs anything in the walk. A text column looks its
+ *   value up and copies a line of its table (an encoder's output) into its slots; the last line is for every other text.
+ * - A node is 16 bytes: go left if row[slot] <= threshold, else right. Comparisons are in float64; whoever made the arrays moved each
+ *   threshold so that exactly the rows go left that went left in the trained model (float32 casts, `<`, scalers and all). The right child
+ *   stands behind the left one, so the step is `left + !(x <= t)`: no branch to mispredict. A leaf looks at slot 0, which goes left
+ *   whatever its threshold is, and is its own left child: a finished lane stands still while others go on. Its threshold is what it adds, or the
+ *   number of a line in `leaves` where a leaf gives several numbers.
+ * - A node whose slot carries CATEGORICAL reads its threshold's eight bytes as (first word, number of words) of a set in `bits`, and goes left
+ *   if the set holds the value, or with INVERTED if it does not.
+ * - `weights`, if there are any, have a number for each output and slot: a linear model is a forest of no trees, with weights.
+ *
+ * Memory safety: everything a walk dereferences is checked when the forest is made: children stand behind their parent (so a walk ends)
+ * and inside the arrays, slots, sets, leaves and outputs exist. Arrays are copied then, and never change: calls from several threads share
+ * nothing that is written. Bytes of a stranger can give wrong scores, never a crash.
+ *
+ * Only the stable ABI of Python 3.11 is used: one build serves every later Python.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define CATEGORICAL 0x80000000u
+#define INVERTED 0x40000000u
+#define SLOT_MASK 0x3fffffffu
+#define LANES 8        /* walks that go on side by side: enough to hide the latency of a load, few enough for the registers */
+#define BLOCK 64       /* rows that pass one tree before the next tree is fetched: both then stay in the first cache */
+#define ON_STACK 256   /* slots of one row that need no allocation */
+#define QUICK 16       /* fewer rows are scored before another thread could take over */
+#define MOST 0x3fffffff
+
+enum { IDENTITY, SIGMOID, SOFTMAX, EXPONENTIAL, SIGMOIDS };
+
+typedef struct {
+    double threshold;
+    uint32_t left;
+    uint32_t slot;
+} Node;
+
+typedef struct {
+    double fill;
+    double zero;
+} Slot;
+
+typedef struct {
+    PyObject *words; /* dict: text -> line of the table; NULL for a number column */
+    size_t table;    /* where its table begins in `tables` */
+    uint32_t lines;  /* the last one is for every other text */
+    uint32_t first;  /* its slots: first .. last - 1 */
+    uint32_t last;
+} Column;
+
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t columns, slots, trees, nodes, words, outputs, leaves;
+    Column *column;
+    Slot *slot;
+    double *tables;
+    Node *node;
+    uint32_t *root, *output, *depth, *bits;
+    double *leaf, *base, *weight;
+    double divisor, tie_at, tie_to, tie;
+    int link, any_set, weighted;
+    PyObject *error; /* what is raised for a row that does not fit */
+} Forest;
+
+/* ---- the walk ---- */
+
+static inline int in_set(const Forest *f, const Node *n, double x) {
+    uint32_t place[2];
+    int held = 0;
+    memcpy(place, &n->threshold, sizeof place);
+    if (x >= 0 && x < 32.0 * place[1]) { /* also false for NaN; a code is cut to a whole number, as the libraries do */
+        uint32_t code = (uint32_t)x;
+        held = (f->bits[place[0] + (code >> 5)] >> (code & 31)) & 1;
+    }
+    return n->slot & INVERTED ? !held : held;
+}
+
+static inline uint32_t step(const Forest *f, uint32_t at, const double *x, int any_set) {
+    const Node *n = &f->node[at];
+    if (any_set && n->slot & CATEGORICAL) {
+        return n->left + !in_set(f, n, x[n->slot & SLOT_MASK]);
+    }
+    return n->left + !(x[n->slot] <= n->threshold);
+}
+
+/* Bring LANES walks to their leaves. A leaf steps to itself, so it does no harm to step on: look now and then whether all stand. */
+static inline void walk(const Forest *f, uint32_t at[LANES], const double *const x[LANES], uint32_t depth, int any_set) {
+    while (depth >= 4) {
+        uint32_t before[LANES], moved = 0;
+        for (int s = 0; s < 3; s++) {
+            for (int j = 0; j < LANES; j++) at[j] = step(f, at[j], x[j], any_set);
+        }
+        for (int j = 0; j < LANES; j++) {
+            before[j] = at[j];
+            at[j] = step(f, at[j], x[j], any_set);
+            moved |= before[j] ^ at[j];
+        }
+        if (!moved) return;
+        depth -= 4;
+    }
+    for (; depth; depth--) {
+        for (int j = 0; j < LANES; j++) at[j] = step(f, at[j], x[j], any_set);
+    }
+}
+
+static inline void gather(const Forest *f, Py_ssize_t tree, uint32_t leaf, double *sums) {
+    double value = f->node[leaf].threshold;
+    if (!f->leaves) {
+        sums[f->output[tree]] += value;
+        return;
+    }
+    const double *line = f->leaf + (size_t)value * (size_t)f->outputs;
+    for (Py_ssize_t k = 0; k < f->outputs; k++) sums[k] += line[k];
+}
+
+/* One row: eight trees side by side. */
+static inline void one_row(const Forest *f, const double *x, double *sums, int any_set) {
+    const double *rows[LANES];
+    for (int j = 0; j < LANES; j++) rows[j] = x;
+    for (Py_ssize_t t = 0; t < f->trees; t += LANES) {
+        uint32_t at[LANES], depth = 0;
+        int count = f->trees - t < LANES ? (int)(f->trees - t) : LANES;
+        for (int j = 0; j < LANES; j++) {
+            Py_ssize_t tree = t + (j < count ? j : 0);
+            at[j] = f->root[tree];
+            if (f->depth[tree] > depth) depth = f->depth[tree];
+        }
+        walk(f, at, rows, depth, any_set);
+        for (int j = 0; j < count; j++) gather(f, t + j, at[j], sums);
+    }
+}
+
+/* Up to BLOCK rows: tree by tree, eight rows side by side. Sums are added up in the same order as for one row. */
+static inline void many_rows(const Forest *f, const double *x, int rows, double *sums, int any_set) {
+    for (Py_ssize_t t = 0; t < f->trees; t++) {
+        for (int r = 0; r < rows; r += LANES) {
+            uint32_t at[LANES];
+            const double *lane[LANES];
+            int count = rows - r < LANES ? rows - r : LANES;
+            for (int j = 0; j < LANES; j++) {
+                lane[j] = x + (size_t)(r + (j < count ? j : 0)) * (size_t)f->slots;
+                at[j] = f->root[t];
+            }
+            walk(f, at, lane, f->depth[t], any_set);
+            for (int j = 0; j < count; j++) gather(f, t, at[j], sums + (size_t)(r + j) * (size_t)f->outputs);
+        }
+    }
+}
+
+/* The linear part. Slot 0 is no value. */
+static void add_weighted(const Forest *f, const double *x, double *sums) {
+    for (Py_ssize_t k = 0; k < f->outputs; k++) {
+        const double *w = f->weight + (size_t)k * (size_t)f->slots;
+        double sum = 0;
+        for (Py_ssize_t s = 1; s < f->slots; s++) sum += w[s] * x[s];
+        sums[k] += sum;
+    }
+}
+
+static double sigmoid(double x) { return 1.0 / (1.0 + exp(-x)); }
+
+/* From sums over the trees to scores, in place. */
+static void finish(const Forest *f, double *s) {
+    Py_ssize_t k, n = f->outputs;
+    double total = 0, largest = -INFINITY;
+    for (k = 0; k < n; k++) s[k] = f->base[k] + s[k] / f->divisor;
+    switch (f->link) {
+    case SIGMOID:
+    case SIGMOIDS:
+        for (k = 0; k < n; k++) total += s[k] = sigmoid(s[k]);
+        if (f->link == SIGMOIDS) {
+            for (k = 0; k < n; k++) s[k] /= total;
+        }
+        break;
+    case SOFTMAX:
+        for (k = 0; k < n; k++) {
+            if (s[k] > largest) largest = s[k];
+        }
+        for (k = 0; k < n; k++) total += s[k] = exp(s[k] - largest);
+        for (k = 0; k < n; k++) s[k] /= total;
+        break;
+    case EXPONENTIAL:
+        for (k = 0; k < n; k++) s[k] = exp(s[k]);
+        break;
+    default:
+        break;
+    }
+}
+
+static void score_block(const Forest *f, const double *x, int rows, double *out) {
+    memset(out, 0, sizeof(double) * (size_t)rows * (size_t)f->outputs);
+    if (rows < 4) {
+        for (int r = 0; r < rows; r++) {
+            const double *row = x + (size_t)r * (size_t)f->slots;
+            double *sums = out + (size_t)r * (size_t)f->outputs;
+            if (f->any_set) one_row(f, row, sums, 1);
+            else one_row(f, row, sums, 0);
+        }
+    } else if (f->any_set) {
+        many_rows(f, x, rows, out, 1);
+    } else {
+        many_rows(f, x, rows, out, 0);
+    }
+    for (int r = 0; r < rows; r++) {
+        double *sums = out + (size_t)r * (size_t)f->outputs;
+        if (f->weighted) add_weighted(f, x + (size_t)r * (size_t)f->slots, sums);
+        finish(f, sums);
+    }
+}
+
+/* ---- values into slots ---- */
+
+static inline void put_number(const Forest *f, const Column *c, double value, double *x) {
+    for (uint32_t s = c->first; s < c->last; s++) {
+        x[s] = isnan(value) || fabs(value) <= f->slot[s].zero ? f->slot[s].fill : value;
+    }
+}
+
+static inline void put_line(const Forest *f, const Column *c, uint32_t line, double *x) {
+    size_t width = c->last - c->first;
+    memcpy(x + c->first, f->tables + c->table + width * line, width * sizeof(double));
+}
+
+/* A column of a matrix: a text column holds the number of the line. */
+static inline void put_cell(const Forest *f, const Column *c, double value, double *x) {
+    if (!c->words) {
+        put_number(f, c, value, x);
+    } else {
+        put_line(f, c, value >= 0 && value < c->lines ? (uint32_t)value : c->lines - 1, x);
+    }
+}
+
+static int put_text(const Forest *f, const Column *c, PyObject *value, double *x) {
+    uint32_t line = c->lines - 1;
+    PyObject *known;
+    if (!PyUnicode_Check(value)) {
+        PyErr_Format(PyExc_TypeError, "a text is expected, not %R", value);
+        return -1;
+    }
+    known = PyDict_GetItemWithError(c->words, value);
+    if (known) {
+        long number = PyLong_AsLong(known);
+        if (number == -1 && PyErr_Occurred()) return -1;
+        if (number >= 0 && number < (long)line) line = (uint32_t)number;
+    } else if (PyErr_Occurred()) {
+        return -1;
+    }
+    put_line(f, c, line, x);
+    return 0;
+}
+
+/* None is a missing value: NaN, or the empty text. `missing` is that text. */
+static inline int put_value(const Forest *f, const Column *c, PyObject *value, PyObject *missing, double *x) {
+    if (c->words) return put_text(f, c, value == Py_None ? missing : value, x);
+    double number = value == Py_None ? NAN : PyFloat_AsDouble(value);
+    if (number == -1.0 && PyErr_Occurred()) return -1;
+    put_number(f, c, number, x);
+    return 0;
+}
+
+static int put_items(const Forest *f, PyObject *row, int listed, PyObject *missing, double *x) {
+    for (Py_ssize_t c = 0; c < f->columns; c++) {
+        /* Held while it is read: a value of a strange type runs its own code, which may change the list. */
+        PyObject *value = listed ? PyList_GetItem(row, c) : PyTuple_GetItem(row, c);
+        if (!value) return -1;
+        Py_INCREF(value);
+        int failed = put_value(f, &f->column[c], value, missing, x);
+        Py_DECREF(value);
+        if (failed) return -1;
+    }
+    return 0;
+}
+
+/* Raise the caller's error in place of what a value raised; what is no matter of values (memory, an interrupt) stays. */
+static void refuse(const Forest *f) {
+    PyObject *kind, *value, *trace;
+    if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_ValueError) &&
+        !PyErr_ExceptionMatches(PyExc_ArithmeticError) && !PyErr_ExceptionMatches(PyExc_IndexError)) {
+        return;
+    }
+    PyErr_Fetch(&kind, &value, &trace);
+    PyErr_Format(f->error, "a row does not fit the schema: %S", value ? value : kind);
+    Py_XDECREF(kind);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+}
+
+static int put_row(const Forest *f, PyObject *row, PyObject *missing, double *x) {
+    int listed = PyList_Check(row), failed;
+    PyObject *own = NULL;
+    Py_ssize_t size;
+    x[0] = -INFINITY;
+    if (!listed && !PyTuple_Check(row)) {
+        row = own = PySequence_Tuple(row);
+        if (!row) return -1;
+    }
+    size = listed ? PyList_Size(row) : PyTuple_Size(row);
+    if (size != f->columns) {
+        PyErr_Format(PyExc_ValueError, "it has %zd values, the model reads %zd", size, f->columns);
+        failed = -1;
+    } else {
+        failed = put_items(f, row, listed, missing, x);
+    }
+    Py_XDECREF(own);
+    return failed;
+}
+
+/* ---- methods ---- */
+
+static PyObject *score_one(Forest *self, PyObject *row) {
+    double few[ON_STACK], sum = 0, *x = few;
+    PyObject *missing;
+    int failed;
+    if (self->outputs != 1) {
+        PyErr_SetString(self->error, "this model gives several numbers for a row");
+        return NULL;
+    }
+    missing = PyUnicode_FromStringAndSize(NULL, 0);
+    if (!missing) return NULL;
+    if (self->slots > ON_STACK && !(x = PyMem_Malloc(sizeof(double) * (size_t)self->slots))) {
+        Py_DECREF(missing);
+        return PyErr_NoMemory();
+    }
+    failed = put_row(self, row, missing, x);
+    Py_DECREF(missing);
+    if (failed) {
+        refuse(self);
+    } else {
+        if (self->any_set) one_row(self, x, &sum, 1);
+        else one_row(self, x, &sum, 0);
+        if (self->weighted) add_weighted(self, x, &sum);
+        finish(self, &sum);
+        if (fabs(sum - self->tie_at) <= self->tie) sum = self->tie_to;
+    }
+    if (x != few) PyMem_Free(x);
+    return failed ? NULL : PyFloat_FromDouble(sum);
+}
+
+static double *room(const Forest *f, Py_ssize_t rows) {
+    double *x = PyMem_Malloc(sizeof(double) * (size_t)(rows < BLOCK ? rows : BLOCK) * (size_t)f->slots);
+    if (!x) PyErr_NoMemory();
+    return x;
+}
+
+static int output_fits(const Forest *f, const Py_buffer *out, Py_ssize_t rows) {
+    if (out->len / (Py_ssize_t)sizeof(double) / f->outputs == rows && out->len == rows * f->outputs * (Py_ssize_t)sizeof(double)) return 1;
+    PyErr_Format(PyExc_ValueError, "there is no room for exactly %zd rows of scores", rows);
+    return 0;
+}
+
+static PyObject *score_rows(Forest *self, PyObject *args) {
+    PyObject *rows, *missing, *own = NULL;
+    Py_buffer out;
+    double *x = NULL;
+    Py_ssize_t count, at;
+    if (!PyArg_ParseTuple(args, "Ow*:score_rows", &rows, &out)) return NULL;
+    missing = PyUnicode_FromStringAndSize(NULL, 0);
+    own = PySequence_Tuple(rows);
+    if (!missing || !own) goto end;
+    count = PyTuple_Size(own);
+    if (!output_fits(self, &out, count) || (count && !(x = room(self, count)))) goto end;
+    for (at = 0; at < count; at += BLOCK) {
+        int some = count - at < BLOCK ? (int)(count - at) : BLOCK;
+        double *scores = (double *)out.buf + (size_t)at * (size_t)self->outputs;
+        for (int r = 0; r < some; r++) {
+            if (put_row(self, PyTuple_GetItem(own, at + r), missing, x + (size_t)r * (size_t)self->slots)) {
+                refuse(self);
+                goto end;
+            }
+        }
+        if (some < QUICK) {
+            score_block(self, x, some, scores);
+        } else {
+            Py_BEGIN_ALLOW_THREADS
+            score_block(self, x, some, scores);
+            Py_END_ALLOW_THREADS
+        }
+    }
+end:
+    PyMem_Free(x);
+    Py_XDECREF(own);
+    Py_XDECREF(missing);
+    PyBuffer_Release(&out);
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *score_matrix(Forest *self, PyObject *args) {
+    Py_buffer in, out;
+    Py_ssize_t rows, width = self->columns * (Py_ssize_t)sizeof(double);
+    double *x = NULL;
+    if (!PyArg_ParseTuple(args, "y*w*:score_matrix", &in, &out)) return NULL;
+    rows = in.len / width;
+    if (in.len % width) {
+        PyErr_Format(PyExc_ValueError, "the matrix does not have %zd columns of float64", self->columns);
+        goto end;
+    }
+    if (!output_fits(self, &out, rows) || (rows && !(x = room(self, rows)))) goto end;
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t at = 0; at < rows; at += BLOCK) {
+        int some = rows - at < BLOCK ? (int)(rows - at) : BLOCK;
+        for (int r = 0; r < some; r++) {
+            const double *cell = (const double *)in.buf + (size_t)(at + r) * (size_t)self->columns;
+            double *row = x + (size_t)r * (size_t)self->slots;
+            row[0] = -INFINITY;
+            for (Py_ssize_t c = 0; c < self->columns; c++) put_cell(self, &self->column[c], cell[c], row);
+        }
+        score_block(self, x, some, (double *)out.buf + (size_t)at * (size_t)self->outputs);
+    }
+    Py_END_ALLOW_THREADS
+end:
+    PyMem_Free(x);
+    PyBuffer_Release(&in);
+    PyBuffer_Release(&out);
+    if (PyErr_Occurred()) return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- making a forest: copy, then check everything a walk will rely on ---- */
+
+enum { A_SLOT_COLUMN, A_FILL, A_ZERO, A_TABLES, A_ROOT, A_OUTPUT, A_THRESHOLD, A_LEFT, A_SLOT, A_BITS, A_LEAF, A_BASE, A_WEIGHTS, ARRAYS };
+
+static int broken(const char *why) {
+    PyErr_SetString(PyExc_ValueError, why);
+    return -1;
+}
+
+/* A copy of an array; an empty one is a pointer too, so that NULL means what it always means. */
+static void *copied(const Py_buffer *array) {
+    void *copy = PyMem_Malloc(array->len ? (size_t)array->len : 1);
+    if (!copy) return PyErr_NoMemory();
+    memcpy(copy, array->buf, (size_t)array->len);
+    return copy;
+}
+
+static int take_sizes(Forest *f, Py_buffer a[ARRAYS], Py_ssize_t count[ARRAYS]) {
+    static const int size[ARRAYS] = {4, 8, 8, 8, 4, 4, 8, 4, 4, 4, 8, 8, 8};
+    for (int i = 0; i < ARRAYS; i++) {
+        if (a[i].len % size[i] || a[i].len / size[i] > MOST) return broken("an array has a length it cannot have");
+        count[i] = a[i].len / size[i];
+    }
+    f->slots = count[A_FILL];
+    f->trees = count[A_ROOT];
+    f->nodes = count[A_THRESHOLD];
+    f->words = count[A_BITS];
+    f->outputs = count[A_BASE];
+    if (f->columns < 1 || f->columns > MOST || f->slots < 1 || f->outputs < 1) return broken("there are no columns, slots or outputs");
+    if (count[A_SLOT_COLUMN] != f->slots || count[A_ZERO] != f->slots) return broken("the slots' arrays differ in length");
+    if (count[A_OUTPUT] != f->trees) return broken("the trees' arrays differ in length");
+    if (count[A_LEFT] != f->nodes || count[A_SLOT] != f->nodes) return broken("the nodes' arrays differ in length");
+    if (count[A_LEAF] % f->outputs) return broken("the leaves do not have a number for each output");
+    f->leaves = count[A_LEAF] / f->outputs;
+    f->weighted = count[A_WEIGHTS] != 0;
+    if (f->weighted && (count[A_WEIGHTS] % f->outputs || count[A_WEIGHTS] / f->outputs != f->slots)) {
+        return broken("there is not one weight for each output and slot");
+    }
+    return 0;
+}
+
+static int take_columns(Forest *f, PyObject *texts, const uint32_t *slot_column, Py_ssize_t cells) {
+    size_t table = 0;
+    uint32_t slot = 1;
+    if (PyTuple_Size(texts) != f->columns) return broken("there must be one dict or None for each column");
+    f->column = PyMem_Calloc((size_t)f->columns, sizeof(Column));
+    if (!f->column) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t i = 0; i < f->columns; i++) {
+        Column *c = &f->column[i];
+        PyObject *words = PyTuple_GetItem(texts, i);
+        c->first = slot;
+        while (slot < f->slots && slot_column[slot] == (uint32_t)i) slot++;
+        c->last = slot;
+        if (words == Py_None) continue;
+        if (!PyDict_Check(words)) return broken("there must be one dict or None for each column");
+        if (!(c->words = PyDict_Copy(words))) return -1;
+        if (PyDict_Size(words) >= MOST) return broken("a column knows too many texts");
+        c->lines = (uint32_t)PyDict_Size(words) + 1;
+        c->table = table;
+        table += (size_t)c->lines * (c->last - c->first); /* below 2^60: it cannot wrap before the next line refuses it */
+        if (table > (size_t)cells) return broken("a table has too few cells");
+    }
+    if (slot != f->slots) return broken("slots must stand in the order of their columns");
+    if (table != (size_t)cells) return broken("the tables have cells that belong to no column");
+    return 0;
+}
+
+static int check_node(Forest *f, Py_ssize_t at, uint32_t *height) {
+    const Node *n = &f->node[at];
+    uint32_t slot = n->slot & SLOT_MASK;
+    if (n->slot == 0) { /* a leaf */
+        if (n->left != at || isnan(n->threshold)) return broken("a leaf is not its own child or holds no number");
+        if (f->leaves && !(n->threshold >= 0 && n->threshold < (double)f->leaves)) return broken("a leaf names a line that is not there");
+        height[at] = 0;
+        return 0;
+    }
+    if (slot == 0 || slot >= f->slots) return broken("a node reads a slot that is not there");
+    if (n->left <= at || (Py_ssize_t)n->left + 1 >= f->nodes) return broken("a child does not stand behind its parent");
+    if (n->slot & CATEGORICAL) {
+        uint32_t place[2];
+        memcpy(place, &n->threshold, sizeof place);
+        if (place[1] > MOST / 32 || (uint64_t)place[0] + place[1] > (uint64_t)f->words) return broken("a node reads a set that is not there");
+        f->any_set = 1;
+    } else if (n->slot & INVERTED || isnan(n->threshold)) {
+        return broken("a node compares with nothing");
+    }
+    height[at] = 1 + (height[n->left] > height[n->left + 1] ? height[n->left] : height[n->left + 1]);
+    return 0;
+}
+
+static int check_trees(Forest *f) {
+    int failed = 0;
+    uint32_t *height = PyMem_Calloc((size_t)f->nodes + 1, sizeof(uint32_t));
+    if (!height) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t at = f->nodes - 1; at >= 0 && !failed; at--) failed = check_node(f, at, height);
+    for (Py_ssize_t t = 0; t < f->trees && !failed; t++) {
+        if (f->root[t] >= f->nodes) failed = broken("a tree begins at a node that is not there");
+        else if (f->output[t] >= f->outputs) failed = broken("a tree adds to an output that is not there");
+        else f->depth[t] = height[f->root[t]];
+    }
+    PyMem_Free(height);
+    return failed;
+}
+
+static int fill(Forest *f, PyObject *texts, Py_buffer a[ARRAYS]) {
+    Py_ssize_t count[ARRAYS];
+    if (take_sizes(f, a, count)) return -1;
+    if (take_columns(f, texts, a[A_SLOT_COLUMN].buf, count[A_TABLES])) return -1;
+    if (!(f->tables = copied(&a[A_TABLES])) || !(f->root = copied(&a[A_ROOT])) || !(f->output = copied(&a[A_OUTPUT])) ||
+        !(f->bits = copied(&a[A_BITS])) || !(f->leaf = copied(&a[A_LEAF])) || !(f->base = copied(&a[A_BASE])) ||
+        !(f->weight = copied(&a[A_WEIGHTS]))) {
+        return -1;
+    }
+    f->slot = PyMem_Calloc((size_t)f->slots, sizeof(Slot));
+    f->node = PyMem_Calloc((size_t)f->nodes + 1, sizeof(Node));
+    f->depth = PyMem_Calloc((size_t)f->trees + 1, sizeof(uint32_t));
+    if (!f->slot || !f->node || !f->depth) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t s = 0; s < f->slots; s++) {
+        f->slot[s].fill = ((const double *)a[A_FILL].buf)[s];
+        f->slot[s].zero = ((const double *)a[A_ZERO].buf)[s];
+    }
+    for (Py_ssize_t n = 0; n < f->nodes; n++) {
+        f->node[n].threshold = ((const double *)a[A_THRESHOLD].buf)[n];
+        f->node[n].left = ((const uint32_t *)a[A_LEFT].buf)[n];
+        f->node[n].slot = ((const uint32_t *)a[A_SLOT].buf)[n];
+    }
+    if (f->link < IDENTITY || f->link > SIGMOIDS) return broken("the link is not one this kernel knows");
+    return check_trees(f);
+}
+
+static PyObject *forest_new(PyTypeObject *type, PyObject *args, PyObject *named) {
+    static char *names[] = {"columns", "texts", "slot_column", "fill",   "zero",   "tables", "root", "output", "threshold", "left", "slot",
+                            "bits",    "leaf",  "base",        "weights", "divisor", "link", "tie_at", "tie_to", "tie",  "error",     NULL};
+    Py_buffer a[ARRAYS];
+    PyObject *texts, *error;
+    double divisor, tie_at, tie_to, tie;
+    Py_ssize_t columns;
+    int link, failed;
+    Forest *f;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    if (!PyArg_ParseTupleAndKeywords(args, named, "nO!y*y*y*y*y*y*y*y*y*y*y*y*y*didddO:Forest", names, &columns, &PyTuple_Type, &texts, &a[0],
+                                     &a[1], &a[2], &a[3], &a[4], &a[5], &a[6], &a[7], &a[8], &a[9], &a[10], &a[11], &a[12], &divisor, &link,
+                                     &tie_at, &tie_to, &tie, &error)) {
+        return NULL; /* the parser has released what it had taken */
+    }
+    f = (Forest *)allocate(type, 0); /* all zero: an unfinished forest can be taken apart */
+    failed = f == NULL;
+    if (!failed) {
+        f->columns = columns;
+        f->divisor = divisor;
+        f->link = link;
+        f->tie_at = tie_at;
+        f->tie_to = tie_to;
+        f->tie = tie;
+        Py_INCREF(error);
+        f->error = error;
+        failed = PyExceptionClass_Check(error) ? fill(f, texts, a) : broken("error must be a class of exceptions");
+    }
+    for (int i = 0; i < ARRAYS; i++) PyBuffer_Release(&a[i]);
+    if (failed) {
+        Py_XDECREF((PyObject *)f);
+        return NULL;
+    }
+    return (PyObject *)f;
+}
+
+static void forest_dealloc(Forest *f) {
+    PyTypeObject *type = Py_TYPE((PyObject *)f);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    if (f->column) {
+        for (Py_ssize_t c = 0; c < f->columns; c++) Py_XDECREF(f->column[c].words);
+    }
+    void *owned[] = {f->column, f->slot, f->tables, f->node, f->root, f->output, f->depth, f->bits, f->leaf, f->base, f->weight};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) PyMem_Free(owned[i]);
+    Py_XDECREF(f->error);
+    release(f);
+    Py_DECREF((PyObject *)type);
+}
+
+static PyMethodDef methods[] = {
+    {"score_one", (PyCFunction)score_one, METH_O, "The score of one row (a sequence of values, missing as None), settled."},
+    {"score_rows", (PyCFunction)score_rows, METH_VARARGS, "Write the scores of rows of values into a float64 buffer."},
+    {"score_matrix", (PyCFunction)score_matrix, METH_VARARGS, "Write the scores of a float64 matrix into a float64 buffer; lets other threads run."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot parts[] = {
+    {Py_tp_new, forest_new},
+    {Py_tp_dealloc, forest_dealloc},
+    {Py_tp_methods, methods},
+    {Py_tp_doc, "A forest of decision trees in flat arrays. ValueError if the arrays are not one."},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {"flyball.adapters.trees._kernel.Forest", sizeof(Forest), 0, Py_TPFLAGS_DEFAULT, parts};
+
+static int execute(PyObject *module) {
+    PyObject *type = PyType_FromModuleAndSpec(module, &spec, NULL);
+    int failed = !type || PyModule_AddObjectRef(module, "Forest", type);
+    Py_XDECREF(type);
+    return failed ? -1 : 0;
+}
+
+static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_kernel", "Walks decision trees held in flat arrays.", 0, NULL, module_slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__kernel(void) { return PyModuleDef_Init(&module); }
