@@ -2,13 +2,12 @@
 
 import asyncio
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flyball.serving.records import PredictionBatch
 from flyball.serving.segments import SegmentWriter, read, segments
 from served import Served, Site
 
@@ -22,14 +21,14 @@ class Disk:
     def __init__(self, served: Served) -> None:
         self.full = False
         writer: SegmentWriter = served.app.log._writer
-        append = writer.append
+        write = writer.write
 
-        def refuse(batches: Sequence[PredictionBatch], *, now: int, durable: bool = False) -> None:
+        def refuse(frames: bytes, *, now: int, durable: bool = False) -> None:
             if self.full:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            append(batches, now=now, durable=durable)
+            write(frames, now=now, durable=durable)
 
-        writer.append = refuse  # type: ignore[method-assign]  # the disk itself cannot be filled here
+        writer.write = refuse  # type: ignore[method-assign]  # the disk itself cannot be filled here
 
 
 def test_a_row_is_on_its_way_within_the_time_promised_without_anybody_asking(play: Play, made: Site) -> None:

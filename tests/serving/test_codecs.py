@@ -34,11 +34,11 @@ def ask(text: str | bytes, contract: Contract | None = None) -> object:
 )
 def test_features_come_as_list_dict_or_lists_of_them(features: object) -> None:
     rows = ask(json.dumps({"features": features}))
-    assert rows in ([ROW], [ROW, ROW])
+    assert rows in ([tuple(ROW)], [tuple(ROW), tuple(ROW)])
 
 
 def test_null_is_taken_where_it_was_seen_in_training_and_whole_decimals_are_integers() -> None:
-    assert ask('{"features": [7.0, "AA", null, false]}') == [[7, "AA", None, False]]
+    assert ask('{"features": [7.0, "AA", null, false]}') == [(7, "AA", None, False)]
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_the_contract_is_the_union_and_shadows_require_nothing() -> None:
     other = Schema(columns=(*SCHEMA.columns[:2], Column(name="wind", kind="number", nullable=False)))
     contract = Contract([SCHEMA], [other])
     assert contract.names == ("hour", "carrier", "temp", "rain", "wind") and contract.required == 4
-    assert contract.row(list(ROW)) == [*ROW, None]
-    assert contract.row({**dict(zip(SCHEMA.names, ROW, strict=True)), "wind": 2.0}) == [*ROW, 2.0]
+    assert contract.row(list(ROW)) == (*ROW, None)
+    assert contract.row({**dict(zip(SCHEMA.names, ROW, strict=True)), "wind": 2.0}) == (*ROW, 2.0)
     answering = Contract([SCHEMA, other])
     with pytest.raises(RequestError, match="'wind' is missing"):
         answering.row(dict(zip(SCHEMA.names, ROW, strict=True)))
@@ -176,7 +176,7 @@ def test_versions_that_read_a_column_differently_cannot_serve_together() -> None
 
 def test_an_example_row_fits_its_own_contract() -> None:
     contract = Contract([SCHEMA])
-    assert contract.row(example(SCHEMA.columns)) == [1, "AA", 0.5, True]
+    assert contract.row(example(SCHEMA.columns)) == (1, "AA", 0.5, True)
 
 
 def test_unseen_categories_are_named() -> None:

@@ -94,9 +94,9 @@ def test_each_version_gets_its_own_columns_in_its_own_order() -> None:
     )
     live = LiveModel(deployment, versions)
     row = live.contract.row({"hour": 3, "temp": None, "rain": True, "wind": 2.0})
-    assert live.answer([row]).version == 1 and champion.asked == [[3, None, True]]
-    said = live.challenged([row])
-    assert said is not None and said.version == 2 and challenger.asked == [[True, 2.0, 3]]
+    for variant, version, engine, asked in (("champion", 1, champion, [[3, None, True]]), ("challenger", 2, challenger, [[True, 2.0, 3]])):
+        reader, read = live.readers(variant, [row])  # type: ignore[arg-type]  # a variant
+        assert reader.scored(read).version == version and engine.asked == asked
     (projection,) = live.shadows
     assert projection.complete(row) and [list(one) for one in projection([row])] == [[3]]
 
@@ -127,6 +127,6 @@ def test_a_version_that_reads_a_column_in_another_way_is_left_out_and_the_others
         model="m", seq=1, champion=1, challenger=2, challenger_share=0.5, seed="s", shadow=(3, 4, 5), previous=None, bundles={}
     )
     live = LiveModel(deployment, versions, {5: "its file is gone"})
-    assert live.challenger is None and live.challenged([ROW]) is None and set(live.versions) == {1, 4}
+    assert live.challenger is None and live.readers("challenger", [ROW])[0].version == 1 and set(live.versions) == {1, 4}
     assert [shadow.live.version for shadow in live.shadows] == [4] and live.contract.names == NUMBERS.names
     assert sorted(live.left_out) == [2, 3, 5] and "'rain'" in live.left_out[2] and "its file is gone" in live.left_out[5]

@@ -1,15 +1,19 @@
 """The server's own counters: plain integers on the hot path, text of the Prometheus exposition format on a scrape, merged over workers."""
 
-from bisect import bisect_left
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 Labels = tuple[tuple[str, str], ...]
 
 BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+_FOLD = 1024  # durations that wait to be sorted into buckets
+_BOUNDS = np.array(BUCKETS)
 
 # name → (type, what it says); the order of the page
 _FAMILIES = {
@@ -42,13 +46,18 @@ class Cell:
 
 
 class Metrics:
-    """Counters, gauges and the latency histogram of one worker. One per app, never shared."""
+    """Counters, gauges and the latency histogram of one worker. One per app, never shared.
+
+    Durations are kept as they come and sorted into the histogram's buckets a thousand at a time, and whenever somebody looks.
+    """
 
     def __init__(self) -> None:
         self.counters: dict[tuple[str, Labels], Cell] = {}
         self.gauges: dict[tuple[str, Labels], float] = {}
-        self.buckets = [0] * (len(BUCKETS) + 1)
-        self.seconds = 0.0
+        self._durations: list[float] = []
+        self._buckets = np.zeros(len(BUCKETS) + 1, dtype=np.int64)
+        self._seconds = 0.0
+        self._folding = threading.Lock()
 
     def add(self, name: str, number: int = 1, labels: Labels = ()) -> None:
         """Count. `labels` is a tuple of (name, value)."""
@@ -58,6 +67,10 @@ class Metrics:
         """The counter itself, for hot callers to keep."""
         found = self.counters.get((name, labels))
         return self.counters.setdefault((name, labels), Cell()) if found is None else found
+
+    def predictions(self, model: str, version: int, variant: str) -> Cell:
+        """The counter of one version's answers in one variant."""
+        return self.cell("model_predictions_total", (("model", model), ("version", str(version)), ("variant", variant)))
 
     def set(self, name: str, value: float, labels: Labels = ()) -> None:
         """Set a gauge."""
@@ -69,8 +82,20 @@ class Metrics:
 
     def took(self, seconds: float) -> None:
         """One request was answered in so many seconds."""
-        self.buckets[bisect_left(BUCKETS, seconds)] += 1
-        self.seconds += seconds
+        durations = self._durations
+        durations.append(seconds)
+        if len(durations) >= _FOLD:
+            self.latency()
+
+    def latency(self) -> tuple[list[int], float]:
+        """The requests in each bucket so far, and the sum of their seconds. Safe to call from any thread."""
+        with self._folding:
+            number = len(self._durations)  # the loop may append meanwhile
+            waiting = np.array(self._durations[:number])
+            del self._durations[:number]
+            self._buckets += np.bincount(np.searchsorted(_BOUNDS, waiting), minlength=len(self._buckets))
+            self._seconds += float(waiting.sum())
+            return self._buckets.tolist(), self._seconds
 
     def counted(self, name: str, **labels: str) -> int:
         """The sum of a counter over all label sets that hold these labels."""
@@ -89,7 +114,8 @@ class Snapshot(msgspec.Struct):
 def snapshot(metrics: Metrics) -> Snapshot:
     """What adds up over workers; gauges do not."""
     counters = [(name, labels, cell.number) for (name, labels), cell in list(metrics.counters.items())]  # another thread may count
-    return Snapshot(counters=counters, buckets=list(metrics.buckets), seconds=metrics.seconds)
+    buckets, seconds = metrics.latency()
+    return Snapshot(counters=counters, buckets=buckets, seconds=seconds)
 
 
 def share(metrics: Metrics, path: Path) -> None:

@@ -8,25 +8,30 @@ from time import perf_counter
 from typing import NamedTuple
 
 from flyball.core.errors import FlyballError, RequestError, StoreError
-from flyball.server.log import LogRow, RecordLog
-from flyball.server.metrics import Cell, Metrics
+from flyball.server.lane import Lane, lane_fits
+from flyball.server.log import RecordLog, log_rows
+from flyball.server.metrics import Metrics
 from flyball.server.reload import Reloader
 from flyball.server.settings import ServerSettings
-from flyball.serving.codecs import Answer, Context, Request, decode_request, encode_answer
-from flyball.serving.deployment import LiveModel, Score, Scored
-from flyball.serving.records import Label, Prediction, Variant
+from flyball.server.waiting import Calls
+from flyball.serving.codecs import Answer, Context, Request, Said, decode_request, encode_answer
+from flyball.serving.contract import Row
+from flyball.serving.deployment import LiveModel, LiveVersion, Score, Scored
+from flyball.serving.records import Prediction
 from flyball.serving.traffic import variant_of
 
 Find = Callable[[str], Prediction | None]
 
-_MOST_UNITS = 10_000  # whose variant is remembered: two megabytes
+# Logged for rows that the champion answered because the challenger could not have read them: they take no part in a comparison.
+UNASSIGNED = "unassigned"
+PINNED = "pinned"  # logged for rows that asked for a version: likewise
 _new = tuple.__new__
 
 
 class Given(NamedTuple):
     """What was answered to one row: kept for the client that asks again."""
 
-    label: Label
+    label: Said
     confidence: float | None
     version: int
     variant: str
@@ -39,6 +44,16 @@ class Inferred(NamedTuple):
 
     live: LiveModel
     rows: list[Given]
+
+
+class _Assigned(NamedTuple):
+    """Who is to score the rows of a request, and what of that is logged."""
+
+    variant: str
+    version: LiveVersion
+    rows: Sequence[Row]  # as that version reads them
+    ids: list[str]
+    now: int
 
 
 class Predictor:
@@ -68,16 +83,41 @@ class Predictor:
         self._clock = clock
         self._find = find
         self._threads = threads
-        self._counters: dict[tuple[int, str], Cell] = {}
-        self._variants: dict[str, Variant] = {}  # of units under `_assigned`
-        self._assigned: LiveModel | None = None
+        self._calls = Calls(settings.request_timeout)
+        self._live_of_lane: LiveModel | None = None
+        self._lane: Lane | None = None
         self._remembered: OrderedDict[str, Given] = OrderedDict()
         self._busy: dict[str, asyncio.Future[None]] = {}
 
+    @property
+    def lane(self) -> Lane | None:
+        """The short way through what serves now, if it has one."""
+        live = self._reloader.live
+        if live is not self._live_of_lane:
+            self._live_of_lane = live
+            fits = live is not None and lane_fits(live, self._settings)
+            self._lane = (
+                Lane(live, self._settings, self._log, self._metrics, make_id=self._make_id, clock=self._clock)
+                if live is not None and fits
+                else None
+            )
+        return self._lane
+
     def quick(self, body: bytes) -> bytes | asyncio.Future[bytes] | None:
         """The answer to a request that can be given at once; None if it needs `answer` (a client's id). Raises what `answer` raises."""
+        lane = self.lane
+        if lane is not None:
+            try:
+                content = lane.answer(body)
+            except Exception:  # noqa: BLE001 - what is wrong, and what to do about it, is found out below
+                content = None
+            if content is not None:
+                return content
         started = perf_counter()
-        live, request = self._read(body)
+        live = self._live()
+        if not live.inline:
+            return None
+        request = self._read(live, body)
         if request.client_ids[0] is not None or (len(request.client_ids) > 1 and any(request.client_ids)):
             return None
         given, durable = self._predict(live, request)
@@ -108,39 +148,47 @@ class Predictor:
         answered before gets that answer again. `at` is in microseconds.
         """
         started = perf_counter()
-        live, request = self._checked(rows, unit, context, client_ids, at)
+        live = self._live()
+        request = self._checked(live, rows, unit, context, client_ids, at)
         given = await self._each_once(live, request, version=version)
         self._metrics.took(perf_counter() - started)
         return given
 
+    def close(self) -> None:
+        """Wait for no model any more."""
+        self._calls.close()
+
     def _checked(
         self,
+        live: LiveModel,
         rows: Sequence[object],
         unit: str | None,
         context: Context | None,
         client_ids: Sequence[str | None] | None,
         at: int | None,
-    ) -> tuple[LiveModel, Request]:
-        live = self._live()
+    ) -> Request:
         if len(rows) > self._settings.max_rows:
             raise RequestError(f"{len(rows)} rows in one request; at most {self._settings.max_rows} are taken", field="features")
-        single = len(rows) == 1
-        contract = live.contract
-        checked = [contract.row(row, "features" if single else f"features[{number}]") for number, row in enumerate(rows)]
-        ids: list[str | None] = [None] * len(rows) if client_ids is None else list(client_ids)
+        checked = [live.contract.row(rows[0])] if len(rows) == 1 else live.contract.rows(rows)
+        nobody: list[str | None] = [None] * len(rows)
         self._timed(at)
-        return live, Request(checked, False, unit, [None] * len(rows), ids, context, at)
+        return Request(checked, False, unit, nobody, nobody if client_ids is None else list(client_ids), context, at)
 
     async def _answer_once(self, body: bytes) -> bytes:
-        """Answer rows with a client's id: a row whose id was answered before gets that answer again, and is neither scored nor logged."""
+        """Answer what cannot be answered at once: because of a client's id, or because the model takes its time."""
         started = perf_counter()
-        live, request = self._read(body)
+        live = self._live()
+        request = self._read(live, body)
         found = await self._each_once(live, request)
         return self._encode(found.live, request, found.rows, started)
 
     async def _each_once(self, live: LiveModel, request: Request, *, version: int | None = None) -> Inferred:
-        """Answers row by row; the ids of clients are answered once, by one request at a time."""
+        """Answer rows. A row whose client's id was answered before gets that answer again, and is neither scored nor logged."""
         ids = [name for name in request.client_ids if name is not None]
+        if not request.rows:
+            return Inferred(live, [])
+        if not ids:
+            return Inferred(live, await self._durably(live, request, version))
         while busy := [self._busy[name] for name in ids if name in self._busy]:
             await asyncio.wait(busy)
         done = asyncio.get_running_loop().create_future()
@@ -148,9 +196,7 @@ class Predictor:
         try:
             known = {name: given for name in ids if (given := await self._earlier(name)) is not None}
             fresh = [number for number, name in enumerate(request.client_ids) if name not in known]
-            made, durable = self._predict(live, _some(request, fresh), version=version) if fresh else ([], None)
-            if durable is not None:
-                await durable
+            made = await self._durably(live, _some(request, fresh), version) if fresh else []
             answers = dict(zip(fresh, made, strict=True))
             for number in fresh:
                 if (name := request.client_ids[number]) is not None:
@@ -169,11 +215,10 @@ class Predictor:
             raise StoreError(why)
         return live
 
-    def _read(self, body: bytes) -> tuple[LiveModel, Request]:
-        live = self._live()
+    def _read(self, live: LiveModel, body: bytes) -> Request:
         request = decode_request(body, live.contract, max_rows=self._settings.max_rows)
         self._timed(request.at)
-        return live, request
+        return request
 
     def _timed(self, at: int | None) -> None:
         """RequestError if the request's time and this server's clock do not go together."""
@@ -181,57 +226,96 @@ class Predictor:
             wanted = "is missing: this server takes its time from the requests" if at is None else "is not taken: this server's clock is"
             raise RequestError(f"'at' {wanted}", field="at")
 
-    def _predict(self, live: LiveModel, request: Request, *, version: int | None = None) -> tuple[list[Given], asyncio.Future[None] | None]:
-        """Score, log and count rows."""
+    async def _durably(self, live: LiveModel, request: Request, version: int | None) -> list[Given]:
+        """Score, log and count rows, whatever the model takes; return when a required log has them."""
+        given, durable = await self._predict_in_time(live, request, version)
+        if durable is not None:
+            await durable
+        return given
+
+    def _predict(self, live: LiveModel, request: Request) -> tuple[list[Given], asyncio.Future[None] | None]:
+        """Score, log and count rows with versions that answer at once."""
+        assigned = self._assigned(live, request, None)
+        try:
+            scored = assigned.version.scored(assigned.rows)
+        except Exception as error:  # noqa: BLE001 - the first guardrail: a broken challenger costs nobody an answer
+            assigned = self._instead(live, request, assigned, error)
+            scored = assigned.version.scored(assigned.rows)
+        return self._finished(live, request, assigned, scored)
+
+    async def _predict_in_time(
+        self, live: LiveModel, request: Request, version: int | None
+    ) -> tuple[list[Given], asyncio.Future[None] | None]:
+        """The same with any version: one that is not inline answers from a thread."""
+        assigned = self._assigned(live, request, version)
+        try:
+            scored = await self._scored(assigned)
+        except Exception as error:  # noqa: BLE001 - as above
+            assigned = self._instead(live, request, assigned, error)
+            scored = await self._scored(assigned)
+        return self._finished(live, request, assigned, scored)
+
+    async def _scored(self, assigned: _Assigned) -> Scored:
+        version = assigned.version
+        return version.scored(assigned.rows) if version.inline else await self._calls.scored(version, assigned.rows)
+
+    def _assigned(self, live: LiveModel, request: Request, pinned: int | None) -> _Assigned:
         rows = request.rows
-        for row in rows:
-            if unseen := live.contract.unseen(row):
-                self._unseen(unseen)
+        if live.contract.categorical:
+            for row in rows:
+                if unseen := live.contract.unseen(row):
+                    self._unseen(unseen)
         now = self._clock()
         ids = [self._make_id(now) for _ in rows]
-        unit, context, entities, client_ids = request.unit, request.context, request.entities, request.client_ids
-        variant: str
-        if version is None:
-            variant, scored = self._scored(live, request, self._variant(live, unit, ids[0]))
-            version = scored.version
-        else:
-            variant, scored = "pinned", live.pinned(version, rows)
+        if pinned is not None:
+            version, read = live.pinned(pinned, rows)
+            return _Assigned(PINNED, version, read, ids, now)
+        variant = variant_of(live.deployment, request.unit, ids[0])
+        if live.challenger is None or not live.comparable(rows):
+            if variant == "challenger":
+                self._metrics.add("model_fallbacks_total")
+            version, read = live.readers("champion", rows)
+            return _Assigned("champion" if live.challenger is None else UNASSIGNED, version, read, ids, now)
+        version, read = live.readers(variant, rows)
+        return _Assigned(variant, version, read, ids, now)
+
+    def _instead(self, live: LiveModel, request: Request, assigned: _Assigned, error: Exception) -> _Assigned:
+        """The champion in place of a challenger that failed, in whatever way; of anybody else the error stands."""
+        if assigned.variant != "challenger":
+            raise error
+        self._metrics.add("model_fallbacks_total")
+        version, read = live.readers("champion", request.rows)
+        return _Assigned("champion", version, read, assigned.ids, assigned.now)
+
+    def _finished(
+        self, live: LiveModel, request: Request, assigned: _Assigned, scored: Scored
+    ) -> tuple[list[Given], asyncio.Future[None] | None]:
+        """Log and count what was said."""
+        ids, now, variant = assigned.ids, assigned.now, assigned.variant
         at = now if request.at is None else request.at
-        logged, given = [], []
-        for number, (label, sure, score, row) in enumerate(zip(scored.labels, scored.confidences, scored.scores, rows, strict=True)):
-            name = ids[number]
-            values = (name, version, variant, at, now, unit, entities[number], client_ids[number], label, score, row, context)
-            logged.append(_new(LogRow, values))  # half the cost of LogRow(...)
-            given.append(_new(Given, (label, sure, version, variant, name, score)))
-        durable = self._log.add(live, logged)
-        cell = self._counters.get((version, variant))
-        if cell is None:
-            labels = (("model", live.model), ("version", str(version)), ("variant", variant))
-            cell = self._counters[version, variant] = self._metrics.cell("model_predictions_total", labels)
-        cell.number += len(rows)
+        durable = None
+        if self._settings.log != "off":
+            logged = log_rows(
+                ids,
+                variant,
+                scored,
+                request.rows,
+                request.entities,
+                request.client_ids,
+                at=at,
+                made_at=now,
+                unit=request.unit,
+                context=request.context,
+            )
+            durable = self._log.add(live, logged)
+        said = "champion" if variant == UNASSIGNED else variant
+        self._metrics.predictions(live.model, scored.version, said).number += len(ids)
+        version = scored.version
+        given = [
+            _new(Given, (label, sure, version, said, name, score))  # half the cost of Given(...)
+            for label, sure, name, score in zip(scored.labels, scored.confidences, ids, scored.scores, strict=True)
+        ]
         return given, durable
-
-    def _variant(self, live: LiveModel, unit: str | None, request_id: str) -> Variant:
-        """Who answers; a unit that comes again is not hashed again."""
-        if unit is None:
-            return variant_of(live.deployment, None, request_id)
-        if self._assigned is not live or len(self._variants) >= _MOST_UNITS:
-            self._assigned, self._variants = live, {}
-        variant = self._variants.get(unit)
-        if variant is None:
-            variant = self._variants[unit] = variant_of(live.deployment, unit, request_id)
-        return variant
-
-    def _scored(self, live: LiveModel, request: Request, variant: Variant) -> tuple[Variant, Scored]:
-        """What the variant says; if a challenger fails, in whatever way, or was left out, the champion answers."""
-        if variant == "challenger":
-            try:
-                if (found := live.challenged(request.rows)) is not None:
-                    return variant, found
-                self._metrics.add("model_fallbacks_total")
-            except Exception:  # noqa: BLE001 - the first guardrail: a broken challenger costs nobody an answer
-                self._metrics.add("model_fallbacks_total")
-        return "champion", live.answer(request.rows)
 
     def _unseen(self, names: list[str]) -> None:
         if self._settings.unseen == "refuse":
@@ -269,7 +353,11 @@ class Predictor:
         live = self._reloader.live
         if found is None or live is None:
             return None
-        given = Given(found.label, self._confidence(found, live), found.version, found.variant, found.prediction_id, _score(found))
+        score = list(found.score) if isinstance(found.score, tuple) else found.score
+        several = live.versions.get(found.version, live.champion).several
+        variant = "champion" if found.variant == UNASSIGNED else found.variant
+        label: Said = score if several and isinstance(score, list) else found.label
+        given = Given(label, self._confidence(found, live), found.version, variant, found.prediction_id, score)
         self._remember(name, given)
         return given
 
@@ -285,10 +373,6 @@ class Predictor:
         self._remembered[name] = given
         if len(self._remembered) > self._settings.remembered_ids:
             self._remembered.popitem(last=False)
-
-
-def _score(found: Prediction) -> Score:
-    return list(found.score) if isinstance(found.score, tuple) else found.score
 
 
 async def _after(durable: asyncio.Future[None], content: bytes) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from flyball.core.errors import NotFoundError, RequestError, StoreError
-from flyball.core.ids import id_maker
+from flyball.core.ids import loop_id_maker
 from flyball.core.schema import did_you_mean
 from flyball.server.log import RecordLog
 from flyball.server.metrics import Metrics, share
@@ -53,7 +53,7 @@ class Served:
             return found[0] if found is not None and found[0].client_id == client_id and found[0].model == settings.model else None
 
         self.predictor = Predictor(
-            settings, self.reloader, self.log, self.metrics, make_id=id_maker(number), clock=clock, find=find, threads=threads
+            settings, self.reloader, self.log, self.metrics, make_id=loop_id_maker(number), clock=clock, find=find, threads=threads
         )
         self.outcomes = OutcomeTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
 
@@ -76,6 +76,7 @@ class Served:
     async def stop(self) -> None:
         """Write what is left of the log and let go of everything."""
         await self.reloader.stop()
+        self.predictor.close()
         await self.log.close()
         if self.settings.workers > 1:
             self.share()

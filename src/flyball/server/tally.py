@@ -5,8 +5,7 @@ import os
 import struct
 from pathlib import Path
 
-_TWO = struct.Struct("<QQ")
-_ONE = struct.Struct("<Q")
+_TWO = struct.Struct("=QQ")
 
 
 class Tally:
@@ -18,6 +17,7 @@ class Tally:
     def __init__(self, path: Path) -> None:
         self._map = _mapped(path)
         taken, written = _TWO.unpack_from(self._map)
+        self._numbers = memoryview(self._map).cast("Q")
         self.lost = max(0, taken - written)
         self._taken = self._written = 0
         self._note()
@@ -25,7 +25,7 @@ class Tally:
     def take(self, rows: int) -> None:
         """Rows are in the buffer."""
         self._taken += rows
-        _ONE.pack_into(self._map, 0, self._taken)
+        self._numbers[0] = self._taken
 
     def settle(self, rows: int) -> None:
         """Rows are written, or counted as lost."""
@@ -34,10 +34,11 @@ class Tally:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._numbers.release()
         self._map.close()
 
     def _note(self) -> None:
-        _TWO.pack_into(self._map, 0, self._taken, self._written)
+        self._numbers[0], self._numbers[1] = self._taken, self._written
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -13,16 +13,18 @@ from flyball.core.schema import did_you_mean
 from flyball.core.window import to_micros
 from flyball.serving.contract import LARGEST_INTEGER, LONGEST_TEXT, Contract, Row, kind_of, shown
 from flyball.serving.records import Label
+from flyball.serving.shape import LONGEST_NAME
 
-LONGEST_NAME = 256
 MOST_CONTEXT = 32
 
 Context = dict[str, Label | None]
+Said = Label | list[float]
 
 _FIELDS = ("features", "unit", "id", "prediction_id", "context", "at")
 _KNOWN = frozenset(_FIELDS)
 _NOBODY: list[str | None] = [None]  # the names of a single row that has none; never changed
 _NESTED = frozenset({list, dict})
+_SEVERAL = re.compile(rb'"features"\s*:\s*\[\s*[\[{]')
 _IN_LIST = re.compile(r"(features(?:\[\d+\])?)\[(\d{1,6})\]")
 _json = msgspec.json.Decoder()
 
@@ -44,9 +46,12 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """What `/predict` answers; for a list of rows, `prediction`, `confidence` and `prediction_id` are lists."""
+    """What `/predict` answers; for a list of rows, `prediction`, `confidence` and `prediction_id` are lists.
 
-    prediction: Label | list[Label]
+    The prediction of a model with several outputs is a list of numbers.
+    """
+
+    prediction: Said | list[Said]
     confidence: float | list[float | None] | None
     model: str
     version: int | list[int]
@@ -55,6 +60,24 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 encode_answer: Callable[[Answer], bytes] = msgspec.json.Encoder().encode
+encode_float: Callable[[float], bytes] = msgspec.json.Encoder().encode
+
+
+def encode_label(numbers: list[float]) -> str:
+    """How the log keeps what a model of several outputs said: as JSON."""
+    return msgspec.json.encode(numbers).decode()
+
+
+def answer_parts(model: str, version: int, variant: str, *, label: Label | None) -> tuple[bytes, bytes]:
+    """What stands around the one number of a single row's answer: `encode_answer` would write start, number, middle, id and `"}`.
+
+    With a label the number is its confidence; without one it is the prediction, as for a regression.
+    """
+    whole = encode_answer(Answer(0 if label is None else label, None, model, version, variant, ""))
+    if label is None:
+        return whole[:14], whole[15:-2]
+    at = len(whole) - len(encode_answer(Answer(0, None, model, version, variant, ""))) + 15 + len(b',"confidence":')
+    return whole[:at], whole[at + len(b"null") : -2]
 
 
 def decode_json(body: bytes) -> Any:
@@ -73,6 +96,8 @@ def decode_json(body: bytes) -> Any:
 
 def decode_request(body: bytes, contract: Contract, *, max_rows: int) -> Request:
     """The request in a body, checked against the contract; RequestError names the field."""
+    if _SEVERAL.search(body) is not None and (plain := _plain(body, contract, max_rows)) is not None:
+        return plain
     try:
         given = decode_json(body)
     except MalformedError as error:
@@ -89,7 +114,7 @@ def decode_request(body: bytes, contract: Contract, *, max_rows: int) -> Request
     elif len(features) > max_rows:
         raise RequestError(f"{len(features)} rows in one request; at most {max_rows} are taken", field="features")
     else:
-        rows = [contract.row(row, f"features[{number}]") for number, row in enumerate(features)]
+        rows = contract.rows(features)
     if len(given) == 1:
         nobody: list[str | None] = _NOBODY if single else [None] * len(rows)
         return Request(rows, single, None, nobody, nobody, None, None)
@@ -107,6 +132,19 @@ def decode_request(body: bytes, contract: Contract, *, max_rows: int) -> Request
         _context(given.get("context")),
         None if at is None else time_of(at, "at"),
     )
+
+
+def _plain(body: bytes, contract: Contract, max_rows: int) -> Request | None:
+    """A request of many rows and nothing out of the ordinary, decoded straight into rows; None for any other."""
+    try:
+        asked = contract.shape.many(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    number, ids = len(asked.features), asked.id
+    if number > max_rows or (ids is not None and len(ids) != number):
+        return None
+    rows = contract.shape.several(body, asked)
+    return None if rows is None else Request(rows, False, asked.unit, ids or [None] * number, [None] * number, None, None)
 
 
 def name_of(value: object, field: str) -> str | None:

@@ -3,23 +3,15 @@
 Nothing is coerced: a value is of the column's kind or the request is refused, naming the field.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Mapping, Sequence
 
 from flyball.core.codec import to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import DataError, RequestError
 from flyball.core.schema import Column, Schema, did_you_mean
-from flyball.serving.records import Label
+from flyball.serving.shape import LARGEST_INTEGER, LARGEST_NUMBER, LONGEST_TEXT, Row, Shape, Value
 
-Value = Label | None
-Row = list[Value]
-
-LARGEST_INTEGER = 2**53  # beyond it neighbouring integers become the same float
-LARGEST_NUMBER = 3.4028234e38  # beyond it a float32, which engines read, is infinite
-LONGEST_TEXT = 1024
-
-_KNOWN_SIGNATURES = 1024  # how many combinations of value types are remembered as sound
+__all__ = ["LARGEST_INTEGER", "LARGEST_NUMBER", "LONGEST_TEXT", "Contract", "Row", "Value", "example", "kind_of", "shown"]
 
 
 class Contract:
@@ -45,29 +37,33 @@ class Contract:
         self.names = tuple(columns)
         self.positions = {name: position for position, name in enumerate(self.names)}
         self.schema_id = sha256_json(to_plain([[column.name, column.kind] for column in self.columns]))
-        self._exact = len(self.columns) == self.required
-        self._pick: Callable[[Mapping[str, Value]], tuple[Value, ...]] | None = itemgetter(*self.names) if len(self.names) > 1 else None
+        self.shape = Shape(self.columns, self.required)
         self._categories = tuple(
             (position, frozenset(column.categories))
             for position, column in enumerate(self.columns)
             if column.kind == "category" and column.categories
         )
-        self._signatures: dict[tuple[type, ...], _Sound] = {}
+        self.categorical = bool(self._categories)  # whether any row can hold a category that training did not
 
     def row(self, given: object, where: str = "features") -> Row:
         """The values of one row in the order of `columns`, from a list in that order or a dict by name; RequestError if they do not fit."""
+        found = self.shape.rows((given,))
+        return self._looked_at(given, where) if found is None else found[0]
+
+    def rows(self, given: Sequence[object]) -> list[Row]:
+        """The same for all rows of a request that holds several."""
+        found = self.shape.rows(given)
+        return [self._looked_at(row, f"features[{number}]") for number, row in enumerate(given)] if found is None else found
+
+    def _looked_at(self, given: object, where: str) -> Row:
+        """A row that is unusual or wrong, value by value."""
         if isinstance(given, dict):
             row = self._from_dict(given, where)
         elif isinstance(given, list):
             row = self._from_list(given, where)
         else:
             raise RequestError(f"{where} must be a list of values or an object from column to value, not {kind_of(given)}", field=where)
-        signature = tuple(map(type, row))
-        sound = self._signatures.get(signature)
-        if sound is None or not sound(row):
-            row = [self._value(value, position, where) for position, value in enumerate(row)]
-            self._remember(signature)
-        return row
+        return tuple([self._value(value, position, where) for position, value in enumerate(row)])
 
     def unseen(self, row: Row) -> list[str]:
         """The columns whose category did not occur in training."""
@@ -79,11 +75,6 @@ class Contract:
         return found
 
     def _from_dict(self, given: Mapping[str, Value], where: str) -> Row:
-        if self._exact and self._pick is not None and len(given) == self.required:
-            try:
-                return list(self._pick(given))
-            except KeyError:
-                pass
         for name in given:
             if name not in self.positions:
                 raise RequestError(
@@ -95,7 +86,7 @@ class Contract:
                 raise RequestError(f"the feature {name!r} is missing", field=self._field(self.positions[name], where))
         return [given.get(name) for name in self.names]
 
-    def _from_list(self, given: Row, where: str) -> Row:
+    def _from_list(self, given: list[Value], where: str) -> Row:
         if not self.required <= len(given) <= len(self.columns):
             raise RequestError(
                 f"{where} holds {len(given)} values, the model reads {self.required}: {', '.join(self.names[: self.required])}", field=where
@@ -128,24 +119,12 @@ class Contract:
         if not abs(value) <= LARGEST_NUMBER:
             raise RequestError(f"{column.name!r} is too large: {shown(value)}", field=self._field(position, where))
         if column.kind == "number":
-            return float(value) if abs(value) > LARGEST_INTEGER else value
+            return float(value)
         if isinstance(value, float) and not value.is_integer():
             raise RequestError(f"{column.name!r} must be an integer, not {shown(value)}", field=self._field(position, where))
         if abs(value) > LARGEST_INTEGER:
             raise RequestError(f"{column.name!r} is too large for an integer: {shown(value)}", field=self._field(position, where))
         return int(value)
-
-    def _remember(self, signature: tuple[type, ...]) -> None:
-        """Rows of these types are sound if their numbers are small and their texts short: remember where those stand.
-
-        Decimals in an integer column are sound or not by their value: not remembered.
-        """
-        if len(self._signatures) < _KNOWN_SIGNATURES and not any(
-            kind is float and column.kind == "integer" for kind, column in zip(signature, self.columns, strict=True)
-        ):
-            numbers = [position for position, kind in enumerate(signature) if kind is int or kind is float]
-            texts = [position for position, kind in enumerate(signature) if kind is str]
-            self._signatures[signature] = _Sound(numbers, texts)
 
     def _field(self, position: int, where: str) -> str:
         name = self.names[position]
@@ -158,24 +137,6 @@ def example(columns: Sequence[Column]) -> Row:
     return [
         (column.categories[0] if column.categories else "") if column.kind == "category" else stand_in[column.kind] for column in columns
     ]
-
-
-class _Sound:
-    """The check that is left for a row whose types are known to be right."""
-
-    __slots__ = ("_numbers", "_texts")
-
-    def __init__(self, numbers: list[int], texts: list[int]) -> None:
-        # itemgetter gives a tuple for two positions or more: one position is asked for twice
-        self._numbers = itemgetter(*(numbers * 2 if len(numbers) == 1 else numbers)) if numbers else None
-        self._texts = itemgetter(*(texts * 2 if len(texts) == 1 else texts)) if texts else None
-
-    def __call__(self, row: Row) -> bool:
-        if self._numbers is not None:
-            numbers = self._numbers(row)
-            if not (max(numbers) <= LARGEST_INTEGER and min(numbers) >= -LARGEST_INTEGER):
-                return False
-        return self._texts is None or max(map(len, self._texts(row))) <= LONGEST_TEXT
 
 
 def _same_family(known: Column, other: Column) -> None:

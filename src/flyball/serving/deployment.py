@@ -3,35 +3,51 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
+from time import perf_counter
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from flyball.core.errors import DataError, IntegrityError, NotFoundError
 from flyball.registry.records import Manifest
+from flyball.serving.codecs import Said
 from flyball.serving.contract import Contract, Row, example
-from flyball.serving.engine import Engine, Scores, confidence, labels
-from flyball.serving.records import Deployment, Label
+from flyball.serving.engine import TIE, Engine, Scores, confidence, labels
+from flyball.serving.records import Deployment, Variant
 
 Score = float | list[float]
 
+_TOGETHER = 16  # rows a measurement scores at once
+_WORTH_GATHERING = 5e-6  # seconds a row has to gain by it: to hold a request back and come back to it costs about two millionths
+_TRIALS = 5
+
 
 class Scored(NamedTuple):
-    """What one version said of some rows: labels, confidences (None for regression) and scores, in their order."""
+    """What one version said of some rows: labels, confidences (None for regression) and scores, in their order.
+
+    The label of a model with several outputs is the list of its numbers.
+    """
 
     version: int
-    labels: list[Label]
+    labels: list[Said]
     confidences: list[float | None]
     scores: list[Score]
 
 
 class LiveVersion:
-    """One model version ready to score: its engine with what its manifest promises."""
+    """One model version ready to score: its engine with what its manifest promises.
+
+    `gathers`: rows that are scored together cost so much less each that requests of one turn of the event loop should be. It is
+    measured when the version is loaded.
+    """
 
     def __init__(self, version: int, manifest: Manifest, engine: Engine) -> None:
         self.version = version
         self.manifest = manifest
         self.engine = engine
+        self.inline = engine.inline
+        self.gathers = False
+        self.several = bool(manifest.outputs)
         self._task = manifest.task
         self._threshold = manifest.threshold
         self._classes = manifest.classes
@@ -44,18 +60,23 @@ class LiveVersion:
                 self.scored(rows)
             except DataError as error:
                 raise IntegrityError(f"version {self.version} cannot score a row of its own schema: {error.message}") from error
+        if self.inline:
+            alone, together = (min(self._seconds([row] * number) for _ in range(_TRIALS)) for number in (1, _TOGETHER))
+            self.gathers = alone - together / _TOGETHER > _WORTH_GATHERING
 
     def scored(self, rows: Sequence[Row]) -> Scored:
         """Score rows in the order of this version's own schema; the engine is called once. DataError if a score is no finite number."""
+        if len(rows) == 1 and not self.several and self._task != "multiclass":
+            return self.one(self.engine.score_one(rows[0]))
         found = self.engine.score_rows(rows)
         if len(found) != len(rows):
             raise DataError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
-        if len(rows) == 1 and self._task != "multiclass":
-            return self._one(found.item(0))
+        if len(rows) == 1 and self._task == "multiclass":
+            return self.one_of_several(found[0].tolist())
         return self._many(found)
 
-    def _one(self, score: float) -> Scored:
-        """The common case without arrays."""
+    def one(self, score: float) -> Scored:
+        """What one score says, if there is one score a row: the common case without arrays."""
         if not math.isfinite(score):
             raise DataError(f"version {self.version} gave a score that is not a finite number")
         if self._task == "regression":
@@ -64,17 +85,33 @@ class LiveVersion:
         sure = score if positive else 1.0 - score
         return Scored(self.version, [self._classes[1 if positive else 0]], [sure], [score])
 
+    def one_of_several(self, scores: list[float]) -> Scored:
+        """The first of the likeliest classes, without arrays."""
+        if not math.isfinite(sum(scores)):
+            raise DataError(f"version {self.version} gave a score that is not a finite number")
+        largest = max(scores)
+        chosen = next(at for at, score in enumerate(scores) if score >= largest - TIE)
+        return Scored(self.version, [self._classes[chosen]], [largest], [scores])
+
     def _many(self, found: Scores) -> Scored:
         if not np.isfinite(found).all():
             raise DataError(f"version {self.version} gave a score that is not a finite number")
+        scores = cast(list[Score], found.tolist())
+        if self.several:
+            return Scored(self.version, cast(list[Said], scores), [None] * len(found), scores)
         said = labels(found, task=self._task, threshold=self._threshold, classes=self._classes)
         sure = confidence(found, task=self._task, threshold=self._threshold)
         return Scored(
             version=self.version,
-            labels=cast(list[Label], said.tolist()),
+            labels=cast(list[Said], said.tolist()),
             confidences=[None] * len(found) if sure is None else cast(list[float | None], sure.tolist()),
-            scores=cast(list[Score], found.tolist()),
+            scores=scores,
         )
+
+    def _seconds(self, rows: Sequence[Row]) -> float:
+        started = perf_counter()
+        self.scored(rows)
+        return perf_counter() - started
 
 
 class LiveModel:
@@ -92,50 +129,55 @@ class LiveModel:
         self.model = deployment.model
         self.champion = versions[deployment.champion]
         challenger = None if not deployment.challenger_share > 0.0 else versions.get(deployment.challenger or 0)
-        answering, shadows = [self.champion], list[LiveVersion]()
-        self.contract = _contract(answering, shadows)
-        if challenger is not None and self._fits(challenger, [self.champion, challenger], shadows):
-            answering.append(challenger)
-        for shadow in (versions[number] for number in deployment.shadow if number in versions):
-            if self._fits(shadow, answering, [*shadows, shadow]):
-                shadows.append(shadow)
-        self.challenger = challenger if challenger in answering else None
-        self.versions = {version.version: version for version in (*answering, *shadows)}
-        self._champion = Projection(self.contract, self.champion)
-        self._challenger = None if self.challenger is None else Projection(self.contract, self.challenger)
+        others: list[LiveVersion] = []
+        self.contract = _contract(self.champion, others)
+        self.challenger = challenger if challenger is not None and self._fits(challenger, others) else None
+        shadows = [versions[number] for number in deployment.shadow if number in versions and self._fits(versions[number], others)]
+        self.versions = {version.version: version for version in (self.champion, *others)}
+        self.read_by = {number: Projection(self.contract, version) for number, version in self.versions.items()}
         self.shadows = tuple(Projection(self.contract, version) for version in shadows)
-        self._pinned = {number: Projection(self.contract, version) for number, version in self.versions.items()}
+        self.inline = self.champion.inline and (self.challenger is None or self.challenger.inline)
+        self.gathers = self.champion.gathers or (self.challenger is not None and self.challenger.gathers)
 
-    def answer(self, rows: Sequence[Row]) -> Scored:
-        """Let the champion score rows in the contract's order."""
-        return self.champion.scored(self._champion(rows))
+    def comparable(self, rows: Sequence[Row]) -> bool:
+        """True if champion and challenger can both read the rows: which of them answers is then a matter of the unit alone.
 
-    def challenged(self, rows: Sequence[Row]) -> Scored | None:
-        """Let the challenger score them; None if no challenger answers."""
-        return None if self._challenger is None else self._challenger.live.scored(self._challenger(rows))
+        Rows that only the champion can read take no part in any comparison, whoever they would have been assigned to.
+        """
+        if self.challenger is None:
+            return True
+        read = self.read_by[self.challenger.version]
+        return not read.demanding or all(map(read.complete, rows))
 
-    def pinned(self, version: int, rows: Sequence[Row]) -> Scored:
-        """Let one live version score them, whatever its role; NotFoundError if it is not in memory, DataError if it needs more values."""
-        found = self._pinned.get(version)
+    def readers(self, variant: Variant, rows: Sequence[Row]) -> tuple[LiveVersion, Sequence[Row]]:
+        """The version that answers for a variant, and the rows as it reads them."""
+        version = self.challenger if variant == "challenger" and self.challenger is not None else self.champion
+        return version, self.read_by[version.version](rows)
+
+    def pinned(self, version: int, rows: Sequence[Row]) -> tuple[LiveVersion, Sequence[Row]]:
+        """One live version, whatever its role, and the rows as it reads them; NotFoundError if it is not in memory, DataError if it
+        needs more values."""
+        found = self.read_by.get(version)
         if found is None:
-            here = ", ".join(map(str, sorted(self._pinned)))
+            here = ", ".join(map(str, sorted(self.read_by)))
             raise NotFoundError(f"version {version} of {self.model!r} is not in memory here", hint=f"live versions: {here}")
         if not all(found.complete(row) for row in rows):
             raise DataError(f"version {version} reads columns that this request leaves out")
-        return found.live.scored(found(rows))
+        return found.live, found(rows)
 
-    def _fits(self, version: LiveVersion, answering: Sequence[LiveVersion], shadows: Sequence[LiveVersion]) -> bool:
+    def _fits(self, version: LiveVersion, others: list[LiveVersion]) -> bool:
         """Widen the contract to one more version; if that reads a column in another way than the others, leave it out."""
         try:
-            self.contract = _contract(answering, shadows)
+            self.contract = _contract(self.champion, [*others, version])
         except DataError as error:
             self.left_out[version.version] = f"version {version.version} is left out: {error.message}"
             return False
+        others.append(version)
         return True
 
 
-def _contract(answering: Sequence[LiveVersion], shadows: Sequence[LiveVersion]) -> Contract:
-    return Contract([version.manifest.schema for version in answering], [version.manifest.schema for version in shadows])
+def _contract(champion: LiveVersion, others: Sequence[LiveVersion]) -> Contract:
+    return Contract([champion.manifest.schema], [version.manifest.schema for version in others])
 
 
 class Projection:
@@ -145,18 +187,19 @@ class Projection:
         self.live = live
         columns = live.manifest.schema.columns
         places = [contract.positions[column.name] for column in columns]
-        self._same = places == list(range(len(contract.columns)))
+        self.same = places == list(range(len(contract.columns)))
         self._pick: Callable[[Row], Sequence[object]] = itemgetter(*places) if len(places) > 1 else lambda row: [row[places[0]]]
-        # A shadow may read columns that a request need not hold, or may not know missing values where the champion does.
+        # A challenger or shadow may read columns that a request need not hold, or may not know missing values where the champion does.
         self._strict = tuple(
             place
             for place, column in zip(places, columns, strict=True)
             if not column.nullable and (place >= contract.required or contract.columns[place].nullable)
         )
+        self.demanding = bool(self._strict)  # whether it may find rows of this contract that it cannot score
 
     def __call__(self, rows: Sequence[Row]) -> Sequence[Row]:
         """The rows as this version reads them."""
-        return rows if self._same else cast(Sequence[Row], [self._pick(row) for row in rows])
+        return rows if self.same else cast(Sequence[Row], [self._pick(row) for row in rows])
 
     def complete(self, row: Row) -> bool:
         """True if the row has every value that this version cannot do without."""

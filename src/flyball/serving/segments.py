@@ -113,7 +113,7 @@ def read(path: Path, offset: int = 0, *, limit: int = 16 * 1024 * 1024) -> Chunk
 class SegmentWriter:
     """Appends batches of one worker to segments in a folder; a new one begins when the present one is larger than `rotate` bytes.
 
-    Not for several threads at once. `append` raises OSError when the disk refuses; the segment is then as it was before.
+    Not for several threads at once. `append` and `write` raise OSError when the disk refuses; the segment is then as it was before.
     """
 
     def __init__(self, folder: Path, worker: str, *, rotate: int = 64 * 1024 * 1024) -> None:
@@ -125,7 +125,11 @@ class SegmentWriter:
         self._size = 0
 
     def append(self, batches: Sequence[PredictionBatch], *, now: int, durable: bool = False) -> None:
-        """Write all batches by one `os.write`; with `durable` they are on the disk when this returns.
+        """Write all batches by one `os.write`; as `write` otherwise."""
+        self.write(b"".join(map(encode, batches)), now=now, durable=durable)
+
+    def write(self, frames: bytes, *, now: int, durable: bool = False) -> None:
+        """Write whole frames by one `os.write`; with `durable` they are on the disk when this returns.
 
         `now` (microseconds since 1970) names a new segment, if one has to begin.
         """
@@ -133,17 +137,16 @@ class SegmentWriter:
             self.close()
         if self._handle < 0:
             self._open(now)
-        content = b"".join(map(encode, batches))
         try:
-            written = os.write(self._handle, content)
-            if written < len(content):
+            written = os.write(self._handle, frames)
+            if written < len(frames):
                 raise OSError(28, "the disk took only a part of a frame")
             if durable:
                 os.fsync(self._handle)
         except OSError:
             self._restore()
             raise
-        self._size += len(content)
+        self._size += len(frames)
 
     def close(self) -> None:
         """Finish the present segment: its lock is given back and a reader may delete it."""

@@ -1,0 +1,173 @@
+"""The short way of one plain row: from the bytes of its request to the bytes of its answer, with split, log and metrics.
+
+Everything that does not change while a deployment serves is worked out when it is taken up: the types of a request, the text around the
+two numbers of an answer, who answers which unit. What is not plain, and every error, is left to `Predictor`, which begins anew.
+"""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from flyball.server.log import RecordLog
+from flyball.server.metrics import Metrics
+from flyball.server.settings import ServerSettings
+from flyball.serving.codecs import answer_parts, encode_float
+from flyball.serving.contract import Row
+from flyball.serving.deployment import LiveModel, LiveVersion
+from flyball.serving.records import Label, Variant
+from flyball.serving.traffic import variant_of
+
+_MOST_UNITS = 10_000  # whose variant is remembered: two megabytes
+
+Judged = tuple[Label, float, bytes, bytes]
+
+
+class Arm:
+    """One version in one variant. Where the model has one score a row, `yes` and `no` are what a score says that reaches `threshold` or
+
+    does not: the label, and the text of an answer before and after its number. Else `judge` says it.
+    """
+
+    __slots__ = ("_model", "_parts", "cell", "live", "no", "read", "score", "threshold", "variant", "version", "yes")
+
+    def __init__(self, live: LiveModel, version: LiveVersion, variant: Variant, metrics: Metrics) -> None:
+        manifest, engine = version.manifest, version.engine
+        self.live = version
+        self.version = version.version
+        self.variant = variant
+        self.cell = metrics.predictions(live.model, version.version, variant)
+        reader = live.read_by[version.version]
+        self.read: Callable[[Row], Row] | None = None if reader.same else lambda row: reader((row,))[0]
+        self.score: Callable[[Row], Any] = engine.score_one
+        if manifest.task == "multiclass":
+            self.score = lambda row: engine.score_rows((row,))[0].tolist()
+        self._model = live.model
+        self._parts: dict[Label | None, tuple[bytes, bytes]] = {}
+        self.threshold = manifest.threshold if manifest.task == "binary" else None
+        if manifest.task == "binary":
+            self.no, self.yes = ((label, *self._around(label)) for label in manifest.classes)
+
+    def judge(self, score: Any) -> Judged:
+        """What a score says that is not of a binary model; DataError if it is no finite number."""
+        said = self.live.one_of_several(score) if type(score) is list else self.live.one(score)
+        label, sure = said.labels[0], said.confidences[0]
+        assert not isinstance(label, list)
+        return (label, score, *self._around(None)) if sure is None else (label, sure, *self._around(label))
+
+    def _around(self, label: Label | None) -> tuple[bytes, bytes]:
+        found = self._parts.get(label)
+        if found is None:
+            found = self._parts[label] = answer_parts(self._model, self.version, self.variant, label=label)
+        return found
+
+
+class Held:
+    """A request on its short way: read, assigned and not scored yet."""
+
+    __slots__ = ("arm", "entity", "name", "now", "row", "started", "unit")
+
+    def __init__(self, started: float, now: int, name: str, unit: str | None, entity: str | None, row: Row, arm: Arm) -> None:
+        self.started = started
+        self.now = now
+        self.name = name
+        self.unit = unit
+        self.entity = entity
+        self.row = row
+        self.arm = arm
+
+
+class Lane:
+    """The short way through one deployment.
+
+    `begin` gives None, or raises what a decoder raises, for a request that is not plain; nothing has been changed then. `finish` takes
+    the row's score; None if that is no answer. `answer` is both.
+    """
+
+    def __init__(
+        self,
+        live: LiveModel,
+        settings: ServerSettings,
+        log: RecordLog,
+        metrics: Metrics,
+        *,
+        make_id: Callable[[int], str],
+        clock: Callable[[], int],
+    ) -> None:
+        self.live = live
+        assign = _assigner(live, metrics)
+        contract = live.contract
+        decode, single = contract.shape.one, contract.shape.single
+        unseen = contract.unseen if contract.categorical else None
+        comparable = live.comparable if live.challenger is not None and live.read_by[live.challenger.version].demanding else None
+        take = log.take if settings.log == "available" else None
+        took = metrics.took
+
+        def begin(body: bytes) -> Held | None:
+            started = perf_counter()
+            asked = decode(body)
+            row = single(body, asked)
+            if row is None or (unseen is not None and unseen(row)) or (comparable is not None and not comparable((row,))):
+                return None
+            now = clock()
+            name, unit = make_id(now), asked.unit
+            arm = assign(unit, name)
+            return None if arm is None else Held(started, now, name, unit, asked.id, row, arm)
+
+        def finish(held: Held, score: Any) -> bytes | None:
+            arm, name, now, row = held.arm, held.name, held.now, held.row
+            threshold = arm.threshold
+            if threshold is None:
+                label, number, start, middle = arm.judge(score)
+            elif score >= threshold:
+                number = score
+                label, start, middle = arm.yes
+            else:
+                number = 1.0 - score
+                label, start, middle = arm.no
+            if number - number != 0.0:  # infinite, or not a number
+                return None
+            content = b"".join((start, encode_float(number), middle, name.encode(), b'"}'))
+            if take is not None:
+                take(live, (name, arm.version, arm.variant, now, now, held.unit, held.entity, None, label, score, row, None))
+            arm.cell.number += 1
+            took(perf_counter() - held.started)
+            return content
+
+        def answer(body: bytes) -> bytes | None:
+            held = begin(body)
+            if held is None:
+                return None
+            arm = held.arm
+            return finish(held, arm.score(held.row if arm.read is None else arm.read(held.row)))
+
+        self.begin = begin
+        self.finish = finish
+        self.answer = answer
+
+
+def lane_fits(live: LiveModel, settings: ServerSettings) -> bool:
+    """Whether plain rows of this deployment can be answered the short way: at once, and by one number."""
+    several = live.champion.several or (live.challenger is not None and live.challenger.several)
+    return settings.log != "required" and settings.clock == "wall" and live.inline and not several
+
+
+def _assigner(live: LiveModel, metrics: Metrics) -> Callable[[str | None, str], Arm | None]:
+    """Who answers a unit; a unit that comes again is not hashed again. None where the challenger should and was left out."""
+    champion = Arm(live, live.champion, "champion", metrics)
+    deployment = live.deployment
+    if deployment.challenger is None or deployment.challenger_share <= 0.0:
+        return lambda unit, name: champion
+    challenger = None if live.challenger is None else Arm(live, live.challenger, "challenger", metrics)
+    known: dict[str | None, Arm | None] = {}
+
+    def assign(unit: str | None, name: str) -> Arm | None:
+        found = known.get(unit)
+        if found is None:
+            found = challenger if variant_of(deployment, unit, name) == "challenger" else champion
+            if unit is not None:
+                if len(known) >= _MOST_UNITS:
+                    known.clear()
+                known[unit] = found
+        return found
+
+    return assign

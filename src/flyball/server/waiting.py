@@ -1,0 +1,113 @@
+"""Calls of models that the event loop cannot wait for: in threads, in order, several requests in one call, and only for so long."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+from flyball.server.answers import HttpError
+from flyball.serving.contract import Row
+from flyball.serving.deployment import LiveVersion, Scored
+
+_MOST_WAITING = 256  # requests of one version; beyond it, come again
+_TOGETHER = 1_000  # rows that are scored in one call, unless one request alone has more
+_RETRY = [(b"retry-after", b"1")]
+
+Waiting = tuple[Sequence[Row], "asyncio.Future[Scored]"]
+
+
+class _Queue:
+    """The requests that wait for one version; one call at a time is under way."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Waiting] = deque()
+        self.calling = False
+
+
+class Calls:
+    """Scores rows with versions whose engines are not inline. What waits while a call is under way goes into the next one together.
+
+    A request that has waited for `timeout` seconds is answered 504; its row may be scored all the same, and nobody hears of it.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="model")
+        self._queues: WeakKeyDictionary[LiveVersion, _Queue] = WeakKeyDictionary()
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    async def scored(self, version: LiveVersion, rows: Sequence[Row]) -> Scored:
+        """What a version says of rows; 503 at once if too many wait, 504 if it takes too long, or what the version raises."""
+        queue = self._queues.setdefault(version, _Queue())
+        if len(queue.waiting) >= _MOST_WAITING:
+            raise HttpError(503, "too many requests wait for this model", headers=_RETRY)
+        done: asyncio.Future[Scored] = asyncio.get_running_loop().create_future()
+        queue.waiting.append((rows, done))
+        if not queue.calling:
+            queue.calling = True
+            task = asyncio.ensure_future(self._call(version, queue))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await done
+        except TimeoutError:
+            raise HttpError(504, f"the model did not answer within {self._timeout:g} s") from None
+
+    def close(self) -> None:
+        """Wait for nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, version: LiveVersion, queue: _Queue) -> None:
+        """Call the version until nobody waits."""
+        loop = asyncio.get_running_loop()
+        try:
+            while group := _next_group(queue):
+                found = await loop.run_in_executor(self._threads, _scored_each, version, [rows for rows, _ in group], self._timeout)
+                for (_, done), one in zip(group, found, strict=True):
+                    if done.done():
+                        continue
+                    if isinstance(one, Exception):
+                        done.set_exception(one)
+                    else:
+                        done.set_result(one)
+        finally:
+            queue.calling = False
+
+
+def _next_group(queue: _Queue) -> list[Waiting]:
+    """Those who have waited longest, as many as go into one call; who has given up is passed over."""
+    group: list[Waiting] = []
+    number = 0
+    while queue.waiting:
+        rows, done = queue.waiting[0]
+        if group and number + len(rows) > _TOGETHER:
+            break
+        queue.waiting.popleft()
+        if not done.done():
+            group.append((rows, done))
+            number += len(rows)
+    return group
+
+
+def _scored_each(version: LiveVersion, requests: list[Sequence[Row]], patience: float) -> list[Scored | Exception]:
+    """In a thread: one call for all requests; if that fails, one for each, so that a bad row spoils only its own request."""
+    started = monotonic()
+    try:
+        return _parts(version.scored([row for rows in requests for row in rows]), [len(rows) for rows in requests])
+    except Exception as error:  # noqa: BLE001 - whatever a model raises is told to those who asked
+        if len(requests) == 1 or monotonic() - started > patience / 2:
+            return [error] * len(requests)
+    return [one for rows in requests for one in _scored_each(version, [rows], patience)]
+
+
+def _parts(scored: Scored, sizes: Sequence[int]) -> list[Scored | Exception]:
+    found: list[Scored | Exception] = []
+    start = 0
+    for size in sizes:
+        end = start + size
+        found.append(Scored(scored.version, scored.labels[start:end], scored.confidences[start:end], scored.scores[start:end]))
+        start = end
+    return found
