@@ -19,6 +19,7 @@ from flyball.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from flyball.adapters.mlflow.store import MlflowStore
+    from flyball.loop.adopt import Shelf
     from flyball.loop.training import Workshop
     from flyball.loop.world import World
     from flyball.server.settings import ServerPorts
@@ -100,6 +101,15 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         key=load_key(settings.key),
         sentence=partial(sentence, language=language),
     )
+
+
+def open_shelf(settings: Settings) -> "Shelf":
+    """Where a model that was made elsewhere is put."""
+    from flyball.loop.adopt import Shelf
+    from flyball.registry.signing import load_key
+
+    stores = open_stores(settings)
+    return Shelf(journal=stores.journal, bundles=stores.bundles, deployments=stores.deployments, key=load_key(settings.key))
 
 
 def server_ports(folder: Path) -> "ServerPorts":

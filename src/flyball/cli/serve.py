@@ -1,9 +1,10 @@
 """`flyball serve`: answer predictions over HTTP."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -28,6 +29,7 @@ class ServeOptions:
     clock: str
     trusted_code: bool
     traces: bool = False
+    timeout: float | None = None
 
 
 trusted_option = click.option(
@@ -37,11 +39,36 @@ trusted_option = click.option(
 )
 
 
-@click.command()
+_HELP = ""  # what -h says without an address behind it
+
+_model_options = (
+    click.option("-m", "--model-uri", default=None, metavar="URI", help="The same as MODEL, as `mlflow models serve` spells it."),
+    click.option("--state", type=click.Path(path_type=Path), default=None, metavar="DIR", help="Where a model without a spec is kept."),
+    click.option("--classes", default=None, metavar="A,B,…", help="The classes of a model that does not name them, in their order."),
+    click.option("--follow/--no-follow", default=True, help="Take up what an alias comes to mean while serving (default), or do not."),
+    click.option("--follow-every", type=click.FloatRange(min=0.1), default=30.0, hidden=True),
+    # What `mlflow models serve` takes besides: the model runs in this environment, and nothing is installed for it.
+    click.option("--env-manager", type=click.Choice(["local", "virtualenv", "conda", "uv"]), default="local", hidden=True),
+    click.option("--no-conda", is_flag=True, hidden=True),
+    click.option("-i", "--install-mlflow", is_flag=True, hidden=True),
+    click.option("--enable-mlserver", is_flag=True, hidden=True),
+)
+
+
+def model_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of a model that has no spec."""
+    for option in reversed(_model_options):
+        function = option(function)
+    return function
+
+
+@click.command(context_settings={"help_option_names": ["--help"]})
 @click.argument("model", required=False)
-@click.option("--host", default=None, help="Address to listen on (default: the spec's, 127.0.0.1).")
-@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port (default: the spec's, 8000); 0 takes a free one.")
-@click.option("--workers", type=click.IntRange(1, 64), default=None, help="Processes that answer (default: the spec's, 1).")
+@click.option("-h", "--host", is_flag=False, flag_value=_HELP, default=None, help="Address (default: the spec's, 127.0.0.1).")
+@click.option("-p", "--port", type=click.IntRange(0, 65535), default=None, help="Port (default: the spec's, 8000); 0 takes a free one.")
+@click.option("-w", "--workers", type=click.IntRange(1, 64), default=None, help="Processes that answer (default: the spec's, 1).")
+@click.option("-t", "--timeout", type=click.FloatRange(min=0.001), default=None, help="Seconds a model that runs by itself may take.")
+@model_options
 @click.option(
     "--clock",
     type=click.Choice(["wall", "request"]),
@@ -54,6 +81,7 @@ trusted_option = click.option(
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     model: str | None,
     host: str | None,
     port: int | None,
@@ -61,6 +89,9 @@ def command(
     clock: str,
     traces: bool,
     trusted_code: bool,
+    timeout: float | None,
+    model_uri: str | None,
+    **without_spec: Any,
 ) -> None:
     """Serve the champion: POST /predict and /outcomes, GET /health, /metrics and /docs.
 
@@ -68,8 +99,17 @@ def command(
     without a failed request. Ctrl-C or SIGTERM drains and ends.
 
     With -C on a folder of projects, one server answers for all of them, each at /models/NAME/predict.
+
+    MODEL may also be models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN/PATH or a folder: any model that MLflow logged, without a spec.
+    It is kept in .flyball-serve/ here. A model that is Python code is opened with --trusted-code only.
     """
-    options = ServeOptions(host=host, port=port, workers=workers, clock=clock, trusted_code=trusted_code, traces=traces)
+    if host == _HELP:
+        click.echo(ctx.get_help())
+        return
+    options = ServeOptions(host=host, port=port, workers=workers, clock=clock, trusted_code=trusted_code, traces=traces, timeout=timeout)
+    asked = model_uri or (model if model is not None and is_uri(model) else None)
+    if asked is not None:
+        sys.exit(_serve_model(ctx.obj, asked, options, without_spec))
     folders = projects(ctx)
     if len(folders) == 1:
         settings, spec = project(ctx)
@@ -77,6 +117,28 @@ def command(
         sys.exit(run([(settings, spec)], options))
     found, _ = each_project(ctx, lambda settings, spec: (settings, spec))
     sys.exit(run([one for one in found if model in (None, one[1].model.name)], options))
+
+
+def is_uri(text: str) -> bool:
+    """Whether a word names a model by its place: no project calls its model like that."""
+    return ":" in text or "/" in text or (Path(text) / "MLmodel").is_file()
+
+
+def _serve_model(folder: Path, asked: str, options: ServeOptions, given: Mapping[str, Any]) -> int:
+    """Serve a model that has no spec."""
+    from flyball.cli.serve_model import ModelOptions, serve_model
+
+    if given["env_manager"] != "local" or given["install_mlflow"]:
+        say("the model runs in this environment: install what its requirements.txt names here, nothing is installed for it")
+    wanted = ModelOptions(
+        asked=asked,
+        state=given["state"],
+        classes=given["classes"],
+        trusted=options.trusted_code,
+        follow=given["follow"],
+        follow_every=given["follow_every"],
+    )
+    return serve_model(folder, wanted, lambda settings, spec: run([(settings, spec)], options))
 
 
 def run(models: Sequence[tuple[Settings, Spec]], options: ServeOptions) -> int:
@@ -115,4 +177,5 @@ def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "S
         trusted=options.trusted_code,
         clock="request" if options.clock == "request" else "wall",
         traces=options.traces,
+        request_timeout=ServerSettings.__dataclass_fields__["request_timeout"].default if options.timeout is None else options.timeout,
     )

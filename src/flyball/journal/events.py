@@ -27,7 +27,8 @@ class Registered:
     """A version exists, with the gate's decision about it. `action` is the retraining that made it, empty if a person did.
 
     `head_start`: the held-out days neither it nor champion `compared_with` had seen, by `head_start_metric`: the first blocks of a live
-    comparison between the two.
+    comparison between the two. `source` is where an adopted version was taken from, empty for one that was trained here; `borrowed`: the
+    registry that it came from is never written to.
     """
 
     version: int
@@ -49,6 +50,8 @@ class Registered:
     compared_with: int | None = None
     head_start: tuple[DayGain, ...] = ()
     head_start_metric: str = ""
+    source: str = ""
+    borrowed: bool = False
 
 
 @record

@@ -69,7 +69,7 @@ def decisions(entries: Iterable[Entry]) -> list[Told]:
 def _tell(event: Event) -> tuple[str, int, Reason]:
     match event:
         case Registered():
-            return "registered", event.version, _registered(event)
+            return "adopted" if event.source else "registered", event.version, _registered(event)
         case RetrainStarted():
             return "retrain", 0, event.reason
         case RetrainEnded():
@@ -104,6 +104,8 @@ def _tell(event: Event) -> tuple[str, int, Reason]:
 
 
 def _registered(event: Registered) -> Reason:
+    if event.source:
+        return because("event.adopted", version=event.version, source=event.source, engine=event.engine)
     return because(
         "event.registered",
         version=event.version,

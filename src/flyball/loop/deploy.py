@@ -43,7 +43,7 @@ def aliases_of(state: State) -> Mapping[str, int]:
 
 def external_moves(world: World, state: State) -> list[ExternalMove]:
     """Moves of the champion alias that were not ours: it points at a version that never was champion."""
-    if not state.versions:
+    if not state.versions or _borrowed(state):
         return []
     try:
         champion = world.registry.aliases(state.model).get("champion")
@@ -56,7 +56,7 @@ def external_moves(world: World, state: State) -> list[ExternalMove]:
 
 def project_aliases(world: World, state: State) -> str:
     """Make the registry show the journal's aliases; say why if that could not be done."""
-    if not state.versions:
+    if not state.versions or _borrowed(state):
         return ""
     try:
         found, wanted = world.registry.aliases(state.model), aliases_of(state)
@@ -66,6 +66,11 @@ def project_aliases(world: World, state: State) -> str:
     except (StoreError, NotFoundError) as error:
         return f"the registry's aliases are not up to date: {error.message}"
     return ""
+
+
+def _borrowed(state: State) -> bool:
+    """Whether the model only is served here and belongs to somebody else's registry: what stands there is theirs."""
+    return any(known.registered.borrowed for known in state.versions.values())
 
 
 def _meaning(deployment: Deployment) -> tuple[object, ...]:

@@ -158,10 +158,10 @@ def _features(columns: Sequence[ColumnSeen]) -> tuple[list[str], dict[str, str]]
 
 def _head(name: str, source: str, others: Sequence[str]) -> list[str]:
     lines = [
-        f"# {_one_line(name)}: proposed from the columns of {_one_line(source)}. Correct what was guessed wrongly; `flyball check` helps."
+        f"# {one_line(name)}: proposed from the columns of {one_line(source)}. Correct what was guessed wrongly; `flyball check` helps."
     ]
     if others:
-        lines.append(f"# Data files that were not looked at: {_one_line(', '.join(others))}.")
+        lines.append(f"# Data files that were not looked at: {one_line(', '.join(others))}.")
     return lines
 
 
@@ -169,16 +169,16 @@ def _model(name: str, task: Task, why: str) -> list[str]:
     return [
         "",
         "[model]",
-        f"name = {_quoted(_legal_name(name))}",
-        f"task = {_quoted(task)}  # {_one_line(why)}",
+        f"name = {quoted(_legal_name(name))}",
+        f"task = {quoted(task)}  # {one_line(why)}",
         "influences_outcome = false  # true if people act on the answer, so that it changes what happens (offers, blocks)",
     ]
 
 
 def _data(source: str, target: _Guess, roles: dict[str, _Guess | None], features: Sequence[str], left_out: dict[str, str]) -> list[str]:
-    lines = ["", "[data]", f"source = {_quoted(source)}", f"target = {_quoted(target.name)}  # {_one_line(target.why)}"]
-    lines += ["features = [", *(f"  {_quoted(feature)}," for feature in features)]
-    lines += [f"  # {_quoted(column)} was left out: {_one_line(why)}" for column, why in left_out.items()]
+    lines = ["", "[data]", f"source = {quoted(source)}", f"target = {quoted(target.name)}  # {one_line(target.why)}"]
+    lines += ["features = [", *(f"  {quoted(feature)}," for feature in features)]
+    lines += [f"  # {quoted(column)} was left out: {one_line(why)}" for column, why in left_out.items()]
     lines.append("]")
     hints = {
         "id": '# id = "…"            # no column names each row; outcomes can then be joined by prediction id only',
@@ -188,7 +188,7 @@ def _data(source: str, target: _Guess, roles: dict[str, _Guess | None], features
     }
     for role, guess in roles.items():
         if guess is not None:
-            lines.append(f"{role} = {_quoted(guess.name)}  # {_one_line(guess.why)}")
+            lines.append(f"{role} = {quoted(guess.name)}  # {one_line(guess.why)}")
         elif role != "outcome_time" or roles["time"] is not None:
             lines.append(hints[role])
     if roles["time"] is not None:
@@ -276,10 +276,10 @@ def _legal_name(name: str) -> str:
 
 
 def _python_list(names: Sequence[str]) -> str:
-    return "[" + ", ".join(_quoted(name) for name in names) + "]"
+    return "[" + ", ".join(quoted(name) for name in names) + "]"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """A basic TOML string, which is a Python string too."""
     escaped = "".join(_escape(character) for character in text)
     return f'"{escaped}"'
@@ -291,6 +291,6 @@ def _escape(character: str) -> str:
     return f"\\u{ord(character):04x}" if ord(character) < 32 or ord(character) == 127 else character
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Text that cannot end a comment."""
     return "".join(character if ord(character) >= 32 and ord(character) != 127 else " " for character in text)

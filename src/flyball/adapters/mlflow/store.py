@@ -36,7 +36,7 @@ class MlflowStore:
                     logging.getLogger(name).setLevel(logging.WARNING)
                 from mlflow import MlflowClient
 
-                _be_told_soon()
+                be_told_soon()
                 with told(self.uri):
                     if self._lock_file is not None:
                         make_database(self.uri, self.artifacts, self._lock_file, _open_store)
@@ -72,7 +72,7 @@ def _open_store(uri: str, artifacts: str) -> Any:
     return SqlAlchemyStore(uri, artifacts)
 
 
-def _be_told_soon() -> None:
+def be_told_soon() -> None:
     """A server that is down: MLflow would try for four minutes before it says so. What the user set stays."""
     from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES
 
