@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 _OFFSET, _PRIME, _MASK = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
 _BUCKETS = 10_000
 
@@ -49,3 +52,30 @@ def choose_variation(place: float, ranges: Sequence[tuple[float, float]]) -> int
         if start <= place < end:
             return variation
     return -1
+
+
+def in_shares(units: Sequence[str], seed: str, share: float) -> NDArray[np.bool_]:
+    """`in_share` of many units at once: the same answers at a hundredth of the cost.
+
+    >>> in_shares(["ab", "cd"], "foo", 0.3).tolist() == [in_share("ab", "foo", 0.3), in_share("cd", "foo", 0.3)]
+    True
+    """
+    first = _fnv1a32_many([(seed + unit).encode("utf-8", "surrogatepass") for unit in units])
+    second = _fnv1a32_many(first.astype("S10").tolist())
+    return np.asarray(second % _BUCKETS / _BUCKETS < share, dtype=np.bool_)
+
+
+def _fnv1a32_many(texts: Sequence[bytes]) -> NDArray[np.uint32]:
+    """FNV-1a of every text: one step over all texts for each place in the longest."""
+    found = np.full(len(texts), _OFFSET, dtype=np.uint32)
+    lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+    order = np.argsort(-lengths, kind="stable")
+    ends = np.searchsorted(-lengths[order], -np.arange(int(lengths.max(initial=0))), side="left")
+    content = np.frombuffer(b"".join(texts), dtype=np.uint8)
+    starts = (np.cumsum(lengths) - lengths)[order]
+    hashes = found[order]
+    prime = np.uint32(_PRIME)
+    for place, longer in enumerate(ends.tolist()):  # the first `longer` texts in order of length have a byte at this place
+        hashes[:longer] = (hashes[:longer] ^ content[starts[:longer] + place]) * prime
+    found[order] = hashes
+    return found

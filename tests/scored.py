@@ -1,0 +1,112 @@
+"""A deployed model of known answers with a spec, files of rows for it, and a batch job in a process that may be killed."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flyball.cli.predict import make_order
+from flyball.core.schema import Column, Schema
+from flyball.loop.batch import run_batch
+from flyball.loop.batch_part import BatchOrder
+from flyball.loop.batch_report import BatchReport
+from flyball.settings import read_settings
+from flyball.spec.load import load_spec
+from served import MODEL, Site, linear, mixed
+
+SPEC = f"""
+[model]
+name = "{MODEL}"
+task = "binary"
+[data]
+source = "data.csv"
+target = "late"
+id = "flight"
+unit = "plane"
+time = "leaves"
+matures = "1d"
+[train]
+run = "pipeline:train"
+[evaluate]
+metrics = ["brier"]
+[serve]
+unseen = "count"
+"""
+WITH_CARRIER = Schema(
+    columns=(
+        Column(name="hour", kind="integer", nullable=False),
+        Column(name="carrier", kind="category", nullable=True, categories=("AA", "UA")),
+        Column(name="temp", kind="number", nullable=True),
+    )
+)
+
+
+def airport(folder: Path, *, carriers: bool = False) -> Site:
+    """A site with a spec: three versions of numbers only, or of a category beside them."""
+    (folder / ".flyball").mkdir(parents=True)
+    made = Site(folder)
+    (folder / "flyball.toml").write_text(SPEC)
+    for version in (1, 2, 3):
+        if carriers:
+            made.add(version, mixed(0.1 * version, {"AA": 1.0, "UA": -2.0}), schema=WITH_CARRIER)
+        else:
+            made.add(version, linear([0.01, 0.5 * version, 1.0], -1.0))
+    return made
+
+
+def flights(rows: int, *, seed: int = 0) -> pd.DataFrame:
+    """Rows as `/predict` takes them, with id, unit and time."""
+    chance = np.random.default_rng(seed)
+    leaves = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(np.arange(rows) * 60, unit="s")
+    return pd.DataFrame(
+        {
+            "flight": [f"f{number}" for number in range(rows)],
+            "plane": [f"p{number}" for number in chance.integers(0, 50, rows)],
+            "leaves": leaves.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "hour": chance.integers(0, 24, rows),
+            "temp": np.where(chance.uniform(size=rows) < 0.1, np.nan, chance.normal(size=rows).round(3)),
+            "rain": chance.uniform(size=rows) < 0.3,
+        }
+    )
+
+
+def order(folder: Path, source: Path, out: Path, **changes: Any) -> BatchOrder:
+    """A job of small parts."""
+    wanted = {"keep": None, "scores": False, "skip": False, "logged": True, "threads": 2, "started_at": None, "trusted": False}
+    sizes = {"size": changes.pop("size", 4_000), "rows": changes.pop("rows", 100)}
+    return make_order(read_settings(folder, {}), load_spec(folder), source, out, **{**wanted, **changes}, **sizes)
+
+
+def score(folder: Path, source: Path, out: Path, *, overwrite: bool = False, **changes: Any) -> BatchReport:
+    """Run a job."""
+    return run_batch(
+        order(folder, source, out, **changes), overwrite=overwrite, clock=lambda: 1_800_000_000_000_000, progress=lambda _: None
+    )
+
+
+def main(words: Sequence[str]) -> None:
+    """`python scored.py FOLDER IN OUT PARTS DELAY`: kill this very process DELAY microseconds after PARTS parts are done."""
+    folder, source, out = map(Path, words[:3])
+    parts, delay = int(words[3]), int(words[4])
+
+    def die() -> None:
+        while len(list(out.with_name(out.name + ".parts").glob("*[0-9].json"))) < parts:
+            time.sleep(0.0005)
+        time.sleep(delay / 1e6)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if parts:
+        threading.Thread(target=die, daemon=True).start()
+    report = score(folder, source, out, size=int(words[5]) if len(words) > 5 else 4_000)
+    assert report.rows
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
