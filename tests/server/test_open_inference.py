@@ -3,6 +3,8 @@
 import json
 import math
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from flyball.core.schema import Column, Schema
-from served import MIXED, MODEL, Served, Site, linear, mixed
+from served import MIXED, MODEL, Served, Site, linear, mixed, serving
 
 Play = Callable[..., Any]
 URL = f"/v2/models/{MODEL}"
@@ -484,3 +486,21 @@ def test_no_json_text_makes_a_5xx_or_another_error_shape(play: Play, conformance
                 assert answer.status_code < 300 or list(answer.json()) == ["error"], path.name
 
     play(story)
+
+
+def test_schemathesis_finds_no_request_that_the_official_description_forbids(made: Site, conformance: Path, tmp_path: Path) -> None:
+    pytest.importorskip("schemathesis", reason="the fuzzer of the protocol's description needs schemathesis")
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(
+        f'[parameters]\nMODEL_NAME = "{MODEL}"\nMODEL_VERSION = "1"\n[checks]\npositive_data_acceptance.enabled = false\n', encoding="utf-8"
+    )
+    fuzz = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
+    limits = ["--max-examples", "20", "--phases", "coverage,fuzzing", "--generation-database", "none", "--seed", "1", "--no-color"]
+    with serving(made.settings()) as (url, _):
+        description = str(conformance / "oip" / "open_inference_rest.patched.yaml")
+        done = subprocess.run(
+            [*fuzz, description, "--url", url, *limits], capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "9 passed" in done.stdout
+        assert httpx.get(f"{url}/v2/health/ready").status_code == 200
