@@ -14,15 +14,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from flyball.core.errors import FlyballError
-from flyball.ports import PredictionLog
 from flyball.server.dialects.grpc_port import hold
 from flyball.server.listener import bind, hush
 from flyball.server.process import WorkerProcess
 from flyball.server.settings import ServerSettings, find_factory
+
+if TYPE_CHECKING:
+    from flyball.ports import PredictionLog
 
 _INGEST_EVERY = 1.0
 _LOOK_EVERY = 1.0  # workers and signals wake the supervisor; this is for deadlines
@@ -50,11 +53,10 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
         if settings.grpc_port is not None:
             grpc = hold(settings.host, settings.grpc_port)
             settings = replace(settings, grpc_port=grpc.getsockname()[1])
-        factory = find_factory(ports)
         for one in (settings, *settings.also):
             shutil.rmtree(one.folder / ".flyball" / "metrics", ignore_errors=True)
         supervisor = Supervisor(settings, ports, listener, ready or _say_ready)
-        return supervisor.run([factory(one.folder).predictions for one in (settings, *settings.also)])
+        return supervisor.run()
     finally:
         listener.close()
         if grpc is not None:
@@ -86,26 +88,37 @@ class Supervisor:
         for end in (self._hear, self._call):
             os.set_blocking(end, False)
 
-    def run(self, predictions: Sequence[PredictionLog]) -> int:
+    def run(self) -> int:
         """Start, watch, drain; ingest about once a second all the while, and once more at the end."""
         handlers = self._catch_signals()
         over = threading.Event()
-        ingester = threading.Thread(target=_ingest, args=(predictions, over), name="ingest", daemon=True)
-        ingester.start()
+        logs: list[PredictionLog] = []
+        ingester = threading.Thread(target=_ingest, args=(logs, over), name="ingest", daemon=True)
         try:
             for place in range(self._settings.workers):
                 self._workers[place] = self._start(place)
+            try:
+                logs += self._open()  # while the workers start: it is most of what there is to import
+            except BaseException:
+                self._asked_to_stop = 2  # nobody has been told of a server: no lame duck
+                raise
+            ingester.start()
             return self._watch()
         finally:
             over.set()
             self._drain()
-            ingester.join(timeout=self._settings.drain_timeout)
-            for one in predictions:
+            if ingester.ident is not None:
+                ingester.join(timeout=self._settings.drain_timeout)
+            for one in logs:
                 with suppress(FlyballError):
                     one.ingest()
             for sig, handler in handlers.items():
                 signal.signal(sig, handler)
             self._forget_address()
+
+    def _open(self) -> "list[PredictionLog]":
+        factory = find_factory(self._ports)
+        return [factory(one.folder).predictions for one in (self._settings, *self._settings.also)]
 
     def _watch(self) -> int:
         while True:
@@ -254,7 +267,7 @@ class Supervisor:
                 path.unlink()
 
 
-def _ingest(predictions: Sequence[PredictionLog], over: threading.Event) -> None:
+def _ingest(predictions: "Sequence[PredictionLog]", over: threading.Event) -> None:
     """In a thread: let the databases follow the logs."""
     told = ["" for _ in predictions]
     while not over.wait(_INGEST_EVERY):
