@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -92,9 +93,11 @@ def _models(servers: Sequence[Server], folder: Path) -> dict[str, Served]:
     if "forest" in wanted:
         made["forest"] = models.forest(folder)
         models.write_mlflow(made["forest"], signature=False)
-    if "frame" in wanted:
-        made["frame"] = models.frame(folder)
-        models.write_mlflow(made["frame"], signature=True)
+    if wanted & {"frame", "frame-plain"}:
+        wide = models.frame(folder)
+        made["frame"], made["frame-plain"] = wide, replace(wide, name="frame-plain")
+        models.write_mlflow(wide, signature=True)
+        models.write_mlflow(made["frame-plain"], signature=False)
     if "mlp" in wanted:
         made["mlp"] = models.network(folder)
     return made

@@ -15,6 +15,7 @@ from bench.serving.results import Measured, Run
 from bench.serving.servers import Server
 
 _START = 120.0
+_REFUSES = 20.0
 _SETTLED = 0.03  # CPU seconds in a second and a bit: nothing is being moved into the database any more
 
 
@@ -74,22 +75,24 @@ class Contestant:
     def wait(self) -> float:
         """Ask until there is an answer."""
         request = next(iter(self.requests.values()))[0]
-        trouble = "no answer"
+        trouble, since = "", 0.0
         while time.perf_counter() - self.family.started < _START:
             if self.family.first.poll() is not None:
                 raise UnavailableError(f"it ended at once: {self.family.last_words()}")
             try:
                 load.ask(self.port, request)
             except load.WrongAnswerError as error:
-                trouble = str(error)
-                if trouble[9:12] in ("400", "404", "405", "415", "422") and time.perf_counter() - self.family.started > _START / 6:
-                    break  # it is there, and does not understand: more time does not help
+                if str(error)[:15] != trouble[:15]:
+                    trouble, since = str(error), time.perf_counter()
+                elif time.perf_counter() - since > _REFUSES:
+                    break  # it is there, and does not answer this: more time does not help
                 time.sleep(0.1)
             except OSError:
                 time.sleep(0.005)
             else:
                 return time.perf_counter() - self.family.started
-        raise UnavailableError(f"no answer within {_START:g} s: {' '.join(trouble.split())[:160]} {self.family.last_words()}")
+        status, _, rest = trouble.partition("\r\n")
+        raise UnavailableError(f"no answer: {status} {rest.rpartition(chr(10))[2].strip()[:120]} {self.family.last_words()}")
 
     def measure(self, name: str, seconds: float, peak: float | None) -> tuple[float, float, load.Outcome]:
         """CPU microseconds per request on the request path and beside it, and what the clients saw."""

@@ -7,9 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from bench.serving.environments import UnavailableError
 from bench.serving.models import Served
 
 from flyball.adapters.local.bundles import LocalBundles
+from flyball.adapters.sklearn.compile import Case, Compiled, compile_model
+from flyball.adapters.sklearn.convert import native_scores
+from flyball.core.table import Table
 from flyball.registry.bundle import write_bundle
 from flyball.registry.records import EngineName, Lineage, Manifest
 from flyball.registry.signing import load_key
@@ -53,10 +58,11 @@ def deploy(folder: Path, served: Served) -> EngineName:
     digests = {}
     engine: EngineName = "onnx"
     for version, estimator in enumerate(served.estimators, start=1):
-        engine, files = compiled(estimator, served)
+        model = compiled(estimator, served)
+        engine = model.engine
         made = folder / f"made-{version}"
-        manifest = replace(_manifest(served), engine=engine, created_at=datetime.now(UTC))
-        write_bundle(made, manifest, {**files, "reference.json": b"{}"}, key)
+        manifest = replace(_manifest(served), engine=engine, parity=model.parity, created_at=datetime.now(UTC))
+        write_bundle(made, manifest, {**model.files, "reference.json": b"{}"}, key)
         digests[version] = bundles.put(made)
     challenger = 2 if len(digests) > 1 else None
     server_ports(folder).deployments.publish(
@@ -75,11 +81,24 @@ def deploy(folder: Path, served: Served) -> EngineName:
     return engine
 
 
-def compiled(estimator: Any, served: Served) -> tuple[EngineName, Mapping[str, bytes]]:
-    """The engine and its files, as a training makes them."""
-    from flyball.adapters.sklearn.convert import convert
-
-    return "onnx", {"model.onnx": convert(estimator, served.schema, "binary", served.sample())}
+def compiled(estimator: Any, served: Served) -> Compiled:
+    """The engine a training would choose, with its files. It must agree with the estimator on the rows that are asked for."""
+    frame = pd.DataFrame(served.rows[:200], columns=list(served.columns))
+    found = compile_model(
+        Case(
+            estimator=estimator,
+            schema=served.schema,
+            task="binary",
+            threshold=0.5,
+            classes=2,
+            frame=frame,
+            table=Table({name: frame[name].to_numpy() for name in served.columns}),
+            native=native_scores(estimator, frame, "binary"),
+        )
+    )
+    if found.engine == "native":
+        raise UnavailableError(f"the model could not be compiled: {found.reason}")
+    return found
 
 
 def _manifest(served: Served) -> Manifest:

@@ -75,7 +75,7 @@ def _circumstances(run: Run) -> str:
         f"{run.rounds} rounds of {run.seconds:g} s; our engine for the forest: `{run.engine}`."
     )
     if run.busy > 0.1:
-        said += f" Other work took {run.busy * 100:.0f} % of the machine just before the run: read the wall figures and the p99 with that in mind."
+        said += f" Other work took {run.busy * 100:.0f} % of the machine just before the run; wall figures and p99 suffer from it."
     return said
 
 

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +12,7 @@ from bench.serving.dialects import Dialect
 from bench.serving.environments import nginx, python_of
 from bench.serving.models import Served
 
-Model = Literal["forest", "frame", "mlp"]
+Model = Literal["forest", "frame", "frame-plain", "mlp"]
 Words = tuple[list[str], dict[str, str]]
 Start = Callable[[Path, Served, int], Words]
 
@@ -39,7 +39,6 @@ class Server:
     ours: bool = False
     batches: bool = False
     freezes: bool = True
-    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def _ours(**settings: object) -> Start:
@@ -141,7 +140,7 @@ SERVERS = (
     Server(
         "flyball-frame",
         "Flyball, `/invocations`",
-        "600 named columns, logged",
+        "600 named columns, checked against the contract, every row logged",
         _ours(),
         cases=("frame",),
         path="/invocations",
@@ -270,12 +269,23 @@ SERVERS = (
     Server(
         "mlflow-frame",
         "`mlflow models serve`, frame",
-        "600 named columns, with signature",
+        "600 named columns, checked against its signature",
         _mlflow,
         cases=("frame",),
         path="/invocations",
         dialect=dialects.FRAME,
         model="frame",
+        environment="mlflow",
+    ),
+    Server(
+        "mlflow-frame-plain",
+        "`mlflow models serve`, frame, unchecked",
+        "600 named columns, logged without signature",
+        _mlflow,
+        cases=("frame",),
+        path="/invocations",
+        dialect=dialects.FRAME,
+        model="frame-plain",
         environment="mlflow",
     ),
     Server(
