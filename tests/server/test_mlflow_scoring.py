@@ -7,12 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from flyball.core.errors import RequestError
 from flyball.core.schema import Column, Schema
 from flyball.server.dialects.frames import Frames
+from flyball.server.dialects.mlflow_scoring import _any_rows
 from flyball.serving.codecs import MalformedError
 from flyball.serving.contract import Contract
-from served import MIXED, MODEL, Served, Site, linear, mixed
+from served import MIXED, MODEL, NUMBERS, Served, Site, linear, mixed
 
 Play = Callable[..., Any]
 CSV = "text/csv"
@@ -25,10 +29,10 @@ ZIP = Schema(
         Column(name="temp", kind="number", nullable=True),
     )
 )
-ROW = {"hour": 3, "temp": 1.0, "rain": True}
+ROW: dict[str, Any] = {"hour": 3, "temp": 1.0, "rain": True}
 
 
-def frame(names: list[str], *rows: list[object]) -> dict[str, Any]:
+def frame(names: list[str], *rows: list[Any]) -> dict[str, Any]:
     return {"dataframe_split": {"columns": names, "data": list(rows)}}
 
 
@@ -41,7 +45,7 @@ def code(answer: httpx.Response) -> str:
 
 
 def test_mlflows_own_cases_are_answered_as_mlflow_answers_them(play: Play, made: Site, conformance: Path) -> None:
-    given = json.loads((conformance / "mlflow" / "scoring_cases.json").read_bytes())
+    cases = json.loads((conformance / "mlflow" / "scoring_cases.json").read_bytes())
     models = {"zip": (2, mixed(1.0, {"95120": 50.0}), ZIP), "bad_integer": (3, linear([1.0], 0.0), INTEGER)}
     made.add(4, linear([1.0, 1.0], 0.0), schema=TWO)
     for version, content, schema in models.values():
@@ -49,7 +53,7 @@ def test_mlflows_own_cases_are_answered_as_mlflow_answers_them(play: Play, made:
     looked_at = []
 
     async def story(served: Served) -> None:
-        for case in given["cases"]:
+        for case in cases["cases"]:
             body = case["body"]
             version = next((one[0] for name, one in models.items() if name in body), 4)
             if version == 2:  # the case's columns under the names of the model that stands in here
@@ -70,7 +74,8 @@ def test_mlflows_own_cases_are_answered_as_mlflow_answers_them(play: Play, made:
 
 
 def test_a_row_is_answered_the_same_in_every_format(play: Play) -> None:
-    names, rows = ["temp", "rain", "hour"], [[1.0, True, 3], [None, True, 3], [-9.5, False, 3]]
+    names = ["temp", "rain", "hour"]
+    rows: list[list[Any]] = [[1.0, True, 3], [None, True, 3], [-9.5, False, 3]]
     records = [dict(zip(names, row, strict=True)) for row in rows]
     columns = {name: [row[name] for row in records] for name in names}
     ordered = [[row["hour"], row["temp"], row["rain"]] for row in records]
@@ -374,3 +379,58 @@ def test_a_column_that_only_a_shadow_reads_may_be_left_out() -> None:
     assert frames.columns({"a": [1.0, 2.0]}) == [[1.0, None], [2.0, None]]
     with pytest.raises(MalformedError):
         frames.named(["a", "a"], [[1.0, 1.0]])
+
+
+@pytest.mark.parametrize("kind", ["application/json", CSV])
+def test_json_of_any_kind_never_breaks_it_and_none_that_is_no_json_is_answered(play: Play, conformance: Path, kind: str) -> None:
+    files = sorted((conformance / "jsontestsuite").rglob("*.json"))
+
+    async def story(served: Served) -> None:
+        for file in files:
+            answer = await served.client.post("/invocations", content=file.read_bytes(), headers={"content-type": kind})
+            assert answer.status_code in (200, 400), file.name
+            if answer.status_code == 400:
+                assert code(answer) in ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+            else:
+                assert not file.name.startswith("n_")
+
+    play(story)
+    assert len(files) > 300
+
+
+@pytest.mark.parametrize("depth", [50, 200, 450, 900, 990, 2000, 100_000])
+def test_deep_nesting_is_refused_however_deep_it_is(play: Play, depth: int) -> None:
+    async def story(served: Served) -> None:
+        for before, after in ((b"[", b"]"), (b'{"a":', b"}")):
+            nested = before * depth + b"1" + after * depth
+            for body in (
+                b'{"inputs": %s}',
+                b'{"dataframe_split": {"columns": ["a"], "data": [%s]}}',
+                b'{"dataframe_records": [{"a": %s}]}',
+            ):
+                assert code(await served.post("/invocations", body % nested)) in ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+
+    play(story)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["dataframe_split", "dataframe_records", "inputs", "instances", "data", "columns", "hour", "temp", "rain"]),
+                inner,
+            )
+        ),
+        max_leaves=20,
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_no_value_whatever_becomes_an_error_nobody_foresaw(body: Any) -> None:
+    frames = Frames(Contract([NUMBERS]))
+    try:
+        for row in _any_rows(frames, json.dumps(body).encode()):
+            frames.contract.row(row)
+    except RequestError as refused:
+        assert refused.message

@@ -15,7 +15,7 @@ from served import MIXED, MODEL, NUMBERS, Served, Site, linear, mixed
 Play = Callable[..., Any]
 PATH = f"/v1/models/{MODEL}"
 ONE = Schema(columns=(Column(name="x", kind="number", nullable=False),))
-ROW = {"hour": 3, "temp": 1.0, "rain": True}
+ROW: dict[str, Any] = {"hour": 3, "temp": 1.0, "rain": True}
 SURE = 1 / (1 + 2.718281828459045**-1.5)
 
 
@@ -77,7 +77,7 @@ def test_a_classifier_predicts_the_probability_of_each_class_and_classifies_with
 
 
 def test_rows_and_columns_are_answered_the_same(play: Play) -> None:
-    rows = [[3, 1.0, True], [3, None, False], [4, -9.0, True]]
+    rows: list[list[Any]] = [[3, 1.0, True], [3, None, False], [4, -9.0, True]]
     records = [dict(zip(ROW, row, strict=True)) for row in rows]
     columns = {name: [row[name] for row in records] for name in ROW}
 
@@ -296,5 +296,32 @@ def test_what_is_asked_in_this_protocol_is_logged_like_any_prediction(play: Play
         found = made.ports.predictions.find(answer.headers["x-flyball-prediction-id"])
         assert found is not None and (found[0].unit, found[0].client_id, found[0].label) == ("N1", "mine", 1)
         assert list(found[0].features) == list(NUMBERS.names)
+
+    play(story)
+
+
+@pytest.mark.parametrize("verb", ["predict", "classify", "regress"])
+def test_json_of_any_kind_never_breaks_it_and_none_that_is_no_json_is_answered(play: Play, conformance: Path, verb: str) -> None:
+    files = sorted((conformance / "jsontestsuite").rglob("*.json"))
+
+    async def story(served: Served) -> None:
+        for file in files:
+            for wrapped in (b"%s", b'{"instances": %s, "examples": %s}'):
+                content = file.read_bytes()
+                answer = await served.client.post(f"{PATH}:{verb}", content=wrapped.replace(b"%s", content))
+                assert answer.status_code == 400 and error(answer), file.name
+
+    play(story)
+    assert len(files) > 300
+
+
+@pytest.mark.parametrize("depth", [50, 450, 900, 990, 2000])
+def test_deep_nesting_is_refused_however_deep_it_is(play: Play, depth: int) -> None:
+    async def story(served: Served) -> None:
+        for before, after in ((b"[", b"]"), (b'{"a":', b"}"), (b'{"b64":', b"}")):
+            nested = before * depth + b'"b64"' + after * depth
+            for body in (b'{"instances": %s}', b'{"inputs": %s}', b'{"instances": [{"temp": %s}]}'):
+                answer = await served.post(f"{PATH}:predict", body % nested)
+                assert answer.status_code == 400 and error(answer)
 
     play(story)
