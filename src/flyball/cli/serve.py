@@ -30,6 +30,7 @@ class ServeOptions:
     trusted_code: bool
     traces: bool = False
     timeout: float | None = None
+    grpc_port: int | None = None
 
 
 trusted_option = click.option(
@@ -67,6 +68,7 @@ def model_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("-h", "--host", is_flag=False, flag_value=_HELP, default=None, help="Address (default: the spec's, 127.0.0.1).")
 @click.option("-p", "--port", type=click.IntRange(0, 65535), default=None, help="Port (default: the spec's, 8000); 0 takes a free one.")
 @click.option("-w", "--workers", type=click.IntRange(1, 64), default=None, help="Processes that answer (default: the spec's, 1).")
+@click.option("--grpc-port", type=click.IntRange(1, 65535), default=None, help="Also answer the Open Inference Protocol over gRPC there.")
 @click.option("-t", "--timeout", type=click.FloatRange(min=0.001), default=None, help="Seconds a model that runs by itself may take.")
 @model_options
 @click.option(
@@ -90,6 +92,7 @@ def command(
     traces: bool,
     trusted_code: bool,
     timeout: float | None,
+    grpc_port: int | None,
     model_uri: str | None,
     **without_spec: Any,
 ) -> None:
@@ -106,7 +109,16 @@ def command(
     if host == _HELP:
         click.echo(ctx.get_help())
         return
-    options = ServeOptions(host=host, port=port, workers=workers, clock=clock, trusted_code=trusted_code, traces=traces, timeout=timeout)
+    options = ServeOptions(
+        host=host,
+        port=port,
+        workers=workers,
+        clock=clock,
+        trusted_code=trusted_code,
+        traces=traces,
+        timeout=timeout,
+        grpc_port=grpc_port,
+    )
     asked = model_uri or (model if model is not None and is_uri(model) else None)
     if asked is not None:
         sys.exit(_serve_model(ctx.obj, asked, options, without_spec))
@@ -157,6 +169,8 @@ def run(models: Sequence[tuple[Settings, Spec]], options: ServeOptions) -> int:
         for name in names:
             path = f"models/{quote(name, safe='')}/predict" if rest else "predict"
             say(f"{name} answers at {url}/{path}; see {url}/docs")
+        if first.grpc_port is not None:
+            say(f"gRPC is answered on port {first.grpc_port}")
 
     return serve(replace(first, also=rest), "flyball.wiring:server_ports", ready)
 
@@ -177,5 +191,6 @@ def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "S
         trusted=options.trusted_code,
         clock="request" if options.clock == "request" else "wall",
         traces=options.traces,
+        grpc_port=options.grpc_port,
         request_timeout=ServerSettings.__dataclass_fields__["request_timeout"].default if options.timeout is None else options.timeout,
     )

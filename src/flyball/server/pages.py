@@ -8,6 +8,7 @@ from html import escape
 import msgspec
 
 from flyball.core.schema import Column
+from flyball.server.dialects import open_inference_paths
 from flyball.server.settings import ServerSettings
 from flyball.serving.contract import example
 from flyball.serving.deployment import LiveModel
@@ -75,7 +76,7 @@ def docs_page(live: LiveModel | None, settings: ServerSettings, address: str) ->
 
 
 def openapi(live: LiveModel | None, settings: ServerSettings) -> dict[str, object]:
-    """The OpenAPI 3.1 description of the native routes."""
+    """The OpenAPI 3.1 description of the native routes and of other protocols'."""
     columns = () if live is None else live.contract.columns
     required = 0 if live is None else live.contract.required
     row = {
@@ -125,6 +126,7 @@ def openapi(live: LiveModel | None, settings: ServerSettings) -> dict[str, objec
             },
             "/outcomes": {"post": _operation("Tell outcomes", {"anyOf": [outcome, {"type": "array", "items": outcome}]}, taken)},
             **{path: {"get": {"summary": text, "responses": {"200": {"description": "ok"}}}} for path, text in _READABLE.items()},
+            **open_inference_paths.paths(settings.model),
         },
         "components": {"schemas": {"Error": error}},
     }
