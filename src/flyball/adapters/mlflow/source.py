@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from flyball.adapters.mlflow.store import told
 from flyball.core.digest import sha256_file, sha256_json
-from flyball.core.errors import NotFoundError, StoreError, UsageError
+from flyball.core.errors import FlyballError, NotFoundError, StoreError, UsageError
 from flyball.loop.adopt import Source
+from flyball.registry.bundle import bundle_digest
 from flyball.registry.records import Lineage
 from flyball.serving.records import Label
 
@@ -97,7 +98,7 @@ class MlflowSource:
         return found
 
     def bundle_of(self, source: Source, into: Path) -> Path | None:
-        """The bundle that Flyball kept with a version of its own; None for a version that others made."""
+        """The bundle that Flyball kept with a version; None for a version that Flyball neither made nor adopted."""
         if not source.version or not source.run_id:
             return None
         import mlflow.artifacts
@@ -107,13 +108,14 @@ class MlflowSource:
 
         client = self._client()
         with told(self._uri):
-            tags = client.get_model_version(source.name, str(source.version)).tags
-        if "flyball.bundle" not in tags or tags.get("flyball.adopted"):
+            digest = client.get_model_version(source.name, str(source.version)).tags.get("flyball.bundle")
+        if not digest:
             return None
         try:
             uri = f"{client.get_run(source.run_id).info.artifact_uri}/{BUNDLE}"
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into), tracking_uri=self._uri))
-        except (MlflowException, OSError):
+            found = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into), tracking_uri=self._uri))
+            return found if bundle_digest(found) == digest else None
+        except (MlflowException, OSError, FlyballError):
             return None  # the model itself is there all the same
 
     def lineage(self, source: Source, identity: str) -> Lineage:
@@ -144,6 +146,8 @@ class MlflowSource:
 
         client = self._client()
         with told(self._uri):
+            if "flyball.bundle" in client.get_model_version(source.name, str(source.version)).tags:
+                return
             if source.run_id and not client.list_artifacts(source.run_id, BUNDLE):
                 client.log_artifacts(source.run_id, str(bundle), BUNDLE)
             for key, value in (("flyball.adopted", "yes"), ("flyball.bundle", digest), ("flyball.identity", source.identity)):

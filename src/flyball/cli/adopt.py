@@ -1,0 +1,143 @@
+"""`flyball adopt models:/NAME@ALIAS`: turn a model that lives in somebody's MLflow into a project."""
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+
+from flyball.adapters.mlflow.source import MlflowSource, tracking_uri
+from flyball.cli.foreign import Foreign, Taken, classes_of, take_in
+from flyball.cli.frame import as_json, say, show_json
+from flyball.cli.serve import trusted_option
+from flyball.cli.serve_model import tell
+from flyball.core.codec import to_plain
+from flyball.core.errors import DataError, FlyballError, RefusedError, UsageError
+from flyball.settings import Settings, read_settings
+from flyball.spec.adopted import Around, propose_around
+from flyball.spec.load import FILE, parse_spec
+
+
+@click.command()
+@click.argument("model")
+@click.option("--data", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Rows like those it meets: the reference.")
+@click.option("--target", default=None, metavar="COLUMN", help="The column of FILE with what really happened.")
+@click.option("--classes", default=None, metavar="A,B,…", help="The classes of a model that does not name them, in their order.")
+@trusted_option
+@as_json
+@click.pass_obj
+def command(
+    folder: Path, model: str, data: Path | None, target: str | None, classes: str | None, trusted_code: bool, as_json: bool
+) -> None:
+    """Write a flyball.toml around MODEL (models:/NAME@ALIAS or models:/NAME/VERSION) here, and make it the champion.
+
+    From then on `serve`, `status`, `models`, `why`, `monitor`, `promote`, `rollback` and `freeze` work; training does once the lines marked
+    `complete:` in flyball.toml are. In the registry the version gets the alias champion and tags that say it was adopted.
+    """
+    if not model.startswith("models:/") or ("@" not in model and "/" not in model.removeprefix("models:/")):
+        raise UsageError(
+            f"{model!r} is no version of a registered model",
+            hint="write models:/NAME@ALIAS or models:/NAME/VERSION (mlflow.register_model registers one); `flyball serve` takes any model",
+        )
+    if (folder / FILE).exists():
+        raise RefusedError(
+            f"nothing was written: {FILE} exists already in {folder.resolve()}", hint="adopt into a folder of its own: flyball -C DIR adopt"
+        )
+    if data is not None and not data.is_file():
+        raise DataError(f"there is no file {data}", hint="name a CSV or Parquet file with the columns that the model reads")
+    settings = read_settings(folder)
+    wanted = Foreign(
+        asked=model,
+        tracking_uri=tracking_uri(settings.tracking_uri, folder),
+        trusted=trusted_code,
+        classes=classes_of(classes),
+        data="" if data is None else str(data),
+        borrowed=False,
+    )
+    taken = _taken(wanted, settings)
+    text = _spec(taken, wanted, settings, data, target)
+    parse_spec(text, folder=settings.folder)
+    with (settings.folder / FILE).open("x", encoding="utf-8") as file:
+        file.write(text)
+    trouble = _tell_registry(taken, wanted, settings)
+    if as_json:
+        show_json(_plain(taken, trouble))
+        return
+    tell(taken, model)
+    for one in trouble:
+        say(f"warning: {one}")
+    click.echo(str(folder / FILE))
+    place = "" if folder == Path() else f" -C {folder}"
+    say(f"next: flyball{place} serve{' --trusted-code' if taken.manifest.engine == 'native' else ''}")
+
+
+def _taken(wanted: Foreign, settings: Settings) -> Taken:
+    """Take the model in; a folder where that failed is left as it was."""
+    fresh = not settings.database.exists() and not settings.state.exists()
+    try:
+        return take_in(wanted, settings, say=say)
+    except FlyballError:
+        if fresh:
+            shutil.rmtree(settings.state, ignore_errors=True)
+            for left in settings.folder.glob(f"{settings.database.name}*"):
+                left.unlink(missing_ok=True)
+        raise
+
+
+def _spec(taken: Taken, wanted: Foreign, settings: Settings, data: Path | None, target: str | None) -> str:
+    manifest = taken.manifest
+    if target is not None and target in manifest.schema.names:
+        raise UsageError(f"--target {target}: the model reads that column", hint="name the column with what really happened")
+    where = "MLflow is the store in this folder (mlflow.db)."
+    if settings.tracking_uri:
+        where = f"MLflow is where MLFLOW_TRACKING_URI says; at adoption: {settings.tracking_uri}"
+    source = "" if data is None else os.path.relpath(data.resolve(), settings.folder)
+    return propose_around(
+        Around(
+            name=manifest.model,
+            task=manifest.task,
+            schema=manifest.schema,
+            classes=manifest.classes,
+            source=wanted.asked if wanted.asked == taken.found.source.uri else f"{wanted.asked} ({taken.found.source.uri})",
+            made=f"{manifest.created_at:%Y-%m-%d}",
+            data=Path(source).as_posix() if source and not source.startswith("..") else str(data.resolve()) if data is not None else "",
+            target=target or "",
+            note=where,
+        )
+    )
+
+
+def _tell_registry(taken: Taken, wanted: Foreign, settings: Settings) -> list[str]:
+    """Set alias and tags where the model lives; what could not be done."""
+    from flyball.loop.deploy import project_aliases
+    from flyball.wiring import open_world
+
+    world = open_world(settings)
+    trouble = [told for told in (project_aliases(world, taken.state),) if told]
+    digest = taken.state.versions[taken.version].registered.bundle
+    try:
+        MlflowSource(wanted.tracking_uri).mark(taken.found.source, world.bundles.path(digest), digest)
+    except FlyballError as error:
+        trouble.append(f"the registry was not told that the model was adopted: {error.message}")
+    return trouble
+
+
+def _plain(taken: Taken, trouble: list[str]) -> dict[str, object]:
+    manifest = taken.manifest
+    return {
+        "model": manifest.model,
+        "version": taken.version,
+        "source": taken.found.source.uri,
+        "task": manifest.task,
+        "classes": list(manifest.classes),
+        "outputs": list(manifest.outputs),
+        "features": list(manifest.schema.names),
+        "engine": manifest.engine,
+        "engine_reason": manifest.engine_reason,
+        "parity": to_plain(manifest.parity),
+        "reference_rows": taken.found.reference_rows,
+        "bundle": taken.state.versions[taken.version].registered.bundle,
+        "wrote": [FILE],
+        "notes": list(taken.found.notes),
+        "warnings": trouble,
+    }
