@@ -29,9 +29,7 @@ def goals(run: Run) -> list[Goal]:
         _nginx(run),
         _half_load(run),
         _half_load_mlflow(run),
-        _less(
-            run, "600-column frame through `/invocations` against `mlflow models serve`", 100, "frame", ["mlflow-frame"], "flyball-frame"
-        ),
+        _frame(run),
         _less(run, "100 rows per request, every row logged, against `mlflow models serve`", 15, "rows", ["mlflow"]),
         _less(run, "the same against MLServer + ONNX Runtime", 2, "rows", ["mlserver-onnx"]),
         _added(run, "what split + log + metrics add on the request path", 0.30, "cpu"),

@@ -58,7 +58,7 @@ def ask(port: int, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as client:
         client.sendall(request)
         got = b""
-        while (end := _end(got)) is None:
+        while (end := end_of(got)) is None:
             part = client.recv(_READ)
             if not part:
                 end = len(got)
@@ -170,7 +170,7 @@ class _Load:
         if not part:
             return self._ended(connection)
         got = connection.got + part if connection.got else part
-        end = _end(got)
+        end = end_of(got)
         if end is None:
             connection.got = got
             return None
@@ -217,7 +217,7 @@ class _Load:
         return Outcome(len(times), seconds, times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.99))])
 
 
-def _end(got: bytes) -> int | None:
+def end_of(got: bytes) -> int | None:
     """Where the first answer in `got` ends; None if it is not whole, or only the closing of the connection will end it."""
     head = got.find(b"\r\n\r\n")
     if head < 0:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from bench.serving.goals import micros
+from bench.serving.goals import grouped, micros
 
 Scale = Callable[[float], float]
 
-_WIDTH, _LEFT, _RIGHT = 960, 270, 120
+_WIDTH, _LEFT, _RIGHT = 960, 280, 120
 _TOP, _BAR, _GAP, _BOTTOM = 86, 22, 10, 62
 
 _STYLE = """
@@ -17,7 +17,7 @@ _STYLE = """
     .title { font-size: 18px; font-weight: 600; fill: #1f2328 }
     .what { font-size: 13px; fill: #57606a }
     .name { font-size: 14px; fill: #1f2328 }
-    .figure { font-size: 13px; fill: #1f2328 }
+    .figure { font-size: 13px; fill: #1f2328; stroke: #ffffff; stroke-width: 5; paint-order: stroke }
     .tick { font-size: 12px; fill: #57606a }
     .grid { stroke: #d8dee4; stroke-width: 1 }
     .peer { fill: #8c959f }
@@ -27,6 +27,7 @@ _STYLE = """
     @media (prefers-color-scheme: dark) {
       .card { fill: #0d1117; stroke: #30363d }
       .title, .name, .figure { fill: #e6edf3 }
+      .figure { stroke: #0d1117 }
       .what, .tick { fill: #9da7b3 }
       .grid { stroke: #30363d }
       .peer { fill: #6e7681 }
@@ -78,7 +79,7 @@ def _axis(low: float, high: float, height: int, x: Scale) -> list[str]:
     lines, value = [], low
     while value <= high * 1.001:
         lines.append(f'  <line class="grid" x1="{x(value):.1f}" y1="{_TOP - 8}" x2="{x(value):.1f}" y2="{height - _BOTTOM + 2}"/>')
-        lines.append(f'  <text class="tick" x="{x(value):.1f}" y="{height - _BOTTOM + 20}" text-anchor="middle">{value:,.0f}</text>')
+        lines.append(f'  <text class="tick" x="{x(value):.1f}" y="{height - _BOTTOM + 20}" text-anchor="middle">{grouped(value)}</text>')
         value *= 10
     middle = (x(low) + x(high)) / 2
     label = "CPU microseconds per request, all processes of the server, logarithmic"

@@ -168,7 +168,7 @@ SERVERS = (
         model="mlp",
         ours=True,
     ),
-    Server("nginx", "nginx", "static body of the same length", _nginx, cases=("row", "single", "half"), dialect=dialects.STATIC),
+    Server("nginx", "nginx, static body", "as long as our answers", _nginx, cases=("row", "single", "half"), dialect=dialects.STATIC),
     Server(
         "rival-fast",
         "FastAPI + ONNX Runtime, msgspec",
@@ -222,7 +222,7 @@ SERVERS = (
     ),
     Server(
         "mlserver",
-        "MLServer",
+        "MLServer, batching",
         "scikit-learn, adaptive batching (64, 5 ms)",
         _mlserver(onnx=False),
         path="/v2/models/bench/infer",
@@ -232,7 +232,7 @@ SERVERS = (
     ),
     Server(
         "litserve",
-        "LitServe",
+        "LitServe, batching",
         "scikit-learn, batching (64, 5 ms)",
         _script("litserve", "{python}", "{peers}/litserve_app.py"),
         environment="litserve",
@@ -240,7 +240,7 @@ SERVERS = (
     ),
     Server(
         "bentoml",
-        "BentoML",
+        "BentoML, batching",
         "scikit-learn, adaptive batching (64)",
         _bentoml,
         dialect=dialects.BATCH,
@@ -249,7 +249,7 @@ SERVERS = (
     ),
     Server(
         "ray",
-        "Ray Serve",
+        "Ray Serve, batching",
         "scikit-learn, `@serve.batch` (64, 5 ms)",
         _ray,
         environment="ray",
