@@ -1,6 +1,7 @@
 """What the Open Inference Protocol asks for, whatever carries it: metadata, readiness, inference, repository, statistics."""
 
 import asyncio
+import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
@@ -8,7 +9,6 @@ from typing import NamedTuple, NoReturn
 
 import msgspec
 
-from flyball import __version__
 from flyball.core.errors import ConflictError, NotFoundError, RefusedError, RequestError
 from flyball.core.schema import did_you_mean
 from flyball.server.dialects.caller import Caller
@@ -74,13 +74,17 @@ class OpenInference:
     """The protocol over the models of one worker. Every error is a FlyballError; the carriers give it their shape."""
 
     name = "flyball"
-    version = __version__
 
     def __init__(self, models: Models, *, threads: Executor, draining: Callable[[], bool], clock: Callable[[], int]) -> None:
         self._models = models
         self._threads = threads
         self._draining = draining
         self._statistics = {name: Statistics(served, clock=clock) for name, served in models.by_name.items()}
+
+    @property
+    def version(self) -> str:
+        """The version of Flyball, as it was installed."""
+        return importlib.metadata.version("flyball")
 
     def ready(self) -> bool:
         """True if every model can be asked and the server is not about to end."""
