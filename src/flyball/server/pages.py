@@ -8,7 +8,7 @@ from html import escape
 import msgspec
 
 from flyball.core.schema import Column
-from flyball.server.dialects import open_inference_paths
+from flyball.server.dialects import mlflow_paths, open_inference_paths, tf_serving_paths
 from flyball.server.settings import ServerSettings
 from flyball.serving.contract import example
 from flyball.serving.deployment import LiveModel
@@ -126,7 +126,9 @@ def openapi(live: LiveModel | None, settings: ServerSettings) -> dict[str, objec
             },
             "/outcomes": {"post": _operation("Tell outcomes", {"anyOf": [outcome, {"type": "array", "items": outcome}]}, taken)},
             **{path: {"get": {"summary": text, "responses": {"200": {"description": "ok"}}}} for path, text in _READABLE.items()},
+            **mlflow_paths.paths(settings.model, row, values),
             **open_inference_paths.paths(settings.model),
+            **tf_serving_paths.paths(settings.model, row, values),
         },
         "components": {"schemas": {"Error": error}},
     }

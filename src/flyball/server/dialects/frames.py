@@ -12,6 +12,8 @@ from flyball.core.schema import did_you_mean
 from flyball.serving.codecs import MalformedError, decode_json
 from flyball.serving.contract import LARGEST_INTEGER, Contract, Row, Value, kind_of, shown
 
+FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")  # the keys under which MLflow's bodies hold them
+
 _MOST_LISTS = 16  # lists of column names whose places are remembered
 _LONGEST_LIST = 65_536
 _NEAR = 200  # names among which a misspelt one is looked for

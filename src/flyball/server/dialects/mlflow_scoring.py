@@ -11,14 +11,13 @@ from flyball.core.errors import RequestError
 from flyball.server.answers import HttpError, Receive, Reply, Scope
 from flyball.server.body import BodyReader
 from flyball.server.dialects.caller import answered_by, caller_of
-from flyball.server.dialects.frames import Frames
+from flyball.server.dialects.frames import FORMATS, Frames
 from flyball.server.dialects.refusal import Refusal, refusal
 from flyball.server.served import Models
 from flyball.serving.codecs import MalformedError, decode_json
 from flyball.serving.contract import Row, kind_of
 
 SPOKEN = "3.17.0"  # the MLflow whose protocol this is: what /version says
-_FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _JSON, _CSV = b"application/json", b"text/csv"
 _CLOSE = [(b"connection", b"close")]
 _CODES = {
@@ -125,11 +124,11 @@ def _any_rows(frames: Frames, body: bytes) -> list[Row]:
         body = _NAN.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", body)
     given = decode_json(body)
     if type(given) is not dict:
-        raise MalformedError(f"the body must be an object with one of the keys {', '.join(_FORMATS)}, not {kind_of(given)}")
-    named = [name for name in _FORMATS if name in given]
+        raise MalformedError(f"the body must be an object with one of the keys {', '.join(FORMATS)}, not {kind_of(given)}")
+    named = [name for name in FORMATS if name in given]
     if len(named) != 1:
         found = f"it has {' and '.join(named)}" if named else "it has none of them"
-        raise MalformedError(f"the body must have exactly one of the keys {', '.join(_FORMATS)}: {found}")
+        raise MalformedError(f"the body must have exactly one of the keys {', '.join(FORMATS)}: {found}")
     value = given[named[0]]
     if named[0] == "dataframe_split":
         return _split(frames, value)
