@@ -94,6 +94,7 @@ class Lane:
         clock: Callable[[], int],
     ) -> None:
         self.live = live
+        self.gathers = settings.gather and live.gathers
         assign = _assigner(live, metrics)
         contract = live.contract
         decode, single = contract.shape.one, contract.shape.single

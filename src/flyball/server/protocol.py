@@ -8,17 +8,22 @@ had just arrived, so each refusal is written once, in the application.
 import asyncio
 import fcntl
 import termios
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
+from urllib.parse import quote
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from flyball.server.answers import Headers
+from flyball.server.gather import Gatherer
+from flyball.server.predict import Predictor
 
 if TYPE_CHECKING:
     from flyball.server.app import App
 
 _LARGEST = 64 * 1024
+_LONGEST_HEAD = 4 * 1024
+_MOST_HEADS = 512  # a client that names lengths at random must not fill the memory: two megabytes
 _TRIED = ((0, 35), (0, 60))  # the short way leans on names that uvicorn does not document: versions in between were tried
 _LEANS_ON = ("on_message_begin", "on_url", "on_header", "on_headers_complete", "on_body", "on_message_complete", "shutdown")
 # Headers that decide. A request with one of the last kind is not ordinary.
@@ -32,15 +37,47 @@ _DECIDES = {
 }
 
 
+class Known(NamedTuple):
+    """What a head that was found ordinary announces: the length of the body, and who answers it."""
+
+    length: int
+    predictor: Predictor
+
+
+class Letterhead:
+    """The heads of short answers by the length of their bodies; made anew when uvicorn's own headers change, once a second."""
+
+    def __init__(self) -> None:
+        self._stamp: list[tuple[bytes, bytes]] | None = None
+        self._start = b""
+        self._heads: dict[int, bytes] = {}
+
+    def head(self, stamp: list[tuple[bytes, bytes]], length: int) -> bytes:
+        """The bytes before a body."""
+        if stamp is not self._stamp:
+            self._stamp = stamp
+            lines = b"".join(b"%s: %s\r\n" % header for header in stamp)
+            self._start = b"HTTP/1.1 200 OK\r\n%scontent-type: application/json\r\ncontent-length: " % lines
+            self._heads.clear()
+        found = self._heads.get(length)
+        if found is None:
+            found = self._heads[length] = b"%s%d\r\n\r\n" % (self._start, length)
+        return found
+
+
 class TimedProtocol(HttpToolsProtocol):
     """One connection. `since` is when it began to wait for the rest of a request, None while the application has that request.
 
-    `idle` is when the last short answer went out; uvicorn's own timer covers the connections the application answered.
+    `idle` is when the last short answer went out; uvicorn's own timer covers the connections the application answered. `ways` are the
+    targets that have a short way; `heads` and `letterhead` are shared by all connections.
     """
 
     application: "App"
     hosts: frozenset[bytes]
-    short = False
+    ways: dict[bytes, Predictor]
+    heads: dict[bytes, Known]
+    letterhead: Letterhead
+    gatherer: Gatherer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or turn it away when there are too many."""
@@ -52,13 +89,51 @@ class TimedProtocol(HttpToolsProtocol):
         self._url = b""
         self._headers: Headers = []
         self._body = b""
-        self._stamp: list[tuple[bytes, bytes]] | None = None
-        self._head = b""
+        self._length = 0
+        self._begun = 0  # messages that the parser has met
+        self._between = True  # the parser stands where a message begins
+        self._calm = False  # the last message was answered short, and the next has not begun
+        self._held = b""  # a request whose answer comes at the end of this turn of the loop
         if len(self.connections) > self.application.settings.max_connections:
             self._refuse(b"503 Service Unavailable", b"too many connections", b"retry-after: 1\r\n")
 
+    def data_received(self, data: bytes) -> None:
+        """Answer what begins with a known head; the rest is for the parser."""
+        if self._held:
+            self.gatherer.flush()
+        while self._calm:
+            end = data.find(b"\r\n\r\n") + 4
+            known = self.heads.get(data[:end])
+            if known is None or len(data) < end + known.length or self.application.draining or self.flow.write_paused:
+                break
+            whole = len(data) == end + known.length
+            body = data[end:] if whole else data[end : end + known.length]
+            if whole and self._gathered(known.predictor, data, body):
+                return
+            answer = self._quick(known.predictor, body)
+            if answer is None:
+                break
+            self._send(answer)
+            if whole:
+                return
+            data = data[end + known.length :]
+        self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Let uvicorn's parser read; if that was one whole ordinary message, its head is known from now on."""
+        between, begun = self._between, self._begun
+        super().data_received(data)
+        if self._calm and between and self._begun == begun + 1:
+            end = data.find(b"\r\n\r\n") + 4
+            if end + self._length == len(data) and end <= _LONGEST_HEAD:
+                if len(self.heads) >= _MOST_HEADS:
+                    self.heads.clear()
+                self.heads[data[:end]] = Known(self._length, self.ways[self._url])
+
     def on_message_begin(self) -> None:
         """The first byte of a request."""
+        self._begun += 1
+        self._calm = self._between = False
         self._seen, self._whole = True, False
         self._url, self._headers, self._body = b"", [], b""
         self.idle = None
@@ -78,7 +153,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Choose the way."""
-        self._whole = self.short and self._url == b"/predict" and self._ordinary()
+        self._whole = self._url in self.ways and self._ordinary()
         if not self._whole:
             self._replay()
 
@@ -91,28 +166,27 @@ class TimedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Answer, or leave it to the application."""
+        self._between = True
         if not self._whole:
             super().on_message_complete()
             return
-        answer = self._answer()
+        answer = self._quick(self.ways[self._url], self._body)
         if answer is None:
             self._replay()
             super().on_message_complete()
             return
         self._seen = self._whole = False
-        self.since, self.idle = None, self.loop.time()
-        self.server_state.total_requests += 1
-        if self._stamp is not self.server_state.default_headers:
-            self._stamp = self.server_state.default_headers
-            stamp = b"".join(b"%s: %s\r\n" % header for header in self._stamp)
-            self._head = b"HTTP/1.1 200 OK\r\n%scontent-type: application/json\r\ncontent-length: " % stamp
-        self.transport.write(b"%s%d\r\n\r\n%s" % (self._head, len(answer), answer))
+        self._length = len(self._body)
+        self._calm = True
+        self._send(answer)
 
     def shutdown(self) -> None:
         """The server stops: an idle connection ends. A request that is half read, or has come and not been read, gets its answer first:
 
         the application closes the connection after it.
         """
+        if self._held:
+            self.gatherer.flush()
         if self._whole:
             self._replay()
         if not self._seen and not self._unread():
@@ -162,12 +236,41 @@ class TimedProtocol(HttpToolsProtocol):
                 return False
         return length is not None and kind == b"application/json" and host in self.hosts
 
-    def _answer(self) -> bytes | None:
+    def _quick(self, predictor: Predictor, body: bytes) -> bytes | None:
         try:
-            answer = self.application.predictor.quick(self._body)
+            answer = predictor.quick(body)
         except Exception:  # noqa: BLE001 - the application meets the same error again and says what it was
             return None
         return answer if isinstance(answer, bytes) else None
+
+    def _send(self, answer: bytes) -> None:
+        self.since, self.idle = None, self.loop.time()
+        self.transport.write(self.letterhead.head(self.server_state.default_headers, len(answer)) + answer)
+
+    def _gathered(self, predictor: Predictor, data: bytes, body: bytes) -> bool:
+        """Hold the request until the end of this turn of the loop, if its model gains by that and others may have come."""
+        lane = predictor.lane
+        if lane is None or not lane.gathers or len(self.connections) == 1:
+            return False
+        try:
+            held = lane.begin(body)
+        except Exception:  # noqa: BLE001 - as above
+            return False
+        if held is None:
+            return False
+        self._held = data
+        self.gatherer.hold(lane, held, self._let_go)
+        return True
+
+    def _let_go(self, answer: bytes | None) -> None:
+        """The answer to the request that was held; None: uvicorn has to read it after all."""
+        data, self._held = self._held, b""
+        if self.transport.is_closing():
+            return
+        if answer is not None:
+            self._send(answer)
+        else:
+            super().data_received(data)
 
     def _replay(self) -> None:
         """Tell uvicorn all that was held back, as if it arrived now."""
@@ -196,9 +299,14 @@ def protocol_for(app: "App") -> type[TimedProtocol]:
     """The protocol for one app: uvicorn makes the connections itself and hands over nothing but its own configuration."""
     settings = app.settings
     hosts = frozenset(name + port for name in app.hosts for port in (b"", b":%d" % settings.port))
-    # With a required log every answer waits for the disk, which needs a task; with several models a request has to name its own.
-    short = settings.short_way and settings.log == "available" and len(app.models.by_name) == 1 and short_way_known()
-    return type("AppProtocol", (TimedProtocol,), {"application": app, "hosts": hosts, "short": short})
+    ways: dict[bytes, Predictor] = {}
+    # With a required log every answer waits for the disk, which needs a task.
+    if settings.short_way and settings.log != "required" and short_way_known():
+        ways = {b"/models/%s/predict" % name.encode(): one.predictor for name, one in app.models.by_name.items() if quote(name) == name}
+        if len(app.models.by_name) == 1:  # with several a request has to name its own
+            ways[b"/predict"] = app.predictor
+    shared = {"ways": ways, "heads": {}, "letterhead": Letterhead(), "gatherer": Gatherer()}
+    return type("AppProtocol", (TimedProtocol,), {"application": app, "hosts": hosts, **shared})
 
 
 def short_way_known() -> bool:
