@@ -268,9 +268,8 @@ def _labelled(said: Sequence[Label], known: tuple[Label, ...] | None) -> _Answer
     if len(found) > _MOST_CLASSES:
         raise UnsupportedError(f"the model answers with text, {len(found)} different ones for {len(said)} rows: that is not a class")
     if strange := set(said) - set(found):
-        raise UnsupportedError(
-            f"the model answers {sorted(map(str, strange))[:5]}, which are not among its classes", hint="name all: --classes"
-        )
+        told = ", ".join(sorted(map(str, strange))[:5])
+        raise UnsupportedError(f"the model answers {told}, which is not among its classes", hint="name them all: --classes no,yes")
     shown = ", ".join(map(str, found[:20]))
     guessed = () if known else (f"classes: {shown}, as found in its answers to {len(said)} rows; --classes names them all",)
     return _Answers(

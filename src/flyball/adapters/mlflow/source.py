@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flyball.adapters.mlflow.store import told
+from flyball.adapters.mlflow.store import be_told_soon, told
 from flyball.core.digest import sha256_file, sha256_json
 from flyball.core.errors import FlyballError, NotFoundError, StoreError, UsageError
 from flyball.loop.adopt import Source
@@ -90,9 +90,10 @@ class MlflowSource:
         import mlflow.artifacts
 
         into.mkdir(parents=True, exist_ok=True)
-        self._client()
+        be_told_soon()
         with told(self._uri or "its place"):
-            found = Path(mlflow.artifacts.download_artifacts(artifact_uri=source.uri, dst_path=str(into), tracking_uri=self._uri or None))
+            uri = self._place(source)
+            found = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into), tracking_uri=self._uri or None))
         if not (found / "MLmodel").is_file():
             raise NotFoundError(f"{source.asked} holds no MLflow model: there is no file MLmodel", hint="name what `log_model` wrote")
         return found
@@ -170,6 +171,23 @@ class MlflowSource:
                 return _source(asked, uri=asked, run_id=logged.source_run_id or "", identity=identity)
         raise UsageError(f"{asked} names a model and none of its versions", hint=f"write {asked}@ALIAS or {asked}/VERSION")
 
+    def _place(self, source: Source) -> str:
+        """Where the files are. (Left to itself, MLflow would look a model up wherever this process talks to, not where we were told.)"""
+        uri = source.uri
+        if source.version:
+            uri = self._client().get_model_version_download_uri(source.name, str(source.version))
+        if uri.startswith("runs:/"):
+            run_id, _, path = uri.removeprefix("runs:/").partition("/")
+            run = self._client().get_run(run_id)
+            outputs = getattr(getattr(run, "outputs", None), "model_outputs", None) or []
+            logged = [self._client().get_logged_model(one.model_id) for one in outputs]  # since MLflow 3 beside the run, not in it
+            return next((str(one.artifact_location) for one in reversed(logged) if one.name == path), f"{run.info.artifact_uri}/{path}")
+        if uri.startswith("models:/m-"):
+            model, _, path = uri.removeprefix("models:/").partition("/")
+            uri = self._client().get_logged_model(model).artifact_location
+            uri = f"{uri}/{path}" if path else uri
+        return uri
+
     def _newest(self, client: "MlflowClient", name: str, stage: str) -> Any:
         client.get_registered_model(name)  # says that there is none
         found = [one for one in client.search_model_versions(f"name = '{name}'", max_results=1000)]
@@ -200,14 +218,10 @@ class MlflowSource:
                 raise StoreError("it is not known where MLflow is", hint="set MLFLOW_TRACKING_URI, or go to the folder with its mlflow.db")
             for name in ("alembic", "mlflow.store.db.utils"):
                 logging.getLogger(name).setLevel(logging.WARNING)
-            import mlflow
             from mlflow import MlflowClient
-
-            from flyball.adapters.mlflow.store import be_told_soon
 
             be_told_soon()
             with told(self._uri):
-                mlflow.set_tracking_uri(self._uri)  # `models:/` in a download goes by it
                 self._made = MlflowClient(tracking_uri=self._uri)
         return self._made
 
