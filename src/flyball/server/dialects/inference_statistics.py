@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-from flyball.server.metrics import Snapshot, shared, snapshot
+from flyball.server.metrics import Cell, Snapshot, shared, snapshot
 from flyball.server.readable import metrics_path
 from flyball.server.served import Served
 
 _FAMILY = "open_inference"  # among the model's counters, so that workers share it with the others; no page renders it
 _STEPS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output", "cache_hit", "cache_miss")
+_TIMED = ("success", "compute_input", "compute_infer", "compute_output")
+_COUNTED = ("rows", *(f"{step}_{what}" for step in _TIMED for what in ("count", "ns")))  # of an answer
 
 
 class Timing:
@@ -28,15 +30,20 @@ class Statistics:
         self._served = served
         self._clock = clock
         self._last: dict[str, int] = {}
+        self._cells: dict[str, tuple[Cell, ...]] = {}
 
     def succeeded(self, version: int, rows: int, timing: Timing, now: float) -> None:
         """A request was answered."""
         name = str(version)
-        self._count(name, "rows", rows)
-        self._took(name, "success", timing.started, now)
-        self._took(name, "compute_input", timing.started, timing.read)
-        self._took(name, "compute_infer", timing.read, timing.inferred)
-        self._took(name, "compute_output", timing.inferred, now)
+        cells = self._cells.get(name)
+        if cells is None:
+            cells = self._cells[name] = tuple(self._cell(name, what) for what in _COUNTED)
+        steps = ((timing.started, now), (timing.started, timing.read), (timing.read, timing.inferred), (timing.inferred, now))
+        numbers = [rows]
+        for start, end in steps:
+            numbers += _spent(start, end)
+        for cell, number in zip(cells, numbers, strict=True):
+            cell.number += number
         self._last[name] = self._clock() // 1000
 
     def failed(self, version: str, timing: Timing, now: float) -> None:
@@ -44,7 +51,8 @@ class Statistics:
         live = self._served.reloader.live
         name = version or ("" if live is None else str(live.champion.version))
         if live is not None and name in map(str, live.versions):  # a name that a client made up is no version
-            self._took(name, "fail", timing.started, now)
+            for what, number in zip(("fail_count", "fail_ns"), _spent(timing.started, now), strict=True):
+                self._cell(name, what).number += number
             self._last[name] = self._clock() // 1000
 
     def of(self, versions: Sequence[int]) -> list[dict[str, object]]:
@@ -78,9 +86,10 @@ class Statistics:
             "memory_usage": [],
         }
 
-    def _took(self, version: str, step: str, start: float, end: float) -> None:
-        self._count(version, f"{step}_count", 1)
-        self._count(version, f"{step}_ns", round((end - start) * 1e9))
+    def _cell(self, version: str, what: str) -> Cell:
+        return self._served.metrics.cell(_FAMILY, (("version", version), ("what", what)))
 
-    def _count(self, version: str, what: str, number: int) -> None:
-        self._served.metrics.add(_FAMILY, number, (("version", version), ("what", what)))
+
+def _spent(start: float, end: float) -> tuple[int, int]:
+    """One step more, and its nanoseconds."""
+    return 1, round((end - start) * 1e9)

@@ -1,14 +1,14 @@
 """How a model's rows and answers stand in tensors: what its metadata announces, tensors → rows, answers → tensors."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from flyball.core.errors import ConflictError, RequestError
 from flyball.core.schema import Column, did_you_mean
 from flyball.registry.records import Manifest
 from flyball.server.dialects.tensors import Tensor
 from flyball.server.predict import Given
-from flyball.serving.contract import Contract, Row, Value, shown
+from flyball.serving.contract import Contract, Value, shown
 from flyball.serving.deployment import LiveModel
 
 MATRIX = "features"
@@ -46,7 +46,7 @@ def outputs_of(manifest: Manifest) -> list[Form]:
     return [Form(PREDICT, _class_type(manifest), (-1, 1)), Form(PROBABILITIES, "FP64", (-1, len(manifest.classes))), ids]
 
 
-def rows_of(tensors: Sequence[Tensor], contract: Contract, *, most: int) -> list[Row]:
+def rows_of(tensors: Sequence[Tensor], contract: Contract, *, most: int) -> list[list[Value]]:
     """The rows that input tensors hold: one matrix of numbers, or one tensor for each column; RequestError naming the input."""
     if not tensors:
         raise RequestError("the request has no inputs", field="inputs", hint=_wanted(contract))
@@ -68,9 +68,9 @@ def rows_of(tensors: Sequence[Tensor], contract: Contract, *, most: int) -> list
 
 def tensors_of(live: LiveModel, rows: Sequence[Given]) -> list[Tensor]:
     """The answers as every output of the version that gave them."""
-    manifests = {row.version: _manifest(live, row.version) for row in rows}
-    manifest = manifests[rows[0].version]
-    if any(other.classes != manifest.classes or other.outputs != manifest.outputs for other in manifests.values()):
+    manifest = _manifest(live, rows[0].version)
+    others = {row.version for row in rows} - {rows[0].version}
+    if any((other.classes, other.outputs) != (manifest.classes, manifest.outputs) for other in (_manifest(live, one) for one in others)):
         raise ConflictError(
             "these rows were answered by versions with different classes, which no tensor can hold", hint="ask for them one by one"
         )
@@ -86,7 +86,7 @@ def tensors_of(live: LiveModel, rows: Sequence[Given]) -> list[Tensor]:
             values = [one for row in rows for one in (row.score if isinstance(row.score, list) else (row.score,))]
         else:
             texts = form.datatype == "BYTES"
-            values = [str(row.label) if texts else row.label for row in rows]
+            values = [str(row.label) if texts else cast(Value, row.label) for row in rows]
         found.append(Tensor(form.name, form.datatype, (number, form.shape[1]), values))
     return found
 
@@ -105,7 +105,7 @@ def _matrix_columns(tensor: Tensor, contract: Contract) -> Sequence[Column] | No
     if len(shape) == 1:  # many rows of a model of one column, or one row
         width = 1 if contract.required == 1 else shape[0]
     columns = contract.columns[:width]
-    if any(column.kind == "category" for column in (*columns, *contract.columns[: contract.required])):
+    if any(column.kind == "category" for column in contract.columns[: max(width, contract.required)]):
         if named:
             return None
         raise RequestError(
@@ -124,13 +124,13 @@ def _matrix_columns(tensor: Tensor, contract: Contract) -> Sequence[Column] | No
     return columns
 
 
-def _from_matrix(tensor: Tensor, columns: Sequence[Column], most: int) -> list[Row]:
+def _from_matrix(tensor: Tensor, columns: Sequence[Column], most: int) -> list[list[Value]]:
     width, values = len(columns), tensor.values
     _few_enough(tensor, len(values) // width, most)
     return [values[start : start + width] for start in range(0, len(values), width)]
 
 
-def _from_columns(tensors: Sequence[Tensor], contract: Contract, most: int) -> list[Row]:
+def _from_columns(tensors: Sequence[Tensor], contract: Contract, most: int) -> list[list[Value]]:
     found: dict[str, list[Value]] = {}
     number = tensors[0].shape[0] if tensors[0].shape else 0
     for tensor in tensors:
