@@ -60,11 +60,12 @@ def convert(estimator: Any, schema: Schema, task: Task, sample: pd.DataFrame) ->
 
 
 def native_scores(estimator: Any, frame: pd.DataFrame, task: Task) -> NDArray[np.float64]:
-    """What the estimator itself says: (n,) probability of the second class, (n, k) probabilities, or (n,) values."""
+    """What the estimator itself says: (n,) probability of the second class, (n, k) probabilities, (n,) values or (n, k) of several."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as "found unknown categories": the rows are meant to hold what training did not
         if task == "regression":
-            return np.asarray(estimator.predict(frame), dtype=np.float64).reshape(len(frame))
+            values = np.asarray(estimator.predict(frame), dtype=np.float64)
+            return values if values.ndim == 2 and values.shape[1] > 1 else values.reshape(len(frame))
         probabilities = np.asarray(estimator.predict_proba(frame), dtype=np.float64)
     return probabilities[:, 1] if task == "binary" else probabilities
 

@@ -84,7 +84,7 @@ static inline int in_set(const Forest *f, const Node *n, double x) {
     uint32_t place[2];
     int held = 0;
     memcpy(place, &n->threshold, sizeof place);
-    if (x >= 0 && x < 32.0 * place[1]) { /* also false for NaN; a code is cut to a whole number, as the libraries do */
+    if (x > -1 && x < 32.0 * place[1]) { /* also false for NaN; a code is cut to a whole number, as the libraries do */
         uint32_t code = (uint32_t)x;
         held = (f->bits[place[0] + (code >> 5)] >> (code & 31)) & 1;
     }

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.adapters.trees.flat import CATEGORICAL, INVERTED, FlatTrees
+from flyball.core.errors import UnsupportedError
 from flyball.core.record import record
 
 Numbers = NDArray[np.float64]
@@ -260,6 +261,9 @@ class _Slots:
         own = np.array([one.fill if isinstance(one, NumberFeature) else np.nan for one in self._features], dtype=np.float64)
         fill = np.where(np.isnan(own[feature]), fill, own[feature])
         fill = np.where(np.isnan(fill), np.nan, fill)  # one NaN: bits are compared
+        calculated = np.array([isinstance(one, NumberFeature) and bool(one.operations) for one in self._features], dtype=bool)
+        if (calculated[feature] & (zero >= 0)).any():
+            raise UnsupportedError("a model that takes zero for missing, behind a scaler, cannot be compiled")
         column = np.array([one.column for one in self._features], dtype=np.int64)[feature]
         rows = np.stack([column, feature, np.ascontiguousarray(fill).view(np.int64), np.ascontiguousarray(zero).view(np.int64)], axis=1)
         kinds, back = np.unique(rows, axis=0, return_inverse=True)

@@ -113,7 +113,7 @@ class NumpyForest:
     def _in_set(self, node: NDArray[np.int64], value: Numbers) -> NDArray[np.bool_]:
         place = self._place[node]
         first, words = (place & 0xFFFFFFFF).astype(np.int64), (place >> 32).astype(np.int64)
-        inside = (value >= 0) & (value < 32.0 * words) & self._set[node]
+        inside = (value > -1) & (value < 32.0 * words) & self._set[node]
         code = np.where(inside, value, 0).astype(np.int64)
         word = self._trees.bits[np.where(inside, first + (code >> 5), 0)] if len(self._trees.bits) else np.zeros(len(node), np.uint32)
         held = inside & ((word >> (code & 31).astype(np.uint32)) & 1).astype(bool)
@@ -139,35 +139,47 @@ def _linked(raw: Numbers, link: int) -> Numbers:
 
 def _check(trees: FlatTrees) -> None:
     """The kernel's own checks, in numpy: whatever passes cannot send the walk astray or keep it walking for ever."""
-    nodes, slots = len(trees.threshold), len(trees.fill)
-    at = np.arange(nodes)
-    leaf, slot, left = trees.slot == 0, trees.slot & SLOT_MASK, trees.left.astype(np.int64)
-    sets = (trees.slot & CATEGORICAL) != 0
-    place = trees.threshold.view("<u8")
-    lines = len(trees.leaf) // max(trees.outputs, 1)
-    number = trees.threshold[leaf]
-    columns = trees.slot_column[1:].astype(np.int64)
-    width = np.bincount(columns[columns < trees.columns], minlength=1)
-    cells = sum((len(words) + 1) * int(width[column] if column < len(width) else 0) for column, words in trees.texts.items())
-    sound = (
+    if not (_lengths_fit(trees) and _columns_fit(trees) and _nodes_fit(trees)):
+        raise ValueError("the arrays are not a forest")
+
+
+def _lengths_fit(trees: FlatTrees) -> bool:
+    nodes, slots, outputs = len(trees.threshold), len(trees.fill), trees.outputs
+    return (
         slots > 0
-        and trees.outputs > 0
+        and outputs > 0
         and len(trees.slot_column) == len(trees.zero) == slots
         and len(trees.output) == len(trees.root)
         and len(trees.left) == len(trees.slot) == nodes
-        and lines * trees.outputs == len(trees.leaf)
-        and bool((np.diff(columns) >= 0).all() and (columns < trees.columns).all())
-        and cells == len(trees.tables)
-        and len(trees.weights) in (0, slots * trees.outputs)
-        and bool((left[leaf] == at[leaf]).all() and not np.isnan(number).any())
-        and bool(not len(trees.leaf) or ((number >= 0) & (number < lines)).all())
-        and bool(((slot[~leaf] > 0) & (slot[~leaf] < slots)).all())
-        and bool(((left > at) & (left + 1 < nodes))[~leaf].all())
-        and bool(not np.isnan(trees.threshold[~sets]).any() and not (trees.slot[~sets & ~leaf] & INVERTED).any())
-        and bool(((place[sets] & 0xFFFFFFFF) + (place[sets] >> 32) <= len(trees.bits)).all())
-        and bool((place[sets] >> 32 <= 0x3FFFFFFF // 32).all())
-        and bool((trees.root < nodes).all() and (trees.output < trees.outputs).all())
+        and len(trees.leaf) % outputs == 0
+        and len(trees.weights) in (0, slots * outputs)
         and 0 <= trees.link <= SIGMOIDS
     )
-    if not sound:
-        raise ValueError("the arrays are not a forest")
+
+
+def _columns_fit(trees: FlatTrees) -> bool:
+    columns = trees.slot_column[1:].astype(np.int64)
+    if (np.diff(columns) < 0).any() or (columns >= trees.columns).any():
+        return False
+    cells = sum((len(words) + 1) * int((columns == column).sum()) for column, words in trees.texts.items())
+    return cells == len(trees.tables)
+
+
+def _nodes_fit(trees: FlatTrees) -> bool:
+    nodes = len(trees.threshold)
+    at, left, slot = np.arange(nodes), trees.left.astype(np.int64), trees.slot & SLOT_MASK
+    leaf, sets = trees.slot == 0, (trees.slot & CATEGORICAL) != 0
+    number, lines = trees.threshold[leaf], len(trees.leaf) // trees.outputs
+    place = trees.threshold.view("<u8")[sets]
+    return bool(
+        (left[leaf] == at[leaf]).all()
+        and not np.isnan(trees.threshold[~sets]).any()
+        and not (trees.slot[~sets & ~leaf] & INVERTED).any()
+        and (lines == 0 or ((number >= 0) & (number < lines)).all())
+        and ((slot[~leaf] > 0) & (slot[~leaf] < len(trees.fill))).all()
+        and ((left > at) & (left + 1 < nodes))[~leaf].all()
+        and ((place & 0xFFFFFFFF) + (place >> 32) <= len(trees.bits)).all()
+        and (place >> 32 <= 0x3FFFFFFF // 32).all()
+        and (trees.root < nodes).all()
+        and (trees.output < trees.outputs).all()
+    )
