@@ -15,6 +15,7 @@ from flyball.core.errors import FlyballError, UsageError
 # verb → (module, what it does in one line); in the order of the loop.
 VERBS: dict[str, tuple[str, str]] = {
     "init": ("flyball.cli.init", "Begin a project: from an example, or from the CSV found here."),
+    "adopt": ("flyball.cli.adopt", "Turn a model that lives in MLflow into a project."),
     "check": ("flyball.cli.check", "Say what flyball.toml means, and what is wrong with it."),
     "doctor": ("flyball.cli.doctor", "Say whether this machine has what the project needs."),
     "snapshot": ("flyball.cli.snapshot", "Prepare the data and keep the exact rows with DVC."),
@@ -24,6 +25,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
     "rollback": ("flyball.cli.rollback", "Go back to the previous champion."),
     "serve": ("flyball.cli.serve", "Answer predictions over HTTP."),
+    "predict": ("flyball.cli.predict", "Score a file of any size with what is deployed."),
+    "log": ("flyball.cli.log", "Take predictions made elsewhere, from a file."),
     "outcomes": ("flyball.cli.outcomes", "Tell what really happened, from a file."),
     "monitor": ("flyball.cli.monitor", "Measure drift and realised performance."),
     "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),

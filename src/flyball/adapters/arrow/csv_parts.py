@@ -123,6 +123,11 @@ class CsvPart:
             content=self._content(found, table, verbatim=verbatim and not broken),
         )
 
+    def as_text(self) -> tuple[pa.Table, dict[int, str]]:
+        """Every column as it is written, and the numbers of lines that are no rows."""
+        broken: dict[int, str] = {}
+        return self._parse(list(self.columns), {}, broken), broken
+
     def _content(self, found: pa.Table, table: Mapping[str, Array], *, verbatim: bool) -> Content:
         if verbatim:
             lines = _lines(self.text)
