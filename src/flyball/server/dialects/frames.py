@@ -7,6 +7,8 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
+import msgspec
+
 from flyball.core.errors import RequestError
 from flyball.core.schema import did_you_mean
 from flyball.serving.codecs import MalformedError, decode_json
@@ -60,6 +62,14 @@ class Frames:
         """Rows in the order of column names."""
         return self._arranged(self._plan(columns, 0), data)
 
+    def exact(self, given: list[Any]) -> list[Row] | None:
+        """Objects by name that have every column and no other; None if one has not."""
+        width = len(self._names)
+        try:
+            return [self._pick(one) for one in given] if all(len(one) == width for one in given) else None
+        except (KeyError, TypeError):
+            return None
+
     def records(self, given: list[Any]) -> list[Row]:
         """Objects by name. As in a data frame, a column that some of them have is missing in the others."""
         try:
@@ -76,6 +86,13 @@ class Frames:
 
     def columns(self, given: Mapping[str, object]) -> list[Row]:
         """Lists of values by name, all of one length; values that stand in lists of their own ([n, 1]) are taken out of them."""
+        try:
+            rows = _turned(self._pick(given))
+        except KeyError:
+            rows = None
+        return self._each_column(given) if rows is None else rows
+
+    def _each_column(self, given: Mapping[str, object]) -> list[Row]:
         self._complete(given)
         columns: list[list[Value]] = []
         for name in self._names:
@@ -192,6 +209,36 @@ class Frames:
             if name not in given:
                 near = did_you_mean(name, (one for one in islice(given, _NEAR) if one not in self.contract.positions))
                 raise RequestError(f"the column {name!r} is missing{near}", field=name)
+
+
+def decode_frame(body: bytes) -> Any:
+    """Strict JSON, as `decode_json` takes it; where it is a frame, in half the time.
+
+    A key has one colon. If the colons are as many as the keys of the outer two levels, and of objects in a list there, then no key stands
+    twice, no text holds a colon and nothing lies deeper.
+    """
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return decode_json(body)
+    if type(value) is not dict:
+        return value
+    keys = len(value)
+    for inner in value.values():
+        if type(inner) is dict:
+            keys += len(inner)
+        elif type(inner) is list and inner and type(inner[0]) is dict:
+            keys += sum(len(one) for one in inner if type(one) is dict)
+    return value if body.count(b":") == keys else decode_json(body)
+
+
+def _turned(columns: list[Any]) -> list[Row] | None:
+    """Columns as rows; None if they are not lists of values, of one length."""
+    if {*map(type, columns)} != {list} or len({*map(len, columns)}) != 1 or not columns[0]:
+        return None
+    if list in map(type, map(itemgetter(0), columns)):
+        return None
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _picker(keys: Sequence[Any]) -> Callable[[Any], list[Value]]:

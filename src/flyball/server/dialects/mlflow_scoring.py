@@ -11,10 +11,10 @@ from flyball.core.errors import RequestError
 from flyball.server.answers import HttpError, Receive, Reply, Scope
 from flyball.server.body import BodyReader
 from flyball.server.dialects.caller import answered_by, caller_of
-from flyball.server.dialects.frames import FORMATS, Frames
+from flyball.server.dialects.frames import FORMATS, Frames, decode_frame
 from flyball.server.dialects.refusal import Refusal, refusal
 from flyball.server.served import Models
-from flyball.serving.codecs import MalformedError, decode_json
+from flyball.serving.codecs import MalformedError
 from flyball.serving.contract import Row, kind_of
 
 SPOKEN = "3.17.0"  # the MLflow whose protocol this is: what /version says
@@ -122,7 +122,7 @@ def _any_rows(frames: Frames, body: bytes) -> list[Row]:
     """The rows in any JSON body; `params` and keys that say nothing here are passed over, as MLflow does."""
     if b"NaN" in body:  # MLflow's own clients write it for a missing value
         body = _NAN.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", body)
-    given = decode_json(body)
+    given = decode_frame(body)
     if type(given) is not dict:
         raise MalformedError(f"the body must be an object with one of the keys {', '.join(FORMATS)}, not {kind_of(given)}")
     named = [name for name in FORMATS if name in given]

@@ -14,12 +14,11 @@ from flyball.registry.records import Manifest
 from flyball.server.answers import HttpError, Receive, Reply, Scope, json_reply
 from flyball.server.body import BodyReader
 from flyball.server.dialects.caller import answered_by, caller_of
-from flyball.server.dialects.frames import Frames
+from flyball.server.dialects.frames import Frames, decode_frame
 from flyball.server.dialects.refusal import Refusal, refusal
 from flyball.server.dialects.signature import metadata, signature_named
 from flyball.server.predict import Given, Inferred
 from flyball.server.served import Models, Served
-from flyball.serving.codecs import decode_json
 from flyball.serving.contract import kind_of, shown
 from flyball.serving.deployment import LiveModel
 from flyball.serving.records import Label
@@ -100,7 +99,7 @@ class TfServing:
     async def _infer(self, asked: _Asked, served: Served, scope: Scope, receive: Receive) -> Reply:
         caller = caller_of(scope)
         body = await self._bodies.read(scope, receive, browsers=False, kinds=None)
-        given = decode_json(body)
+        given = decode_frame(body)
         if type(given) is not dict:
             raise RequestError(f"the body must be an object, not {kind_of(given)}")
         if b'"b64"' in body:
@@ -141,7 +140,8 @@ class TfServing:
             wanted = "a list" if by_row else "a list of rows or an object of columns"
             raise RequestError(f"{'instances' if by_row else 'inputs'!r} must be {wanted}, not {kind_of(value)}")
         if value and type(value[0]) is dict:
-            return by_row, [_scalars(one) for one in value]
+            rows = [_scalars(one) for one in value]
+            return by_row, frames.exact(rows) or rows
         return by_row, cast(list[Any], frames.tensor(value))
 
 
