@@ -21,6 +21,7 @@ import msgspec
 import uvicorn
 
 from flyball.server.app import App, make_app
+from flyball.server.limits import limited
 from flyball.server.listener import accept_all, hush
 from flyball.server.memory import be_frugal
 from flyball.server.process import LEAVE, LIVE, READY, RETIRE
@@ -179,7 +180,7 @@ def server_for(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=protocol_for(app),
+        http=limited(protocol_for(app)),
         ws="none",
         lifespan="on",
         log_config=None,
