@@ -90,8 +90,9 @@ def _half(field: Field, servers: Sequence[Server], options: argparse.Namespace) 
 def _models(servers: Sequence[Server], folder: Path) -> dict[str, Served]:
     wanted = {server.model for server in servers}
     made: dict[str, Served] = {}
-    if "forest" in wanted:
-        made["forest"] = models.forest(folder)
+    if wanted & {"forest", "forest-alone"}:
+        pair = made["forest"] = models.forest(folder)
+        made["forest-alone"] = replace(pair, estimators=pair.estimators[:1], expected=pair.expected[:1])
         models.write_mlflow(made["forest"], signature=False)
     if wanted & {"frame", "frame-plain"}:
         wide = models.frame(folder)

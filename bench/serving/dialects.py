@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.serving.models import Served
+from bench.serving.models import UNITS, Served
 
 Rows = list[list[float]]
 
@@ -24,9 +24,9 @@ class Dialect:
 
 
 def bodies(dialect: Dialect, served: Served, *, rows: int) -> list[bytes]:
-    """Bodies of so many rows each that rotate over all the payloads."""
+    """Bodies of so many rows each that rotate over all the payloads; where they name a unit, over more units than a server remembers."""
     every = served.rows
-    count = len(every) if rows == 1 else 200
+    count = 200 if rows > 1 else UNITS if dialect is NATIVE else len(every)
     found = []
     for number in range(count):
         first = number * rows

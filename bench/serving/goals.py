@@ -76,6 +76,7 @@ def _less(run: Run, what: str, times: float, case: str, others: Sequence[str], o
     absent = [_TITLES[other] for other in others if other not in there]
     measured = f"{_digits(ratio)} × ({micros(our.median('cpu'))} against {micros(best.median('cpu'))}{against}"
     measured += f"; with ingestion {micros(our.median('total'))}, {_digits(best.median('cpu') / our.median('total'))} ×)"
+    measured += f"; {grouped(our.median('rate'))} requests/s against {grouped(best.median('rate'))}"
     if absent:
         measured += f"; without {', '.join(absent)}, which did not run"
     return Goal(what, goal, measured, ratio >= times)

@@ -34,7 +34,7 @@ def machine(servers: Sequence[Server]) -> Machine:
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         processor=_processor(),
         cores=os.cpu_count() or 0,
-        system=f"{platform.system()} {platform.release()}",
+        system=" ".join((platform.system(), platform.release().partition("-")[0])),
         python=platform.python_version(),
         commit=_commit(),
         versions=versions,

@@ -106,7 +106,7 @@ class Contestant:
         after = self.family.cpu()
         spent = {pid: used - before.get(pid, 0.0) for pid, used in after.items()}
         beside = 0.0
-        if self.server.ours:
+        if self.server.ours and len(spent) > 1:
             first = self.family.first.pid
             beside = self._settled(first) - before.get(first, 0.0)
             del spent[first]

@@ -1,5 +1,6 @@
 """The models that are served and the rows that are asked for: seeded, so that every run and every server has the same."""
 
+import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 
 FEATURES, WIDE = 20, 600
 PAYLOADS, WIDE_PAYLOADS = 2_000, 500
+UNITS = 20_000
 SAMPLE = 40  # answers that are compared before anything is counted
 
 
@@ -96,6 +98,7 @@ def write_mlflow(served: Served, *, signature: bool) -> None:
     import mlflow.sklearn
     from mlflow.models import infer_signature
 
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     # MLflow's own default format refuses a forest, because it holds types it does not trust.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -46,6 +46,12 @@ def command(folder: Path, served: Served, port: int, settings: Mapping[str, Any]
     return [sys.executable, "-c", _SERVE, settings_to_json(wanted).decode()]
 
 
+def bare_command(folder: Path, served: Served, port: int) -> list[str]:
+    """The bare request in one process (see `bare`)."""
+    deploy(folder, served)
+    return [sys.executable, "-m", "bench.serving.bare", settings_to_json(ServerSettings(model="bench", folder=folder, port=port)).decode()]
+
+
 def cli_command(folder: Path, port: int) -> list[str]:
     """The server of a folder that was deployed before, as a user starts it."""
     (folder / "flyball.toml").write_text(_SPEC)

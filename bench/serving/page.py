@@ -30,7 +30,8 @@ _HOW = """## How to read this
 - Every server and all its processes are pinned to one core, the load to another. While one is measured, the others are stopped.
 - **Ours** is served with everything on: units split between two versions, every prediction logged, metrics. *CPU per request*
   is the worker's, its log included; *ingestion* is the supervisor's, which moves the log into the database, until it has moved all of it.
-- The rows of the requests rotate over {payloads} different ones: one row repeated flatters caches and batching.
+- The rows of the requests rotate over {payloads} different ones, and the units over {units}, more than a worker remembers: one row or one
+  unit repeated flatters caches and batching.
 - Before a server is measured, its answers are compared with what scikit-learn says of the same rows; under load every answer must be a 200.
 - Rounds alternate between the servers. The first is not counted; the figures are medians of {rounds}, with the lowest and the highest.
 - Wall figures (requests per second, p50, p99) are those of the clients. Where a server answers more than the load can ask from its one core
@@ -50,7 +51,7 @@ def write(run: Run, folder: Path) -> None:
 
 def markdown(run: Run, *, plot: bool) -> str:
     """The page."""
-    from bench.serving.models import PAYLOADS
+    from bench.serving.models import PAYLOADS, UNITS
 
     parts = [
         "# Performance",
@@ -61,7 +62,7 @@ def markdown(run: Run, *, plot: bool) -> str:
         _goals(run),
         *_tables(run),
         *_absent(run),
-        _HOW.format(payloads=grouped(PAYLOADS), rounds=run.rounds).strip(),
+        _HOW.format(payloads=grouped(PAYLOADS), units=grouped(UNITS), rounds=run.rounds).strip(),
         "## Versions",
         _versions(run),
     ]

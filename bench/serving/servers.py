@@ -12,7 +12,7 @@ from bench.serving.dialects import Dialect
 from bench.serving.environments import nginx, python_of
 from bench.serving.models import Served
 
-Model = Literal["forest", "frame", "frame-plain", "mlp"]
+Model = Literal["forest", "forest-alone", "frame", "frame-plain", "mlp"]
 Words = tuple[list[str], dict[str, str]]
 Start = Callable[[Path, Served, int], Words]
 
@@ -46,6 +46,10 @@ def _ours(**settings: object) -> Start:
         return own.command(folder, served, port, settings), {}
 
     return start
+
+
+def _bare(folder: Path, served: Served, port: int) -> Words:
+    return own.bare_command(folder, served, port), {"PYTHONPATH": str(PEERS.parents[2])}
 
 
 def _script(environment: str, *words: str, onnx: bool = False) -> Start:
@@ -136,7 +140,15 @@ SERVERS = (
         dialect=dialects.NATIVE,
         ours=True,
     ),
-    Server("flyball-bare", "Flyball, bare", "one version, no log", _ours(log="off"), dialect=dialects.NATIVE, ours=True),
+    Server(
+        "flyball-bare",
+        "Flyball, bare",
+        "decodes, scores, encodes: no split, no log, no metrics",
+        _bare,
+        dialect=dialects.NATIVE,
+        model="forest-alone",
+        ours=True,
+    ),
     Server(
         "flyball-frame",
         "Flyball, `/invocations`",
