@@ -11,10 +11,18 @@ from typing import Any
 
 import httpx
 import numpy as np
+import onnx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from flyball.core.schema import Column, Schema
-from served import MIXED, MODEL, Served, Site, linear, mixed, serving
+from flyball.server.dialects.model_tensors import outputs_of, tensors_of
+from flyball.server.dialects.tensors import DATATYPES
+from flyball.server.predict import Given
+from flyball.serving.deployment import LiveModel, LiveVersion
+from served import MIXED, MODEL, Served, Site, linear, manifest, mixed, serving
 
 Play = Callable[..., Any]
 URL = f"/v2/models/{MODEL}"
@@ -315,7 +323,10 @@ def test_a_version_that_is_named_answers_and_takes_no_part_in_the_comparison(pla
         ),
         ([tensor("hour", [1], "INT64", [1]), tensor("temp", [2], "FP64", [1, 2])], "input 'temp' has 2 rows, input 'hour' has 1"),
         ([tensor("hour", [1], "INT64", [1]), tensor("temp", [1, 2], "FP64", [1, 2])], "input 'temp': the shape of a column is"),
-        ([tensor("x", [1, 3], "FP64", [3, 1, 1], parameters={"content_type": "base64"})], "the content type 'base64' is none of"),
+        (
+            [tensor("x", [1, 3], "FP64", [3, 1, 1], parameters={"content_type": "base64"})],
+            "the content type is the text 'base64', which is none of",
+        ),
         ([tensor("x", [1, 3], "FP64", [3, 1, 1], parameters={"shared_memory_region": "r"})], "shared memory"),
         ([tensor("x", [1, 3], "FP64", [3, 1, 1], parameters={"binary_data_size": 24})], "both 'data' and 'binary_data_size'"),
         ([{"name": "x", "shape": [1, 3], "data": [1, 1, 1]}], "input 'x': 'datatype' is missing"),
@@ -484,6 +495,116 @@ def test_no_json_text_makes_a_5xx_or_another_error_shape(play: Play, conformance
                 assert answer.status_code < 500, path.name
                 assert not (path.name.startswith("n_") and answer.status_code < 300 and content.strip()), path.name
                 assert answer.status_code < 300 or list(answer.json()) == ["error"], path.name
+
+    play(story)
+
+
+def softmax() -> bytes:
+    """The softmax of three numbers' products with three weights each."""
+    weights = np.arange(9, dtype=np.float32).reshape(3, 3) / 10
+    nodes = [
+        helper.make_node("MatMul", ["features", "w"], ["xw"]),
+        helper.make_node("Softmax", ["xw"], ["probabilities"], axis=1),
+    ]
+    given = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, 3])
+    found = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 3])
+    graph = helper.make_graph(nodes, "softmax", [given], [found], initializer=[onnx.numpy_helper.from_array(weights, "w")])
+    content: bytes = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    return content
+
+
+def test_every_class_has_its_probability_in_the_row(play: Play, made: Site) -> None:
+    made.add(2, softmax(), schema=THREE, task="multiclass", classes=("a", "b", "c"))
+    made.deploy(2)
+
+    async def story(served: Served) -> None:
+        answer = await served.post(f"{URL}/infer", {"inputs": [tensor("x", [2, 3], "FP32", [1, 0, 0, 0, 1, 0])]})
+        found = outputs(answer)
+        assert found["predict"] == {"name": "predict", "shape": [2, 1], "datatype": "BYTES", "data": ["c", "c"]}
+        assert found["predict_proba"]["shape"] == [2, 3] and sum(found["predict_proba"]["data"]) == pytest.approx(2, abs=1e-5)
+        assert (await served.get(URL)).json()["outputs"][1]["shape"] == [-1, 3]
+
+    play(story)
+
+
+def test_several_values_of_a_regression_are_one_row_of_a_tensor(play: Play) -> None:
+    async def story(served: Served) -> None:
+        live = served.app.models.first.live
+        described = manifest(task="regression", classes=(), outputs=("low", "high"))
+        several = LiveModel(live.deployment, {1: LiveVersion(1, described, live.champion.engine)})
+        rows = [Given([1.0, 2.0], None, 1, "champion", "p0", [1.0, 2.0]), Given([3.0, 4.0], None, 1, "champion", "p1", [3.0, 4.0])]
+        predict, ids = tensors_of(several, rows)
+        assert (predict.shape, predict.datatype, predict.values) == ((2, 2), "FP64", [1.0, 2.0, 3.0, 4.0])
+        assert ids.values == ["p0", "p1"] and [form.shape for form in outputs_of(described)] == [(-1, 2), (-1, 1)]
+
+    play(story)
+
+
+@pytest.mark.parametrize("depth", [50, 450, 900, 990, 2000])
+def test_deep_nesting_is_refused_wherever_it_stands(play: Play, depth: int) -> None:
+    async def story(served: Served) -> None:
+        for before, after in ((b"[", b"]"), (b'{"a":', b"}")):
+            nested = before * depth + b"1" + after * depth
+            for body in (
+                b'{"inputs": %s}',
+                b'{"id": %s, "inputs": []}',
+                b'{"inputs": [], "outputs": [{"name": %s}]}',
+                b'{"inputs": [{"name": %s}]}',
+                b'{"inputs": [{"name": "x", "shape": %s, "datatype": "FP64", "data": [1]}]}',
+                b'{"inputs": [{"name": "x", "shape": [1, 3], "datatype": %s, "data": [1, 2, 3]}]}',
+                b'{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": %s}]}',
+                b'{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, %s]}]}',
+                b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "parameters": {"binary_data_size": %s}}]}',
+                b'{"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [1], "parameters": {"content_type": %s}}]}',
+                b'{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [1, 2, 1]}], "parameters": {"unit": %s}}',
+            ):
+                answer = await served.post(f"{URL}/infer", body % nested)
+                assert answer.status_code == 400 and list(answer.json()) == ["error"], answer.text
+
+    play(story)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 23), st.floats(-1e6, 1e6, width=32) | st.none(), st.booleans()), min_size=1, max_size=5),
+    st.sampled_from(["FP32", "FP64"]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_same_rows_are_answered_the_same_as_json_and_as_bytes(play: Play, given_rows: list[Any], datatype: str) -> None:
+    values = [None if value is None else float(value) for row in given_rows for value in row]
+    shape = [len(given_rows), 3]
+    part = np.array(values, dtype={"FP32": "<f4", "FP64": "<f8"}[datatype]).tobytes()
+
+    async def story(served: Served) -> None:
+        plain = await served.post(f"{URL}/infer", {"inputs": [tensor("x", shape, datatype, values)]})
+        binary = {"name": "x", "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": len(part)}}
+        content, headers = with_bytes({"inputs": [binary]}, part)
+        coded = await served.client.post(f"{URL}/infer", content=content, headers=headers)
+        assert plain.status_code == coded.status_code == 200, (plain.text, coded.text)
+        for name in ("predict", "predict_proba"):
+            assert outputs(plain)[name] == outputs(coded)[name]
+
+    play(story)
+
+
+@given(
+    st.text(max_size=5),
+    st.lists(st.integers(-1, 4), max_size=3),
+    st.sampled_from(DATATYPES) | st.text(max_size=4),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=4),
+    ),
+    st.binary(max_size=40),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_tensor_at_all_makes_a_5xx(play: Play, name: str, shape: list[int], datatype: str, data: object, part: bytes) -> None:
+    async def story(served: Served) -> None:
+        plain = await served.post(f"{URL}/infer", {"inputs": [tensor(name, shape, datatype, data)]})
+        binary = {"name": name, "shape": shape, "datatype": datatype, "parameters": {"binary_data_size": len(part)}}
+        content, headers = with_bytes({"inputs": [binary]}, part)
+        coded = await served.client.post(f"{URL}/infer", content=content, headers=headers)
+        for answer in (plain, coded):
+            assert answer.status_code in (200, 400), answer.text
 
     play(story)
 

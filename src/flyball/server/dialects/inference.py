@@ -18,7 +18,7 @@ from flyball.server.dialects.tensors import Tensor
 from flyball.server.predict import Given
 from flyball.server.served import Models, Served
 from flyball.serving.codecs import name_of, time_of
-from flyball.serving.contract import shown
+from flyball.serving.contract import kind_of, shown
 from flyball.serving.deployment import LiveModel
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "parameters", "statistics")
@@ -203,7 +203,9 @@ def refuse_parameters(name: str, parameters: Mapping[str, object]) -> None:
             raise RequestError(f"{shown(name)}: {why}", field=name[:60])
     kind = parameters.get("content_type")
     if kind is not None and kind not in _CONTENT_TYPES:
-        raise RequestError(f"{shown(name)}: the content type {shown(kind)} is none of {', '.join(_CONTENT_TYPES)}", field=name[:60])
+        raise RequestError(
+            f"{shown(name)}: the content type is {kind_of(kind)}, which is none of {', '.join(_CONTENT_TYPES)}", field=name[:60]
+        )
 
 
 def _number(live: LiveModel, version: str) -> int | None:
