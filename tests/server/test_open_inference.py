@@ -616,7 +616,7 @@ def test_schemathesis_finds_no_request_that_the_official_description_forbids(mad
         f'[parameters]\nMODEL_NAME = "{MODEL}"\nMODEL_VERSION = "1"\n[checks]\npositive_data_acceptance.enabled = false\n', encoding="utf-8"
     )
     fuzz = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
-    limits = ["--max-examples", "20", "--phases", "coverage,fuzzing", "--generation-database", "none", "--seed", "1", "--no-color"]
+    limits = ["--max-examples", "10", "--phases", "coverage,fuzzing", "--generation-database", "none", "--seed", "1", "--no-color"]
     with serving(made.settings()) as (url, _):
         description = str(conformance / "oip" / "open_inference_rest.patched.yaml")
         done = subprocess.run(

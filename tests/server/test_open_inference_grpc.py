@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from flyball.core.errors import RefusedError, StoreError
+from flyball.core.errors import RefusedError, StoreError, UnsupportedError
 from served import MIXED, MODEL, Served, Site, linear, mixed, serving
 
 grpc = pytest.importorskip("grpc", reason="gRPC needs grpcio: pip install 'flyball[grpc]'")
@@ -282,12 +282,20 @@ def test_a_stream_answers_in_order_and_outlives_a_bad_request(play: Play) -> Non
     play(told, grpc_port=0)
 
 
+def test_without_grpcio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)  # as if it were not there
+    with pytest.raises(UnsupportedError, match="grpcio") as raised:
+        hold("127.0.0.1", 0)
+    assert raised.value.hint == "pip install 'flyball[grpc]'"
+
+
 def test_the_port_is_held_for_the_workers_and_taken_from_nobody() -> None:
     holder = hold("127.0.0.1", 0)
     try:
         port = holder.getsockname()[1]
-        with pytest.raises(StoreError, match="in use"):
+        with pytest.raises(StoreError, match="in use") as raised:
             hold("127.0.0.1", port).close()
+        assert "--grpc-port" in raised.value.hint
     finally:
         holder.close()
     with pytest.raises(RefusedError, match="no access tokens"):

@@ -14,7 +14,10 @@ def hold(host: str, port: int) -> socket.socket:
     """
     if not _installed("grpc") or not _installed("google.protobuf"):
         raise UnsupportedError("gRPC needs the package grpcio, which is not installed", hint="pip install 'flyball[grpc]'")
-    probe = bind(host, port)  # without sharing, so that it fails where another server listens, even one of ours
+    try:
+        probe = bind(host, port)  # without sharing, so that it fails where another server listens, even one of ours
+    except StoreError as error:
+        raise StoreError(f"{error.message}: no gRPC there", hint="take another port with --grpc-port") from error
     found = probe.getsockname()[1]
     family = probe.family
     probe.close()
@@ -24,7 +27,9 @@ def hold(host: str, port: int) -> socket.socket:
         holder.bind((host, found))
     except OSError as error:
         holder.close()
-        raise StoreError(f"cannot hold port {found} of {host} for gRPC: {error.strerror}", hint="take another port") from error
+        raise StoreError(
+            f"cannot hold port {found} of {host} for gRPC: {error.strerror}", hint="take another port with --grpc-port"
+        ) from error
     return holder
 
 
