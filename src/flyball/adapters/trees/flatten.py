@@ -22,6 +22,7 @@ _READERS = {
     "sklearn": "flyball.adapters.trees.flatten_sklearn:read",
     "xgboost": "flyball.adapters.trees.flatten_xgboost:read",
     "lightgbm": "flyball.adapters.trees.flatten_lightgbm:read",
+    "catboost": "flyball.adapters.trees.flatten_catboost:read",
 }
 
 

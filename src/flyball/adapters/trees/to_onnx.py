@@ -1,0 +1,153 @@
+"""A flat model as ONNX, for machines where the kernel was not built: the same slots, cuts and leaves, compared in float64.
+
+scikit-learn's models have converters of their own; this serves the libraries that skl2onnx does not know.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, checker, helper, numpy_helper
+
+from flyball.adapters.trees.flat import CATEGORICAL, EXPONENTIAL, SIGMOID, SIGMOIDS, SLOT_MASK, SOFTMAX, FlatTrees
+from flyball.core.errors import UnsupportedError
+from flyball.core.schema import Schema
+from flyball.spec.records import Task
+
+_ML = "ai.onnx.ml"
+_VECTOR = "features"
+
+
+class _Graph:
+    """Nodes and constants as they come; every value has the name of what made it."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def node(self, kind: str, inputs: Sequence[str], *, domain: str = "", output: str = "", **attributes: Any) -> str:
+        output = output or f"{kind.lower()}/{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))
+        return output
+
+    def constant(self, values: NDArray[Any]) -> str:
+        name = f"constant/{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(values, name))
+        return name
+
+
+def to_onnx(trees: FlatTrees, schema: Schema, task: Task) -> bytes:
+    """The bytes of `model.onnx`: numbers enter as float64. UnsupportedError for splits by categories and for weights."""
+    if ((trees.slot & CATEGORICAL) != 0).any():
+        raise UnsupportedError("splits by categories have no ONNX of ours; without the compiled kernel numpy answers")
+    if len(trees.weights) or not len(trees.root):
+        raise UnsupportedError("a model without trees has no ONNX of ours")
+    if (trees.zero[1:] >= 0).any():
+        raise UnsupportedError("a model that takes zero for missing has no ONNX of ours; without the compiled kernel numpy answers")
+    graph = _Graph()
+    scores = _linked(graph, _ensemble(graph, trees, _slots(graph, trees, schema)), trees.link)
+    binary = task == "binary"
+    if binary:
+        rest = graph.node("Sub", [graph.constant(np.ones(1, np.float32)), scores])
+        graph.node("Concat", [rest, scores], output="probabilities", axis=1)
+    else:
+        graph.node("Identity", [scores], output="variable" if task == "regression" else "probabilities")
+    width = 2 if binary else trees.outputs
+    outputs = [helper.make_tensor_value_info("variable" if task == "regression" else "probabilities", TensorProto.FLOAT, [None, width])]
+    if schema.numeric:
+        inputs = [helper.make_tensor_value_info(_VECTOR, TensorProto.DOUBLE, [None, len(schema.columns)])]
+    else:
+        kinds = {True: TensorProto.STRING, False: TensorProto.DOUBLE}
+        inputs = [helper.make_tensor_value_info(one.name, kinds[one.kind == "category"], [None, 1]) for one in schema.columns]
+    made = helper.make_graph(graph.nodes, "model", inputs, outputs, initializer=graph.constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(_ML, 3)], ir_version=9)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def _slots(graph: _Graph, trees: FlatTrees, schema: Schema) -> str:
+    """The slots but the first, as columns of one matrix."""
+    parts: list[str] = []
+    at = 0
+    for column, known in enumerate(schema.columns):
+        slots = np.flatnonzero(trees.slot_column[1:] == column) + 1
+        if column in trees.texts:
+            words = trees.texts[column]
+            table = trees.tables[at : at + (len(words) + 1) * len(slots)].reshape(len(words) + 1, len(slots))
+            at += table.size
+            if len(slots):
+                parts.append(_looked_up(graph, known.name, words, table))
+            continue
+        if not len(slots):
+            continue
+        if schema.numeric:
+            given = graph.node("Gather", [_VECTOR, graph.constant(np.full(len(slots), column))], axis=1)
+        else:
+            given = graph.node("Concat", [known.name] * len(slots), axis=1)
+        fill = graph.constant(trees.fill[slots].reshape(1, -1).astype(np.float64))
+        parts.append(graph.node("Where", [graph.node("IsNaN", [given]), fill, given]))
+    return parts[0] if len(parts) == 1 else graph.node("Concat", parts, axis=1)
+
+
+def _looked_up(graph: _Graph, name: str, words: Sequence[str], table: NDArray[np.float64]) -> str:
+    position = graph.node(
+        "LabelEncoder",
+        [name],
+        domain=_ML,
+        keys_strings=list(words) or ["\x00"],
+        values_int64s=list(range(len(words))) or [0],
+        default_int64=len(words),
+    )
+    flat = graph.node("Reshape", [position, graph.constant(np.array([-1]))])
+    return graph.node("Gather", [graph.constant(table.astype(np.float64)), flat], axis=0)
+
+
+def _ensemble(graph: _Graph, trees: FlatTrees, slots: str) -> str:
+    """The base and the sum over the trees, as float32 (ONNX has it no wider)."""
+    count = len(trees.threshold)
+    tree = np.searchsorted(trees.root, np.arange(count), side="right") - 1  # trees stand one after the other, roots first
+    number = np.arange(count) - trees.root[tree]
+    leaf = trees.slot == 0
+    left = np.where(leaf, 0, trees.left.astype(np.int64) - trees.root[tree])
+    slot = np.where(leaf, 1, trees.slot & SLOT_MASK).astype(np.int64) - 1
+    ends = np.flatnonzero(leaf)
+    if len(trees.leaf):
+        weights = trees.leaf.reshape(-1, trees.outputs)[trees.threshold[ends].astype(np.int64)]
+        target = np.tile(np.arange(trees.outputs), len(ends))
+    else:
+        weights, target = trees.threshold[ends].reshape(-1, 1), trees.output[tree[ends]].astype(np.int64)
+    repeated = np.repeat(ends, weights.shape[1])
+    return graph.node(
+        "TreeEnsembleRegressor",
+        [slots],
+        domain=_ML,
+        n_targets=trees.outputs,
+        aggregate_function="SUM",
+        base_values_as_tensor=helper.make_tensor("base", TensorProto.DOUBLE, [trees.outputs], trees.base),
+        nodes_treeids=tree.tolist(),
+        nodes_nodeids=number.tolist(),
+        nodes_featureids=slot.tolist(),
+        nodes_modes=["LEAF" if end else "BRANCH_LEQ" for end in leaf.tolist()],
+        nodes_values_as_tensor=helper.make_tensor("cuts", TensorProto.DOUBLE, [count], np.where(leaf, 0.0, trees.threshold)),
+        nodes_truenodeids=left.tolist(),
+        nodes_falsenodeids=np.where(leaf, 0, left + 1).tolist(),
+        nodes_missing_value_tracks_true=[0] * count,
+        target_treeids=tree[repeated].tolist(),
+        target_nodeids=number[repeated].tolist(),
+        target_ids=target.tolist(),
+        target_weights_as_tensor=helper.make_tensor("leaves", TensorProto.DOUBLE, [weights.size], weights.reshape(-1) / trees.divisor),
+    )
+
+
+def _linked(graph: _Graph, raw: str, link: int) -> str:
+    if link == SOFTMAX:
+        return graph.node("Softmax", [raw], axis=1)
+    if link == EXPONENTIAL:
+        return graph.node("Exp", [raw])
+    if link in (SIGMOID, SIGMOIDS):
+        found = graph.node("Sigmoid", [raw])
+        if link == SIGMOIDS:
+            return graph.node("Div", [found, graph.node("ReduceSum", [found, graph.constant(np.array([1]))], keepdims=1)])
+        return found
+    return raw
