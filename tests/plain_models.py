@@ -1,7 +1,9 @@
 """Models as people log them with plain MLflow, in a store of their own: nothing of Flyball is in them."""
 
+import contextlib
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +36,28 @@ class Plain:
 
 def log_models(folder: Path) -> Plain:
     """Log and register the models; each is version 1 of its name, and `churn` has the alias `live` on it."""
-    with only_our_warnings():
-        logging.getLogger("alembic").setLevel(logging.WARNING)
-        try:
-            return _log(folder, f"sqlite:///{folder}/mlflow.db")
-        finally:  # MLflow puts what it was told into the environment, where other tests would find it
-            import mlflow
+    uri = f"sqlite:///{folder}/mlflow.db"
+    with logging_to(uri):
+        return _log(folder, uri)
 
+
+@contextlib.contextmanager
+def logging_to(uri: str) -> Iterator[None]:
+    """MLflow's plain calls go to a store. It puts that into the environment, where nobody must find it afterwards."""
+    with only_our_warnings():
+        import mlflow
+
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")}
+        mlflow.set_tracking_uri(uri)
+        try:
+            yield
+        finally:
             mlflow.set_tracking_uri(None)
-            os.environ.pop("MLFLOW_TRACKING_URI", None)
-            os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
 
 def _log(folder: Path, uri: str) -> Plain:
@@ -53,7 +67,6 @@ def _log(folder: Path, uri: str) -> Plain:
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.svm import LinearSVC
 
-    mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=mlflow.create_experiment("plain", artifact_location=(folder / "art").as_uri()))
     labels = np.where(LEAVES, "goes", "stays")
     models: dict[str, Any] = {
@@ -131,7 +144,7 @@ class Moody(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         age = model_input["age"].iloc[0]
         if age == -1: os._exit(3)
-        if age == -2: time.sleep(3600)
+        if age == -2: time.sleep(6)
         return model_input["age"] * 2.0
 """
 

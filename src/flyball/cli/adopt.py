@@ -45,6 +45,7 @@ def command(
         )
     if data is not None and not data.is_file():
         raise DataError(f"there is no file {data}", hint="name a CSV or Parquet file with the columns that the model reads")
+    folder.mkdir(parents=True, exist_ok=True)
     settings = read_settings(folder)
     wanted = Foreign(
         asked=model,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flyball.adapters.child.order import Order, examine
-from flyball.adapters.mlflow.source import MlflowSource, content_identity, identity_with, name_of
+from flyball.adapters.mlflow.source import MlflowSource, check, content_identity, identity_with, name_of
 from flyball.core.errors import FlyballError, StoreError, UnsupportedError
 from flyball.core.record import record
 from flyball.journal.state import State, fold
@@ -57,6 +57,7 @@ def classes_of(text: str | None) -> tuple[Label, ...]:
 
 def take_in(wanted: Foreign, settings: Settings, *, say: Callable[[str], None], followed: str = "") -> Taken:
     """Have the model looked at, unless it is known here, and make it what serves in a folder."""
+    check(wanted.asked)
     shelf, model = open_shelf(settings), name_of(wanted.asked)
     state = fold(model, shelf.journal.read(model))
     (settings.state / "work").mkdir(parents=True, exist_ok=True)

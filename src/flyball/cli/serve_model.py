@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from flyball.adapters.mlflow.source import may_move, name_of, tracking_uri
+from flyball.adapters.mlflow.source import check, may_move, name_of, tracking_uri
 from flyball.cli.foreign import Foreign, Taken, classes_of, follow, take_in
 from flyball.cli.frame import say
 from flyball.core.record import record
@@ -31,6 +31,7 @@ class ModelOptions:
 
 def serve_model(folder: Path, options: ModelOptions, run: Callable[[Settings, Spec], int]) -> int:
     """Take the model in, keep following what its name means, and serve it until told to stop."""
+    check(options.asked)
     place = (options.state or _place(folder, options.asked)).resolve()
     wanted = Foreign(
         asked=options.asked,

@@ -1,6 +1,7 @@
 """What turns rows into scores: the engine's promises, how one is chosen, and what a score says (label, confidence)."""
 
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
@@ -69,8 +70,11 @@ _LOADERS = {
 _RUNS_CODE = frozenset({"native"})
 
 
-def load_engine(folder: Path, manifest: Manifest, *, trusted: bool = False) -> Engine:
-    """The engine the manifest names. One that runs the trainer's own Python code is refused unless `trusted`."""
+def load_engine(folder: Path, manifest: Manifest, *, trusted: bool = False, deadline: float | None = None) -> Engine:
+    """The engine the manifest names. One that runs the trainer's own Python code is refused unless `trusted`.
+
+    `deadline`: how many seconds one call of such a model may take; None leaves it to the engine.
+    """
     target = _LOADERS.get(manifest.engine)
     if target is None:
         raise UnsupportedError(f"this bundle needs the engine {manifest.engine!r}, which this version of Flyball does not have")
@@ -81,7 +85,10 @@ def load_engine(folder: Path, manifest: Manifest, *, trusted: bool = False) -> E
             hint="change the step that prevents compiling, or allow code you trust: flyball serve --trusted-code",
         )
     module, _, attribute = target.partition(":")
-    return cast(EngineLoader, getattr(import_module(module), attribute))(folder, manifest)
+    loader = getattr(import_module(module), attribute)
+    if manifest.engine in _RUNS_CODE and deadline is not None:
+        return cast(EngineLoader, partial(loader, deadline=deadline))(folder, manifest)
+    return cast(EngineLoader, loader)(folder, manifest)
 
 
 def settle(score: Scores, *, task: Task, threshold: float) -> Scores:

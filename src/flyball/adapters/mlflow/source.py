@@ -35,6 +35,16 @@ def name_of(asked: str) -> str:
     return _name(folder.name, folder.parent.name)
 
 
+def check(asked: str) -> None:
+    """UsageError for a name that cannot mean one model, whatever MLflow has."""
+    if asked.startswith("models:/"):
+        rest = asked.removeprefix("models:/").strip("/")
+        if "@" not in rest and "/" not in rest and not rest.startswith("m-"):
+            raise UsageError(f"{asked} names a model and none of its versions", hint=f"write {asked}@ALIAS or {asked}/VERSION")
+    elif asked.startswith("runs:/") and "/" not in asked.removeprefix("runs:/").strip("/"):
+        raise UsageError(f"{asked} names a run and no model in it", hint="write runs:/RUN_ID/PATH, as `log_model` printed it")
+
+
 def may_move(asked: str) -> bool:
     """Whether what was asked for may come to mean another version: an alias, a stage, `latest`."""
     rest = asked.removeprefix("models:/").strip("/")
@@ -64,13 +74,11 @@ class MlflowSource:
 
     def resolve(self, asked: str) -> Source:
         """What a name means now; NotFoundError if nothing."""
+        check(asked)
         if asked.startswith("models:/"):
             return self._model(asked)
         if asked.startswith("runs:/"):
-            run, _, path = asked.removeprefix("runs:/").strip("/").partition("/")
-            if not path:
-                raise UsageError(f"{asked} names a run and no model in it", hint="write runs:/RUN_ID/PATH, as `log_model` printed it")
-            return _source(asked, uri=asked, run_id=run)
+            return _source(asked, uri=asked, run_id=asked.removeprefix("runs:/").strip("/").partition("/")[0])
         if not _SCHEME.match(asked):
             folder = Path(asked).resolve()
             if not (folder / "MLmodel").is_file():
@@ -165,11 +173,9 @@ class MlflowSource:
                 return self._version(asked, client.get_model_version(name, number))
             if name:
                 return self._version(asked, self._newest(client, name, number))
-            if rest.startswith("m-"):
-                logged = client.get_logged_model(rest)
-                identity = sha256_json(["logged model", self._uri, rest, logged.creation_timestamp])
-                return _source(asked, uri=asked, run_id=logged.source_run_id or "", identity=identity)
-        raise UsageError(f"{asked} names a model and none of its versions", hint=f"write {asked}@ALIAS or {asked}/VERSION")
+            logged = client.get_logged_model(rest)
+        identity = sha256_json(["logged model", self._uri, rest, logged.creation_timestamp])
+        return _source(asked, uri=asked, run_id=logged.source_run_id or "", identity=identity)
 
     def _place(self, source: Source) -> str:
         """Where the files are. (Left to itself, MLflow would look a model up wherever this process talks to, not where we were told.)"""
