@@ -7,6 +7,8 @@ from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.engine import load_engine
 from flyball.serving.records import Deployment
 
+_DEADLINE = 600.0  # seconds that a model which runs its own code may take over the thousands of rows of one part
+
 
 def open_live(bundles: BundleStore, deployment: Deployment, *, trusted: bool) -> LiveModel:
     """Champion, challenger and shadows, verified and tried as a server does; one of the latter two that cannot be loaded is left out."""
@@ -34,6 +36,6 @@ def open_version(bundles: BundleStore, deployment: Deployment, number: int, *, t
     manifest = read_manifest(folder, digest)
     if manifest.model != deployment.model:
         raise IntegrityError(f"the bundle of version {number} belongs to another model, {manifest.model!r}")
-    version = LiveVersion(number, manifest, load_engine(folder, manifest, trusted=trusted))
+    version = LiveVersion(number, manifest, load_engine(folder, manifest, trusted=trusted, deadline=_DEADLINE))
     version.warm()
     return version

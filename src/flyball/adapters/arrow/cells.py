@@ -34,7 +34,7 @@ def from_text(column: Column, values: pa.Array, problems: Problems) -> Array:
         return texts(without_missing(values))
     values = without_missing(pc.utf8_trim_whitespace(values))
     fits = pc.is_in(values, pa.array([*TRUE, *FALSE])) if column.kind == "boolean" else pc.match_substring_regex(values, _NUMBER)
-    sound = pc.fill_null(fits, True)
+    sound = pc.or_(pc.fill_null(fits, False), pc.is_null(values))
     for row in np.flatnonzero(~sound.to_numpy(zero_copy_only=False)).tolist():
         problems.setdefault(row, _not(column, values[row].as_py()))
     values = pc.if_else(sound, values, pa.scalar(None, values.type))

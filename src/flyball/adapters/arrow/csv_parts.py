@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from flyball.loop.parts import Loaded, Place, Wanted
 SIZE = 4 * 1024 * 1024
 _LARGEST_ROW = 64 * 1024 * 1024
 _MOST_COLUMNS = 20_000
+_BEFORE_QUOTES = np.frombuffer(b',\n\r"', dtype=np.uint8)
+_QUOTED = re.compile(rb'(?<![^,\n\r])"(?:[^"]|"")*(?:"|\Z)')
 
 
 class CsvFile:
@@ -222,7 +225,15 @@ def _last_row_end(content: bytes) -> int:
     if b'"' not in content:
         return content.rfind(b"\n") + 1
     found = np.frombuffer(content, dtype=np.uint8)
-    outside = np.flatnonzero((found == 10) & (np.cumsum(found == 34) % 2 == 0))
+    quotes = np.flatnonzero(found == 34)
+    opening = quotes[::2]
+    if np.isin(found[opening[opening > 0] - 1], _BEFORE_QUOTES).all():
+        inside = np.cumsum(found == 34) % 2 == 1
+    else:  # a mark within a cell, as in 5" pipe: only those at the beginning of a cell hold a cell together
+        inside = np.zeros(len(content), dtype=np.bool_)
+        for cell in _QUOTED.finditer(content):
+            inside[cell.start() : cell.end()] = True
+    outside = np.flatnonzero((found == 10) & ~inside)
     return int(outside[-1]) + 1 if len(outside) else 0
 
 

@@ -14,6 +14,8 @@ from flyball.core.errors import DataError, StoreError
 
 _PATIENCE = 10.0
 """Seconds to wait for another process that is writing."""
+_CACHE = 4096
+"""Kilobytes of pages that a connection keeps."""
 
 
 class Database:
@@ -82,6 +84,18 @@ class Database:
                     connection.execute("ROLLBACK")
 
     @contextmanager
+    def large_cache(self, kilobytes: int) -> Iterator[None]:
+        """More memory for the pages of this thread's connection while much is written: indexes of names are hit all over."""
+        with self.errors():
+            self._connection().execute(f"PRAGMA cache_size = -{kilobytes}")
+        try:
+            yield
+        finally:
+            with self.errors():
+                self._connection().execute(f"PRAGMA cache_size = -{_CACHE}")
+                self._connection().execute("PRAGMA shrink_memory")
+
+    @contextmanager
     def errors(self) -> Iterator[None]:
         """Say SQLite's errors in terms of the file and of what to do."""
         try:
@@ -117,7 +131,7 @@ class Database:
             return found
         connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         try:
-            for setting in ("foreign_keys = ON", "synchronous = FULL", "cache_size = -4096", "temp_store = MEMORY"):
+            for setting in ("foreign_keys = ON", "synchronous = FULL", f"cache_size = -{_CACHE}", "temp_store = MEMORY"):
                 connection.execute(f"PRAGMA {setting}")
         except sqlite3.Error:
             connection.close()

@@ -2,6 +2,8 @@
 
 import sqlite3
 import time
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from flyball.adapters.logged import check_batch
@@ -13,6 +15,9 @@ from flyball.serving.segments import Chunk, finished, read, segments
 
 _CHUNK = 2 * 1024 * 1024
 """Bytes of a segment per transaction, so that other writers do not wait long."""
+_BACKLOG = 32 * 1024 * 1024
+_LARGE_CACHE = 64 * 1024
+"""Bytes that wait from which on a larger cache (in kilobytes) is worth it: what a batch of some hundred thousand rows leaves."""
 _BREATH = 0.01
 """Seconds between two transactions of a backlog: SQLite has no queue, and who waits for the lock only looks now and then."""
 
@@ -24,14 +29,26 @@ def ingest(database: Database, folder: Path) -> int:
     """
     moved = 0
     unreadable: StoreError | None = None
-    for path in segments(folder):
-        try:
-            moved += _ingest_segment(database, path)
-        except StoreError as error:
-            unreadable = unreadable or error
+    waiting = segments(folder)
+    with database.large_cache(_LARGE_CACHE) if _size(waiting) > _BACKLOG else nullcontext():
+        for path in waiting:
+            try:
+                moved += _ingest_segment(database, path)
+            except StoreError as error:
+                unreadable = unreadable or error
     if unreadable is not None:
         raise unreadable
     return moved
+
+
+def _size(paths: Sequence[Path]) -> int:
+    found = 0
+    for path in paths:
+        try:
+            found += path.stat().st_size
+        except FileNotFoundError:
+            continue  # another ingester was faster
+    return found
 
 
 def _ingest_segment(database: Database, path: Path) -> int:
