@@ -1,5 +1,6 @@
 """The Open Inference Protocol over HTTP: every case of the specifications, binary tensors, and that nothing wraps or is guessed."""
 
+import asyncio
 import json
 import math
 import struct
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -18,11 +20,12 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from flyball.core.schema import Column, Schema
+from flyball.server.app import make_app, running
 from flyball.server.dialects.model_tensors import outputs_of, tensors_of
 from flyball.server.dialects.tensors import DATATYPES
 from flyball.server.predict import Given
 from flyball.serving.deployment import LiveModel, LiveVersion
-from served import MIXED, MODEL, Served, Site, linear, manifest, mixed, serving
+from served import MIXED, MODEL, Served, Site, linear, manifest, mixed, serving, site
 
 Play = Callable[..., Any]
 URL = f"/v2/models/{MODEL}"
@@ -455,11 +458,6 @@ def test_statistics_count_rows_requests_and_refusals_of_each_version(play: Play)
 
 
 def test_without_a_deployment_the_protocol_says_so(tmp_path: Path) -> None:
-    import asyncio
-
-    from flyball.server.app import make_app, running
-    from served import site
-
     made = site(tmp_path / "empty")
 
     async def story() -> None:
@@ -499,6 +497,27 @@ def test_no_json_text_makes_a_5xx_or_another_error_shape(play: Play, conformance
     play(story)
 
 
+@pytest.mark.parametrize("name", ["team/churn model", "a/versions/b", "模型", "100%"])
+def test_a_model_may_have_any_name(tmp_path: Path, name: str) -> None:
+    made = site(tmp_path / "project")
+    made.add(2, linear([0.0, 0.5, 1.0], 0.0), model=name)
+    made.deploy(2, model=name)
+
+    async def story() -> None:
+        async with running(make_app(made.settings(poll_every=3600.0, model=name), made.ports)) as app:
+            served = Served(made, app)
+            for spelled in {quote(name, safe=""), quote(name)} - ({"a/versions/b"}):
+                url = f"/v2/models/{spelled}"
+                assert (await served.get(url)).json()["name"] == name
+                for path in (f"{url}/infer", f"{url}/versions/2/infer"):
+                    answer = await served.post(path, {"inputs": [tensor("x", [1, 3], "FP64", ROWS[:3])]})
+                    assert answer.status_code == 200 and answer.json()["model_name"] == name, answer.text
+                assert (await served.post(f"/v2/repository/models/{spelled}/load", b"")).status_code == 200
+            await served.client.aclose()
+
+    asyncio.run(story())
+
+
 def softmax() -> bytes:
     """The softmax of three numbers' products with three weights each."""
     weights = np.arange(9, dtype=np.float32).reshape(3, 3) / 10
@@ -535,6 +554,7 @@ def test_several_values_of_a_regression_are_one_row_of_a_tensor(play: Play) -> N
         rows = [Given([1.0, 2.0], None, 1, "champion", "p0", [1.0, 2.0]), Given([3.0, 4.0], None, 1, "champion", "p1", [3.0, 4.0])]
         predict, ids = tensors_of(several, rows)
         assert (predict.shape, predict.datatype, predict.values) == ((2, 2), "FP64", [1.0, 2.0, 3.0, 4.0])
+        assert [form.name for form in outputs_of(manifest(probabilities=False))] == ["predict", "prediction_id"]
         assert ids.values == ["p0", "p1"] and [form.shape for form in outputs_of(described)] == [(-1, 2), (-1, 1)]
 
     play(story)

@@ -58,13 +58,15 @@ said["id"] = response.id if grpc else response["id"]
 wanted = triton.InferRequestedOutput("predict")
 some = client.infer("flight-delay", [tensor], outputs=[wanted], model_version="1")
 said["some"] = [some.as_numpy("predict").tolist(), some.as_numpy("predict_proba") is None]
+packed = {"compression_algorithm": "gzip"} if grpc else {"request_compression_algorithm": "gzip", "response_compression_algorithm": "gzip"}
+said["packed"] = client.infer("flight-delay", [tensor], **packed).as_numpy("predict").tolist()
 client.load_model("flight-delay")
 index = client.get_model_repository_index()
 said["index"] = [one.name for one in index.models] if grpc else [one["name"] for one in index]
 for _ in range(100):  # what the other worker answered is known here after a second
     found = client.get_inference_statistics("flight-delay")
     said["rows"] = found.model_stats[0].inference_count if grpc else found["model_stats"][0]["inference_count"]
-    if said["rows"] == 42:
+    if said["rows"] == 44:
         break
     time.sleep(0.1)
 errors = []
@@ -315,6 +317,6 @@ def test_tritonclient_works_as_it_comes_against_two_workers(made: Site, carrier:
     assert said["predict"] == [[1], [0]] and said["ids"] == 2 and said["id"] == "q19"
     assert said["probability"] == pytest.approx(PROBABILITY, abs=1e-6)
     assert said["some"] == [[[1], [0]], True]
-    assert said["rows"] == 42
+    assert said["rows"] == 44 and said["packed"] == said["predict"]
     unknown, unload, shape = said["errors"]
     assert "there is no model 'nope' here" in unknown and "token" in unload and "the shape [1, 2] is not [rows, 3]" in shape

@@ -38,12 +38,15 @@ def inputs_of(contract: Contract) -> list[Form]:
 
 
 def outputs_of(manifest: Manifest) -> list[Form]:
-    """The outputs of a version: labels or values, for a classifier the probability of every class, and the predictions' ids."""
+    """The outputs of a version: labels or values, the probability of every class where there are any, and the predictions' ids."""
     width = max(1, len(manifest.outputs))
     ids = Form(IDS, "BYTES", (-1, 1))
     if manifest.task == "regression":
         return [Form(PREDICT, "FP64", (-1, width)), ids]
-    return [Form(PREDICT, _class_type(manifest), (-1, 1)), Form(PROBABILITIES, "FP64", (-1, len(manifest.classes))), ids]
+    labels = Form(PREDICT, _class_type(manifest), (-1, 1))
+    if not manifest.probabilities:
+        return [labels, ids]
+    return [labels, Form(PROBABILITIES, "FP64", (-1, len(manifest.classes))), ids]
 
 
 def rows_of(tensors: Sequence[Tensor], contract: Contract, *, most: int) -> list[list[Value]]:
