@@ -2,19 +2,32 @@
 
 import base64
 import json
+import shutil
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import onnx
 import pytest
+import requests
+from onnx import TensorProto, helper
+from sklearn.tree import DecisionTreeRegressor
 
+from flyball.adapters.trees.engine import FILE
+from flyball.adapters.trees.flat import to_bytes
+from flyball.adapters.trees.flatten import flatten
 from flyball.core.schema import Column, Schema
-from served import MIXED, MODEL, NUMBERS, Served, Site, linear, mixed
+from flyball.registry.bundle import write_bundle
+from served import MIXED, MODEL, NUMBERS, Served, Site, linear, manifest, mixed, serving
 
 Play = Callable[..., Any]
 PATH = f"/v1/models/{MODEL}"
 ONE = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+TWO = Schema(columns=tuple(Column(name=name, kind="number", nullable=False) for name in "ab"))
 ROW: dict[str, Any] = {"hour": 3, "temp": 1.0, "rain": True}
 SURE = 1 / (1 + 2.718281828459045**-1.5)
 
@@ -301,15 +314,14 @@ def test_what_is_asked_in_this_protocol_is_logged_like_any_prediction(play: Play
 
 
 @pytest.mark.parametrize("verb", ["predict", "classify", "regress"])
-def test_json_of_any_kind_never_breaks_it_and_none_that_is_no_json_is_answered(play: Play, conformance: Path, verb: str) -> None:
+def test_json_of_any_kind_is_refused_as_a_value_without_breaking_anything(play: Play, conformance: Path, verb: str) -> None:
     files = sorted((conformance / "jsontestsuite").rglob("*.json"))
 
     async def story(served: Served) -> None:
         for file in files:
-            for wrapped in (b"%s", b'{"instances": %s, "examples": %s}'):
-                content = file.read_bytes()
-                answer = await served.client.post(f"{PATH}:{verb}", content=wrapped.replace(b"%s", content))
-                assert answer.status_code == 400 and error(answer), file.name
+            content = b'{"instances": %s, "examples": %s}'.replace(b"%s", file.read_bytes())
+            answer = await served.client.post(f"{PATH}:{verb}", content=content)
+            assert answer.status_code == 400 and error(answer), file.name
 
     play(story)
     assert len(files) > 300
@@ -325,3 +337,83 @@ def test_deep_nesting_is_refused_however_deep_it_is(play: Play, depth: int) -> N
                 assert answer.status_code == 400 and error(answer)
 
     play(story)
+
+
+def softmax() -> bytes:
+    """The softmax of three sums of two numbers."""
+    weights = np.arange(6, dtype=np.float32).reshape(2, 3)
+    nodes = [
+        helper.make_node("MatMul", ["features", "w"], ["xw"]),
+        helper.make_node("Softmax", ["xw"], ["probabilities"], axis=1),
+    ]
+    given = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, 2])
+    found = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 3])
+    graph = helper.make_graph(nodes, "softmax", [given], [found], initializer=[onnx.numpy_helper.from_array(weights, "w")])
+    content: bytes = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    return content
+
+
+def test_several_outputs_are_answered_by_their_names(play: Play, made: Site, tmp_path: Path) -> None:
+    rows = [[1.0, 0.0], [0.0, 1.0]]
+    tree = DecisionTreeRegressor().fit(rows, [[0.0, 1.0], [2.0, 3.0]])
+    files = {FILE: to_bytes(flatten(tree, TWO, "regression")), "reference.json": b"{}"}
+    stated = manifest(schema=TWO, task="regression", classes=(), outputs=("low", "high"), engine="trees")
+    write_bundle(tmp_path / "bundle", stated, files, made.key)
+    made.digests[2] = made.bundles.put(tmp_path / "bundle")
+    made.deploy(2)
+
+    async def story(served: Served) -> None:
+        found = (await served.post(f"{PATH}:predict", {"instances": rows})).json()
+        assert found == {"predictions": [{"low": 0.0, "high": 1.0}, {"low": 2.0, "high": 3.0}]}
+        assert (await served.post(f"{PATH}:predict", {"inputs": rows})).json() == {"outputs": {"low": [0.0, 2.0], "high": [1.0, 3.0]}}
+        assert (await served.post("/invocations", {"inputs": rows})).json() == {"predictions": [[0.0, 1.0], [2.0, 3.0]]}
+        assert "2 outputs" in error(await served.post(f"{PATH}:regress", {"examples": [{"a": 1, "b": 2}]}))
+        signatures = (await served.get(f"{PATH}/metadata")).json()["metadata"]["signature_def"]["signature_def"]
+        assert list(signatures) == ["serving_default"] and list(signatures["serving_default"]["outputs"]) == ["low", "high"]
+
+    play(story)
+
+
+def test_several_classes_stand_in_the_order_of_the_model(play: Play, made: Site) -> None:
+    made.add(2, softmax(), schema=TWO, task="multiclass", classes=("a", 2, True))
+    made.deploy(2)
+
+    async def story(served: Served) -> None:
+        found = (await served.post(f"{PATH}:predict", {"instances": [[1.0, 0.0]]})).json()["predictions"]
+        assert found == [pytest.approx([0.0900306, 0.2447285, 0.6652410], abs=1e-6)]
+        classes = (await served.post(f"{PATH}:classify", {"examples": [{"a": 1, "b": 0}]})).json()["results"][0]
+        assert [label for label, _ in classes] == ["a", "2", "true"] and [score for _, score in classes] == found[0]
+        assert (await served.post("/invocations", {"inputs": [[1.0, 0.0]]})).json() == {"predictions": [True]}
+
+    play(story)
+
+
+def test_the_calls_of_the_protocols_documentation_work_as_they_are_written(made: Site) -> None:
+    """With curl and with requests, which name no JSON, against a server in a process of its own."""
+    regression(made)
+    made.deploy(123)
+    with serving(made.settings()) as (url, _):
+        for _ in range(100):
+            if requests.get(f"{url}/ping", timeout=10).status_code == 200:
+                break
+            time.sleep(0.05)
+        model = f"{url}{PATH}"
+        state = requests.get(model, timeout=10).json()
+        assert state["model_version_status"] == [
+            {"version": "123", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+        ]
+        answer = requests.post(f"{model}:predict", data=json.dumps({"instances": [1.0, 2.0, 5.0]}), timeout=10)
+        assert answer.json() == {"predictions": [3.5, 4.0, 5.5]}
+        examples = '{"signature_name": "tensorflow/serving/regress", "examples": [{"x": 1.0}, {"x": 2.0}]}'
+        calls = {
+            ("-d", '{"instances": [1.0,2.0,5.0]}', "-X", "POST", f"{model}:predict"): {"predictions": [3.5, 4.0, 5.5]},
+            ("-d", examples, "-X", "POST", f"{model}:regress"): {"results": [3.5, 4.0]},
+        }
+        if shutil.which("curl") is None:
+            pytest.skip("there is no curl on this machine")
+        for words, expected in calls.items():
+            said = subprocess.run(["curl", "-s", "--noproxy", "*", *words], capture_output=True, check=True, timeout=20).stdout
+            assert json.loads(said) == expected
+        missing = ["curl", "-si", "--noproxy", "*", "-d", '{"instances": [1.0,5.0]}', "-X", "POST", f"{url}/v1/models/half:predict"]
+        said = subprocess.run(missing, capture_output=True, check=True, timeout=20).stdout
+        assert said.startswith(b"HTTP/1.1 404") and list(json.loads(said.partition(b"\r\n\r\n")[2])) == ["error"]

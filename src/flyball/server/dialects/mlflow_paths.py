@@ -56,7 +56,7 @@ def _invocations(row: Mapping[str, object], values: Mapping[str, object]) -> dic
             "dataframe_records": {"type": "array", "minItems": 1, "items": named},
             "instances": {"anyOf": [rows, columns]},
             "inputs": {"anyOf": [rows, columns]},
-            "params": {"type": "object"},
+            "params": {},
         },
         "oneOf": [{"required": [one]} for one in FORMATS],
     }
