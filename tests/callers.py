@@ -12,6 +12,7 @@ class Calls:
     """What came of all requests. A connection that was refused is no failure of a request; one that was sent and not answered is."""
 
     versions: list[int] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     refused: int = 0
 
@@ -45,7 +46,9 @@ async def _one(url: str, ask: bytes, until: float, enough: asyncio.Event, calls:
                 answer = await reader.readuntil(b"\r\n\r\n")
                 content = await reader.readexactly(int(re.findall(rb"(?i)content-length: (\d+)", answer)[0]))
                 if answer.startswith(b"HTTP/1.1 200"):
-                    calls.versions.append(json.loads(content)["version"])
+                    told = json.loads(content)
+                    calls.versions.append(told["version"])
+                    calls.ids.append(told["prediction_id"])
                 else:
                     calls.failures.append(content.decode())
                 if not keep or b"connection: close" in answer.lower():

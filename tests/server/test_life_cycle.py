@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -88,6 +89,46 @@ def test_the_total_of_the_counters_does_not_fall_when_workers_are_replaced(made:
         restart(process)
         wanted = f'variant="champion"}} {len(found.versions)}\n'
         assert wanted in asyncio.run(page(url, "/metrics"))
+
+
+def killed_under_load(url: str, process: subprocess.Popen[str]) -> Calls:
+    """What eight clients were told by a worker until it was killed."""
+
+    async def story() -> Calls:
+        async def later() -> None:
+            await asyncio.sleep(0.3)
+            (worker,) = workers_of(process)
+            os.kill(worker, signal.SIGKILL)
+            over.set()
+
+        over = asyncio.Event()
+        found, _ = await asyncio.gather(call(url, ASK, 30.0, keeping=8, enough=over), later())
+        return found
+
+    return asyncio.run(story())
+
+
+def test_what_a_required_log_has_acknowledged_survives_kill_9(made: Site) -> None:
+    told: list[str] = []
+    with serving(made.settings(log="required")) as (url, process):
+        for _ in range(2):
+            told += killed_under_load(url, process).ids
+            assert "200 OK" in asyncio.run(page(url, "/health/ready"))  # from another worker
+    made.ports.predictions.ingest()
+    assert len(told) > 50
+    assert [name for name in told if made.ports.predictions.find(name) is None] == []
+
+
+def test_what_an_available_log_lost_by_kill_9_is_counted(made: Site) -> None:
+    with serving(made.settings(flush_every=0.02)) as (url, process):
+        for _ in range(2):
+            told = killed_under_load(url, process).ids
+            metrics = asyncio.run(page(url, "/metrics"))
+            counted = re.search(r'flyball_log_rows_total\{state="lost"\} (\d+)', metrics)
+            lost = int(counted[1]) if counted else 0
+            made.ports.predictions.ingest()
+            missing = sum(made.ports.predictions.find(name) is None for name in told)
+            assert missing <= lost <= len(told) + 8  # of each client one more may have been taken and not told
 
 
 async def page(url: str, path: str) -> str:
