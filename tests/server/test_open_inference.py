@@ -271,6 +271,20 @@ def test_the_caller_may_say_who_it_is_about_and_which_request_it_is(play: Play, 
     play(story)
 
 
+def test_time_comes_from_the_parameters_where_the_clock_says_so(play: Play, made: Site) -> None:
+    inputs = [tensor("x", [1, 3], "FP64", ROWS[:3])]
+
+    async def story(served: Served) -> None:
+        late = await served.post(f"{URL}/infer", {"inputs": inputs})
+        assert late.status_code == 400 and "'at' is missing" in late.json()["error"]
+        answer = await served.post(f"{URL}/infer", {"inputs": inputs, "parameters": {"at": "2013-03-01T00:00:00-05:00"}})
+        await served.logged()
+        found = made.ports.predictions.find(outputs(answer)["prediction_id"]["data"][0])
+        assert found is not None and found[0].at.isoformat() == "2013-03-01T05:00:00+00:00"
+
+    play(story, clock="request")
+
+
 def test_a_version_that_is_named_answers_and_takes_no_part_in_the_comparison(play: Play, made: Site) -> None:
     made.add(2, linear([0.0, -0.5, 1.0], 0.0))
     made.deploy(1, challenger=2, share=0.5)

@@ -148,6 +148,8 @@ def test_health_metadata_and_readiness_are_answered(play: Play) -> None:
     async def story(served: Served, talk: Talk) -> None:
         assert (await talk("ServerLive")).live and (await talk("ServerReady")).ready
         assert (await talk("ModelReady", MESSAGES["ModelReadyRequest"](name=MODEL, version="1"))).ready
+        for name, version in (("nope", ""), (MODEL, "9")):
+            assert not (await talk("ModelReady", MESSAGES["ModelReadyRequest"](name=name, version=version))).ready
         server = await talk("ServerMetadata")
         assert server.name == "flyball" and "statistics" in server.extensions
         model = await talk("ModelMetadata", MESSAGES["ModelMetadataRequest"](name=MODEL))

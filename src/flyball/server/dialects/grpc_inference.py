@@ -143,7 +143,12 @@ class GrpcInference:
         return self._messages["ServerReadyResponse"](ready=self._protocol.ready())
 
     async def _model_ready(self, request: Any, caller: Caller) -> Any:
-        return self._messages["ModelReadyResponse"](ready=self._protocol.model_ready(request.name, request.version))
+        """A model or version that is not here is not ready: whoever waits for it asks again."""
+        try:
+            ready = self._protocol.model_ready(request.name, request.version)
+        except NotFoundError:
+            ready = False
+        return self._messages["ModelReadyResponse"](ready=ready)
 
     async def _check(self, request: Any, caller: Caller) -> Any:
         """Of the whole server, or of this service; a model of that name also has a health."""
