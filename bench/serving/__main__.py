@@ -57,7 +57,7 @@ def measured(servers: Sequence[Server], options: argparse.Namespace) -> Run:
     server_core, load_core = cores()
     busy = psutil.cpu_percent(interval=2.0) / 100
     run = Run(machine=machine(servers), rounds=options.rounds, seconds=options.seconds, busy=busy)
-    with tempfile.TemporaryDirectory(prefix="flyball-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="fb-") as name:
         folder = Path(name)
         say("training the models")
         made = _models(servers, folder)
@@ -81,7 +81,7 @@ def measured(servers: Sequence[Server], options: argparse.Namespace) -> Run:
 
 
 def _half(field: Field, servers: Sequence[Server], options: argparse.Namespace) -> None:
-    for count in range(1 if options.quick else _HALF_ROUNDS):
+    for count in range(0 if not servers else 1 if options.quick else _HALF_ROUNDS):
         say(f"half load, round {count + 1}, {time.strftime('%H:%M')}")
         for server in servers:
             field.turn(server, "half", options.seconds * 2, counts=True)

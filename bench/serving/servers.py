@@ -11,6 +11,7 @@ from bench.serving import dialects, own
 from bench.serving.dialects import Dialect
 from bench.serving.environments import nginx, python_of
 from bench.serving.models import Served
+from bench.serving.processes import free_port
 
 Model = Literal["forest", "forest-alone", "frame", "frame-plain", "mlp"]
 Words = tuple[list[str], dict[str, str]]
@@ -80,31 +81,24 @@ def _mlserver(*, onnx: bool) -> Start:
         settings = {
             "host": "127.0.0.1",
             "http_port": port,
-            "grpc_port": _after(port, 1),
-            "metrics_port": _after(port, 2),
+            "grpc_port": free_port(),
+            "metrics_port": free_port(),
             "debug": False,
+            "parallel_workers": 0,  # one core: what crosses to a worker process costs more than it gives
             "use_structured_logging": False,
         }
         model: dict[str, object] = {
             "name": "bench",
             "implementation": "mlserver_onnx.OnnxRuntime" if onnx else "mlserver_sklearn.SKLearnModel",
             "parameters": {"uri": str(served.onnx if onnx else served.joblib)},
-            "max_batch_size": 64,
-            "max_batch_time": 0.005,
         }
-        if onnx:
-            del model["max_batch_size"], model["max_batch_time"]
-            settings["parallel_workers"] = 0  # in the server's own process: what crosses to a worker costs more than ONNX Runtime
+        if not onnx:
+            model |= {"max_batch_size": 64, "max_batch_time": 0.005}
         (folder / "settings.json").write_text(json.dumps(settings))
         (folder / "model-settings.json").write_text(json.dumps(model))
         return _script("mlserver", "{bin}/mlserver", "start", str(folder))(folder, served, port)
 
     return start
-
-
-def _after(port: int, steps: int) -> int:
-    """Another port: these are not measured, they only must not be taken."""
-    return 20_000 + (port * 3 + steps) % 10_000
 
 
 def _bentoml(folder: Path, served: Served, port: int) -> Words:
@@ -115,7 +109,7 @@ def _bentoml(folder: Path, served: Served, port: int) -> Words:
 
 def _ray(folder: Path, served: Served, port: int) -> Words:
     words, env = _script("ray", "{python}", "{peers}/ray_app.py")(folder, served, port)
-    return words, {**env, "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    return words, {**env, "RAY_USAGE_STATS_ENABLED": "0", "RAY_FOLDER": str(folder / "t")}
 
 
 def _nginx(folder: Path, served: Served, port: int) -> Words:
@@ -235,7 +229,7 @@ SERVERS = (
     Server(
         "mlserver",
         "MLServer, batching",
-        "scikit-learn, adaptive batching (64, 5 ms)",
+        "scikit-learn, adaptive batching (64, 5 ms), in process",
         _mlserver(onnx=False),
         path="/v2/models/bench/infer",
         dialect=dialects.OPEN_INFERENCE,
@@ -245,7 +239,7 @@ SERVERS = (
     Server(
         "litserve",
         "LitServe, batching",
-        "scikit-learn, batching (64, 5 ms)",
+        "scikit-learn, batching (64, 20 ms)",
         _script("litserve", "{python}", "{peers}/litserve_app.py"),
         environment="litserve",
         batches=True,

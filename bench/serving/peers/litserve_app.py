@@ -33,5 +33,5 @@ class Forest(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(Forest(max_batch_size=64, batch_timeout=0.005), accelerator="cpu", workers_per_device=1)
+    server = litserve.LitServer(Forest(max_batch_size=64, batch_timeout=0.02), accelerator="cpu", workers_per_device=1)
     server.run(host="127.0.0.1", port=int(os.environ["PORT"]), num_api_servers=1, generate_client_file=False, log_level="warning")

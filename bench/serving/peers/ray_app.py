@@ -27,7 +27,13 @@ class Forest:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000)
+    ray.init(
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=100_000_000,
+        _temp_dir=os.environ["RAY_FOLDER"],  # a short path: sockets stand in it, and their names have a limit
+    )
     serve.start(http_options={"host": "127.0.0.1", "port": int(os.environ["PORT"])})
     serve.run(Forest.bind(os.environ["MODEL"]), route_prefix="/predict")
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
