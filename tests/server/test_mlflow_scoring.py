@@ -372,13 +372,21 @@ def test_a_page_of_another_origin_is_refused_whatever_it_sends(play: Play) -> No
 def test_a_column_that_only_a_shadow_reads_may_be_left_out() -> None:
     number = Column(name="a", kind="number", nullable=False)
     contract = Contract([Schema(columns=(number,))], [Schema(columns=(number, Column(name="b", kind="number", nullable=False)))])
-    frames = Frames(contract)
+    frames = Frames(contract, max_rows=2)
     assert frames.named(["x", "a"], [[9, 1.0]]) == [[1.0, None]]
     assert frames.named(["b", "a"], [[2.0, 1.0]]) == [[1.0, 2.0]]
     assert frames.records([{"a": 1.0}, {"a": 2.0, "b": 3.0}]) == [[1.0, None], [2.0, 3.0]]
     assert frames.columns({"a": [1.0, 2.0]}) == [[1.0, None], [2.0, None]]
     with pytest.raises(MalformedError):
         frames.named(["a", "a"], [[1.0, 1.0]])
+    calls: list[Callable[[], object]] = [
+        lambda: frames.records([{"a": 1.0}, {}, {}]),
+        lambda: frames.columns({"a": [1.0, 2.0, 3.0]}),
+        lambda: frames.table(b"a\n1\n2\n3\n"),
+    ]
+    for call in calls:
+        with pytest.raises(RequestError, match="at most 2"):
+            call()
 
 
 @pytest.mark.parametrize(("kind", "around"), [("application/json", b'{"inputs": %s}'), (CSV, b"%s")])
@@ -425,7 +433,7 @@ def test_deep_nesting_is_refused_however_deep_it_is(play: Play, depth: int) -> N
 )
 @settings(max_examples=60, deadline=None)
 def test_no_value_whatever_becomes_an_error_nobody_foresaw(body: Any) -> None:
-    frames = Frames(Contract([NUMBERS]))
+    frames = Frames(Contract([NUMBERS]), max_rows=100)
     try:
         for row in _any_rows(frames, json.dumps(body).encode()):
             frames.contract.row(row)

@@ -388,6 +388,25 @@ def test_several_classes_stand_in_the_order_of_the_model(play: Play, made: Site)
     play(story)
 
 
+def test_an_id_that_a_version_of_other_classes_answered_is_not_answered_by_guessing(play: Play, made: Site) -> None:
+    made.add(2, linear([1.0, 1.0], 0.0), schema=TWO)
+    made.add(3, softmax(), schema=TWO, task="multiclass", classes=("a", "b", "c"))
+    examples, mine = {"examples": [{"a": 1, "b": 0}]}, {"X-Flyball-Prediction-Id": "mine"}
+
+    async def story(served: Served) -> None:
+        made.deploy(2)
+        await served.look()
+        first = await served.post(f"{PATH}:classify", examples, **mine)
+        assert (await served.post(f"{PATH}:classify", examples, **mine)).json() == first.json()
+        made.deploy(3)
+        await served.look()
+        answer = await served.post(f"{PATH}:classify", examples, **mine)
+        assert answer.status_code == 409 and "other classes" in error(answer)
+        assert (await served.post(f"{PATH}:classify", examples)).status_code == 200
+
+    play(story)
+
+
 def test_the_calls_of_the_protocols_documentation_work_as_they_are_written(made: Site) -> None:
     """With curl and with requests, which name no JSON, against a server in a process of its own."""
     regression(made)

@@ -38,11 +38,12 @@ class _Places(NamedTuple):
 class Frames:
     """Rows for one contract. Columns that it does not know are passed over, as MLflow does; the values are left for the contract to check.
 
-    A frame that cannot be read as one is a MalformedError; one that lacks a column a RequestError.
+    A frame that cannot be read as one is a MalformedError; one that lacks a column, or has more than `max_rows` rows, a RequestError.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, *, max_rows: int) -> None:
         self.contract = contract
+        self._max_rows = max_rows
         self._names = contract.names
         self._pick = _picker(contract.names)
         integers = [place for place, column in enumerate(contract.columns) if column.kind == "integer"]
@@ -72,6 +73,7 @@ class Frames:
 
     def records(self, given: list[Any]) -> list[Row]:
         """Objects by name. As in a data frame, a column that some of them have is missing in the others."""
+        self._bounded(len(given))
         try:
             return [self._pick(one) for one in given]
         except (KeyError, TypeError):
@@ -96,6 +98,8 @@ class Frames:
         self._complete(given)
         columns: list[list[Value]] = []
         for name in self._names:
+            if columns:
+                self._bounded(len(columns[0]))
             if name not in given:
                 columns.append([None] * len(columns[0]))
                 continue
@@ -194,6 +198,7 @@ class Frames:
 
     def _arranged(self, places: _Places, data: list[Any]) -> list[Row]:
         width = places.width
+        self._bounded(len(data))
         if data and type(data[0]) is not list and width == 1:
             data = [[one] for one in data]
         for number, row in enumerate(data):
@@ -202,6 +207,11 @@ class Frames:
                 raise MalformedError(f"row {number} holds {found}, the frame has {width} columns")
         pick = places.pick
         return data if pick is None else [pick(row) for row in data]
+
+    def _bounded(self, rows: int) -> None:
+        """RequestError before many short rows are filled up to as many long ones."""
+        if rows > self._max_rows:
+            raise RequestError(f"{rows} rows in one request; at most {self._max_rows} are taken")
 
     def _complete(self, given: Mapping[str, object]) -> None:
         """RequestError if a column that must be there is not."""

@@ -95,7 +95,7 @@ class MlflowScoring:
         contract = served.live.contract
         frames = self._frames.get(served.name)
         if frames is None or frames.contract is not contract:
-            frames = self._frames[served.name] = Frames(contract)
+            frames = self._frames[served.name] = Frames(contract, max_rows=served.settings.max_rows)
         rows = frames.table(body) if kind == _CSV else self._rows(frames, body)
         if not rows:
             raise MalformedError("the input has no rows")

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from flyball.core.errors import NotFoundError, RequestError
+from flyball.core.errors import ConflictError, NotFoundError, RequestError
 from flyball.core.schema import did_you_mean
 from flyball.registry.records import Manifest
 from flyball.server.answers import HttpError, Receive, Reply, Scope, json_reply
@@ -109,7 +109,7 @@ class TfServing:
         _meaningful(asked.verb, (live.champion if version is None else live.versions[version]).manifest)
         signature_named(given.get("signature_name"), asked.verb)
         if asked.verb == "predict":
-            by_row, rows = self._tensors(served.name, live, given)
+            by_row, rows = self._tensors(served, live, given)
         else:
             by_row, rows = True, _examples(given)
         if not rows:
@@ -121,19 +121,19 @@ class TfServing:
             content = {"results": [one.label if asked.verb == "regress" else _classes(found.live, one) for one in found.rows]}
         return Reply(200, msgspec.json.encode(content), answered_by(found))
 
-    def _tensors(self, name: str, live: LiveModel, given: dict[str, Any]) -> tuple[bool, list[Any]]:
+    def _tensors(self, served: Served, live: LiveModel, given: dict[str, Any]) -> tuple[bool, list[Any]]:
         """Whether a request is in the row format, and its rows."""
         by_row = "instances" in given
         if by_row == ("inputs" in given):
             raise RequestError("the request must have either 'instances' (rows) or 'inputs' (columns)", field="instances")
-        frames = self._frames.get(name)
+        frames = self._frames.get(served.name)
         if frames is None or frames.contract is not live.contract:
-            frames = self._frames[name] = Frames(live.contract)
+            frames = self._frames[served.name] = Frames(live.contract, max_rows=served.settings.max_rows)
         value = given["instances" if by_row else "inputs"]
         if type(value) is dict and not by_row:
             for column in value:
                 if column not in live.contract.positions:
-                    near = did_you_mean(column, live.contract.names)
+                    near = did_you_mean(column[:60], live.contract.names)
                     raise RequestError(f"{shown(column)} is no input of this model{near}", field=column[:60])
             return by_row, frames.columns(value)
         if type(value) is not list:
@@ -224,7 +224,7 @@ def _predictions(found: Inferred) -> dict[str, object]:
     """The row format: a value or list for each row, or an object where the model has several outputs."""
     outputs = found.live.champion.manifest.outputs
     if outputs:
-        return {"predictions": [dict(zip(outputs, cast(list[float], one.label), strict=True)) for one in found.rows]}
+        return {"predictions": [dict(zip(outputs, _several(one, len(outputs)), strict=True)) for one in found.rows]}
     return {"predictions": [_output(found.live, one) for one in found.rows]}
 
 
@@ -232,7 +232,7 @@ def _outputs(found: Inferred) -> dict[str, object]:
     """The columnar format: one list, or one for each output."""
     outputs = found.live.champion.manifest.outputs
     if outputs:
-        columns = zip(*(cast(list[float], one.label) for one in found.rows), strict=True)
+        columns = zip(*(_several(one, len(outputs)) for one in found.rows), strict=True)
         return {"outputs": dict(zip(outputs, map(list, columns), strict=True))}
     return {"outputs": [_output(found.live, one) for one in found.rows]}
 
@@ -246,7 +246,20 @@ def _output(live: LiveModel, one: Given) -> object:
 def _classes(live: LiveModel, one: Given) -> list[tuple[str, float]]:
     """Each class, as text, with its probability."""
     classes = live.versions.get(one.version, live.champion).manifest.classes
-    return list(zip(map(_text, classes), cast(list[float], _output(live, one)), strict=True))
+    scores = one.score if isinstance(one.score, list) else [1.0 - one.score, one.score]
+    if len(scores) != len(classes):
+        raise _outlived()
+    return list(zip(map(_text, classes), scores, strict=True))
+
+
+def _several(one: Given, outputs: int) -> list[float]:
+    if not isinstance(one.label, list) or len(one.label) != outputs:
+        raise _outlived()
+    return one.label
+
+
+def _outlived() -> ConflictError:
+    return ConflictError("this id was answered before, by a version of other classes or outputs", hint="ask with another id")
 
 
 def _text(label: Label) -> str:
