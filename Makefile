@@ -19,14 +19,15 @@ $(UV):
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 
 # The environment of a user: what the demo needs.
-$(VENV)/.user: $(UV) requirements.lock pyproject.toml
+KERNEL := setup.py src/flyball/adapters/trees/_kernel.c
+$(VENV)/.user: $(UV) requirements.lock pyproject.toml $(KERNEL)
 	@echo "Setting up the environment in $(VENV) (once, about a minute) ..."
 	@if [ ! -e $(VENV)/.dev ]; then $(SYNC) requirements.lock; fi
 	@$(UV) pip install -q --python $(BIN)/python --no-deps -e .
 	@touch $@
 
 # The environment of a developer: the same versions, and the tools of the checks.
-$(VENV)/.dev: $(UV) requirements-dev.lock pyproject.toml
+$(VENV)/.dev: $(UV) requirements-dev.lock pyproject.toml $(KERNEL)
 	@echo "Setting up the development environment in $(VENV) (once, about two minutes) ..."
 	@$(SYNC) requirements-dev.lock
 	@$(UV) pip install -q --python $(BIN)/python --no-deps -e .

@@ -56,11 +56,22 @@ def _machine(folder: Path) -> list[Finding]:
             optional = part in _OPTIONAL or (part == "uvloop" and sys.platform == "win32")
             detail = _OPTIONAL.get(part, "not on Windows, where `serve` does not run" if optional else "pip install flyball")
             found.append(Finding(what=part, state="absent" if optional else "broken", detail=detail))
+    found.append(_kernel())
     free = shutil.disk_usage(folder).free
     found.append(Finding(what="disk", state="ok" if free > _ROOM else "broken", detail=f"{free / 2**30:.1f} GiB free"))
     git = shutil.which("git")
     found.append(Finding(what="git", state="ok" if git else "absent", detail=git or "without it a version is not tied to a commit"))
     return found
+
+
+def _kernel() -> Finding:
+    """The one compiled part; without it trees and linear models are answered by ONNX Runtime, more slowly."""
+    from flyball.adapters.trees.engine import kernel_forest
+
+    if kernel_forest() is not None:
+        return Finding(what="tree kernel", state="ok", detail="built: trees and linear models answer in microseconds")
+    detail = "not built, ONNX Runtime answers in its place; with a C compiler: pip install --force-reinstall --no-deps flyball"
+    return Finding(what="tree kernel", state="absent", detail=detail)
 
 
 def _project(folder: Path) -> list[Finding]:

@@ -5,6 +5,7 @@ flat model serves: it answers on machines where the kernel was not built.
 """
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -13,19 +14,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
 from flyball.adapters.onnx.engine import OnnxEngine
 from flyball.adapters.pandas.frames import to_frame
-from flyball.adapters.sklearn.convert import convert, native_scores, unwrapped
+from flyball.adapters.sklearn.convert import convert, native_scores
 from flyball.adapters.sklearn.edges import edge_rows
 from flyball.adapters.sklearn.parity import acceptable, parity, why_not
 from flyball.adapters.trees import engine as trees_engine
 from flyball.adapters.trees import linear as linear_engine
 from flyball.adapters.trees.engine import FlatEngine
+from flyball.adapters.trees.features import last_step
 from flyball.adapters.trees.flat import CATEGORICAL, SLOT_MASK, FlatTrees, to_bytes
 from flyball.adapters.trees.flatten import flatten
 from flyball.adapters.trees.flatten_linear import flatten_linear
+from flyball.adapters.trees.to_onnx import to_onnx
 from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.core.schema import Column, Schema
@@ -41,6 +43,7 @@ _FLAT: tuple[tuple[EngineName, str, Callable[[Any, Schema, Task], FlatTrees]], .
     ("trees", trees_engine.FILE, flatten),
     ("linear", linear_engine.FILE, flatten_linear),
 )
+_OTHER_TREES = {"xgboost", "lightgbm", "catboost"}
 _THRESHOLDS: Mapping[EngineName, str] = {
     "trees": "numbers stay float64; every cut is the largest float64 that the trained model sends the same way",
     "linear": "numbers stay float64",
@@ -80,12 +83,13 @@ class _Candidate:
     content: bytes
     scores: Scores
     parity: Parity
+    trees: FlatTrees | None = None
 
 
 def compile_model(case: Case) -> Compiled:
     """The fastest engine whose answers agree, or native with the step that prevented another and what that costs."""
     flat, not_flat = _flat(case)
-    onnx, not_onnx = _attempt(lambda: _onnx(case))
+    onnx, not_onnx = _attempt(partial(_onnx, case, flat))
     files = {found.file: found.content for found in (flat, onnx) if found is not None and acceptable(found.parity)}
     for found, why in ((flat, not_flat), (onnx, not_onnx)):
         if found is not None and not why:
@@ -137,16 +141,36 @@ def _flat_one(case: Case, name: EngineName, file: str, make: Callable[[Any, Sche
     engine = FlatEngine(
         trees, schema=case.schema, task=case.task, classes=case.classes, threshold=case.threshold, outputs=outputs, name=name
     )
-    return _judged(case, engine, file, to_bytes(trees), _cuts_of(trees, case.schema))
+    return _judged(case, engine, file, to_bytes(trees), _cuts_of(trees, case.schema), trees)
 
 
-def _onnx(case: Case) -> _Candidate:
-    content = convert(case.estimator, case.schema, case.task, case.frame.head(20))
+def _onnx(case: Case, flat: _Candidate | None) -> _Candidate:
+    """scikit-learn's models by its converters, other libraries' trees from their flat form, networks by PyTorch's exporter."""
+    last = last_step(case.estimator)
+    library = {base.__module__.partition(".")[0] for base in type(last).__mro__}
+    if flat is not None and flat.trees is not None and library & _OTHER_TREES:
+        content = to_onnx(flat.trees, case.schema, case.task)
+    elif "torch" in sys.modules and _holds_module(last):
+        from flyball.adapters.torch.export import convert_torch
+
+        some = min(200, case.table.rows)
+        sample = case.table.select(case.schema.names).take(slice(0, some))
+        content = convert_torch(case.estimator, case.schema, case.task, case.classes, sample, case.native[:some])
+    else:
+        content = convert(case.estimator, case.schema, case.task, case.frame.head(20))
     engine = OnnxEngine(content, schema=case.schema, task=case.task, classes=case.classes, threshold=case.threshold)
     return _judged(case, engine, ONNX_FILE, content, {})
 
 
-def _judged(case: Case, engine: Engine, file: str, content: bytes, cuts: Mapping[str, Scores]) -> _Candidate:
+def _holds_module(estimator: Any) -> bool:
+    from flyball.adapters.torch.export import module_of
+
+    return module_of(estimator) is not None
+
+
+def _judged(
+    case: Case, engine: Engine, file: str, content: bytes, cuts: Mapping[str, Scores], trees: FlatTrees | None = None
+) -> _Candidate:
     scores = engine.score(case.table.select(case.schema.names))
     found = parity(scores, case.native, task=case.task, threshold=case.threshold)
     rows, differing, largest = 0, 0, 0.0
@@ -166,7 +190,7 @@ def _judged(case: Case, engine: Engine, file: str, content: bytes, cuts: Mapping
         edge_largest=largest,
         thresholds=_THRESHOLDS[engine.name],
     )
-    return _Candidate(engine=engine, file=file, content=content, scores=scores, parity=judged)
+    return _Candidate(engine=engine, file=file, content=content, scores=scores, parity=judged, trees=trees)
 
 
 def _answers(case: Case, table: Table) -> Scores | None:
@@ -201,9 +225,7 @@ def _cost(case: Case, tried: _Candidate | None) -> str:
 
 def _tail(case: Case) -> tuple[float, str]:
     """The last step alone, reading numbers; where that cannot be compiled either, what compiled models usually take."""
-    last = unwrapped(case.estimator)
-    while isinstance(last, Pipeline):
-        last = unwrapped(last.steps[-1][1])
+    last = last_step(case.estimator)
     width = getattr(last, "n_features_in_", 0)
     schema = Schema(columns=tuple(Column(name=f"x{at}", kind="number", nullable=True) for at in range(width)))
     for name, _, make in _FLAT:

@@ -54,6 +54,11 @@ def features_of(model: Any, schema: Schema) -> tuple[Any, list[Feature]]:
     return steps[-1][1], found
 
 
+def last_step(model: Any) -> Any:
+    """What answers in the end: the last step of the last of pipelines in pipelines."""
+    return _flat(model)[-1][1]
+
+
 def _flat(model: Any) -> list[tuple[str, Any]]:
     """The steps of a model; pipelines that end in pipelines are one list, and a search is what it found."""
     model = unwrapped(model)

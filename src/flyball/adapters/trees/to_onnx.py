@@ -3,38 +3,14 @@
 scikit-learn's models have converters of their own; this serves the libraries that skl2onnx does not know.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
-from onnx import TensorProto, checker, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from flyball.adapters.onnx.graph import ML, Graph
 from flyball.adapters.trees.flat import CATEGORICAL, EXPONENTIAL, SIGMOID, SIGMOIDS, SLOT_MASK, SOFTMAX, FlatTrees
 from flyball.core.errors import UnsupportedError
 from flyball.core.schema import Schema
 from flyball.spec.records import Task
-
-_ML = "ai.onnx.ml"
-_VECTOR = "features"
-
-
-class _Graph:
-    """Nodes and constants as they come; every value has the name of what made it."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def node(self, kind: str, inputs: Sequence[str], *, domain: str = "", output: str = "", **attributes: Any) -> str:
-        output = output or f"{kind.lower()}/{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))
-        return output
-
-    def constant(self, values: NDArray[Any]) -> str:
-        name = f"constant/{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(values, name))
-        return name
 
 
 def to_onnx(trees: FlatTrees, schema: Schema, task: Task) -> bytes:
@@ -45,28 +21,12 @@ def to_onnx(trees: FlatTrees, schema: Schema, task: Task) -> bytes:
         raise UnsupportedError("a model without trees has no ONNX of ours")
     if (trees.zero[1:] >= 0).any():
         raise UnsupportedError("a model that takes zero for missing has no ONNX of ours; without the compiled kernel numpy answers")
-    graph = _Graph()
-    scores = _linked(graph, _ensemble(graph, trees, _slots(graph, trees, schema)), trees.link)
-    binary = task == "binary"
-    if binary:
-        rest = graph.node("Sub", [graph.constant(np.ones(1, np.float32)), scores])
-        graph.node("Concat", [rest, scores], output="probabilities", axis=1)
-    else:
-        graph.node("Identity", [scores], output="variable" if task == "regression" else "probabilities")
-    width = 2 if binary else trees.outputs
-    outputs = [helper.make_tensor_value_info("variable" if task == "regression" else "probabilities", TensorProto.FLOAT, [None, width])]
-    if schema.numeric:
-        inputs = [helper.make_tensor_value_info(_VECTOR, TensorProto.DOUBLE, [None, len(schema.columns)])]
-    else:
-        kinds = {True: TensorProto.STRING, False: TensorProto.DOUBLE}
-        inputs = [helper.make_tensor_value_info(one.name, kinds[one.kind == "category"], [None, 1]) for one in schema.columns]
-    made = helper.make_graph(graph.nodes, "model", inputs, outputs, initializer=graph.constants)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid(_ML, 3)], ir_version=9)
-    checker.check_model(model)
-    return bytes(model.SerializeToString())
+    graph = Graph()
+    graph.answer(_linked(graph, _ensemble(graph, trees, _slots(graph, trees, schema)), trees.link), task)
+    return graph.model(schema, task, 2 if task == "binary" else trees.outputs)
 
 
-def _slots(graph: _Graph, trees: FlatTrees, schema: Schema) -> str:
+def _slots(graph: Graph, trees: FlatTrees, schema: Schema) -> str:
     """The slots but the first, as columns of one matrix."""
     parts: list[str] = []
     at = 0
@@ -77,33 +37,17 @@ def _slots(graph: _Graph, trees: FlatTrees, schema: Schema) -> str:
             table = trees.tables[at : at + (len(words) + 1) * len(slots)].reshape(len(words) + 1, len(slots))
             at += table.size
             if len(slots):
-                parts.append(_looked_up(graph, known.name, words, table))
+                parts.append(graph.looked_up(known.name, words, table))
             continue
         if not len(slots):
             continue
-        if schema.numeric:
-            given = graph.node("Gather", [_VECTOR, graph.constant(np.full(len(slots), column))], axis=1)
-        else:
-            given = graph.node("Concat", [known.name] * len(slots), axis=1)
+        given = graph.columns(schema, [column] * len(slots))
         fill = graph.constant(trees.fill[slots].reshape(1, -1).astype(np.float64))
         parts.append(graph.node("Where", [graph.node("IsNaN", [given]), fill, given]))
     return parts[0] if len(parts) == 1 else graph.node("Concat", parts, axis=1)
 
 
-def _looked_up(graph: _Graph, name: str, words: Sequence[str], table: NDArray[np.float64]) -> str:
-    position = graph.node(
-        "LabelEncoder",
-        [name],
-        domain=_ML,
-        keys_strings=list(words) or ["\x00"],
-        values_int64s=list(range(len(words))) or [0],
-        default_int64=len(words),
-    )
-    flat = graph.node("Reshape", [position, graph.constant(np.array([-1]))])
-    return graph.node("Gather", [graph.constant(table.astype(np.float64)), flat], axis=0)
-
-
-def _ensemble(graph: _Graph, trees: FlatTrees, slots: str) -> str:
+def _ensemble(graph: Graph, trees: FlatTrees, slots: str) -> str:
     """The base and the sum over the trees, as float32 (ONNX has it no wider)."""
     count = len(trees.threshold)
     tree = np.searchsorted(trees.root, np.arange(count), side="right") - 1  # trees stand one after the other, roots first
@@ -121,7 +65,7 @@ def _ensemble(graph: _Graph, trees: FlatTrees, slots: str) -> str:
     return graph.node(
         "TreeEnsembleRegressor",
         [slots],
-        domain=_ML,
+        domain=ML,
         n_targets=trees.outputs,
         aggregate_function="SUM",
         base_values_as_tensor=helper.make_tensor("base", TensorProto.DOUBLE, [trees.outputs], trees.base),
@@ -140,7 +84,7 @@ def _ensemble(graph: _Graph, trees: FlatTrees, slots: str) -> str:
     )
 
 
-def _linked(graph: _Graph, raw: str, link: int) -> str:
+def _linked(graph: Graph, raw: str, link: int) -> str:
     if link == SOFTMAX:
         return graph.node("Softmax", [raw], axis=1)
     if link == EXPONENTIAL:
