@@ -2,6 +2,8 @@
 
 import json
 import os
+import queue
+import signal
 import socket
 import struct
 import subprocess
@@ -304,6 +306,32 @@ def test_the_port_is_held_for_the_workers_and_taken_from_nobody() -> None:
         holder.close()
     with pytest.raises(RefusedError, match="no access tokens"):
         hold("0.0.0.0", 0)
+
+
+def test_a_server_that_is_told_to_stop_answers_what_it_has_and_waits_for_no_open_stream(made: Site) -> None:
+    port, asked = free_port(), request(ROWS[:3])
+    with serving(made.settings(workers=2, grpc_port=port)) as (_, process), grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        infer = channel.unary_unary(
+            f"/{SERVICE}/ModelInfer",
+            request_serializer=MESSAGES["ModelInferRequest"].SerializeToString,
+            response_deserializer=MESSAGES["ModelInferResponse"].FromString,
+        )
+        stream = channel.stream_stream(
+            f"/{SERVICE}/ModelStreamInfer",
+            request_serializer=MESSAGES["ModelInferRequest"].SerializeToString,
+            response_deserializer=MESSAGES["ModelStreamInferResponse"].FromString,
+        )
+        sent: queue.Queue[Any] = queue.Queue()
+        sent.put(asked)
+        answers = stream(iter(sent.get, None))
+        assert next(answers).infer_response.model_name == MODEL
+        ids = [infer(asked).outputs[2].contents.bytes_contents[0].decode() for _ in range(50)]
+        process.send_signal(signal.SIGTERM)
+        ids += [infer(asked).outputs[2].contents.bytes_contents[0].decode() for _ in range(5)]  # the lame duck
+        assert process.wait(20) == 0
+        sent.put(None)
+    made.ports.predictions.ingest()
+    assert all(made.ports.predictions.find(name) for name in ids)
 
 
 @pytest.mark.parametrize("carrier", ["http", "grpc"])
