@@ -18,7 +18,7 @@ from flyball.registry.bundle import verify_bundle, write_bundle
 from flyball.registry.records import Manifest
 from flyball.registry.signing import key_of
 from flyball.serving.engine import load_engine
-from plain_models import LEAVES, NUMBERS, PEOPLE, Plain, log_models
+from plain_models import LEAVES, NUMBERS, PEOPLE, Plain, log_models, logging_to
 from trained import MODEL, Shop, only_our_warnings
 
 KEY = key_of(b"k" * 32)
@@ -120,6 +120,27 @@ def test_onnx_is_served_as_it_is_and_needs_no_trust(plain: Plain, tmp_path: Path
     rows = NUMBERS[:20].to_numpy(np.float32)
     said = load_engine(folder, manifest).score_rows(rows.tolist())
     assert np.allclose(said, plain.models["array"].predict_proba(rows)[:, 1], atol=1e-4)
+
+
+def test_what_xgboost_wrote_is_data_and_is_compiled_without_trust(plain: Plain, tmp_path: Path) -> None:
+    xgboost = pytest.importorskip("xgboost", reason="install flyball's extra for XGBoost")
+    classifier = xgboost.XGBClassifier(n_estimators=5).fit(NUMBERS, LEAVES)
+    with logging_to(plain.uri):
+        import mlflow.xgboost
+
+        mlflow.xgboost.save_model(classifier, str(tmp_path / "boosted"), input_example=NUMBERS[:5], pip_requirements=["xgboost"])
+        regressor = xgboost.XGBRegressor(n_estimators=5).fit(NUMBERS, NUMBERS["income"])
+        mlflow.xgboost.save_model(regressor, str(tmp_path / "value"), input_example=NUMBERS[:5], pip_requirements=["xgboost"])
+    folder, manifest = bundled(looked(plain, str(tmp_path / "boosted"), tmp_path / "x", trusted=False), tmp_path / "x")
+    assert (manifest.engine, manifest.classes, manifest.model) == ("trees", (0, 1), "boosted")
+    said = load_engine(folder, manifest).score_rows([list(row) for row in NUMBERS[:50].itertuples(index=False)])
+    assert np.allclose(said, classifier.predict_proba(NUMBERS[:50])[:, 1], atol=1e-6)
+    found = looked(plain, str(tmp_path / "value"), tmp_path / "y")
+    assert found.manifest is not None and (found.manifest.task, found.manifest.engine) == ("regression", "trees")
+    named = (tmp_path / "boosted" / "MLmodel").read_text().replace("xgboost.sklearn.XGBClassifier", "os.system")
+    (tmp_path / "boosted" / "MLmodel").write_text(named)
+    with pytest.raises(UnsupportedError, match="is Python code"):
+        looked(plain, str(tmp_path / "boosted"), tmp_path / "z", trusted=False)
 
 
 def test_rows_of_a_file_make_the_reference(plain: Plain, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """In a child: look at a model of MLflow and leave the parts of its bundle. `python -m flyball.adapters.child.examine ORDER` (a JSON file).
 
-What a model is made of decides what may happen to it. Data (ONNX) is read. Anything else is code that unpickling runs: that happens only
-in this process, and only where the order says that the model is trusted.
+What a model is made of decides what may happen to it. Data is read: ONNX, and the files of XGBoost and CatBoost. Anything else is code that
+unpickling runs: that happens only in this process, and only where the order says that the model is trusted.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from flyball.adapters.child.model import Tried, tried_onnx, tried_trusted
+from flyball.adapters.child.model import Tried, tried_data, tried_onnx, tried_trusted
 from flyball.adapters.child.order import Order
 from flyball.adapters.mlflow.described import Described, describe, in_schema, with_categories
 from flyball.adapters.mlflow.source import MlflowSource, content_identity, identity_with
@@ -65,6 +65,9 @@ def _try(found: Described, data: Table | None, order: Order) -> Tried:
                 raise
             why = error.message
     if not order.trusted:
+        tried = tried_data(found, data, order.classes)
+        if tried is not None and not tried.native:
+            return tried
         raise UnsupportedError(_why_trust(found, order.asked), hint="if you trust whoever made it, say so: add --trusted-code")
     return tried_trusted(found, data, order.classes, why)
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from flyball.adapters.child.rows import GENERATED, known_categories, rows_like
+from flyball.adapters.mlflow.data_flavors import estimator_of_data
 from flyball.adapters.mlflow.described import Described, numbered, with_categories
 from flyball.adapters.mlflow.estimator import as_called, call, columns_of, estimator_in, labels_of, one_hot, open_model, values_of
 from flyball.adapters.mlflow.native import CALL, Calling
@@ -133,12 +134,22 @@ def tried_onnx(found: Described, data: Table | None, classes: Sequence[Label]) -
     )
 
 
+def tried_data(found: Described, data: Table | None, classes: Sequence[Label]) -> Tried | None:
+    """A model of a library that wrote it as data: read without running code, and compiled. None for a model that needs more."""
+    estimator = estimator_of_data(found)
+    return None if estimator is None else _tried(estimator, found, data, classes, "")
+
+
 def tried_trusted(found: Described, data: Table | None, classes: Sequence[Label], reason: str) -> Tried:
     """Open the model (which runs its code), see what it answers, and compile it if that comes to the same answers.
 
     `reason`: why it is no engine as it is, empty if nobody tried.
     """
-    opened = _opened(found, found.example if data is None else data)
+    return _tried(estimator_in(open_model(found.folder)), found, data, classes, reason)
+
+
+def _tried(model: Any, found: Described, data: Table | None, classes: Sequence[Label], reason: str) -> Tried:
+    opened = _opened(model, found, found.example if data is None else data)
     answers = _answers(opened, classes, found.outputs)
     native = answers.scores(opened.said)
     engine = _compiled(opened, answers, native) if not reason else _Engine(name="native", reason=reason, parity=None, files={})
@@ -165,9 +176,8 @@ def tried_trusted(found: Described, data: Table | None, classes: Sequence[Label]
     )
 
 
-def _opened(found: Described, example: Table | None) -> _Opened:
-    """Open the model and try it: rows with missing numbers if it bears them, without if not, else its example alone."""
-    model = estimator_in(open_model(found.folder))
+def _opened(model: Any, found: Described, example: Table | None) -> _Opened:
+    """Try a model: with rows that lack numbers if it bears them, without if not, else with its example alone."""
     mlflows = type(model).__name__ == "PyFuncModel"
     asks = "predict_proba" if hasattr(model, "predict_proba") and hasattr(model, "classes_") else "predict"
     schema = found.schema or _schema_of(model, found.folder.name)
@@ -228,6 +238,7 @@ def _finite(said: Any) -> bool:
 def _answers(opened: _Opened, classes: Sequence[Label], names: Sequence[str]) -> _Answers:
     """What the model's answers to the tried rows say of its task."""
     own = getattr(opened.model, "classes_", None)
+    own = own if own is not None and len(own) else None  # some regressors have an empty one
     if opened.asks == "predict_proba":
         if isinstance(opened.said, list) or isinstance(own, list):
             raise UnsupportedError("the model answers several questions at once with probabilities for each, which cannot be served")
@@ -290,18 +301,20 @@ def _compiled(opened: _Opened, answers: _Answers, native: Scores) -> _Engine:
     """The fastest engine that gives the same answers to the tried rows."""
     if answers.why_native:
         return _Engine(name="native", reason=answers.why_native, parity=None, files={})
-    found = compile_model(
-        Case(
-            estimator=opened.model,
-            schema=opened.schema,
-            task=answers.task,
-            threshold=0.5,
-            classes=len(answers.classes),
-            frame=to_frame(opened.rows, opened.schema.names),
-            table=opened.rows,
-            native=native,
-        )
+    case = Case(
+        estimator=opened.model,
+        schema=opened.schema,
+        task=answers.task,
+        threshold=0.5,
+        classes=len(answers.classes),
+        frame=to_frame(opened.rows, opened.schema.names),
+        table=opened.rows,
+        native=native,
     )
+    try:
+        found = compile_model(case)
+    except Exception as error:  # noqa: BLE001 - a model is served by itself, whatever keeps it from being compiled
+        return _Engine(name="native", reason=f"it cannot be compiled: {type(error).__name__}: {error}", parity=None, files={})
     return _Engine(name=found.engine, reason=found.reason, parity=found.parity, files=found.files)
 
 

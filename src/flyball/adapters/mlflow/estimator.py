@@ -113,7 +113,7 @@ def open_model(folder: Path) -> Any:
 
 
 def estimator_in(model: Any) -> Any:
-    """What stands behind a `PyFuncModel`, if it gives that away and it says probabilities; else the model itself."""
+    """What stands behind a `PyFuncModel`, if it gives that away and it is an estimator as scikit-learn's are; else the model itself."""
     inner = getattr(model, "get_raw_model", None)
     if inner is None:
         return model
@@ -121,7 +121,7 @@ def estimator_in(model: Any) -> Any:
         raw = inner()
     except Exception:  # noqa: BLE001 - each flavour has its own way to say that there is nothing behind it
         return model
-    return raw if hasattr(raw, "predict_proba") and hasattr(raw, "classes_") else model
+    return raw if all(hasattr(raw, name) for name in ("fit", "predict", "get_params")) else model
 
 
 def call(model: Any, asks: str, given: Any) -> Any:
