@@ -40,10 +40,10 @@ class Gatherer:
             return
         groups: dict[int, list[_Waiting]] = {}
         for one in waiting:
-            groups.setdefault(id(one.held.arm), []).append(one)
+            groups.setdefault(id(one.held[-1]), []).append(one)
         scores: dict[int, Any] = {}
         for group in groups.values():
-            found = _together(group[0].held.arm, [one.held for one in group])
+            found = _together(group[0].held[-1], [one.held for one in group])
             scores.update((id(one.held), score) for one, score in zip(group, found, strict=True))
         for lane, held, done in waiting:
             done(_finished(lane, held, scores[id(held)]))
@@ -57,15 +57,15 @@ def _finished(lane: Lane, held: Held, score: Any) -> bytes | None:
 
 
 def _alone(held: Held) -> Any:
-    arm = held.arm
+    *_, row, arm = held
     try:
-        return arm.score(held.row if arm.read is None else arm.read(held.row))
+        return arm.score(row if arm.read is None else arm.read(row))
     except Exception:  # noqa: BLE001 - as above
         return None
 
 
 def _together(arm: Arm, requests: Sequence[Held]) -> list[Any]:
-    rows: list[Row] = [held.row if arm.read is None else arm.read(held.row) for held in requests]
+    rows: list[Row] = [row if arm.read is None else arm.read(row) for *_, row, _ in requests]
     try:
         scores: list[Any] = arm.live.engine.score_rows(rows).tolist()
     except Exception:  # noqa: BLE001 - one row may spoil the call: each is asked alone

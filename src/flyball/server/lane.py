@@ -61,19 +61,9 @@ class Arm:
         return found
 
 
-class Held:
-    """A request on its short way: read, assigned and not scored yet."""
-
-    __slots__ = ("arm", "entity", "name", "now", "row", "started", "unit")
-
-    def __init__(self, started: float, now: int, name: str, unit: str | None, entity: str | None, row: Row, arm: Arm) -> None:
-        self.started = started
-        self.now = now
-        self.name = name
-        self.unit = unit
-        self.entity = entity
-        self.row = row
-        self.arm = arm
+# A request on its short way, read, assigned and not scored yet: when it began (by two clocks), its id, unit, entity, row, and who answers.
+# A plain tuple: to make an object of a class costs as much as to find the unit's variant.
+Held = tuple[float, int, str, str | None, str | None, Row, Arm]
 
 
 class Lane:
@@ -112,10 +102,10 @@ class Lane:
             now = clock()
             name, unit = make_id(now), asked.unit
             arm = assign(unit, name)
-            return None if arm is None else Held(started, now, name, unit, asked.id, row, arm)
+            return None if arm is None else (started, now, name, unit, asked.id, row, arm)
 
         def finish(held: Held, score: Any) -> bytes | None:
-            arm, name, now, row = held.arm, held.name, held.now, held.row
+            started, now, name, unit, entity, row, arm = held
             threshold = arm.threshold
             if threshold is None:
                 label, number, start, middle = arm.judge(score)
@@ -129,17 +119,17 @@ class Lane:
                 return None
             content = b"".join((start, encode_float(number), middle, name.encode(), b'"}'))
             if take is not None:
-                take(live, (name, arm.version, arm.variant, now, now, held.unit, held.entity, None, label, score, row, None))
+                take(live, (name, arm.version, arm.variant, now, now, unit, entity, None, label, score, row, None))
             arm.cell.number += 1
-            took(perf_counter() - held.started)
+            took(perf_counter() - started)
             return content
 
         def answer(body: bytes) -> bytes | None:
             held = begin(body)
             if held is None:
                 return None
-            arm = held.arm
-            return finish(held, arm.score(held.row if arm.read is None else arm.read(held.row)))
+            row, arm = held[5], held[6]
+            return finish(held, arm.score(row if arm.read is None else arm.read(row)))
 
         self.begin = begin
         self.finish = finish
