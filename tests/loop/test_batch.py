@@ -325,6 +325,7 @@ def test_a_job_killed_again_and_again_ends_as_if_it_had_not_been(made: Site, tmp
     again = tmp_path / f"again.{kind}"
     score(made.folder, source, again, logged=False)
     assert out.read_bytes() == again.read_bytes()
+    assert list((made.folder / ".flyball" / "log").glob("*.new")) == []
     made.ports.predictions.ingest()
     logged = [made.ports.predictions.rows(MODEL, version, ALWAYS).prediction_id.tolist() for version in (1, 2, 3)]
     found = pd.read_csv(out) if kind == "csv" else pd.read_parquet(out)

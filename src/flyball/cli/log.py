@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from flyball.wiring import open_stores, wall_clock
 _BATCH = 2_000
 _SHOWN = 20
 _SCORES = "probability_"
+
+
+Reader = Callable[[Any], Any]
 
 
 @record
@@ -122,7 +126,7 @@ def mapping(present: tuple[str, ...] | None, spec: Spec, known: Known, given: Ma
 def _checked(
     lines: Iterator[tuple[int, Any]],
     mapped: Columns,
-    typed: Callable[[str, Any], Any],
+    typed: Callable[[str], Reader],
     known: Known,
     now: int,
     version: int | None,
@@ -146,43 +150,66 @@ def _checked(
         yield rows
 
 
-def _item(line: Mapping[str, Any], mapped: Columns, typed: Callable[[str, Any], Any]) -> dict[str, Any]:
+def _item(line: Mapping[str, Any], mapped: Columns, typed: Callable[[str], Reader]) -> dict[str, Any]:
     """A row of columns as POST /predictions takes it."""
-    item = {key: typed(f"/{key}", line[name]) for key, name in mapped.keys.items() if line.get(name) is not None}
-    scores = {label: typed("/score", line[name]) for label, name in mapped.scores.items() if line.get(name) is not None}
+    item = {key: typed(f"/{key}")(line[name]) for key, name in mapped.keys.items() if line.get(name) is not None}
+    scores = {label: typed("/score")(line[name]) for label, name in mapped.scores.items() if line.get(name) is not None}
     if scores and "score" not in item:
         item["score"] = scores
     taken = {*mapped.keys.values(), *mapped.scores.values()}
     names = mapped.features if mapped.features is not None else [name for name in line if name not in taken]
-    item["features"] = {name: None if line.get(name) is None else typed(name, line[name]) for name in names}
+    item["features"] = {name: None if line.get(name) is None else typed(name)(line[name]) for name in names}
     return item
 
 
-def _typing(file: Path, known: Known) -> Callable[[str, Any], Any]:
-    """What the cells of a file stand for. A CSV has text only; keys come with a slash before their name."""
+def _typing(file: Path, known: Known) -> Callable[[str], Reader]:
+    """What the cells of a column stand for. A CSV has text only; keys come with a slash before their name."""
     kinds = {column.name: column.kind for column in known.contract.columns} if known.contract is not None else {}
     labels: dict[str, Label] = {written: label for label in known.classes for written in (str(label), str(label).lower())}
-    named = {"/unit", "/id", "/prediction_id"}
     text_only = file.suffix.lower() == ".csv"
 
-    def typed(name: str, cell: Any) -> Any:
-        if name in named:
-            return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
-        if name == "/at":
-            return _time(cell)
-        if name == "/prediction" and isinstance(cell, float) and cell.is_integer():
+    def label(cell: Any) -> Any:
+        if isinstance(cell, float) and cell.is_integer():
             return labels.get(str(int(cell)), cell)  # whole numbers with gaps among them are floats in a Parquet file
-        if not text_only:
-            return float(cell) if kinds.get(name) == "number" and isinstance(cell, int) and not isinstance(cell, bool) else cell
-        if name == "/prediction" and cell in labels:
-            return labels[cell]
-        if kinds.get(name) == "category" or name == "/variant":
-            return cell
-        if kinds.get(name) == "boolean":
-            return {"true": True, "false": False}.get(cell.lower(), cell)
-        return _number(cell)
+        return labels[cell] if text_only and cell in labels else _number(cell) if text_only else cell
 
-    return typed
+    def reader(name: str) -> Reader:
+        if name in ("/unit", "/id", "/prediction_id"):
+            return _name
+        if name == "/at":
+            return _time
+        if name == "/prediction":
+            return label
+        if not text_only:
+            return _float if kinds.get(name) == "number" else _as_it_is
+        if kinds.get(name) == "category" or name == "/variant":
+            return _as_it_is
+        return {"boolean": _truth, "number": _decimal}.get(kinds.get(name, ""), _number)
+
+    return cache(reader)
+
+
+def _as_it_is(cell: Any) -> Any:
+    return cell
+
+
+def _name(cell: Any) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _float(cell: Any) -> Any:
+    return float(cell) if type(cell) is int else cell
+
+
+def _decimal(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        return cell
+
+
+def _truth(cell: str) -> bool | str:
+    return {"true": True, "false": False}.get(cell.lower(), cell)
 
 
 def _number(cell: str) -> Label:

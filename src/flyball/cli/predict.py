@@ -248,8 +248,10 @@ class _Shown:
     def __enter__(self) -> "_Shown":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop()
+        if kind is KeyboardInterrupt:
+            say("the same command goes on where this one stood")
 
     def __call__(self, progress: "Progress") -> None:
         if self._start is None:

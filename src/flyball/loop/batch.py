@@ -17,7 +17,7 @@ from pathlib import Path
 from flyball.core.codec import from_json, to_json, to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import ConflictError, DataError, FlyballError, RefusedError
-from flyball.loop.batch_part import BatchOrder, Made, add_up, make
+from flyball.loop.batch_part import WORKER, BatchOrder, Made, add_up, make
 from flyball.loop.batch_report import BadRow, BatchReport, Done, Job, Progress, beginning, write_skipped
 from flyball.loop.parts import Part, RowSink
 
@@ -35,13 +35,14 @@ def run_batch(order: BatchOrder, *, overwrite: bool, clock: Callable[[], int], p
         if order.out.exists() and not overwrite:
             raise RefusedError(f"{order.out} is there already", hint="name another output, remove it, or say --overwrite")
         anew = "" if found is None else found.difference(wanted)
+        _drop_segments(order.log, found, order.out)
         if found is None or anew:
             _clear(folder)
             found = wanted
             _write(folder / "job.json", to_json(wanted).encode())
         done = _done(folder, order.sink)
         before = sum(one.rows for one in done)
-        report = _run(replace(order, started_at=found.started_at, job=found.identity[:12]), folder, done, clock, progress)
+        report = _run(replace(order, started_at=found.started_at, job=_lane(found, order.out)), folder, done, clock, progress)
         report = replace(report, begun_anew=anew, rows_before=before)
         _finish(order, folder, report)
     return report
@@ -50,8 +51,6 @@ def run_batch(order: BatchOrder, *, overwrite: bool, clock: Callable[[], int], p
 def _run(order: BatchOrder, folder: Path, done: list[Done], clock: Callable[[], int], progress: Callable[[Progress], None]) -> BatchReport:
     if order.log is not None:
         order.log.mkdir(parents=True, exist_ok=True)
-        for left in order.log.glob(f"*-predict-{order.job}-*.new"):
-            left.unlink()
     rows, size = sum(one.rows for one in done), sum(one.size for one in done)
     total = order.source.total
     progress(Progress(rows=rows, done=size, total=total, fresh=0))
@@ -138,6 +137,7 @@ def _job(order: BatchOrder, now: int) -> Job:
         "skip": order.skip,
         "unseen": order.refuse_unseen,
         "logged": order.log is not None,
+        "now": order.started_at,
     }
     deployment = sha256_json([to_plain(order.live.deployment), sorted(order.live.left_out)])
     source = order.source.fingerprint
@@ -162,6 +162,18 @@ def _done(folder: Path, sink: RowSink) -> list[Done]:
             break
         found.append(one)
     return found
+
+
+def _lane(job: Job, out: Path) -> str:
+    """What the segments of a job are called: two jobs over one file with two outputs may run at once."""
+    return sha256_json([job.identity, str(out.resolve())])[:12]
+
+
+def _drop_segments(log: Path | None, job: Job | None, out: Path) -> None:
+    """What a killed process had written for the log of parts that were not done; they are made again."""
+    if log is not None and job is not None:
+        for left in log.glob(f"*-{WORKER}-{_lane(job, out)}-*.new"):
+            left.unlink()
 
 
 def _found(path: Path) -> Job | None:

@@ -27,6 +27,7 @@ WORKER = "elsewhere"
 _VARIANTS = ("champion", "challenger")
 _LARGEST_VERSION = 2**31
 _LONGEST_NAME = 256
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 _FAR = 1e-3  # how far probabilities may be from a sum of 1
 
 
@@ -201,6 +202,8 @@ def _pairs(given: object, field: str, most: int | None) -> dict[str, Label | Non
         raise RequestError(f"{field!r} must be an object from name to value, not {kind_of(given)}", field=field)
     if most is not None and len(given) > most:
         raise RequestError(f"{field!r} has {len(given)} keys; at most {most} are taken", field=field)
+    if _sound(given):
+        return given
     for name, value in given.items():
         place = f"{field}.{name[:60]}"
         if len(name) > _LONGEST_NAME:
@@ -214,6 +217,16 @@ def _pairs(given: object, field: str, most: int | None) -> dict[str, Label | Non
         if isinstance(value, float) and not abs(value) <= LARGEST_NUMBER:
             raise RequestError(f"{place} is too large or no number", field=place)
     return given
+
+
+def _sound(given: Mapping[str, object]) -> bool:
+    """Whether all names and values are surely right, by a look at all of them at once."""
+    values = given.values()
+    if not _PLAIN.issuperset(map(type, values)) or max(map(len, given), default=0) > _LONGEST_NAME:
+        return False
+    numbers = [value for value in values if type(value) is int or type(value) is float]
+    texts = [value for value in values if type(value) is str]
+    return (not texts or max(map(len, texts)) <= LONGEST_TEXT) and sum(map(abs, numbers)) <= LARGEST_INTEGER
 
 
 def _said(item: Mapping[str, object], known: Known) -> tuple[Label, float | list[float]]:

@@ -134,6 +134,7 @@ def test_files_that_cannot_be_read_say_why(tmp_path: Path) -> None:
         ("empty.csv", b"", "is empty"),
         ("latin.csv", "größe,id\n1,2\n".encode("latin-1"), "not a CSV file in UTF-8"),
         ("twice.csv", b"id,id\n1,2\n", "names columns twice: id"),
+        ("other.csv", b"id;number\n1;2\n", "separates its columns by ';'"),
         ("in.xlsx", b"x", "neither .csv nor .parquet"),
     ):
         path = tmp_path / name

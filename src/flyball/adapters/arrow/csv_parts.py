@@ -45,6 +45,10 @@ class CsvFile:
         self.first = start + end
         if not header:
             raise DataError(f"{path.name} is empty", hint="the first line of a CSV names the columns")
+        if len(header) == 1 and (other := next((sign for sign in ";\t|" if sign in header[0]), "")):
+            raise DataError(
+                f"{path.name} separates its columns by {other!r}, not by commas", hint="write it again with commas, or as Parquet"
+            )
         doubled = sorted({name for name in header if header.count(name) > 1})
         if doubled or len(header) > _MOST_COLUMNS:
             raise DataError(f"{path.name} names columns twice: {', '.join(doubled)}", hint="rename or drop one of each")

@@ -21,6 +21,7 @@ JSON_LINES = (".jsonl", ".ndjson")
 Line = tuple[int, dict[str, Any] | str]  # the number of the row from 1, and its values, or what is wrong with it
 
 _MISSING = frozenset(MISSING)
+_AS_JSON = frozenset({str, int, float, bool})
 _NOTHING = Wanted(columns=(), id=None, unit=None, time=None)
 
 
@@ -83,7 +84,14 @@ def _parquet(path: Path) -> Iterator[Line]:
         for batch in file.iter_batches(batch_size=ROWS // 10):
             for row in batch.to_pylist():
                 number += 1
-                yield number, {name: _plain(value) for name, value in row.items() if value is not None and value == value}
+                yield (
+                    number,
+                    {
+                        name: value if type(value) in _AS_JSON else _plain(value)
+                        for name, value in row.items()
+                        if value is not None and value == value
+                    },
+                )
 
 
 def _plain(value: Any) -> Any:
