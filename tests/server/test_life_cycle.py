@@ -7,17 +7,22 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 import pytest
 
 from callers import Calls, call
-from flyball.server.settings import ServerSettings
+from flyball.server.settings import ServerSettings, settings_to_json
 from served import Site, body, serving
 
 ROW = {"hour": 3, "temp": 1.0, "rain": True}
 ASK = body(features=ROW)
+SERVE = (
+    "import sys; from flyball.server.run import serve; from flyball.server.settings import settings_from_json; "
+    "sys.exit(serve(settings_from_json(sys.argv[1].encode()), sys.argv[2]))"
+)
 
 
 def workers_of(process: subprocess.Popen[str]) -> set[int]:
@@ -172,6 +177,23 @@ def test_a_restart_whose_worker_dies_is_given_up_and_the_next_one_works(made: Si
         assert workers_of(process) == before
         restart(process)
         assert "200 OK" in asyncio.run(page(url, "/health/ready"))
+
+
+def test_a_terminal_that_closes_ends_its_server_and_does_not_restart_it(made: Site) -> None:
+    terminal, its_end = os.openpty()
+    own_it = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    command = [sys.executable, "-c", own_it + SERVE, settings_to_json(made.settings()).decode(), "flyball.wiring:server_ports"]
+    with subprocess.Popen(command, stdin=its_end, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            os.close(its_end)
+            assert process.stderr is not None
+            while "listening on" not in process.stderr.readline():
+                assert process.poll() is None
+            os.close(terminal)
+            process.stderr.read()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
 
 
 def test_the_address_and_the_process_are_written_down_while_it_serves(made: Site) -> None:
