@@ -1,4 +1,4 @@
-"""One random forest, served by `mlflow models serve` and by us: MLflow's own client and every input format get the same predictions."""
+"""One random forest, served by `mlflow models serve` and by `flyball serve`: one command is changed, every client stays as it is."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,11 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
-from flyball.adapters.sklearn.convert import convert
-from flyball.core.schema import Column, Schema
-from served import serving, site
 from trained import only_our_warnings
 
-SCHEMA = Schema(
-    columns=(
-        Column(name="hour", kind="integer", nullable=False),
-        Column(name="temp", kind="number", nullable=True),
-        Column(name="wind", kind="number", nullable=False),
-    )
-)
 LABELS = ("late", "on time")
 JSON = {"content-type": "application/json"}
+OURS = ("--trusted-code",)  # the model is a pickle
 
 
 def rows(number: int, seed: int) -> pd.DataFrame:
@@ -60,13 +51,12 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     truth = (frame.hour + frame.wind + 0.3 * frame.temp.fillna(15.0) > 22.0).to_numpy()
     model = RandomForestClassifier(25, max_depth=8, random_state=0).fit(frame, np.where(truth, *LABELS))
     saved = save(model, frame, folder / "model")
-    made = site(folder / "project")
-    made.add(2, convert(model, SCHEMA, "binary", frame), schema=SCHEMA, classes=LABELS)
-    made.deploy(2)
-    with mlflow_serving(saved) as theirs, serving(made.settings()) as (ours, _):
-        wait_for(ours)
-        with httpx.Client(timeout=30) as client:
-            yield Both(theirs, ours, model, client)
+    with (
+        serving("mlflow", "models", saved, "--env-manager", "local") as theirs,
+        serving("flyball", "", saved, *OURS) as ours,
+        httpx.Client(timeout=30) as client,
+    ):
+        yield Both(theirs, ours, model, client)
 
 
 def save(model: RandomForestClassifier, frame: pd.DataFrame, path: Path) -> Path:
@@ -80,28 +70,38 @@ def save(model: RandomForestClassifier, frame: pd.DataFrame, path: Path) -> Path
 
 
 @contextmanager
-def mlflow_serving(model: Path) -> Iterator[str]:
-    """`mlflow models serve` as its documentation starts it: its URL; ended with all its processes."""
+def serving(program: str, group: str, model: Path, *more: str) -> Iterator[str]:
+    """`mlflow models serve -m MODEL -p PORT`, or `flyball serve` with the same words: its URL; ended with all its processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["models", "serve", "-m", str(model), "-p", str(port), "-h", "127.0.0.1", "--env-manager", "local"]
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # it starts uvicorn by name
-    with (model.parent / "mlflow.log").open("wb") as said:
+    words = [*([group] if group else []), "serve", "-m", str(model), "-p", str(port), *more]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}  # mlflow starts uvicorn by name
+    with (model.parent / f"{program}.log").open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *words], stdout=said, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+            [sys.executable, "-m", program, *words],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=environment,
+            cwd=model.parent,
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_for(url)
+        wait_for(url, process)
         yield url
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-def wait_for(url: str) -> None:
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
     for _ in range(600):
+        assert process.poll() is None, "the server ended at once"
         try:
             if httpx.get(f"{url}/ping").status_code == 200:
                 return
@@ -214,11 +214,7 @@ def test_tensors_get_the_predictions_that_mlflows_server_code_gives(tmp_path: Pa
             model, tmp_path / "model", signature=signature, serialization_format="cloudpickle", pip_requirements=["mlflow"]
         )
         pyfunc = mlflow.pyfunc.load_model(str(tmp_path / "model"))
-        made = site(tmp_path / "project")
-        made.add(2, convert(model, SCHEMA, "binary", frame), schema=SCHEMA, classes=(False, True))
-        made.deploy(2)
-        with serving(made.settings()) as (url, _), httpx.Client() as client:
-            wait_for(url)
+        with serving("flyball", "", tmp_path / "model", *OURS) as url, httpx.Client() as client:
             for content in (json.dumps({"inputs": whole.tolist()}), json.dumps({"instances": whole.tolist()})):
                 theirs = json.loads(invocations(content, "application/json", pyfunc, pyfunc.metadata.get_input_schema()).response)
                 assert {"predictions": ask(client, url, content)} == theirs
