@@ -1,10 +1,12 @@
 """What tests of flat models share: schemas, engines, rows that are hard, and one comparison of everything with the library."""
 
 import math
+import os
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from numpy.typing import NDArray
 
 from flyball.adapters.sklearn.convert import native_scores
@@ -15,7 +17,10 @@ from flyball.core.table import Table
 from flyball.serving.engine import positions
 from flyball.spec.records import Task
 
-assert kernel_forest() is not None, "the kernel was not built: uv pip install --no-deps -e ."
+if kernel_forest() is None:
+    missing = "the tree kernel was not built here (is there a C compiler?): uv pip install --no-deps -e ."
+    assert not os.environ.get("CI"), missing
+    pytest.skip(missing, allow_module_level=True)
 
 
 def numbers(width: int) -> Schema:

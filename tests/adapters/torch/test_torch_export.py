@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from flyball.adapters.onnx.engine import OnnxEngine
 from flyball.adapters.pandas.frames import to_frame
@@ -95,6 +95,15 @@ def test_a_network_is_served_by_onnx(outputs: int, link: str, task: Task) -> Non
 def test_the_steps_before_a_network_go_along() -> None:
     model = make_pipeline(SimpleImputer(), StandardScaler(), Net(4, 2)).fit(frame(HOLES), np.arange(ROWS) % 2)
     assert compiled(model, "binary", HOLES).engine == "onnx"
+
+
+def to_float32(values: Any) -> Any:
+    return np.asarray(values).astype(np.float32)
+
+
+def test_a_step_that_only_rounds_to_float32_goes_along() -> None:
+    steps = (StandardScaler(), FunctionTransformer(to_float32), Net(4, 2))
+    assert compiled(make_pipeline(*steps).fit(frame(DATA), np.arange(ROWS) % 2), "binary", DATA).engine == "onnx"
 
 
 def test_text_goes_along() -> None:

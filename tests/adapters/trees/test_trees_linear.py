@@ -126,7 +126,7 @@ def test_a_missing_value_that_no_step_fills_gives_no_number() -> None:
     [
         (RandomForestClassifier(2), "RandomForestClassifier is not a linear model"),
         (SGDClassifier(loss="modified_huber", random_state=0), "does not get its probabilities from its weights alone"),
-        (make_pipeline(MinMaxScaler(clip=True), LogisticRegression()), "a scaler that clips"),
+        (make_pipeline(MinMaxScaler(clip=True), LogisticRegression()), "a step that clips or rounds"),
     ],
     ids=str,
 )

@@ -60,6 +60,11 @@ HOLES = np.where(rng.random(DATA.shape) < 0.15, np.nan, DATA)
 SCHEMA = numbers(5)
 FEW: dict[str, Any] = {"n_estimators": 12, "random_state": 0}
 
+
+def rounded(values: Any) -> Any:
+    return np.asarray(values).astype(np.float32)
+
+
 MISSING = [
     RandomForestClassifier(max_depth=8, **FEW),
     ExtraTreesClassifier(**FEW),
@@ -77,6 +82,7 @@ WHOLE = [
     ExtraTreeClassifier(random_state=0),
     make_pipeline(RobustScaler(), GradientBoostingClassifier(**FEW)),
     make_pipeline(MinMaxScaler(clip=True), RandomForestClassifier(**FEW)),
+    make_pipeline(RobustScaler(), FunctionTransformer(rounded), HistGradientBoostingClassifier(max_iter=12)),
     make_pipeline(make_union(MaxAbsScaler(), FunctionTransformer()), SelectKBest(k=4), RandomForestClassifier(**FEW)),
     make_pipeline(
         make_column_transformer((StandardScaler(), ["x3", "x0"]), ("drop", ["x4"]), remainder="passthrough"), ExtraTreesClassifier(**FEW)

@@ -133,6 +133,9 @@ def _matrix(graph: Graph, features: Sequence[Feature], schema: Schema) -> str:
         if not np.isnan(fills).all():
             value = graph.node("Where", [graph.node("IsNaN", [value]), graph.constant(fills), value])
         for place, operation in enumerate(first.operations):
+            if operation.kind == "float32":
+                value = graph.node("Cast", [graph.node("Cast", [value], to=TensorProto.FLOAT)], to=TensorProto.DOUBLE)
+                continue
             by = np.array([[one.operations[place].number for one in numbers]], dtype=np.float64)
             value = graph.node(_ARITHMETIC[operation.kind], [value, graph.constant(by)])
         parts.append(value)

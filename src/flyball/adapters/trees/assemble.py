@@ -28,10 +28,10 @@ Function = Callable[[Numbers], Numbers]
 
 @record
 class Operation:
-    """One calculation with a number, as numpy does it."""
+    """One calculation with a number, as numpy does it; "float32" rounds and takes none."""
 
-    kind: Literal["minus", "plus", "times", "over", "at least", "at most"]
-    number: float
+    kind: Literal["minus", "plus", "times", "over", "at least", "at most", "float32"]
+    number: float = 0.0
 
     def __call__(self, x: Numbers) -> Numbers:
         """The result, value by value."""
@@ -45,6 +45,7 @@ _ARITHMETIC: dict[str, Callable[[Numbers, float], Numbers]] = {
     "over": np.divide,
     "at least": np.maximum,
     "at most": np.minimum,
+    "float32": lambda x, _: to_float32(x),
 }
 
 

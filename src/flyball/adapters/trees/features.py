@@ -11,7 +11,16 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler, TargetEncoder
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from flyball.adapters.sklearn.convert import unwrapped
 from flyball.adapters.sklearn.encoders import MISSING, lookup_table
@@ -106,6 +115,18 @@ def _selected(step: Any, values: Sequence[Value]) -> list[Value]:
     return [values[at] for at in np.flatnonzero(step.get_support()).tolist()]
 
 
+def _function(step: Any, values: Sequence[Value]) -> list[Value]:
+    """A function that only rounds to float32, as networks ask for; what it does is seen by trying it."""
+    probe = np.random.default_rng(0).normal(size=(8, len(values))) * 10.0 ** np.arange(-3, 5).reshape(-1, 1)
+    try:
+        found = np.asarray(step.transform(probe.copy()))
+    except Exception as error:  # the project's own function, on values it may not expect
+        raise UnsupportedError(f"FunctionTransformer cannot be folded in: it fails on a plain matrix ({type(error).__name__})") from error
+    if found.shape != probe.shape or not np.array_equal(found, probe.astype(np.float32)):
+        raise UnsupportedError(f"FunctionTransformer ({getattr(step.func, '__name__', 'its function')}) cannot be folded in")
+    return [_calculated(value, (Operation(kind="float32"),), "rounding") for value in values]
+
+
 def _imputed(step: Any, values: Sequence[Value]) -> list[Value]:
     marker = step.missing_values
     if step.add_indicator or not (marker is None or (isinstance(marker, float) and np.isnan(marker))):
@@ -182,6 +203,7 @@ _FOLDS: tuple[tuple[Any, _Step], ...] = (
     (ColumnTransformer, _columns),
     (FeatureUnion, _union),
     (SelectorMixin, _selected),
+    (FunctionTransformer, _function),
     (SimpleImputer, _imputed),
     ((StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler), _scaled),
     ((OrdinalEncoder, OneHotEncoder, TargetEncoder), _encoded),

@@ -111,5 +111,5 @@ def _affine(feature: Feature) -> tuple[float, float, float]:
             case "over":
                 scale, shift = scale / operation.number, shift / operation.number
             case _:
-                raise UnsupportedError("a scaler that clips cannot be folded into weights")
+                raise UnsupportedError("a step that clips or rounds cannot be folded into weights")
     return scale, shift, feature.fill
