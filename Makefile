@@ -61,8 +61,14 @@ resolve: $(UV)  ## the published ranges can be met, at their newest and at their
 	  else exit 1; fi; \
 	done
 
-unit: $(VENV)/.dev  ## pytest
-	$(BIN)/python -m pytest $(ARGS)
+# Triton's own client, for the test that calls us with it: it needs older libraries than we do, so it has an environment of its own.
+$(VENV)/triton/.done: $(UV) requirements-triton.lock
+	@$(UV) venv -q --clear --python $(BIN)/python $(VENV)/triton
+	@$(UV) pip sync -q --python $(VENV)/triton/bin/python requirements-triton.lock
+	@touch $@
+
+unit: $(VENV)/.dev $(VENV)/triton/.done  ## pytest
+	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python $(BIN)/python -m pytest $(ARGS)
 
 docs: $(UV)  ## the documentation as a web site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(UV) tool run -q --from mkdocs-material mkdocs build -q
@@ -70,6 +76,7 @@ docs: $(UV)  ## the documentation as a web site, in site/
 lock: $(UV)  ## choose the newest versions that resolve and write both lock files
 	$(UV) pip compile $(RESOLVE) --extra demo --group dev pyproject.toml -o requirements-dev.lock --upgrade
 	$(UV) pip compile $(RESOLVE) --extra demo -c requirements-dev.lock pyproject.toml -o requirements.lock --upgrade
+	echo 'tritonclient[http,grpc]' | $(UV) pip compile $(RESOLVE) - -o requirements-triton.lock --upgrade
 
 test-newest: $(VENV)/.dev resolve  ## the tests with the newest versions the ranges allow, in an environment of their own
 	$(MAKE) unit-at RESOLUTION=highest
