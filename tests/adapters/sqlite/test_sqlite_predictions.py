@@ -188,3 +188,18 @@ def _places(database: Database) -> dict[str, int]:
 def _write(flush: Flush, batches: int, *, prefix: str = "") -> None:
     for number in range(batches):
         flush(predictions([f"{prefix}{number}.{row}" for row in range(10)]))
+
+
+def test_what_is_set_while_much_is_written_is_set_back(tmp_path: Path) -> None:
+    def settings() -> list[int]:
+        with database.read() as connection:
+            return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("cache_size", "wal_autocheckpoint")]
+
+    with Database(tmp_path / "flyball.db") as database:
+        before = settings()
+        log = SqlitePredictionLog(database, tmp_path / "log")
+        with pytest.raises(StoreError, match="stopped"), database.bulk():
+            assert log.add(predictions(["p1", "p2"])) == 2
+            assert settings() != before
+            raise StoreError("stopped")
+        assert settings() == before == [-4096, 1000]

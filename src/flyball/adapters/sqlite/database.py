@@ -14,8 +14,10 @@ from flyball.core.errors import DataError, StoreError
 
 _PATIENCE = 10.0
 """Seconds to wait for another process that is writing."""
-_CACHE = 4096
+_CACHE, _BULK_CACHE = 4096, 65536
 """Kilobytes of pages that a connection keeps."""
+_CHECKPOINT, _BULK_CHECKPOINT = 1000, 16000
+"""Pages in the WAL from which on they are copied into the database."""
 
 
 class Database:
@@ -84,15 +86,17 @@ class Database:
                     connection.execute("ROLLBACK")
 
     @contextmanager
-    def large_cache(self, kilobytes: int) -> Iterator[None]:
-        """More memory for the pages of this thread's connection while much is written: indexes of names are hit all over."""
+    def bulk(self) -> Iterator[None]:
+        """While much is written: more memory for pages, which indexes of names hit all over, and fewer copies of them out of the WAL."""
         with self.errors():
-            self._connection().execute(f"PRAGMA cache_size = -{kilobytes}")
+            self._connection().execute(f"PRAGMA cache_size = -{_BULK_CACHE}")
+            self._connection().execute(f"PRAGMA wal_autocheckpoint = {_BULK_CHECKPOINT}")
         try:
             yield
         finally:
             with self.errors():
                 self._connection().execute(f"PRAGMA cache_size = -{_CACHE}")
+                self._connection().execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT}")
                 self._connection().execute("PRAGMA shrink_memory")
 
     @contextmanager

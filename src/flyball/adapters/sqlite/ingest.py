@@ -16,8 +16,7 @@ from flyball.serving.segments import Chunk, finished, read, segments
 _CHUNK = 2 * 1024 * 1024
 """Bytes of a segment per transaction, so that other writers do not wait long."""
 _BACKLOG = 32 * 1024 * 1024
-_LARGE_CACHE = 64 * 1024
-"""Bytes that wait from which on a larger cache (in kilobytes) is worth it: what a batch of some hundred thousand rows leaves."""
+"""Bytes that wait from which on the database is told that much will come: what a batch of some hundred thousand rows leaves."""
 _BREATH = 0.01
 """Seconds between two transactions of a backlog: SQLite has no queue, and who waits for the lock only looks now and then."""
 
@@ -30,7 +29,7 @@ def ingest(database: Database, folder: Path) -> int:
     moved = 0
     unreadable: StoreError | None = None
     waiting = segments(folder)
-    with database.large_cache(_LARGE_CACHE) if _size(waiting) > _BACKLOG else nullcontext():
+    with database.bulk() if _size(waiting) > _BACKLOG else nullcontext():
         for path in waiting:
             try:
                 moved += _ingest_segment(database, path)

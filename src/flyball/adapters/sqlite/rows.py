@@ -2,7 +2,8 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import compress, repeat
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -36,38 +37,36 @@ def store(connection: sqlite3.Connection, batch: PredictionBatch) -> int:
     model = _key(connection, "models", {"name": batch.model})
     contract = _key(connection, "contracts", {"schema_id": batch.schema_id, "feature_names": to_json(batch.feature_names)})
     streams = {version: _key(connection, "streams", {"model": model, "version": version}) for version in set(batch.version)}
-    labels = [stored_label(value) for value in batch.label]
-    scores = [_stored_score(value) for value in batch.score]
-    answered, duplicates = _without_duplicates(connection, model, batch)
-    rows = [
-        (
-            streams[batch.version[n]],
-            model,
-            batch.at[n],
-            batch.prediction_id[n],
-            batch.made_at[n],
-            batch.variant[n],
-            batch.worker,
-            batch.unit[n],
-            batch.entity[n],
-            batch.client_id[n] or None,
-            labels[n],
-            scores[n],
-            contract,
-            None if (values := batch.features[n]) is None else _encode(values),
-            _encode(batch.context[n]) if batch.context[n] else None,
+    labels, scores = _stored_labels(batch.label), _stored_scores(batch.score)
+    of_stream = list(map(streams.__getitem__, batch.version))
+    new = 0
+    if not all(batch.shadow):
+        kept, duplicates = _without_duplicates(connection, model, batch)
+        rows = zip(
+            of_stream,
+            repeat(model),
+            batch.at,
+            batch.prediction_id,
+            batch.made_at,
+            batch.variant,
+            repeat(batch.worker),
+            batch.unit,
+            batch.entity,
+            (client or None for client in batch.client_id) if any(batch.client_id) else repeat(None),
+            labels,
+            scores,
+            repeat(contract),
+            (None if values is None else _encode(values) for values in batch.features),
+            (_encode(values) if values else None for values in batch.context) if any(batch.context) else repeat(None),
+            strict=False,
         )
-        for n in answered
-    ]
-    shadows = [
-        (streams[batch.version[n]], batch.at[n], batch.prediction_id[n], batch.unit[n], batch.entity[n], labels[n], scores[n])
-        for n, shadow in enumerate(batch.shadow)
-        if shadow
-    ]
-    new = connection.executemany(_INSERT, rows).rowcount if rows else 0
-    if duplicates:
-        connection.executemany(_NOTE_DUPLICATE, duplicates)
-    return new + (connection.executemany(_INSERT_SHADOW, shadows).rowcount if shadows else 0)
+        new = connection.executemany(_INSERT, rows if kept is None else compress(rows, kept)).rowcount
+        if duplicates:
+            connection.executemany(_NOTE_DUPLICATE, duplicates)
+    if any(batch.shadow):
+        shadows = zip(of_stream, batch.at, batch.prediction_id, batch.unit, batch.entity, labels, scores, strict=True)
+        new += connection.executemany(_INSERT_SHADOW, compress(shadows, batch.shadow)).rowcount
+    return new
 
 
 def stored_label(value: object) -> Stored:
@@ -112,8 +111,12 @@ def context(stored: bytes | None) -> dict[str, Label | None]:
     return {} if stored is None else _decode_context(stored)
 
 
-def _without_duplicates(connection: sqlite3.Connection, model: int, batch: PredictionBatch) -> tuple[list[int], list[tuple[str, int, str]]]:
-    """The answered rows to insert, and of those whose client id was answered before: their id, the model and the client id."""
+def _without_duplicates(
+    connection: sqlite3.Connection, model: int, batch: PredictionBatch
+) -> tuple[list[bool] | None, list[tuple[str, int, str]]]:
+    """Which rows to insert (None: all), and of those whose client id was answered before: their id, the model and the client id."""
+    if not any(batch.client_id):
+        return [not shadow for shadow in batch.shadow] if any(batch.shadow) else None, []
     answered = [row for row, shadow in enumerate(batch.shadow) if not shadow]
     named = sorted({client for n in answered if (client := batch.client_id[n])})
     first: dict[str, str] = {}
@@ -121,14 +124,14 @@ def _without_duplicates(connection: sqlite3.Connection, model: int, batch: Predi
         part = named[start : start + 500]
         query = f"SELECT client_id, prediction_id FROM predictions WHERE model = ? AND client_id IN ({', '.join('?' * len(part))})"  # noqa: S608
         first.update(connection.execute(query, (model, *part)))
-    kept: list[int] = []
+    kept = [False] * len(batch.shadow)
     dropped: list[tuple[str, int, str]] = []
     for n in answered:
         client, own = batch.client_id[n], batch.prediction_id[n]
         if client and first.setdefault(client, own) != own:
             dropped.append((own, model, client))
         else:
-            kept.append(n)
+            kept[n] = True
     return kept, dropped
 
 
@@ -142,6 +145,15 @@ def _key(connection: sqlite3.Connection, table: str, values: Mapping[str, str | 
         insert = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 - the same
         return int(connection.execute(insert, tuple(values.values())).lastrowid or 0)
     return int(found[0])
+
+
+def _stored_labels(values: Sequence[Label]) -> Sequence[Stored]:
+    """A column of labels; numbers and texts stay what they are."""
+    return values if {str, int, float}.issuperset(map(type, values)) else [stored_label(value) for value in values]
+
+
+def _stored_scores(values: Sequence[float | list[float]]) -> Sequence[Stored]:
+    return cast(Sequence[float], values) if set(map(type, values)) == {float} else [_stored_score(value) for value in values]
 
 
 def _stored_score(value: float | Sequence[float]) -> Stored:
