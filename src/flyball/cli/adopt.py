@@ -1,7 +1,6 @@
 """`flyball adopt models:/NAME@ALIAS`: turn a model that lives in somebody's MLflow into a project."""
 
 import os
-import shutil
 from pathlib import Path
 
 import click
@@ -55,7 +54,7 @@ def command(
         data="" if data is None else str(data),
         borrowed=False,
     )
-    taken = _taken(wanted, settings)
+    taken = take_in(wanted, settings, say=say)
     text = _spec(taken, wanted, settings, data, target)
     parse_spec(text, folder=settings.folder)
     with (settings.folder / FILE).open("x", encoding="utf-8") as file:
@@ -70,19 +69,6 @@ def command(
     click.echo(str(folder / FILE))
     place = "" if folder == Path() else f" -C {folder}"
     say(f"next: flyball{place} serve{' --trusted-code' if taken.manifest.engine == 'native' else ''}")
-
-
-def _taken(wanted: Foreign, settings: Settings) -> Taken:
-    """Take the model in; a folder where that failed is left as it was."""
-    fresh = not settings.database.exists() and not settings.state.exists()
-    try:
-        return take_in(wanted, settings, say=say)
-    except FlyballError:
-        if fresh:
-            shutil.rmtree(settings.state, ignore_errors=True)
-            for left in settings.folder.glob(f"{settings.database.name}*"):
-                left.unlink(missing_ok=True)
-        raise
 
 
 def _spec(taken: Taken, wanted: Foreign, settings: Settings, data: Path | None, target: str | None) -> str:

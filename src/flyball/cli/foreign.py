@@ -11,6 +11,7 @@ from flyball.adapters.child.order import Order, examine
 from flyball.adapters.mlflow.source import MlflowSource, check, content_identity, identity_with, name_of
 from flyball.core.errors import FlyballError, StoreError, UnsupportedError
 from flyball.core.record import record
+from flyball.journal.events import Promoted
 from flyball.journal.state import State, fold
 from flyball.loop.adopt import Examined, Shelf, Source, adopt, known_identities
 from flyball.registry.bundle import read_manifest
@@ -56,8 +57,20 @@ def classes_of(text: str | None) -> tuple[Label, ...]:
 
 
 def take_in(wanted: Foreign, settings: Settings, *, say: Callable[[str], None], followed: str = "") -> Taken:
-    """Have the model looked at, unless it is known here, and make it what serves in a folder."""
+    """Have the model looked at, unless it is known here, and make it what serves in a folder. A new folder where that fails stays empty."""
     check(wanted.asked)
+    fresh = not settings.database.exists() and not settings.state.exists()
+    try:
+        return _taken(wanted, settings, say, followed)
+    except FlyballError:
+        if fresh:
+            shutil.rmtree(settings.state, ignore_errors=True)
+            for left in settings.folder.glob(f"{settings.database.name}*"):
+                left.unlink(missing_ok=True)
+        raise
+
+
+def _taken(wanted: Foreign, settings: Settings, say: Callable[[str], None], followed: str) -> Taken:
     shelf, model = open_shelf(settings), name_of(wanted.asked)
     state = fold(model, shelf.journal.read(model))
     (settings.state / "work").mkdir(parents=True, exist_ok=True)
@@ -68,13 +81,20 @@ def take_in(wanted: Foreign, settings: Settings, *, say: Callable[[str], None], 
             shelf, model, found, work=work, borrowed=wanted.borrowed, actor=settings.actor, now=wall_clock(), followed=followed
         )
     except StoreError as error:
-        if state.champion is None or followed or not wanted.borrowed:
+        last = _last(shelf, model, wanted.asked)
+        if last is None or followed or not wanted.borrowed or last != state.champion:
             raise
-        say(f"warning: {error.message}; serving {model}@{state.champion}, which is here from the last time")
-        found, version = _as_before(state, state.champion), state.champion
+        say(f"warning: {error.message}; serving {model}@{last}, which {wanted.asked} meant the last time")
+        found, version = _as_before(state, last), last
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Taken(state=state, version=version, manifest=_manifest(shelf, state, version, wanted), found=found)
+
+
+def _last(shelf: Shelf, model: str, asked: str) -> int | None:
+    """The version that this very name brought in last."""
+    promoted = [entry.event for entry in shelf.journal.read(model) if isinstance(entry.event, Promoted)]
+    return next((event.version for event in reversed(promoted) if event.reason.values.get("source") == asked), None)
 
 
 def follow(wanted: Foreign, settings: Settings, identity: str, *, every: float, say: Callable[[str], None]) -> threading.Event:
@@ -92,15 +112,25 @@ def _follow(wanted: Foreign, settings: Settings, identity: str, every: float, sa
             now = identity_with(found.identity, wanted.classes)
             if now != identity:
                 say(f"{wanted.asked} means version {found.version} now")
-                taken = take_in(wanted, settings, say=say, followed=wanted.asked)
-                identity = now
-                for note in taken.found.notes:
-                    say(f"  {note}")
+                identity = _taken_up(wanted, settings, now, say)
             told = ""
-        except FlyballError as error:
-            if error.message != told:
-                say(f"warning: {wanted.asked} cannot be followed: {error.message}; what serves goes on, and it is tried again")
-            told = error.message
+        except Exception as error:  # noqa: BLE001 - following must outlive whatever a registry does; what serves goes on
+            said = error.message if isinstance(error, FlyballError) else f"{type(error).__name__}: {error}"
+            if said != told:
+                say(f"warning: {wanted.asked} cannot be followed: {said}; what serves goes on, and it is tried again")
+            told = said
+
+
+def _taken_up(wanted: Foreign, settings: Settings, identity: str, say: Callable[[str], None]) -> str:
+    """Take in what a name has come to mean. What cannot be served is told once, and not tried again before the name moves on."""
+    try:
+        for note in take_in(wanted, settings, say=say, followed=wanted.asked).found.notes:
+            say(f"  {note}")
+    except StoreError:
+        raise
+    except FlyballError as error:
+        say(f"warning: it is not taken up: {error.message}; what serves goes on")
+    return identity
 
 
 def _known_here(wanted: Foreign, state: State) -> Examined | None:

@@ -1,11 +1,13 @@
 """`flyball serve models:/NAME@ALIAS`: serve a model that was logged by plain MLflow, without a spec, from a small folder of its own."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from flyball.adapters.mlflow.source import check, may_move, name_of, tracking_uri
 from flyball.cli.foreign import Foreign, Taken, classes_of, follow, take_in
 from flyball.cli.frame import say
+from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.core.slug import slug
 from flyball.settings import Settings, read_settings
@@ -44,7 +46,12 @@ def serve_model(folder: Path, options: ModelOptions, run: Callable[[Settings, Sp
     place.mkdir(parents=True, exist_ok=True)
     settings = read_settings(place)
     say(f"looking at {options.asked} ...")
-    taken = take_in(wanted, settings, say=say)
+    try:
+        taken = take_in(wanted, settings, say=say)
+    except FlyballError:
+        with contextlib.suppress(OSError):  # there is something in it
+            place.rmdir()
+        raise
     tell(taken, options.asked)
     spec = _spec(place, wanted, taken)
     say(f"bundle, log and journal are in {place}; `flyball -C {place} status` and the other verbs work there")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_SQLITE = "sqlite:///"
 _NAMELESS = frozenset({"model", "artifacts", "mlflow-model", ""})  # what everybody calls a model's folder
 
 
@@ -222,6 +223,8 @@ class MlflowSource:
         if self._made is None:
             if not self._uri:
                 raise StoreError("it is not known where MLflow is", hint="set MLFLOW_TRACKING_URI, or go to the folder with its mlflow.db")
+            if self._uri.startswith(_SQLITE) and not Path(self._uri.removeprefix(_SQLITE)).is_file():  # MLflow would make an empty one
+                raise StoreError(f"there is no MLflow database at {self._uri}", hint="is MLFLOW_TRACKING_URI right?")
             for name in ("alembic", "mlflow.store.db.utils"):
                 logging.getLogger(name).setLevel(logging.WARNING)
             from mlflow import MlflowClient
