@@ -439,3 +439,17 @@ def test_no_value_whatever_becomes_an_error_nobody_foresaw(body: Any) -> None:
             frames.contract.row(row)
     except RequestError as refused:
         assert refused.message
+
+
+@given(st.permutations(["hour", "temp", "rain", "more", "a:b"]), st.lists(st.lists(st.integers(0, 9), min_size=5, max_size=5), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_columns_find_their_place_in_whatever_order_and_format_they_come(order: list[str], data: list[list[int]]) -> None:
+    frames = Frames(Contract([NUMBERS]), max_rows=100)
+    records = [dict(zip(order, row, strict=True)) for row in data]
+    expected = [[record[name] for name in NUMBERS.names] for record in records]
+    bodies: list[dict[str, Any]] = [frame(order, *data)]
+    if data:
+        bodies += [{"dataframe_records": records}, {"inputs": {name: [record[name] for record in records] for name in order}}]
+    for body in bodies:
+        assert _any_rows(frames, json.dumps(body).encode()) == expected
+    assert frames.split(json.dumps(order).encode(), data) == expected
