@@ -353,3 +353,34 @@ def test_a_part_that_is_not_as_it_was_written_is_made_again(made: Site, tmp_path
     score(made.folder, source, tmp_path / "again.csv", logged=False)
     assert out.read_bytes() == (tmp_path / "again.csv").read_bytes()
     assert made.ports.predictions.ingest() == 2_000
+
+
+def test_a_regression_gives_values_and_no_confidence(made: Site, tmp_path: Path) -> None:
+    made.add(6, linear([1.0, 0.0, 0.0], 0.5, regression=True), task="regression", classes=())
+    made.deploy(6)
+    frame = flights(30)
+    score(made.folder, write(frame, tmp_path / "in.csv"), tmp_path / "out.csv", keep=(), scores=True)
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert list(found.columns) == ["prediction", "version", "variant", "prediction_id"]
+    assert found["prediction"].tolist() == (frame["hour"] + 0.5).tolist()
+
+
+def test_labels_that_are_text_come_back_as_they_are(made: Site, tmp_path: Path) -> None:
+    made.add(6, linear([0.0, 0.0, 2.0], -1.0), classes=('no, "thanks"', "yes"))
+    made.deploy(6)
+    frame = flights(40)
+    source = write(frame, tmp_path / "in.csv")
+    for out in ("out.csv", "out.parquet"):
+        score(made.folder, source, tmp_path / out, scores=True)
+    texts, typed = pd.read_csv(tmp_path / "out.csv"), pd.read_parquet(tmp_path / "out.parquet")
+    assert texts["prediction"].tolist() == typed["prediction"].tolist() == ["yes" if rain else 'no, "thanks"' for rain in frame["rain"]]
+    assert np.allclose(texts['probability_no, "thanks"'] + texts["probability_yes"], 1.0)
+    made.ports.predictions.ingest()
+    assert set(made.ports.predictions.rows(MODEL, 6, ALWAYS).label.tolist()) == {"yes", 'no, "thanks"'}
+
+
+def test_scores_that_are_no_probabilities_give_no_confidence(made: Site, tmp_path: Path) -> None:
+    made.add(6, linear([0.0, 0.0, 2.0], -1.0), probabilities=False)
+    made.deploy(6)
+    score(made.folder, write(flights(5), tmp_path / "in.csv"), tmp_path / "out.csv", keep=())
+    assert list(pd.read_csv(tmp_path / "out.csv").columns) == ["prediction", "version", "variant", "prediction_id"]

@@ -1,7 +1,8 @@
 """Answers to many rows at once are the answers the server gives one by one."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -13,11 +14,13 @@ from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
 from flyball.loop.live import open_live
 from flyball.serving.batch import BatchRows, answer, log_batches, packed, shadow_batches, shadowed, take
-from flyball.serving.deployment import LiveModel
+from flyball.serving.deployment import LiveModel, LiveVersion
+from flyball.serving.engine import Engine, Row, Scores
+from flyball.serving.records import Deployment
 from flyball.serving.segments import encode
 from flyball.serving.traffic import variant_of
 from scored import WITH_CARRIER, airport
-from served import linear
+from served import NUMBERS, linear, manifest
 
 ROWS = 300
 
@@ -45,8 +48,6 @@ def live(folder: Path, **deployed: object) -> LiveModel:
 
 
 def made_schema() -> tuple[Column, ...]:
-    from served import NUMBERS
-
     return NUMBERS.columns
 
 
@@ -141,3 +142,35 @@ def test_packed_columns_are_the_rows(given_rows: list[tuple[float | int | bool, 
     kinds = (np.float64, np.int64, np.bool_)
     columns = [np.array(column, dtype=kinds[n % 3]) for n, column in enumerate(zip(*given_rows, strict=True))]
     assert msgspec.msgpack.decode(packed(columns)) == [list(row) for row in given_rows]
+
+
+class TwoNumbers:
+    """An engine of two outputs: the hour, and the hour doubled."""
+
+    name = "native"
+    inline = False
+
+    def score(self, features: Table) -> Scores:
+        hour = features["hour"].astype(np.float64)
+        return np.stack([hour, 2 * hour], axis=1)
+
+    def score_rows(self, rows: Sequence[Row]) -> Scores:
+        return np.array([[float(row[0] or 0), 2 * float(row[0] or 0)] for row in rows])
+
+    def score_one(self, row: Row) -> float:
+        raise AssertionError("there are two")
+
+
+def test_a_model_of_several_outputs_is_logged_as_their_json_and_scored_as_their_numbers() -> None:
+    several = manifest(task="regression", classes=(), outputs=("now", "later"), schema=NUMBERS)
+    deployment = Deployment(
+        model="m", seq=1, champion=1, challenger=None, challenger_share=0.0, seed="s", shadow=(), previous=None, bundles={1: "d"}
+    )
+    model = LiveModel(deployment, {1: LiveVersion(1, several, cast(Engine, TwoNumbers()))})
+    batch = rows()
+    (arm,) = answer(model, batch).arms
+    hours = batch.table["hour"].tolist()
+    assert arm.label.tolist() == [f"[{hour}.0,{2 * hour}.0]" for hour in hours]
+    assert arm.score.tolist() == [[hour, 2 * hour] for hour in hours] and arm.confidence is None
+    logged = [decoded(one) for one in log_batches(model, batch, [arm], worker="w", made_at=1)]
+    assert logged[0]["label"] == arm.label.tolist() and logged[0]["score"] == arm.score.tolist()
