@@ -5,13 +5,14 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from flyball.core.errors import RequestError, StoreError
 from flyball.server.answers import HttpError, Reply
-from flyball.server.made_elsewhere import ElsewhereTaker
+from flyball.server.made_elsewhere import ElsewhereTaker, request_schema
+from flyball.serving.elsewhere import KEYS
 from served import MODEL, Served, Site
 
 Play = Callable[..., Any]
@@ -124,3 +125,9 @@ def test_the_model_of_the_log_is_the_servers(play: Play, made: Site) -> None:
         assert found is not None and found[0].model == MODEL
 
     play(story)
+
+
+def test_the_schema_names_every_key_that_is_taken() -> None:
+    one, many, several = cast(list[dict[str, Any]], request_schema(timed=True)["anyOf"])
+    assert set(one["properties"]) == set(KEYS) and one["required"] == ["at"]
+    assert several["properties"]["predictions"] == many == {"type": "array", "items": one}

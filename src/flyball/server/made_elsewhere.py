@@ -106,3 +106,30 @@ def _items(given: object) -> tuple[list[object], bool]:
     if not isinstance(given["predictions"], list):
         raise RequestError(f"'predictions' must be a list, not {kind_of(given['predictions'])}", field="predictions")
     return given["predictions"], False
+
+
+def request_schema(*, timed: bool) -> dict[str, object]:
+    """The JSON schema of a body; `timed`: every prediction has to bring its time."""
+    text = {"type": "string", "minLength": 1, "maxLength": 256}
+    share = {"type": "number", "minimum": 0, "maximum": 1}
+    one: dict[str, object] = {
+        "type": "object",
+        "properties": {
+            "features": {"type": ["object", "array", "null"]},
+            "prediction": {},
+            "score": {"anyOf": [{"type": "number"}, {"type": "array", "items": share}, {"type": "object", "additionalProperties": share}]},
+            "confidence": share,
+            "version": {"type": "integer", "minimum": 1},
+            "variant": {"enum": ["champion", "challenger"]},
+            "prediction_id": text,
+            "unit": text,
+            "id": text,
+            "context": {"type": "object"},
+            "at": {"type": "string", "format": "date-time"},
+        },
+        "required": ["at"] if timed else [],
+        "additionalProperties": False,
+    }
+    many = {"type": "array", "items": one}
+    several = {"type": "object", "properties": {"predictions": many}, "required": ["predictions"], "additionalProperties": False}
+    return {"anyOf": [one, many, several]}
