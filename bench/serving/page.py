@@ -33,7 +33,7 @@ _HOW = """## How to read this
 - The rows of the requests rotate over {payloads} different ones, and the units over {units}, more than a worker remembers: one row or one
   unit repeated flatters caches and batching.
 - Before a server is measured, its answers are compared with what scikit-learn says of the same rows; under load every answer must be a 200.
-- Rounds alternate between the servers. The first is not counted; the figures are medians of {rounds}, with the lowest and the highest.
+- Rounds alternate between the servers. The first is not counted; the figures are medians, with the lowest and the highest.
 - Wall figures (requests per second, p50, p99) are those of the clients. Where a server answers more than the load can ask from its one core
   (about what nginx shows), the load is the limit.
 - Each peer is set up as its documentation advises, with batching where it has it, in an environment of its own with the versions below.
@@ -62,7 +62,7 @@ def markdown(run: Run, *, plot: bool) -> str:
         _goals(run),
         *_tables(run),
         *_absent(run),
-        _HOW.format(payloads=grouped(PAYLOADS), units=grouped(UNITS), rounds=run.rounds).strip(),
+        _HOW.format(payloads=grouped(PAYLOADS), units=grouped(UNITS)).strip(),
         "## Versions",
         _versions(run),
     ]
@@ -73,7 +73,7 @@ def _circumstances(run: Run) -> str:
     machine = run.machine
     said = (
         f"{machine.date}, {machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}, commit {machine.commit}; "
-        f"{run.rounds} rounds of {run.seconds:g} s; our engine for the forest: `{run.engine}`."
+        f"{run.rounds} round{'s' if run.rounds > 1 else ''} of {run.seconds:g} s; our engine for the forest: `{run.engine}`."
     )
     if run.busy > 0.1:
         said += f" Other work took {run.busy * 100:.0f} % of the machine just before the run; wall figures and p99 suffer from it."
@@ -103,7 +103,7 @@ def _line(server: Server, found: Measured) -> str:
     title = f"**{server.title}**" if server.ours else server.title
     low, high = min(found.cpu), max(found.cpu)
     spread = f" ({micros(low)} to {micros(high)})" if len(found.cpu) > 1 else ""
-    beside = micros(found.median("beside")) if server.ours else ""
+    beside = micros(found.median("beside")) if any(found.beside) else ""
     rate = grouped(found.median("rate"))
     cpu = micros(found.median("cpu"))
     return (

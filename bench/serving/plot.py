@@ -50,8 +50,8 @@ class Bar:
 def draw(bars: Sequence[Bar], title: str, what: str) -> str:
     """The plot of some servers, the cheapest first."""
     bars = sorted(bars, key=lambda bar: bar.cpu)
-    low = 10 ** math.floor(math.log10(min(bar.cpu for bar in bars)))
-    high = 10 ** math.ceil(math.log10(max(bar.total for bar in bars)))
+    low = 10 ** math.floor(math.log10(min(bar.cpu for bar in bars) / 2))  # so that the shortest bar is one too
+    high = max(bar.total for bar in bars) * 1.1
     height = _TOP + len(bars) * (_BAR + _GAP) + _BOTTOM
     span = _WIDTH - _LEFT - _RIGHT
 
@@ -77,7 +77,7 @@ def draw(bars: Sequence[Bar], title: str, what: str) -> str:
 
 def _axis(low: float, high: float, height: int, x: Scale) -> list[str]:
     lines, value = [], low
-    while value <= high * 1.001:
+    while value <= high:
         lines.append(f'  <line class="grid" x1="{x(value):.1f}" y1="{_TOP - 8}" x2="{x(value):.1f}" y2="{height - _BOTTOM + 2}"/>')
         lines.append(f'  <text class="tick" x="{x(value):.1f}" y="{height - _BOTTOM + 20}" text-anchor="middle">{grouped(value)}</text>')
         value *= 10
