@@ -71,7 +71,16 @@ def random_forest(seed: int, *, link: int = 0) -> FlatTrees:
     trees = [random_nodes(rng, len(features), outputs, sets=bool(rng.integers(2))) for _ in range(int(rng.integers(1, 20)))]
     wide = [tree for tree in trees if tree.values.shape[1] > 1]
     trees = wide or trees
-    found = assemble(trees, features, texts=[1], columns=3, base=rng.normal(size=outputs), divisor=float(rng.integers(1, 4)), link=link)
+    found = assemble(
+        trees,
+        features,
+        texts=[1],
+        columns=3,
+        base=rng.normal(size=outputs),
+        divisor=float(rng.integers(1, 4)),
+        link=link,
+        last=to_float32 if rng.random() < 0.6 else None,  # half of the forests can be packed into float32
+    )
     weights = rng.normal(size=outputs * len(found.fill)) if rng.random() < 0.3 else np.empty(0)
     return replace(found, weights=weights)
 

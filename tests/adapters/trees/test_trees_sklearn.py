@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from forests import agrees, engines, frame, hard, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
@@ -49,6 +48,7 @@ from flyball.adapters.trees.flatten import flatten
 from flyball.core.errors import UnsupportedError
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
+from forests import agrees, engines, frame, hard, numbers
 
 rng = np.random.default_rng(5)
 ROWS = 900

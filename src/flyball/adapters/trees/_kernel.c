@@ -20,6 +20,10 @@
  *   if the set holds the value, or with INVERTED if it does not.
  * - `weights`, if there are any, have a number for each output and slot: a linear model is a forest of no trees, with weights.
  *
+ * Where every threshold of a forest is one that float32 tells apart as well (so it is for libraries that round values to float32 before they
+ * compare), nodes are packed into 8 bytes and rows into float32: the same rows go left, and twice as many nodes stay in the cache. Leaves
+ * then hold the number of their value.
+ *
  * Memory safety: everything a walk dereferences is checked when the forest is made: children stand behind their parent (so a walk ends)
  * and inside the arrays, slots, sets, leaves and outputs exist. Arrays are copied then, and never change: calls from several threads share
  * nothing that is written. Bytes of a stranger can give wrong scores, never a crash.
@@ -37,12 +41,16 @@
 #define CATEGORICAL 0x80000000u
 #define INVERTED 0x40000000u
 #define SLOT_MASK 0x3fffffffu
-#define LANES 8        /* walks that go on side by side: enough to hide the latency of a load, few enough for the registers */
+#define LANES 12       /* walks that go on side by side: enough to hide the latency of a load, few enough for the registers */
 #define BLOCK 64       /* rows that pass one tree before the next tree is fetched: both then stay in the first cache */
 #define ON_STACK 256   /* slots of one row that need no allocation */
 #define QUICK 16       /* fewer rows are scored before another thread could take over */
 #define MOST 0x3fffffff
+#define SLOT_BITS 10   /* of a packed node's 32: its slot; the others are its left child */
+#define PACKED_SLOTS (1u << SLOT_BITS)
+#define PACKED_NODES (1u << (32 - SLOT_BITS))
 
+enum { PLAIN, SETS, PACKED }; /* how a forest is walked: always a constant where it is used, so that each way has code of its own */
 enum { IDENTITY, SIGMOID, SOFTMAX, EXPONENTIAL, SIGMOIDS };
 
 typedef struct {
@@ -50,6 +58,11 @@ typedef struct {
     uint32_t left;
     uint32_t slot;
 } Node;
+
+typedef struct {
+    float threshold; /* of a leaf: the bits of the number of its value */
+    uint32_t link;   /* left << SLOT_BITS | slot */
+} Packed;
 
 typedef struct {
     double fill;
@@ -70,7 +83,9 @@ typedef struct {
     Column *column;
     Slot *slot;
     double *tables;
-    Node *node;
+    Node *node;     /* one of these two is there */
+    Packed *packed;
+    double *value;  /* of the leaves, where they are packed and give one number */
     uint32_t *root, *output, *depth, *bits;
     double *leaf, *base, *weight;
     double divisor, tie_at, tie_to, tie;
@@ -91,48 +106,59 @@ static inline int in_set(const Forest *f, const Node *n, double x) {
     return n->slot & INVERTED ? !held : held;
 }
 
-static inline uint32_t step(const Forest *f, uint32_t at, const double *x, int any_set) {
-    const Node *n = &f->node[at];
-    if (any_set && n->slot & CATEGORICAL) {
-        return n->left + !in_set(f, n, x[n->slot & SLOT_MASK]);
+static inline uint32_t step(const Forest *f, uint32_t at, const void *row, int mode) {
+    if (mode == PACKED) {
+        const Packed *n = &f->packed[at];
+        const float *x = row;
+        return (n->link >> SLOT_BITS) + !(x[n->link & (PACKED_SLOTS - 1)] <= n->threshold);
     }
-    return n->left + !(x[n->slot] <= n->threshold);
+    const Node *n = &f->node[at];
+    const double *x = row;
+    if (mode == SETS && n->slot & CATEGORICAL) return n->left + !in_set(f, n, x[n->slot & SLOT_MASK]);
+    return n->left + !(x[n->slot & SLOT_MASK] <= n->threshold);
 }
 
 /* Bring LANES walks to their leaves. A leaf steps to itself, so it does no harm to step on: look now and then whether all stand. */
-static inline void walk(const Forest *f, uint32_t at[LANES], const double *const x[LANES], uint32_t depth, int any_set) {
+static inline void walk(const Forest *f, uint32_t at[LANES], const void *const row[LANES], uint32_t depth, int mode) {
     while (depth >= 4) {
         uint32_t before[LANES], moved = 0;
         for (int s = 0; s < 3; s++) {
-            for (int j = 0; j < LANES; j++) at[j] = step(f, at[j], x[j], any_set);
+            for (int j = 0; j < LANES; j++) at[j] = step(f, at[j], row[j], mode);
         }
         for (int j = 0; j < LANES; j++) {
             before[j] = at[j];
-            at[j] = step(f, at[j], x[j], any_set);
+            at[j] = step(f, at[j], row[j], mode);
             moved |= before[j] ^ at[j];
         }
         if (!moved) return;
         depth -= 4;
     }
     for (; depth; depth--) {
-        for (int j = 0; j < LANES; j++) at[j] = step(f, at[j], x[j], any_set);
+        for (int j = 0; j < LANES; j++) at[j] = step(f, at[j], row[j], mode);
     }
 }
 
-static inline void gather(const Forest *f, Py_ssize_t tree, uint32_t leaf, double *sums) {
-    double value = f->node[leaf].threshold;
+static inline void gather(const Forest *f, Py_ssize_t tree, uint32_t leaf, double *sums, int mode) {
+    size_t number = 0;
+    if (mode == PACKED) {
+        uint32_t bits;
+        memcpy(&bits, &f->packed[leaf].threshold, sizeof bits);
+        number = bits;
+    } else if (f->leaves) {
+        number = (size_t)f->node[leaf].threshold;
+    }
     if (!f->leaves) {
-        sums[f->output[tree]] += value;
+        sums[f->output[tree]] += mode == PACKED ? f->value[number] : f->node[leaf].threshold;
         return;
     }
-    const double *line = f->leaf + (size_t)value * (size_t)f->outputs;
+    const double *line = f->leaf + number * (size_t)f->outputs;
     for (Py_ssize_t k = 0; k < f->outputs; k++) sums[k] += line[k];
 }
 
-/* One row: eight trees side by side. */
-static inline void one_row(const Forest *f, const double *x, double *sums, int any_set) {
-    const double *rows[LANES];
-    for (int j = 0; j < LANES; j++) rows[j] = x;
+/* One row: LANES trees side by side. */
+static inline void one_row(const Forest *f, const void *row, double *sums, int mode) {
+    const void *rows[LANES];
+    for (int j = 0; j < LANES; j++) rows[j] = row;
     for (Py_ssize_t t = 0; t < f->trees; t += LANES) {
         uint32_t at[LANES], depth = 0;
         int count = f->trees - t < LANES ? (int)(f->trees - t) : LANES;
@@ -141,25 +167,52 @@ static inline void one_row(const Forest *f, const double *x, double *sums, int a
             at[j] = f->root[tree];
             if (f->depth[tree] > depth) depth = f->depth[tree];
         }
-        walk(f, at, rows, depth, any_set);
-        for (int j = 0; j < count; j++) gather(f, t + j, at[j], sums);
+        walk(f, at, rows, depth, mode);
+        for (int j = 0; j < count; j++) gather(f, t + j, at[j], sums, mode);
     }
 }
 
-/* Up to BLOCK rows: tree by tree, eight rows side by side. Sums are added up in the same order as for one row. */
-static inline void many_rows(const Forest *f, const double *x, int rows, double *sums, int any_set) {
+/* Up to BLOCK rows: tree by tree, LANES rows side by side. Sums are added up in the same order as for one row. */
+static inline void many_rows(const Forest *f, const void *block, int rows, double *sums, int mode) {
+    size_t stride = (size_t)f->slots * (mode == PACKED ? sizeof(float) : sizeof(double));
     for (Py_ssize_t t = 0; t < f->trees; t++) {
         for (int r = 0; r < rows; r += LANES) {
             uint32_t at[LANES];
-            const double *lane[LANES];
+            const void *lane[LANES];
             int count = rows - r < LANES ? rows - r : LANES;
             for (int j = 0; j < LANES; j++) {
-                lane[j] = x + (size_t)(r + (j < count ? j : 0)) * (size_t)f->slots;
+                lane[j] = (const char *)block + (size_t)(r + (j < count ? j : 0)) * stride;
                 at[j] = f->root[t];
             }
-            walk(f, at, lane, f->depth[t], any_set);
-            for (int j = 0; j < count; j++) gather(f, t, at[j], sums + (size_t)(r + j) * (size_t)f->outputs);
+            walk(f, at, lane, f->depth[t], mode);
+            for (int j = 0; j < count; j++) gather(f, t, at[j], sums + (size_t)(r + j) * (size_t)f->outputs, mode);
         }
+    }
+}
+
+static void narrow(const double *x, size_t count, float *into) {
+    for (size_t i = 0; i < count; i++) into[i] = (float)x[i];
+}
+
+static void walk_one(const Forest *f, const double *x, float *narrowed, double *sums) {
+    if (f->packed) {
+        narrow(x, (size_t)f->slots, narrowed);
+        one_row(f, narrowed, sums, PACKED);
+    } else if (f->any_set) {
+        one_row(f, x, sums, SETS);
+    } else {
+        one_row(f, x, sums, PLAIN);
+    }
+}
+
+static void walk_many(const Forest *f, const double *x, float *narrowed, int rows, double *sums) {
+    if (f->packed) {
+        narrow(x, (size_t)f->slots * (size_t)rows, narrowed);
+        many_rows(f, narrowed, rows, sums, PACKED);
+    } else if (f->any_set) {
+        many_rows(f, x, rows, sums, SETS);
+    } else {
+        many_rows(f, x, rows, sums, PLAIN);
     }
 }
 
@@ -203,19 +256,12 @@ static void finish(const Forest *f, double *s) {
     }
 }
 
-static void score_block(const Forest *f, const double *x, int rows, double *out) {
+static void score_block(const Forest *f, const double *x, float *narrowed, int rows, double *out) {
     memset(out, 0, sizeof(double) * (size_t)rows * (size_t)f->outputs);
     if (rows < 4) {
-        for (int r = 0; r < rows; r++) {
-            const double *row = x + (size_t)r * (size_t)f->slots;
-            double *sums = out + (size_t)r * (size_t)f->outputs;
-            if (f->any_set) one_row(f, row, sums, 1);
-            else one_row(f, row, sums, 0);
-        }
-    } else if (f->any_set) {
-        many_rows(f, x, rows, out, 1);
+        for (int r = 0; r < rows; r++) walk_one(f, x + (size_t)r * (size_t)f->slots, narrowed, out + (size_t)r * (size_t)f->outputs);
     } else {
-        many_rows(f, x, rows, out, 0);
+        walk_many(f, x, narrowed, rows, out);
     }
     for (int r = 0; r < rows; r++) {
         double *sums = out + (size_t)r * (size_t)f->outputs;
@@ -323,8 +369,18 @@ static int put_row(const Forest *f, PyObject *row, PyObject *missing, double *x)
 
 /* ---- methods ---- */
 
+/* Room for the slots of up to BLOCK rows, in both widths, in one piece. */
+static double *room(const Forest *f, Py_ssize_t rows, float **narrowed) {
+    size_t count = (size_t)(rows < BLOCK ? rows : BLOCK) * (size_t)f->slots;
+    double *x = PyMem_Malloc((sizeof(double) + sizeof(float)) * count);
+    if (x) *narrowed = (float *)(x + count);
+    else PyErr_NoMemory();
+    return x;
+}
+
 static PyObject *score_one(Forest *self, PyObject *row) {
     double few[ON_STACK], sum = 0, *x = few;
+    float few_narrowed[ON_STACK], *narrowed = few_narrowed;
     PyObject *missing;
     int failed;
     if (self->outputs != 1) {
@@ -333,29 +389,25 @@ static PyObject *score_one(Forest *self, PyObject *row) {
     }
     missing = PyUnicode_FromStringAndSize(NULL, 0);
     if (!missing) return NULL;
-    if (self->slots > ON_STACK && !(x = PyMem_Malloc(sizeof(double) * (size_t)self->slots))) {
-        Py_DECREF(missing);
-        return PyErr_NoMemory();
+    if (self->slots > ON_STACK) {
+        x = room(self, 1, &narrowed);
+        if (!x) {
+            Py_DECREF(missing);
+            return NULL;
+        }
     }
     failed = put_row(self, row, missing, x);
     Py_DECREF(missing);
     if (failed) {
         refuse(self);
     } else {
-        if (self->any_set) one_row(self, x, &sum, 1);
-        else one_row(self, x, &sum, 0);
+        walk_one(self, x, narrowed, &sum);
         if (self->weighted) add_weighted(self, x, &sum);
         finish(self, &sum);
         if (fabs(sum - self->tie_at) <= self->tie) sum = self->tie_to;
     }
     if (x != few) PyMem_Free(x);
     return failed ? NULL : PyFloat_FromDouble(sum);
-}
-
-static double *room(const Forest *f, Py_ssize_t rows) {
-    double *x = PyMem_Malloc(sizeof(double) * (size_t)(rows < BLOCK ? rows : BLOCK) * (size_t)f->slots);
-    if (!x) PyErr_NoMemory();
-    return x;
 }
 
 static int output_fits(const Forest *f, const Py_buffer *out, Py_ssize_t rows) {
@@ -368,13 +420,14 @@ static PyObject *score_rows(Forest *self, PyObject *args) {
     PyObject *rows, *missing, *own = NULL;
     Py_buffer out;
     double *x = NULL;
+    float *narrowed = NULL;
     Py_ssize_t count, at;
     if (!PyArg_ParseTuple(args, "Ow*:score_rows", &rows, &out)) return NULL;
     missing = PyUnicode_FromStringAndSize(NULL, 0);
     own = PySequence_Tuple(rows);
     if (!missing || !own) goto end;
     count = PyTuple_Size(own);
-    if (!output_fits(self, &out, count) || (count && !(x = room(self, count)))) goto end;
+    if (!output_fits(self, &out, count) || (count && !(x = room(self, count, &narrowed)))) goto end;
     for (at = 0; at < count; at += BLOCK) {
         int some = count - at < BLOCK ? (int)(count - at) : BLOCK;
         double *scores = (double *)out.buf + (size_t)at * (size_t)self->outputs;
@@ -385,10 +438,10 @@ static PyObject *score_rows(Forest *self, PyObject *args) {
             }
         }
         if (some < QUICK) {
-            score_block(self, x, some, scores);
+            score_block(self, x, narrowed, some, scores);
         } else {
             Py_BEGIN_ALLOW_THREADS
-            score_block(self, x, some, scores);
+            score_block(self, x, narrowed, some, scores);
             Py_END_ALLOW_THREADS
         }
     }
@@ -405,13 +458,14 @@ static PyObject *score_matrix(Forest *self, PyObject *args) {
     Py_buffer in, out;
     Py_ssize_t rows, width = self->columns * (Py_ssize_t)sizeof(double);
     double *x = NULL;
+    float *narrowed = NULL;
     if (!PyArg_ParseTuple(args, "y*w*:score_matrix", &in, &out)) return NULL;
     rows = in.len / width;
     if (in.len % width) {
         PyErr_Format(PyExc_ValueError, "the matrix does not have %zd columns of float64", self->columns);
         goto end;
     }
-    if (!output_fits(self, &out, rows) || (rows && !(x = room(self, rows)))) goto end;
+    if (!output_fits(self, &out, rows) || (rows && !(x = room(self, rows, &narrowed)))) goto end;
     Py_BEGIN_ALLOW_THREADS
     for (Py_ssize_t at = 0; at < rows; at += BLOCK) {
         int some = rows - at < BLOCK ? (int)(rows - at) : BLOCK;
@@ -421,7 +475,7 @@ static PyObject *score_matrix(Forest *self, PyObject *args) {
             row[0] = -INFINITY;
             for (Py_ssize_t c = 0; c < self->columns; c++) put_cell(self, &self->column[c], cell[c], row);
         }
-        score_block(self, x, some, (double *)out.buf + (size_t)at * (size_t)self->outputs);
+        score_block(self, x, narrowed, some, (double *)out.buf + (size_t)at * (size_t)self->outputs);
     }
     Py_END_ALLOW_THREADS
 end:
@@ -536,6 +590,37 @@ static int check_trees(Forest *f) {
     return failed;
 }
 
+/* Whether float32 tells the same values apart: the next float64 after the threshold is another float32. Infinity lets all pass in both. */
+static int same_in_float32(double threshold) {
+    return threshold == INFINITY || (float)nextafter(threshold, INFINITY) > (float)threshold;
+}
+
+/* Pack the nodes, if all of them can be: fewer bytes, the same answers. */
+static int pack(Forest *f) {
+    uint32_t leaves = 0;
+    if (f->any_set || f->weighted || f->slots > PACKED_SLOTS || f->nodes > PACKED_NODES) return 0;
+    for (Py_ssize_t n = 0; n < f->nodes; n++) {
+        if (f->node[n].slot && !same_in_float32(f->node[n].threshold)) return 0;
+    }
+    f->packed = PyMem_Calloc((size_t)f->nodes + 1, sizeof(Packed));
+    f->value = PyMem_Calloc((size_t)f->nodes + 1, sizeof(double));
+    if (!f->packed || !f->value) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t n = 0; n < f->nodes; n++) {
+        const Node *node = &f->node[n];
+        f->packed[n].link = node->left << SLOT_BITS | node->slot;
+        if (node->slot) {
+            f->packed[n].threshold = (float)node->threshold;
+        } else {
+            uint32_t number = f->leaves ? (uint32_t)node->threshold : leaves;
+            memcpy(&f->packed[n].threshold, &number, sizeof number); /* far below the bits of a NaN: -infinity stays below it */
+            if (!f->leaves) f->value[leaves++] = node->threshold;
+        }
+    }
+    PyMem_Free(f->node);
+    f->node = NULL;
+    return 0;
+}
+
 static int fill(Forest *f, PyObject *texts, Py_buffer a[ARRAYS]) {
     Py_ssize_t count[ARRAYS];
     if (take_sizes(f, a, count)) return -1;
@@ -559,7 +644,7 @@ static int fill(Forest *f, PyObject *texts, Py_buffer a[ARRAYS]) {
         f->node[n].slot = ((const uint32_t *)a[A_SLOT].buf)[n];
     }
     if (f->link < IDENTITY || f->link > SIGMOIDS) return broken("the link is not one this kernel knows");
-    return check_trees(f);
+    return check_trees(f) ? -1 : pack(f);
 }
 
 static PyObject *forest_new(PyTypeObject *type, PyObject *args, PyObject *named) {
@@ -604,7 +689,7 @@ static void forest_dealloc(Forest *f) {
     if (f->column) {
         for (Py_ssize_t c = 0; c < f->columns; c++) Py_XDECREF(f->column[c].words);
     }
-    void *owned[] = {f->column, f->slot, f->tables, f->node, f->root, f->output, f->depth, f->bits, f->leaf, f->base, f->weight};
+    void *owned[] = {f->column, f->slot, f->tables, f->node, f->packed, f->value, f->root, f->output, f->depth, f->bits, f->leaf, f->base, f->weight};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) PyMem_Free(owned[i]);
     Py_XDECREF(f->error);
     release(f);
