@@ -9,7 +9,7 @@ import pytest
 
 from flyball.settings import read_settings
 from flyball.wiring import open_stores
-from trained import MODEL, NOW, Shop, flyball, spawn
+from trained import MODEL, NOW, Shop, change, flyball, spawn
 
 ROWS = 600
 
@@ -58,7 +58,23 @@ def test_a_column_that_only_the_prepare_step_makes_is_asked_for_by_name(own: Sho
     prepared(own, 10).drop(columns=["charge_per_tenure"]).to_csv(source, index=False)
     said = flyball(own.folder, "predict", str(source), str(own.folder / "out.csv"))
     assert said.status == 1
-    assert "no column 'charge_per_tenure', which the model reads" in said.err and "pipeline:prepare" in said.err
+    assert "no column 'charge_per_tenure', which the model reads" in said.err
+    assert "pipeline:prepare" in said.err and "--prepare" in said.err
+
+
+def test_raw_rows_are_prepared_if_that_is_asked_for(own: Shop) -> None:
+    frame = prepared(own, 40)
+    raw, done = own.folder / "raw.csv", own.folder / "done.csv"
+    frame.to_csv(done, index=False)
+    frame.drop(columns=["charge_per_tenure", "calls_per_month", "churned"]).to_csv(raw, index=False)
+    assert flyball(own.folder, "predict", str(done), str(own.folder / "one.csv"), "--keep", "customer_id").status == 0
+    said = flyball(own.folder, "predict", str(raw), str(own.folder / "two.csv"), "--keep", "customer_id", "--prepare")
+    assert said.status == 0, said.err
+    one, two = (pd.read_csv(own.folder / name).drop(columns="prediction_id") for name in ("one.csv", "two.csv"))
+    pd.testing.assert_frame_equal(one, two)
+    change(own.folder, 'prepare = "pipeline:prepare"\n', "")
+    said = flyball(own.folder, "predict", str(raw), str(own.folder / "three.csv"), "--prepare")
+    assert said.status == 2 and "names no prepare steps" in said.err
 
 
 def test_what_is_kept_and_what_is_skipped_is_told(own: Shop) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -27,9 +28,9 @@ _MOST_THREADS = 8
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(exists=True, path_type=Path))
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("files", metavar="IN OUT", nargs=2, type=click.Path(path_type=Path))
 @click.option("--keep", default=None, metavar="COLUMNS", help="Columns to give back, such as id,unit, or `none` (default: all).")
+@click.option("--prepare", is_flag=True, help="Run the spec's prepare steps on IN first. It must fit into memory.")
 @click.option("--scores", is_flag=True, help="Also the probability of every class.")
 @click.option(
     "--on-error",
@@ -47,9 +48,9 @@ _MOST_THREADS = 8
 @click.pass_context
 def command(
     ctx: click.Context,
-    source: Path,
-    out: Path,
+    files: tuple[Path, Path],
     keep: str | None,
+    prepare: bool,
     scores: bool,
     on_error: str,
     no_log: bool,
@@ -61,17 +62,18 @@ def command(
 ) -> None:
     """Score every row of IN (CSV, Parquet, or a directory of one of them) and write OUT (.csv or .parquet).
 
-    Rows are as `/predict` takes them: prepared, with the model's columns by name; the spec's id, unit and time are used where they are.
-    Champion and challenger share the rows by unit as in the server, shadows score along, and every prediction is logged, so outcomes,
-    `monitor` and `tick` work as if it had been served. A job that was killed goes on where it stood when the same command runs again.
+    Rows are as `/predict` takes them: prepared (or `--prepare` does it), with the model's columns by name; the spec's id, unit and time are
+    used where they are. Champion and challenger share the rows by unit as in the server, shadows score along, and every prediction is
+    logged, so outcomes, `monitor` and `tick` work as if it had been served. A job that was killed goes on where it stood when the same
+    command runs again.
     """
     settings, spec = project(ctx)
     order = make_order(
         settings,
         spec,
-        source,
-        out,
+        *files,
         keep=_columns(keep),
+        prepare=prepare,
         scores=scores,
         skip=on_error == "skip",
         logged=not no_log,
@@ -101,6 +103,7 @@ def make_order(
     out: Path,
     *,
     keep: tuple[str, ...] | None,
+    prepare: bool = False,
     scores: bool,
     skip: bool,
     logged: bool,
@@ -123,9 +126,10 @@ def make_order(
     live = _live(settings, spec, trusted=trusted)
     data = spec.data
     wanted = Wanted(columns=live.contract.columns, id=data.id, unit=data.unit, time=data.time)
-    files = FileSource(source, wanted, keep=keep, typed=kind == "parquet", size=size, rows=rows)
-    prepared = f"rows are scored as they are: bring what {', '.join(data.prepare)} makes of the source" if data.prepare else ""
-    require_columns(live.contract, files.names, source.name, hint=prepared)
+    file, known_as = _prepared(settings, spec, source) if prepare else (source, "")
+    files = FileSource(file, wanted, keep=keep, typed=kind == "parquet", size=size, rows=rows, known_as=known_as)
+    steps = f"if {', '.join(data.prepare)} makes it of the source, say --prepare" if data.prepare and not prepare else ""
+    require_columns(live.contract, files.names, source.name, hint=steps)
     for role, name in (("id", data.id), ("unit", data.unit), ("time", data.time)):
         if name is not None and name not in files.names:
             say(f"there is no column {name!r} ({role}): {_WITHOUT[role]}")
@@ -148,6 +152,21 @@ def make_order(
         threads=threads,
         started_at=started_at,
     )
+
+
+def _prepared(settings: Settings, spec: Spec, source: Path) -> tuple[Path, str]:
+    """What the prepare steps make of a file, in the cache of their outputs, and the digest it has there."""
+    from flyball.wiring import open_workshop
+
+    if not spec.data.prepare:
+        raise UsageError("flyball.toml names no prepare steps", hint="leave --prepare out")
+    data = replace(spec.data, source=str(source.resolve()), time=None, outcome_time=None)
+    trainer = open_workshop(settings, spec, echo=say).trainer
+    try:
+        last = trainer.prepare(replace(spec, data=data)).steps[-1]
+    finally:
+        trainer.close()
+    return settings.state / "cache" / f"{last.digest}.parquet", last.digest
 
 
 def _live(settings: Settings, spec: Spec, *, trusted: bool) -> "LiveModel":
