@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from flyball.serving.deployment import LiveModel
 from flyball.serving.segments import MAGIC, encode
 
 _NO_TIME = np.iinfo(np.int64).min
+_ROOM = 32_768
 _SUFFIXES = 2**24  # a part never has more rows
 
 WORKER = "predict"
@@ -166,7 +168,14 @@ def _ids(order: BatchOrder, loaded: Loaded, at: NDArray[np.int64]) -> list[str]:
     what = sha256_bytes(f"{deployment.model}\n{deployment.seq}\n{loaded.digest}\n{when}".encode())
     start = f"{first // 1000 & 0xFFFFFFFFFFFF:012x}8{what[:13]}"
     assert loaded.rows <= _SUFFIXES
-    return [f"{start}{number:06x}" for number in loaded.numbers.tolist()]
+    ends = _suffixes(max(_ROOM, 1 << (loaded.rows - 1).bit_length() if loaded.rows else 0))
+    return [start + ends[number] for number in loaded.numbers.tolist()]
+
+
+@lru_cache(maxsize=2)
+def _suffixes(count: int) -> tuple[str, ...]:
+    """The numbers of rows as they stand in ids."""
+    return tuple(f"{number:06x}" for number in range(count))
 
 
 def _said(order: BatchOrder, rows: BatchRows) -> Said:
