@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,7 +54,10 @@ def python_of(peer: str) -> Path:
     python = folder / "bin" / "python"
     if not (folder / "installed.txt").exists():
         print(f"installing {peer}: {' '.join(pins)}", file=sys.stderr, flush=True)
-        _make(folder, python, pins)
+        try:
+            _make(folder, python, pins)
+        except OSError as error:
+            raise UnavailableError(f"its environment could not be made: {error.strerror}") from error
     return python
 
 
@@ -74,7 +78,10 @@ def nginx() -> Path:
         print("unpacking Debian's package of nginx", file=sys.stderr, flush=True)
         if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
             raise UnavailableError("nginx is not installed, and this is no Debian to take it from")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnavailableError(f"nginx is not installed, and has no place to be unpacked: {error.strerror}") from error
         _run(["apt-get", "download", "-q", "nginx"], cwd=folder)
         package = next(folder.glob("nginx_*.deb"), None)
         if package is None:
@@ -103,5 +110,6 @@ def _run(words: list[str], cwd: Path | None = None) -> str:
         raise UnavailableError(f"`{Path(words[0]).name}` cannot be run: {error.strerror}") from error
     if done.returncode:
         last = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()][-3:]
-        raise UnavailableError(f"`{Path(words[0]).name} {words[1]}` failed: {' '.join(last)[:300]}")
+        said = re.sub(r"\w+://\S+", "the package registry", " ".join(" ".join(last).split()))  # whose, is nobody's business
+        raise UnavailableError(f"`{Path(words[0]).name} {words[1]}` failed: {said[:200]}")
     return done.stdout

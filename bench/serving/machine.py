@@ -22,14 +22,14 @@ def machine(servers: Sequence[Server]) -> Machine:
         titles = ", ".join(server.title for server in SERVERS if server.environment == name and not server.ours)
         try:
             versions[titles] = _listed(versions_of(name))
-        except UnavailableError as error:
-            versions[titles] = str(error)
+        except UnavailableError:
+            versions[titles] = "not installed"
     if any(server.name == "nginx" for server in servers):
         try:
             said = subprocess.run([nginx(), "-v"], capture_output=True, text=True, check=False)
             versions["nginx"] = said.stderr.strip().rpartition("/")[2]
-        except UnavailableError as error:
-            versions["nginx"] = str(error)
+        except UnavailableError:
+            versions["nginx"] = "not installed"
     return Machine(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         processor=_processor(),

@@ -16,6 +16,7 @@ from bench.serving.servers import Server
 
 _START = 120.0
 _REFUSES = 20.0
+_AWAKE = 0.3  # what became due while a server was stopped is done before it is measured
 _SETTLED = 0.03  # CPU seconds in a second and a bit: nothing is being moved into the database any more
 
 
@@ -184,6 +185,7 @@ class Field:
         found = self._running.get(server.name)
         if found is not None:
             found.family.thaw()
+            time.sleep(_AWAKE)
             return found
         self._turns += 1
         found = Contestant(server, self._models[server.model], self._folder / f"{server.name}-{self._turns}", self._core)
