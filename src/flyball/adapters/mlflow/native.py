@@ -18,7 +18,9 @@ from flyball.serving.engine import Row, Scores
 
 FOLDER = "native"
 PROCESSES = 1
-DEADLINE = 30.0  # seconds one call may take
+DEADLINE = 30.0  # seconds one call may take; with more than a thousand rows in proportion more
+_IN_TIME = 1000
+_MOST_ROWS = 20_000  # rows that go to a process at once
 
 
 @record
@@ -55,7 +57,9 @@ class PooledEngine:
     def score(self, features: Table) -> Scores:
         """Score the rows of a table that has at least the schema's columns."""
         table = features.select(self._schema.names)
-        return self._ask(table.rows, [_column_bytes(values) for values in table.columns.values()])
+        parts = [table.take(slice(start, start + _MOST_ROWS)) for start in range(0, table.rows, _MOST_ROWS)] or [table]
+        scores = [self._ask(part.rows, [_column_bytes(values) for values in part.columns.values()]) for part in parts]
+        return scores[0] if len(scores) == 1 else np.concatenate(scores)
 
     def score_rows(self, rows: Sequence[Row]) -> Scores:
         """Score rows given as values in the schema's order, missing as None."""
@@ -72,7 +76,7 @@ class PooledEngine:
             request = msgspec.msgpack.encode((rows, columns))
         except (OverflowError, TypeError, ValueError) as error:
             raise DataError(f"a row does not fit the schema: {error}") from error
-        shape, values = msgspec.msgpack.decode(self._pool.ask(request), type=tuple[list[int], bytes])
+        shape, values = msgspec.msgpack.decode(self._pool.ask(request, patience=max(1.0, rows / _IN_TIME)), type=tuple[list[int], bytes])
         return np.frombuffer(values).reshape(shape)
 
 

@@ -44,18 +44,19 @@ class Pool:
         for _ in range(size - 1):
             self._replace()
 
-    def ask(self, request: bytes) -> bytes:
-        """The answer of a child; the error it answered with is raised here.
+    def ask(self, request: bytes, *, patience: float = 1.0) -> bytes:
+        """The answer of a child; the error it answered with is raised here. It may take `patience` times the deadline.
 
-        StoreError if the child dies over it, if it takes longer than the deadline (it is then ended), or if none is free for as long.
+        StoreError if the child dies over it, if it takes longer (it is then ended), or if none is free for as long.
         """
-        child = self._take(time.monotonic() + self._deadline)
+        deadline = self._deadline * patience
+        child = self._take(time.monotonic() + deadline)
         try:
-            answer = child.ask(request, self._deadline)
+            answer = child.ask(request, deadline)
         except TimeoutError:
             self._drop(child)
             raise StoreError(
-                f"the model did not answer within {self._deadline:g} s; its process was ended and another is being started",
+                f"the model did not answer within {deadline:g} s; its process was ended and another is being started",
                 hint="look at what it does with such rows, or send fewer at once",
             ) from None
         except Gone:
