@@ -127,6 +127,39 @@ def test_a_regression_answers_alike(model: Any) -> None:
     agrees(model, trees, hard(DATA, trees, missing=False), "regression")
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("holes", [True, False])
+def test_categories_that_are_numbers_are_split_alike(task: Any, holes: bool) -> None:
+    data = DATA.copy()
+    data[:, 1] = rng.choice([0, 1, 2, 3, 5, 8, 13], ROWS)  # codes and numbers differ
+    raw = VALUE + np.isin(data[:, 1], [2, 8, 13]) * 1.5
+    if holes:
+        data[rng.random(ROWS) < 0.2, 1] = np.nan
+    kind = HistGradientBoostingRegressor if task == "regression" else HistGradientBoostingClassifier
+    model = kind(max_iter=15, categorical_features=[1], min_samples_leaf=5)
+    model.fit(frame(data), {"binary": raw > 0.5, "multiclass": np.digitize(raw, [-0.5, 0.8]), "regression": raw}[task])
+    trees = flatten(model, SCHEMA, task)
+    assert len(trees.bits), "no node asks for a category"
+    rows = hard(data)
+    rows[:, 1] = rng.choice([0, 1, 2, 3, 4, 5, 8, 13, 14, 40, np.nan], len(rows))
+    agrees(model, trees, rows, task, {"binary": 2, "multiclass": 3, "regression": 0}[task])
+
+
+def test_categories_behind_an_encoder_of_text_are_split_alike() -> None:
+    columns = make_column_transformer(
+        (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), ["city", "kind"]), ("passthrough", ["x2", "x0"])
+    )
+    model = make_pipeline(columns, HistGradientBoostingClassifier(max_iter=15, categorical_features=[0, 1], min_samples_leaf=5))
+    model.fit(to_frame(TABLE, MIXED.names), LATE)
+    trees = flatten(model, MIXED, "binary")
+    assert len(trees.bits), "no node asks for a category"
+    kernel, walk = engines(trees, MIXED, "binary", 2)
+    odd = TABLE.with_columns({"city": np.where(rng.random(ROWS) < 0.2, "nowhere", CITIES)})
+    native = native_scores(model, to_frame(odd, MIXED.names), "binary")
+    assert np.abs(kernel.score(odd) - native).max() <= 1e-12
+    assert np.allclose(walk.score(odd), native, atol=1e-12, rtol=0)
+
+
 def test_the_exponential_loss_has_its_own_link() -> None:
     model = GradientBoostingClassifier(loss="exponential", **FEW).fit(frame(DATA), VALUE > 0)
     agrees(model, flatten(model, SCHEMA, "binary"), DATA, "binary", 2)

@@ -116,12 +116,14 @@ def _selected(step: Any, values: Sequence[Value]) -> list[Value]:
 
 
 def _function(step: Any, values: Sequence[Value]) -> list[Value]:
-    """A function that only rounds to float32, as networks ask for; what it does is seen by trying it."""
+    """A function that leaves values as they are, or rounds them to float32, as networks ask for; what it does is seen by trying it."""
     probe = np.random.default_rng(0).normal(size=(8, len(values))) * 10.0 ** np.arange(-3, 5).reshape(-1, 1)
     try:
         found = np.asarray(step.transform(probe.copy()))
     except Exception as error:  # the project's own function, on values it may not expect
         raise UnsupportedError(f"FunctionTransformer cannot be folded in: it fails on a plain matrix ({type(error).__name__})") from error
+    if found.shape == probe.shape and np.array_equal(found, probe):
+        return list(values)
     if found.shape != probe.shape or not np.array_equal(found, probe.astype(np.float32)):
         raise UnsupportedError(f"FunctionTransformer ({getattr(step.func, '__name__', 'its function')}) cannot be folded in")
     return [_calculated(value, (Operation(kind="float32"),), "rounding") for value in values]

@@ -18,10 +18,11 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from flyball.adapters.trees.assemble import GO_LEFT, STAY_MISSING, Feature, Indices, Nodes, Numbers, assemble, to_float32
-from flyball.adapters.trees.features import through
+from flyball.adapters.trees.assemble import GO_LEFT, STAY_MISSING, Feature, Indices, Nodes, Numbers, TextFeature, assemble, to_float32
+from flyball.adapters.trees.features import Text, Value, through
 from flyball.adapters.trees.flat import EXPONENTIAL, IDENTITY, SIGMOID, SOFTMAX, FlatTrees
 from flyball.adapters.trees.flatten import texts_of
 from flyball.core.errors import UnsupportedError
@@ -32,6 +33,7 @@ _FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier,
 _SINGLE = (DecisionTreeClassifier, DecisionTreeRegressor)  # their extra-tree kin inherit from them
 _BAGS = (BaggingClassifier, BaggingRegressor)
 _BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)
+_LARGEST_CATEGORY = 4096
 _HISTOGRAM = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 
@@ -134,16 +136,14 @@ def _boosted(model: Any, features: list[Feature], schema: Schema) -> FlatTrees:
 
 def _histogram(model: Any, features: list[Feature], schema: Schema) -> FlatTrees:
     """The baseline plus the trees' leaves; values are compared in float64, as they come."""
-    sets: dict[int, Indices] = {}
+    known: dict[int, Indices] = {}
+    raw: dict[int, Indices] = {}
     if getattr(model, "_preprocessor", None) is not None:
-        found = through("categories", model._preprocessor, features)
-        features = [one for one in found if not hasattr(one, "missing")]
-        if len(features) != len(found):
-            raise UnsupportedError("a text column reaches histogram boosting as it is")
+        features, raw = _categories(model._preprocessor, features)
     if model.is_categorical_ is not None:
-        known, index = model._bin_mapper.make_known_categories_bitsets()
-        sets = {int(at): _members(known[index[at]]) for at in np.flatnonzero(model._is_categorical_remapped)}
-    trees = [_histogram_tree(predictor, output, sets) for stage in model._predictors for output, predictor in enumerate(stage)]
+        bitsets, index = model._bin_mapper.make_known_categories_bitsets()
+        known = {int(at): _members(bitsets[index[at]]) for at in np.flatnonzero(model._is_categorical_remapped)}
+    trees = [_histogram_tree(predictor, output, known, raw) for stage in model._predictors for output, predictor in enumerate(stage)]
     return assemble(
         trees,
         features,
@@ -154,7 +154,39 @@ def _histogram(model: Any, features: list[Feature], schema: Schema) -> FlatTrees
     )
 
 
-def _histogram_tree(predictor: Any, output: int, known: dict[int, Indices]) -> Nodes:
+def _categories(preprocessor: Any, features: list[Feature]) -> tuple[list[Feature], dict[int, Indices]]:
+    """What the trees read behind the model's own encoder of categories, and for categories that are numbers the number of each code."""
+    found: list[Feature] = []
+    raw: dict[int, Indices] = {}
+    for name, step, _ in preprocessor.transformers_:
+        if isinstance(step, str) and step == "drop":
+            continue
+        chosen = [features[at] for at in preprocessor._transformer_to_input_indices[name]]
+        if not isinstance(step, OrdinalEncoder):
+            found += _numbers(through(name, step, chosen))
+            continue
+        for categories, one in zip(step.categories_, chosen, strict=True):
+            if isinstance(one, TextFeature):
+                codes = {float(value): float(code) for code, value in enumerate(categories) if value == value}
+                table = {text: codes.get(value, np.nan) for text, value in one.table.items()}
+                found.append(TextFeature(column=one.column, table=table, other=codes.get(one.other, np.nan)))
+                continue
+            numbers = np.array([value for value in categories.tolist() if value == value], dtype=np.float64)
+            if one.operations or not ((numbers >= 0) & (numbers < _LARGEST_CATEGORY) & (numbers == np.round(numbers))).all():
+                raise UnsupportedError("categories that are not small whole numbers cannot be compiled; encode them in a step before")
+            raw[len(found)] = numbers.astype(np.int64)
+            found.append(one)
+    return found, raw
+
+
+def _numbers(values: list[Value]) -> list[Feature]:
+    found = [value for value in values if not isinstance(value, Text)]
+    if len(found) != len(values):
+        raise UnsupportedError("a text column reaches histogram boosting as it is")
+    return found
+
+
+def _histogram_tree(predictor: Any, output: int, known: dict[int, Indices], raw: dict[int, Indices]) -> Nodes:
     table = predictor.nodes
     missing_left = table["missing_go_to_left"].astype(bool)
     sets: dict[int, tuple[Indices, bool]] = {}
@@ -162,7 +194,9 @@ def _histogram_tree(predictor: Any, output: int, known: dict[int, Indices]) -> N
         left = _members(predictor.raw_left_cat_bitsets[table["bitset_idx"][node]])
         # A category nobody saw goes where missing values go: name the categories that go the other way.
         inverted = bool(missing_left[node])
-        sets[node] = (np.setdiff1d(known[int(table["feature_idx"][node])], left) if inverted else left, inverted)
+        feature = int(table["feature_idx"][node])
+        named = np.setdiff1d(known[feature], left) if inverted else left
+        sets[node] = (raw[feature][named] if feature in raw else named, inverted)
     fill = np.where(missing_left, GO_LEFT, STAY_MISSING)
     fill[list(sets)] = STAY_MISSING
     return Nodes(
