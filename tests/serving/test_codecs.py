@@ -183,3 +183,15 @@ def test_unseen_categories_are_named() -> None:
     contract = Contract([SCHEMA])
     assert contract.unseen([7, "ZZ", 1.0, True]) == ["carrier"]
     assert contract.unseen(list(ROW)) == []
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "a:b", "", "c0", "features", "日本", "\x7f", "__class__"])
+def test_columns_may_have_any_name(name: str) -> None:
+    contract = Contract(
+        [Schema(columns=(Column(name=name, kind="number", nullable=False), Column(name="x", kind="integer", nullable=False)))]
+    )
+    for features in ([1.5, 2], {name: 1.5, "x": 2}):
+        assert ask(json.dumps({"features": features}), contract) == [(1.5, 2)]
+        assert ask(json.dumps({"features": [features] * 2}), contract) == [(1.5, 2)] * 2
+    with pytest.raises(MalformedError, match="twice"):
+        ask('{"features": {NAME: 1, NAME: 2, "x": 2}}'.replace("NAME", json.dumps(name)), contract)

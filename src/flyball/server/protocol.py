@@ -234,7 +234,8 @@ class TimedProtocol(HttpToolsProtocol):
                 host = value
             elif what == _OTHER or value.lower() != b"keep-alive":
                 return False
-        return length is not None and kind == b"application/json" and host in self.hosts
+        plain = kind is not None and kind.partition(b";")[0].strip().lower() == b"application/json"
+        return plain and length is not None and host in self.hosts
 
     def _quick(self, predictor: Predictor, body: bytes) -> bytes | None:
         try:

@@ -5,6 +5,7 @@ and finds the words for the rest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -46,6 +47,12 @@ class PlainMany(Protocol):
     id: list[str | None] | None
 
 
+def _named(columns: Sequence[Column], kinds: Sequence[Any]) -> Any:
+    """The type of a row by name."""
+    fields = [(f"c{at}", kind, msgspec.field(name=column.name)) for at, (kind, column) in enumerate(zip(kinds, columns, strict=True))]
+    return msgspec.defstruct("Named", fields, forbid_unknown_fields=True, gc=False)
+
+
 class Shape:
     """The types of a row that holds exactly the first `required` of some columns; the others are filled up with None.
 
@@ -55,9 +62,9 @@ class Shape:
 
     def __init__(self, columns: Sequence[Column], required: int) -> None:
         kinds = [_KINDS[column.kind] | None if column.nullable else _KINDS[column.kind] for column in columns[:required]]
-        fields = [(f"c{at}", kind, msgspec.field(name=column.name)) for at, (kind, column) in enumerate(zip(kinds, columns, strict=False))]
-        self._named: Any = msgspec.defstruct("Named", fields, forbid_unknown_fields=True, gc=False)
-        row: Any = tuple.__class_getitem__(tuple(kinds)) | self._named
+        row: Any = tuple.__class_getitem__(tuple(kinds))
+        with suppress(ValueError):  # no type has fields with quotation marks or the like in their names: such rows fit only as lists
+            row |= _named(columns[:required], kinds)
         unit = ("unit", _NAME | None, None)
         rows = ("features", Annotated[list[row], Meta(min_length=1)])
         one = msgspec.defstruct("Plain", [("features", row), unit, ("id", _NAME | None, None)], forbid_unknown_fields=True, gc=False)
