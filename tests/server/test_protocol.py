@@ -9,14 +9,18 @@ from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from flyball.server.protocol import short_way_known
 from served import Site, body, serving, site
+from served import _model as scoring
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+NAMED = HEAD.replace(b"/predict", b"/models/flight-delay/predict")
 ROW = {"hour": 3, "temp": 1.0, "rain": True}
 ASK = body(features=ROW)
 
@@ -61,6 +65,9 @@ PROBES: dict[str, list[bytes]] = {
     "lower-case header names": [post(head=HEAD.replace(b"Content-Type", b"content-type").replace(b"Host", b"host"))],
     "more than 64 KB": [post(ASK + b" " * 70_000)],
     "too large": [HEAD + b"Content-Length: 2000000\r\n\r\n"],
+    "by the model's name": [post(head=NAMED) * 2, post(head=NAMED)],
+    "by the model's name, written otherwise": [post(head=NAMED.replace(b"-", b"%2D")) * 2],
+    "by the name of no model": [post(head=NAMED.replace(b"-", b"_")) * 2],
     "no http": [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"],
 }
 
@@ -184,3 +191,46 @@ def test_an_idle_connection_is_let_go(tmp_path: Path) -> None:
             while piece := connection.recv(65536):
                 found += piece
         assert found.count(b"HTTP/1.1") == 1
+
+
+def test_requests_that_are_scored_together_are_answered_each_on_its_own_connection(tmp_path: Path) -> None:
+    made = site(tmp_path / "gathered")
+    made.add(2, wide_net())
+    made.deploy(2)
+    asks = [post(body(features={"hour": number, "temp": number - 7.5, "rain": False})) for number in range(16)]
+    with serving(made.settings()) as (url, _), ExitStack() as stack:
+        while b" 200 " not in exchange(url, [GET.replace(b"live", b"ready").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")]):
+            time.sleep(0.05)
+        alone = [sure(exchange(url, [one])) for one in asks]
+        host, _, port = url.removeprefix("http://").partition(":")
+        clients = [stack.enter_context(socket.create_connection((host, int(port)), timeout=5)) for _ in asks]
+        for wave in range(3):  # in the first, heads are met; a bad row and a second request on its heels come among the last
+            for client, one in zip(clients, asks, strict=True):
+                client.sendall(post(b"[" * 40) + one if wave == 2 else one)
+            for client, expected in zip(clients, alone, strict=True):
+                found = b""
+                while found.count(b"HTTP/1.1") < 1 + (wave == 2) or not found.endswith(b"}"):
+                    found += client.recv(65536)
+                assert sure(found) == pytest.approx(expected, abs=1e-6)
+                assert found.startswith(b"HTTP/1.1 400" if wave == 2 else b"HTTP/1.1 200")
+
+
+def sure(answer: bytes) -> float:
+    """The last confidence of an answer."""
+    return float(re.findall(rb'"confidence":([0-9.e-]+)', answer)[-1])
+
+
+def wide_net() -> bytes:
+    """A net that gains by scoring rows together: three layers of 512."""
+    rng = np.random.default_rng(1)
+    widths = [3, 512, 512, 512, 1]
+    nodes, constants, last = [], {"b": np.zeros(1, dtype=np.float32)}, "features"
+    for number, (inner, outer) in enumerate(pairwise(widths)):
+        constants[f"w{number}"] = (rng.normal(size=(inner, outer)) / np.sqrt(inner)).astype(np.float32)
+        nodes += [
+            helper.make_node("MatMul", [last, f"w{number}"], [f"z{number}"]),
+            helper.make_node("Relu", [f"z{number}"], [f"r{number}"]),
+        ]
+        last = f"r{number}" if outer > 1 else f"z{number}"
+    nodes.append(helper.make_node("Identity", [last], ["xw"]))
+    return scoring(nodes, [helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, 3])], constants, False)
