@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +139,37 @@ def test_what_never_ends_is_ended_by_the_server(url: str, what: str) -> None:
         reader.join(60)
     assert sent < 100_000_000, "it went on reading"
     assert all(answer.startswith(b"HTTP/1.1 4") for answer in answers[:1])
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs the table of connections of Linux")
+def test_a_client_that_reads_none_of_its_answers_is_let_go(tmp_path: Path) -> None:
+    made = site(tmp_path / "unread")
+    made.deploy(1)
+    with serving(made.settings(body_timeout=1.0)) as (url, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(30)
+            connection.connect((host, int(port)))
+            connection.sendall(b"GET /docs HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 900)
+            pair = f"0100007F:{int(port):04X} 0100007F:{connection.getsockname()[1]:04X} 01"
+            deadline = time.monotonic() + 60
+            while pair in Path("/proc/net/tcp").read_text():  # established, as the server sees it
+                assert time.monotonic() < deadline, "it is still held"
+                time.sleep(0.1)
+        assert exchange(url, GOOD).startswith(b"HTTP/1.1 200")
+
+
+def test_a_flood_of_pipelined_requests_ends_its_connection(url: str) -> None:
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection, pytest.raises(ConnectionError):
+        for _ in range(10_000):
+            connection.sendall(b"GET /docs HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 100)
+
+
+def test_long_pipelines_that_are_read_are_answered_whole(url: str) -> None:
+    asked = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 900
+    assert exchange(url, asked, wait=30.0).count(b"HTTP/1.1 200") == 900
 
 
 def test_a_hundred_headers_are_taken_and_more_are_not(url: str) -> None:
