@@ -60,6 +60,16 @@ def test_what_the_server_refuses_is_an_error_that_names_the_field(url: str) -> N
         other.predict(ROW, at=AT)
 
 
+def test_predictions_made_elsewhere_are_told_and_take_outcomes(url: str) -> None:
+    with Client(url) as client:
+        made = {"features": ROW, "prediction": 1, "score": 0.8, "prediction_id": "elsewhere-1", "at": AT.isoformat()}
+        assert client.log([made, {**made, "prediction_id": "elsewhere-2", "prediction": "perhaps"}])["accepted"] == 1
+        later = (AT + timedelta(hours=1)).isoformat()
+        assert client.outcomes({"prediction_id": "elsewhere-1", "actual": 0, "at": later})["accepted"] == 1
+        with pytest.raises(NotFoundError):
+            client.outcomes({"prediction_id": "elsewhere-2", "actual": 0, "at": later})
+
+
 def test_many_rows_are_asked_in_several_requests_and_answered_in_order(url: str) -> None:
     rows = [{**ROW, "temp": -5.0 if number % 3 == 0 else 5.0} for number in range(25)]
     ids = [f"many-{number}" for number in range(25)]

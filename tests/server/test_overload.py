@@ -44,3 +44,19 @@ def test_beyond_the_cap_requests_are_turned_away_and_health_and_metrics_are_not(
         assert (await served.post("/predict", {"features": ROW})).status_code == 200
 
     play(story, max_concurrency=4)
+
+
+def test_each_protocol_says_in_its_own_shape_that_there_is_too_much_to_do(play: Play) -> None:
+    async def story(served: Served) -> None:
+        served.app._open = served.app.settings.max_concurrency
+        native = await served.post("/predict", {})
+        mlflow = await served.post("/invocations", {})
+        tensorflow = await served.post("/v1/models/m:predict", {})
+        inference = await served.post("/v2/models/m/infer", {})
+        served.app._open = 0
+        for reply in (native, mlflow, tensorflow, inference):
+            assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
+        assert native.json().keys() == {"error"} == tensorflow.json().keys() == inference.json().keys()
+        assert mlflow.json().keys() == {"error_code", "message"}
+
+    play(story)

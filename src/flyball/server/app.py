@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LOOPBACK = (b"127.0.0.1", b"[::1]", b"localhost")
 # Asked for when the server has too much to do, and answered all the same.
 _EXEMPT = ("/health", "/metrics", "/ping", "/v2/health/")
+_VERBS = ("predict", "outcomes", "predictions")
 _log = logging.getLogger("flyball.server")
 
 
@@ -42,6 +43,10 @@ class Dialect(Protocol):
 
     async def answer(self, scope: Scope, receive: Receive) -> Reply:
         """Answer one request; every error but a client that went away (ConnectionResetError) in the protocol's own shape."""
+        ...
+
+    def refused(self, error: Exception) -> Reply:
+        """An error in the protocol's shape."""
         ...
 
 
@@ -129,7 +134,8 @@ class App:
         if self._open >= self.settings.max_concurrency and not path.startswith(_EXEMPT):
             overload = HttpError(503, "too many requests at once", headers=[(b"retry-after", b"1")])
             self._count_error(503)
-            await send_reply(send, error_reply(overload), close=True)
+            dialect = self._dialect(path)
+            await send_reply(send, error_reply(overload) if dialect is None else dialect.refused(overload), close=True)
             return
         self._open += 1
         try:
@@ -146,13 +152,13 @@ class App:
 
     async def _answer(self, scope: Scope, path: str, receive: Receive) -> Reply:
         name, verb = _model_in(scope)
-        if verb not in ("predict", "outcomes"):
-            for dialect in self.dialects:
-                if dialect.speaks(path):
-                    reply = without_place(await dialect.answer(scope, receive), self.settings.folder)
-                    if reply.status >= 400:
-                        self._count_error(reply.status)
-                    return reply
+        if verb not in _VERBS:
+            dialect = self._dialect(path)
+            if dialect is not None:
+                reply = without_place(await dialect.answer(scope, receive), self.settings.folder)
+                if reply.status >= 400:
+                    self._count_error(reply.status)
+                return reply
             return without_place(await self.readable.reply(scope), self.settings.folder)
         served = self.models.one(name)
         if scope["method"] != "POST":
@@ -160,10 +166,13 @@ class App:
         body = await self.bodies.read(scope, receive, browsers=verb == "predict")
         if verb == "predict":
             return Reply(200, await served.predictor.answer(body))
-        reply = await served.outcomes.answer(body)
+        reply = await (served.outcomes if verb == "outcomes" else served.elsewhere).answer(body)
         if reply.status >= 400:
             self._count_error(reply.status)
         return reply
+
+    def _dialect(self, path: str) -> Dialect | None:
+        return next((one for one in self.dialects if one.speaks(path)), None)
 
     def _failed(self, error: Exception) -> Reply:
         reply = without_place(error_reply(error), self.settings.folder)
@@ -223,9 +232,9 @@ async def running(app: App) -> AsyncIterator[App]:
 
 
 def _model_in(scope: Scope) -> tuple[str | None, str]:
-    """Model and verb of a native route: `/predict`, `/outcomes`, or `/models/{name}/VERB`, whatever characters the name has."""
+    """Model and verb of a native route: `/VERB`, or `/models/{name}/VERB`, whatever characters the name has."""
     path: str = scope["path"]
-    if path in ("/predict", "/outcomes"):
+    if path[1:] in _VERBS:
         return None, path[1:]
     raw = scope.get("raw_path") or path.encode()
     if raw.startswith(b"/models/"):

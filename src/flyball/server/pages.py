@@ -9,6 +9,7 @@ import msgspec
 
 from flyball.core.schema import Column
 from flyball.server.dialects import mlflow_paths, open_inference_paths, tf_serving_paths
+from flyball.server.made_elsewhere import request_schema
 from flyball.server.settings import ServerSettings
 from flyball.serving.contract import example
 from flyball.serving.deployment import LiveModel
@@ -125,6 +126,9 @@ def openapi(live: LiveModel | None, settings: ServerSettings) -> dict[str, objec
                 "post": predict,
             },
             "/outcomes": {"post": _operation("Tell outcomes", {"anyOf": [outcome, {"type": "array", "items": outcome}]}, taken)},
+            "/predictions": {
+                "post": _operation("Tell of predictions made elsewhere", request_schema(timed=settings.clock == "request"), taken)
+            },
             **{path: {"get": {"summary": text, "responses": {"200": {"description": "ok"}}}} for path, text in _READABLE.items()},
             **mlflow_paths.paths(settings.model, row, values),
             **open_inference_paths.paths(settings.model),

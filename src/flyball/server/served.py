@@ -8,6 +8,7 @@ from flyball.core.errors import NotFoundError, RequestError, StoreError
 from flyball.core.ids import loop_id_maker
 from flyball.core.schema import did_you_mean
 from flyball.server.log import RecordLog
+from flyball.server.made_elsewhere import ElsewhereTaker
 from flyball.server.metrics import Metrics, share
 from flyball.server.outcomes import OutcomeTaker
 from flyball.server.predict import Predictor
@@ -56,6 +57,7 @@ class Served:
             settings, self.reloader, self.log, self.metrics, make_id=loop_id_maker(number), clock=clock, find=find, threads=threads
         )
         self.outcomes = OutcomeTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
+        self.elsewhere = ElsewhereTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
 
     @property
     def name(self) -> str:

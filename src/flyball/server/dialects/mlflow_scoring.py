@@ -75,7 +75,11 @@ class MlflowScoring:
         except ConnectionResetError:
             raise
         except Exception as error:  # noqa: BLE001 - every error goes out in the protocol's shape
-            return _refused(refusal(error))
+            return self.refused(error)
+
+    def refused(self, error: Exception) -> Reply:
+        """An error as MLflow spells it."""
+        return _refused(refusal(error))
 
     def _ping(self, scope: Scope) -> Reply:
         ready = not self._draining() and all(one.reloader.live is not None for one in self._models.by_name.values())

@@ -82,8 +82,12 @@ class OpenInferenceRest:
         except ConnectionResetError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets this protocol's error
-            refused = refusal(error)
-            return json_reply(400 if refused.status == 422 else refused.status, {"error": refused.message}, refused.headers)
+            return self.refused(error)
+
+    def refused(self, error: Exception) -> Reply:
+        """An error as this protocol spells it."""
+        why = refusal(error)
+        return json_reply(400 if why.status == 422 else why.status, {"error": why.message}, why.headers)
 
     async def _read(self, wanted: _Wanted) -> Reply:
         protocol = self._protocol

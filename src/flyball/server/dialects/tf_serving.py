@@ -76,7 +76,11 @@ class TfServing:
         except ConnectionResetError:
             raise
         except Exception as error:  # noqa: BLE001 - every error goes out in the protocol's shape
-            return _refused(refusal(error))
+            return self.refused(error)
+
+    def refused(self, error: Exception) -> Reply:
+        """An error as TensorFlow Serving spells it."""
+        return _refused(refusal(error))
 
     def _read(self, asked: _Asked, served: Served) -> Reply:
         live = served.live
