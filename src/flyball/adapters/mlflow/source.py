@@ -2,13 +2,14 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flyball.adapters.mlflow.store import be_told_soon, told
 from flyball.core.digest import sha256_file, sha256_json
 from flyball.core.errors import FlyballError, NotFoundError, StoreError, UsageError
+from flyball.core.schema import did_you_mean
 from flyball.loop.adopt import Source
 from flyball.registry.bundle import bundle_digest
 from flyball.registry.records import Lineage
@@ -168,7 +169,10 @@ class MlflowSource:
         with told(self._uri):
             if "@" in rest:
                 name, _, alias = rest.rpartition("@")
-                return self._version(asked, client.get_model_version_by_alias(name, alias))
+                there = client.get_registered_model(name).aliases
+                if alias not in there:
+                    raise NotFoundError(f"the model {name!r} has no alias {alias!r}{did_you_mean(alias, there)}", hint=_listed(there))
+                return self._version(asked, client.get_model_version(name, str(there[alias])))
             name, _, number = rest.rpartition("/")
             if name and number.isdecimal():
                 return self._version(asked, client.get_model_version(name, number))
@@ -233,6 +237,11 @@ class MlflowSource:
             with told(self._uri):
                 self._made = MlflowClient(tracking_uri=self._uri)
         return self._made
+
+
+def _listed(aliases: Mapping[str, str]) -> str:
+    there = ", ".join(f"{alias} (version {version})" for alias, version in sorted(aliases.items()))
+    return f"it has: {there}" if there else "it has none; name a version: models:/NAME/VERSION"
 
 
 def content_identity(folder: Path) -> str:
