@@ -1,12 +1,11 @@
 """What is measured of our server alone: its start, and two workers behind one port."""
 
-import sqlite3
 import time
 from pathlib import Path
 
 from bench.serving import dialects, load, own
 from bench.serving.environments import UnavailableError
-from bench.serving.measure import say
+from bench.serving.measure import LAST_MOVE, logged_by_worker, say
 from bench.serving.models import Served
 from bench.serving.processes import Family, free_port
 from bench.serving.results import Run, Workers
@@ -48,9 +47,8 @@ def two_workers(folder: Path, served: Served, core: int, run: Run, *, seconds: f
         say(f"two workers: {error}")
         return
     finally:
-        family.end()  # which writes what is left of the log, and moves it into the database
-    with sqlite3.connect(f"file:{folder / 'flyball.db'}?mode=ro", uri=True) as database:
-        logged = dict(database.execute("SELECT worker, count(*) FROM predictions GROUP BY worker ORDER BY worker"))
+        family.end(patience=LAST_MOVE)  # which writes what is left of the log, and moves it into the database
+    logged = logged_by_worker(folder)
     run.workers = Workers(answers=outcome.answers + 1, logged=logged)
     say(f"  two workers: {outcome.answers + 1} answers, logged {logged}")
 

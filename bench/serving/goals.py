@@ -32,6 +32,7 @@ def goals(run: Run) -> list[Goal]:
         _frame(run),
         _less(run, "100 rows per request, every row logged, against `mlflow models serve`", 15, "rows", ["mlflow"]),
         _less(run, "the same against MLServer + ONNX Runtime", 2, "rows", ["mlserver-onnx"]),
+        _logged(run),
         _added(run, "what split + log + metrics add on the request path", 0.30, "cpu"),
         _added(run, "the same with the ingestion into the database", 0.80, "total"),
         _gather(run),
@@ -124,6 +125,14 @@ def _half_load_mlflow(run: Run) -> Goal:
         return Goal(what, goal, _missing(run, "half", ["flyball", "mlflow"]), None)
     ratio = other.median("p99") / our.median("p99")
     return Goal(what, goal, f"1/{_digits(ratio)} ({millis(our.median('p99'))} against {millis(other.median('p99'))})", ratio >= 50)
+
+
+def _logged(run: Run) -> Goal:
+    what, goal = "rows answered in this run, in every case, and rows in the log", "all of them"
+    if not run.logged:
+        return Goal(what, goal, "not measured in this run", None)
+    answered, logged = (sum(getattr(one, name) for one in run.logged.values()) for name in ("answered", "logged"))
+    return Goal(what, goal, f"{grouped(answered)} answered, {grouped(logged)} logged", answered == logged)
 
 
 def _added(run: Run, what: str, most: float, quantity: str) -> Goal:

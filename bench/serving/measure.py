@@ -1,9 +1,11 @@
 """Starting, checking and measuring servers: one at a time, the others stopped, rounds alternated."""
 
+import sqlite3
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +13,13 @@ from bench.serving import dialects, load
 from bench.serving.environments import UnavailableError
 from bench.serving.models import SAMPLE, Served
 from bench.serving.processes import Family, free_port
-from bench.serving.results import Measured, Run
+from bench.serving.results import Logged, Measured, Run
 from bench.serving.servers import Server
 
 _START = 120.0
 _REFUSES = 20.0
 _AWAKE = 0.3  # what became due while a server was stopped is done before it is measured
+LAST_MOVE = 60.0  # seconds for what is left of a log to be moved into the database when its server ends
 _SETTLED = 0.03  # CPU seconds in a second and a bit: nothing is being moved into the database any more
 
 
@@ -60,6 +63,7 @@ class Contestant:
             for case in server.cases
         }
         self.family = Family(words, core=core, folder=folder, env=env)
+        self.answered = 0  # rows
 
     def check(self) -> float:
         """Wait for the first answer, then compare some with what the estimators say; seconds from the start to the first answer."""
@@ -69,6 +73,7 @@ class Contestant:
             rows = CASES[case].rows
             for number in range(SAMPLE if rows == 1 else 2):
                 said = load.ask(self.port, requests[number])
+                self.answered += rows
                 if trouble := dialects.wrong(self.server.dialect, self.served, number, rows, said):
                     raise UnavailableError(f"wrong answers: {trouble}")
         return first
@@ -91,6 +96,7 @@ class Contestant:
             except OSError:
                 time.sleep(0.005)
             else:
+                self.answered += CASES[self.server.cases[0]].rows
                 return time.perf_counter() - self.family.started
         status, _, rest = trouble.partition("\r\n")
         raise UnavailableError(f"no answer: {status} {rest.rpartition(chr(10))[2].strip()[:120]} {self.family.last_words()}")
@@ -105,6 +111,7 @@ class Contestant:
         else:
             outcome = load.closed_loop(self.port, requests, connections=case.connections, seconds=seconds)
         after = self.family.cpu()
+        self.answered += outcome.answers * case.rows
         spent = {pid: used - before.get(pid, 0.0) for pid, used in after.items()}
         beside = 0.0
         if self.server.ours and len(spent) > 1:
@@ -176,9 +183,12 @@ class Field:
         self._put_back(server)
 
     def end(self) -> None:
-        """End every process that was started."""
+        """End every process that was started; then count what ours have logged."""
         for contestant in self._running.values():
-            contestant.family.end()
+            contestant.family.end(patience=LAST_MOVE if contestant.server.logs else 8.0)
+            if contestant.server.logs:
+                logged = sum(logged_by_worker(contestant.folder).values())
+                self._run.logged[contestant.server.name] = Logged(answered=contestant.answered, logged=logged)
         self._running.clear()
 
     def _take(self, server: Server) -> Contestant:
@@ -203,6 +213,12 @@ class Field:
         found = self._running.pop(server.name, None)
         if found is not None:
             found.family.end()
+
+
+def logged_by_worker(folder: Path) -> dict[str, int]:
+    """How many predictions of each worker stand in the database of a folder whose server has ended."""
+    with closing(sqlite3.connect(f"file:{folder / 'flyball.db'}?mode=ro", uri=True)) as database:
+        return dict(database.execute("SELECT worker, count(*) FROM predictions GROUP BY worker ORDER BY worker"))
 
 
 def rounds(field: Field, servers: Sequence[Server], number: int, seconds: float, wanted: Callable[[str], bool]) -> None:

@@ -102,11 +102,11 @@ class Family:
         """Let all processes go on."""
         self._signal(signal.SIGCONT)
 
-    def end(self) -> None:
-        """End every process: first asked, then made to."""
+    def end(self, *, patience: float = 8.0) -> None:
+        """End every process: first asked, given some seconds, then made to."""
         self.thaw()
         self._signal(signal.SIGTERM, only_first=True)
-        if not self._gone(8.0):
+        if not self._gone(patience):
             self._signal(signal.SIGTERM)
             if not self._gone(5.0):
                 self._signal(signal.SIGKILL)

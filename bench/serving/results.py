@@ -48,6 +48,13 @@ class Machine(msgspec.Struct):
     versions: dict[str, str]
 
 
+class Logged(msgspec.Struct):
+    """Rows that were answered by one of our servers, and rows that stand in its log."""
+
+    answered: int
+    logged: int
+
+
 class Workers(msgspec.Struct):
     """Two workers on one port: answers that were counted by the clients, and logged predictions by worker."""
 
@@ -66,6 +73,7 @@ class Run(msgspec.Struct):
     measured: dict[str, dict[str, Measured]] = msgspec.field(default_factory=dict)
     absent: dict[str, str] = msgspec.field(default_factory=dict)
     memory: dict[str, list[float]] = msgspec.field(default_factory=dict)
+    logged: dict[str, Logged] = msgspec.field(default_factory=dict)
     start_up: list[float] = msgspec.field(default_factory=list)
     workers: Workers | None = None
 

@@ -25,7 +25,7 @@ class Server:
     """`start` writes what the server needs into its folder and gives its command line and environment variables.
 
     `cases`: what is measured of it (see `measure.CASES`). `ours`: the first process is the supervisor, whose work is reported beside.
-    `batches`: it is one of the batching peers. `freezes`: it may be stopped while others are measured.
+    `logs`: and logs what it answers. `batches`: it is one of the batching peers. `freezes`: it may be stopped while others are measured.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Server:
     ours: bool = False
     batches: bool = False
     freezes: bool = True
+    logs: bool = False
 
 
 def _ours(**settings: object) -> Start:
@@ -133,6 +134,7 @@ SERVERS = (
         cases=("row", "single", "rows", "half"),
         dialect=dialects.NATIVE,
         ours=True,
+        logs=True,
     ),
     Server(
         "flyball-bare",
@@ -153,6 +155,7 @@ SERVERS = (
         dialect=dialects.FRAME,
         model="frame",
         ours=True,
+        logs=True,
     ),
     Server(
         "flyball-mlp",
@@ -163,6 +166,7 @@ SERVERS = (
         dialect=dialects.NATIVE,
         model="mlp",
         ours=True,
+        logs=True,
     ),
     Server(
         "flyball-mlp-alone",
@@ -173,6 +177,7 @@ SERVERS = (
         dialect=dialects.NATIVE,
         model="mlp",
         ours=True,
+        logs=True,
     ),
     Server("nginx", "nginx, static body", "as long as our answers", _nginx, cases=("row", "single", "half"), dialect=dialects.STATIC),
     Server(

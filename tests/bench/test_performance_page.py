@@ -7,7 +7,7 @@ import pytest
 from bench.serving import load, page
 from bench.serving.dialects import NATIVE
 from bench.serving.goals import Goal, goals
-from bench.serving.results import Machine, Measured, Run, Workers
+from bench.serving.results import Logged, Machine, Measured, Run, Workers
 
 
 def measured(cpu: float, *, beside: float = 0.0, rate: float = 1000.0, p99: float = 0.01) -> Measured:
@@ -48,6 +48,7 @@ def run() -> Run:
         },
         absent={"ray": "no wheel for `this` | machine"},
         memory={"flyball": [70.0]},
+        logged={"flyball": Logged(answered=500, logged=500), "flyball-mlp": Logged(answered=70, logged=70)},
         start_up=[0.7, 0.6, 0.8],
         workers=Workers(answers=10, logged={"w0": 4, "w1": 6}),
     )
@@ -83,6 +84,9 @@ def test_what_was_not_measured_is_neither_met_nor_missed(run: Run) -> None:
 def test_predictions_that_are_not_in_the_log_miss_the_goal(run: Run) -> None:
     run.workers = Workers(answers=11, logged={"w0": 4, "w1": 6})
     assert found(run, "two workers").met is False
+    run.logged["flyball"].logged -= 1
+    assert found(run, "rows in the log").met is False
+    assert found(run, "rows in the log").measured == "570 answered, 569 logged"
 
 
 def test_the_p99_of_a_slow_machine_is_judged_by_nginx_of_the_same_minute(run: Run) -> None:
