@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from sklearn.neural_network import MLPRegressor
 
 from flyball.adapters.onnx.engine import OnnxEngine
 from flyball.adapters.onnx.external import refuse_external_data
+from flyball.adapters.sklearn.convert import convert
 from flyball.core.errors import DataError, FlyballError, IntegrityError
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
@@ -153,3 +156,17 @@ def test_threads_share_an_engine() -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 200 and all(scores == expected for scores in found)
+
+
+def test_a_regression_of_several_outputs_gives_a_line_of_them_for_each_row() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(200, 3))
+    y = np.column_stack([x[:, 0] + x[:, 1], x[:, 2] ** 2])
+    model = MLPRegressor(hidden_layer_sizes=(8,), max_iter=2000, tol=1e-3, random_state=0).fit(x, y)
+    schema = Schema(columns=tuple(Column(name=f"x{at}", kind="number", nullable=False) for at in range(3)))
+    converted = convert(model, schema, "regression", pd.DataFrame(x[:5], columns=list(schema.names)))
+    engine = OnnxEngine(converted, schema=schema, task="regression", classes=0, threshold=0.5)
+    rows = [[float(v) for v in row] for row in x[:20]]
+    assert np.allclose(engine.score_rows(rows), model.predict(x[:20]), atol=1e-4)
+    assert engine.score_rows(rows[:1]).shape == (1, 2)
+    assert engine.score_rows([]).shape == (0, 2)

@@ -116,16 +116,19 @@ class OnnxEngine:
         if self._task == "binary":
             score: Scores = found[:, 1].astype(np.float64)
         elif self._task == "regression":
-            score = found.reshape(-1).astype(np.float64)
+            several = found.ndim == 2 and found.shape[1] > 1
+            score = (found if several else found.reshape(-1)).astype(np.float64)
         else:
             score = found.astype(np.float64)
         return settle(score, task=self._task, threshold=self._threshold)
 
     def _none(self) -> Scores:
-        if self._task != "multiclass":
+        if self._task == "binary":
             return np.empty(0)
         outputs = {output.name: output.shape for output in self._session.get_outputs()}
         width = outputs[self._output[0]][-1]
+        if self._task == "regression" and width in (1, None):
+            return np.empty(0)
         return np.empty((0, width if isinstance(width, int) else 0))
 
 
