@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flyball.registry.records import EngineName
 from flyball.server.answers import HttpError
 from flyball.server.gather import Gatherer
 from flyball.server.waiting import Calls
@@ -22,7 +23,7 @@ from served import manifest
 class Slow:
     """An engine of a process of its own: a thread waits for it. It scores the temp, and not a temp of 13."""
 
-    name = "native"
+    name: EngineName = "native"
     inline = False
 
     def __init__(self, outputs: int = 0) -> None:
@@ -128,10 +129,29 @@ def test_a_model_of_several_outputs_answers_a_list_and_logs_its_json() -> None:
     assert serving.log.rows[0].label == "[0.5,1.5]" and serving.log.rows[0].score == [0.5, 1.5]
 
 
+def test_a_slow_challenger_leaves_the_champion_its_short_way_and_everybody_their_share() -> None:
+    deployment = Deployment(
+        model="m", seq=1, champion=1, challenger=2, challenger_share=0.3, seed="s", shadow=(), previous=None, bundles={}
+    )
+    slow = Slow()
+    serving = Serving(LiveModel(deployment, {1: LiveVersion(1, manifest(), Together()), 2: LiveVersion(2, manifest(), slow)}))
+    lane = serving.predictor.lane
+    assert lane is not None and lane.answer(ask(0.5)) is None  # without a unit nobody is drawn twice
+    units = [json.dumps({"features": [3, 0.5, True], "unit": f"u{number}"}).encode() for number in range(100)]
+    for body in units:
+        serving.tell(body)
+    short = sum(lane.answer(body) is not None for body in units)
+    assert 55 < short < 85 and len(slow.calls) == 100 - short
+    for _ in range(300):
+        serving.tell(ask(0.5))
+    drawn = [row.variant for row in serving.log.rows if row.unit is None]
+    assert 0.15 < drawn.count("challenger") / len(drawn) < 0.45
+
+
 class Together(Slow):
     """An engine that gains by being asked for many rows."""
 
-    name = "onnx"
+    name: EngineName = "onnx"
     inline = True
 
 

@@ -138,22 +138,30 @@ class Lane:
 
 def lane_fits(live: LiveModel, settings: ServerSettings) -> bool:
     """Whether plain rows of this deployment can be answered the short way: at once, and by one number."""
-    several = live.champion.several or (live.challenger is not None and live.challenger.several)
-    return settings.log != "required" and settings.clock == "wall" and live.inline and not several
+    return settings.log != "required" and settings.clock == "wall" and _short(live.champion)
+
+
+def _short(version: LiveVersion) -> bool:
+    return version.inline and not version.several
 
 
 def _assigner(live: LiveModel, metrics: Metrics) -> Callable[[str | None, str], Arm | None]:
-    """Who answers a unit; a unit that comes again is not hashed again. None where the challenger should and was left out."""
+    """Who answers a unit; a unit that comes again is not hashed again. None where that is a challenger that was left out or takes its time.
+
+    A request without a unit is then left to the general way as a whole: it must not be drawn for twice.
+    """
     champion = Arm(live, live.champion, "champion", metrics)
     deployment = live.deployment
     if deployment.challenger is None or deployment.challenger_share <= 0.0:
         return lambda unit, name: champion
-    challenger = None if live.challenger is None else Arm(live, live.challenger, "challenger", metrics)
+    challenger = None
+    if live.challenger is not None and _short(live.challenger):
+        challenger = Arm(live, live.challenger, "challenger", metrics)
     known: dict[str | None, Arm | None] = {}
 
     def assign(unit: str | None, name: str) -> Arm | None:
         found = known.get(unit)
-        if found is None:
+        if found is None and (unit is not None or challenger is not None):
             found = challenger if variant_of(deployment, unit, name) == "challenger" else champion
             if unit is not None:
                 if len(known) >= _MOST_UNITS:

@@ -113,6 +113,10 @@ class Predictor:
                 content = None
             if content is not None:
                 return content
+        return self.at_once(body)
+
+    def at_once(self, body: bytes) -> bytes | asyncio.Future[bytes] | None:
+        """`quick` for a request that is known not to be plain."""
         started = perf_counter()
         live = self._live()
         if not live.inline:

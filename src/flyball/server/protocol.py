@@ -8,6 +8,7 @@ had just arrived, so each refusal is written once, in the application.
 import asyncio
 import fcntl
 import termios
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from flyball.server.answers import Headers
 from flyball.server.gather import Gatherer
+from flyball.server.lane import Lane
 from flyball.server.predict import Predictor
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ _DECIDES = {
     b"connection": _CONNECTION,
     **dict.fromkeys((b"origin", b"expect", b"transfer-encoding", b"upgrade", b"content-encoding", b"authorization"), _OTHER),
 }
+
+
+Way = Callable[[bytes], bytes | asyncio.Future[bytes] | None]
 
 
 class Known(NamedTuple):
@@ -108,9 +113,15 @@ class TimedProtocol(HttpToolsProtocol):
                 break
             whole = len(data) == end + known.length
             body = data[end:] if whole else data[end : end + known.length]
-            if whole and self._gathered(known.predictor, data, body):
+            lane = known.predictor.lane
+            if lane is not None and lane.gathers and whole and len(self.connections) > 1 and self._gathered(lane, data, body):
                 return
-            answer = self._quick(known.predictor, body)
+            try:
+                answer = None if lane is None else lane.answer(body)
+            except Exception:  # noqa: BLE001 - it is answered in more words below
+                answer = None
+            if answer is None:
+                answer = self._quick(known.predictor.at_once, body)
             if answer is None:
                 break
             self._send(answer)
@@ -170,7 +181,7 @@ class TimedProtocol(HttpToolsProtocol):
         if not self._whole:
             super().on_message_complete()
             return
-        answer = self._quick(self.ways[self._url], self._body)
+        answer = self._quick(self.ways[self._url].quick, self._body)
         if answer is None:
             self._replay()
             super().on_message_complete()
@@ -237,9 +248,9 @@ class TimedProtocol(HttpToolsProtocol):
         plain = kind is not None and kind.partition(b";")[0].strip().lower() == b"application/json"
         return plain and length is not None and host in self.hosts
 
-    def _quick(self, predictor: Predictor, body: bytes) -> bytes | None:
+    def _quick(self, way: Way, body: bytes) -> bytes | None:
         try:
-            answer = predictor.quick(body)
+            answer = way(body)
         except Exception:  # noqa: BLE001 - the application meets the same error again and says what it was
             return None
         return answer if isinstance(answer, bytes) else None
@@ -248,11 +259,8 @@ class TimedProtocol(HttpToolsProtocol):
         self.since, self.idle = None, self.loop.time()
         self.transport.write(self.letterhead.head(self.server_state.default_headers, len(answer)) + answer)
 
-    def _gathered(self, predictor: Predictor, data: bytes, body: bytes) -> bool:
-        """Hold the request until the end of this turn of the loop, if its model gains by that and others may have come."""
-        lane = predictor.lane
-        if lane is None or not lane.gathers or len(self.connections) == 1:
-            return False
+    def _gathered(self, lane: Lane, data: bytes, body: bytes) -> bool:
+        """Hold the request until the end of this turn of the loop, when what others have sent is known too."""
         try:
             held = lane.begin(body)
         except Exception:  # noqa: BLE001 - as above
