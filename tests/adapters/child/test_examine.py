@@ -80,7 +80,6 @@ def test_a_model_that_says_nothing_of_its_columns_is_asked_for_their_number(plai
 @pytest.mark.parametrize(
     ("name", "task", "classes", "outputs", "probabilities"),
     [
-        ("two", "regression", (), ("output_0", "output_1"), True),
         ("frame", "regression", (), ("low", "high"), True),
         ("margin", "binary", ("goes", "stays"), (), False),
         ("words", "binary", ("old", "young"), (), False),
@@ -104,7 +103,14 @@ def test_what_cannot_be_compiled_answers_by_itself(
         with pytest.raises(UnsupportedError, match="pickled Python code"):
             load_engine(folder, manifest)
     else:
-        assert said.shape == (2, 2) if name == "two" else said.shape == (2,)
+        assert said.shape == (2,)
+
+
+def test_several_numbers_a_row_are_several_outputs(plain: Plain, tmp_path: Path) -> None:
+    folder, manifest = bundled(looked(plain, "models:/two/1", tmp_path), tmp_path)
+    assert (manifest.task, manifest.outputs) == ("regression", ("output_0", "output_1"))
+    said = load_engine(folder, manifest, trusted=True).score_rows([list(row) for row in NUMBERS[:20].itertuples(index=False)])
+    assert np.allclose(said, plain.models["two"].predict(NUMBERS[:20]), rtol=1e-5)
 
 
 def test_classes_can_be_named_and_those_that_were_not_are_told(plain: Plain, tmp_path: Path) -> None:

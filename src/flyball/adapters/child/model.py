@@ -254,18 +254,16 @@ def _answers(opened: _Opened, classes: Sequence[Label], names: Sequence[str]) ->
                 f"the model answers with {len(columns)} columns and not all are numbers ({', '.join(texts)[:200]}), which cannot be served",
                 hint="answer with one column of labels, or with numbers only",
             )
-        return _Answers(task="regression", outputs=tuple(columns), why_native=_SEVERAL)
+        return _Answers(task="regression", outputs=tuple(columns), why_native="it answers with a frame")
     said = next(iter(columns.values())) if columns else np.asarray(opened.said)
     if classes or own is not None or _texts(said):
         return _labelled(labels_of(said), tuple(classes) or (None if own is None else tuple(np.asarray(own).tolist())))
+    called = "" if opened.calling.estimator else "MLflow's pyfunc flavour can only be called"
     wide = 1 if said.ndim < 2 else int(np.prod(said.shape[1:]))
     if wide > 1:
         named = tuple(names) if len(names) == wide else tuple(f"output_{at}" for at in range(wide))
-        return _Answers(task="regression", outputs=named, why_native=_SEVERAL)
-    return _Answers(task="regression", why_native="" if opened.calling.estimator else "MLflow's pyfunc flavour can only be called")
-
-
-_SEVERAL = "a model with several outputs is not compiled"
+        return _Answers(task="regression", outputs=named, why_native=called)
+    return _Answers(task="regression", why_native=called)
 
 
 def _labelled(said: Sequence[Label], known: tuple[Label, ...] | None) -> _Answers:
