@@ -25,7 +25,16 @@ def card(**changes: object) -> str:
 
 
 def test_a_card_says_what_was_learned_how_good_it_is_and_what_was_decided() -> None:
-    parity = Parity(rows=500, differing_labels=0, largest_difference=3e-7, tolerance=1e-5)
+    parity = Parity(
+        rows=500,
+        differing_labels=0,
+        largest_difference=3e-7,
+        tolerance=1e-5,
+        edge_rows=1234,
+        edge_differing=0,
+        edge_largest=2e-16,
+        thresholds="numbers stay float64",
+    )
     at = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
     text = card(parity=parity, trained_from=at, trained_until=at)
     assert "| `roc_auc` | 0.7123 | 0.7000 to 0.7200 |" in text
@@ -35,6 +44,8 @@ def test_a_card_says_what_was_learned_how_good_it_is_and_what_was_decided() -> N
     assert "5 more slices stand in the run" in text
     assert "| `carrier` | category | never missing | 2 known |" in text
     assert "0 labels differ" in text and "2026-01-02 03:04 UTC" in text
+    assert "Over 1,234 rows made to find differences" in text and "the largest difference is 2e-16" in text
+    assert "Thresholds: numbers stay float64." in text
 
 
 def test_a_native_engine_gives_its_reason() -> None:

@@ -31,7 +31,7 @@ from flyball.adapters.trees.to_onnx import to_onnx
 from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.core.schema import Column, Schema
-from flyball.core.table import Table
+from flyball.core.table import Table, concat
 from flyball.registry.records import EngineName, Parity
 from flyball.serving.engine import Engine, settle
 from flyball.spec.records import Task
@@ -83,6 +83,7 @@ class _Candidate:
     content: bytes
     scores: Scores
     parity: Parity
+    edges: list[tuple[Table, Scores]]
     trees: FlatTrees | None = None
 
 
@@ -90,7 +91,7 @@ def compile_model(case: Case) -> Compiled:
     """The fastest engine whose answers agree, or native with the step that prevented another and what that costs."""
     flat, not_flat = _flat(case)
     onnx, not_onnx = _attempt(partial(_onnx, case, flat))
-    files = {found.file: found.content for found in (flat, onnx) if found is not None and acceptable(found.parity)}
+    files = {found.file: found.content for found, why in ((flat, not_flat), (onnx, not_onnx)) if found is not None and not why}
     for found, why in ((flat, not_flat), (onnx, not_onnx)):
         if found is not None and not why:
             return Compiled(engine=found.engine.name, reason="", files=files, scores=found.scores, parity=found.parity)
@@ -141,7 +142,7 @@ def _flat_one(case: Case, name: EngineName, file: str, make: Callable[[Any, Sche
     engine = FlatEngine(
         trees, schema=case.schema, task=case.task, classes=case.classes, threshold=case.threshold, outputs=outputs, name=name
     )
-    return _judged(case, engine, file, to_bytes(trees), _cuts_of(trees, case.schema), trees)
+    return _judged(case, engine, file, to_bytes(trees), _edges(case, _cuts_of(trees, case.schema)), trees)
 
 
 def _onnx(case: Case, flat: _Candidate | None) -> _Candidate:
@@ -159,7 +160,7 @@ def _onnx(case: Case, flat: _Candidate | None) -> _Candidate:
     else:
         content = convert(case.estimator, case.schema, case.task, case.frame.head(20))
     engine = OnnxEngine(content, schema=case.schema, task=case.task, classes=case.classes, threshold=case.threshold)
-    return _judged(case, engine, ONNX_FILE, content, {})
+    return _judged(case, engine, ONNX_FILE, content, _edges(case, {}) if flat is None else flat.edges)
 
 
 def _holds_module(estimator: Any) -> bool:
@@ -169,15 +170,12 @@ def _holds_module(estimator: Any) -> bool:
 
 
 def _judged(
-    case: Case, engine: Engine, file: str, content: bytes, cuts: Mapping[str, Scores], trees: FlatTrees | None = None
+    case: Case, engine: Engine, file: str, content: bytes, edges: list[tuple[Table, Scores]], trees: FlatTrees | None = None
 ) -> _Candidate:
     scores = engine.score(case.table.select(case.schema.names))
     found = parity(scores, case.native, task=case.task, threshold=case.threshold)
     rows, differing, largest = 0, 0, 0.0
-    for table in edge_rows(case.schema, case.table, cuts).values() if case.table.rows else ():
-        native = _answers(case, table)
-        if native is None:
-            continue
+    for table, native in edges:
         edge = parity(engine.score(table), native, task=case.task, threshold=case.threshold, tolerance=found.tolerance)
         rows, differing, largest = rows + edge.rows, differing + edge.differing_labels, max(largest, edge.largest_difference)
     judged = Parity(
@@ -190,7 +188,26 @@ def _judged(
         edge_largest=largest,
         thresholds=_THRESHOLDS[engine.name],
     )
-    return _Candidate(engine=engine, file=file, content=content, scores=scores, parity=judged, trees=trees)
+    return _Candidate(engine=engine, file=file, content=content, scores=scores, parity=judged, edges=edges, trees=trees)
+
+
+def _edges(case: Case, cuts: Mapping[str, Scores]) -> list[tuple[Table, Scores]]:
+    """The rows made for it that the trained model answers, with its answers; asked in one call if it answers all but infinite values."""
+    if not case.table.rows:
+        return []
+    kinds = edge_rows(case.schema, case.table, cuts)
+    infinite = [kinds.pop(kind) for kind in ("infinite",) if kind in kinds]
+    found: list[tuple[Table, Scores]] = []
+    together = [concat(list(kinds.values()))] if kinds else []
+    for tables in (together, infinite):
+        for table in tables:
+            native = _answers(case, table)
+            if native is not None:
+                found.append((table, native))
+    if together and not (found and found[0][0] is together[0]):
+        each = [(table, _answers(case, table)) for table in kinds.values()]
+        found += [(table, native) for table, native in each if native is not None]
+    return found
 
 
 def _answers(case: Case, table: Table) -> Scores | None:
