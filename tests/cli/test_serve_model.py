@@ -16,6 +16,8 @@ from flyball.core.errors import FlyballError
 from plain_models import PEOPLE, Plain, churn_model, log_model, log_models, logging_to
 from trained import flyball, running, until_logged
 
+pytestmark = pytest.mark.slow  # real registries, processes and servers
+
 ROW: dict[str, Any] = {"age": 60, "income": 30000.5, "plan": "gold"}
 
 
