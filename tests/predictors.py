@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flyball.core.errors import FlyballError
-from flyball.server.log import LogRow
 from flyball.server.metrics import Metrics
 from flyball.server.predict import Predictor
+from flyball.server.rows import LogRow
 from flyball.server.settings import ServerSettings
 from flyball.serving.deployment import LiveModel
 

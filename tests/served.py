@@ -217,7 +217,7 @@ class Served:
 
     async def logged(self) -> int:
         """Flush and ingest; how many rows reached the database."""
-        await self.app.log.flush()
+        await self.app.log.settle()
         return self.site.ports.predictions.ingest()
 
 

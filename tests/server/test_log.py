@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from flyball.serving.segments import SegmentWriter, read, segments
-from served import Served, Site
+from served import Served, Site, linear
 
 Play = Callable[..., Any]
 ROW = {"hour": 3, "temp": 1.0, "rain": True}
@@ -133,3 +134,41 @@ def test_large_requests_are_logged_whole(play: Play, made: Site, rows: int) -> N
         assert await served.logged() == rows
 
     play(story, max_rows=20_000)
+
+
+def test_a_shadow_that_takes_its_time_does_not_hold_up_the_log(play: Play, made: Site) -> None:
+    made.add(2, linear([0.0, -0.5, 1.0], 0.0))
+    made.deploy(1, shadow=(2,))
+    go = threading.Event()
+
+    async def story(served: Served) -> None:
+        (shadow,) = served.app.reloader.live.shadows  # type: ignore[union-attr]  # it serves
+        real = shadow.live.engine.score_rows
+
+        def slow(rows: Any) -> Any:
+            assert go.wait(10)
+            return real(rows)
+
+        shadow.live.engine.score_rows = slow  # type: ignore[method-assign]  # a model that is slow
+        for number in range(3):
+            await served.post("/predict", {"features": [[3, 1.0, True]] * 2})
+            await served.app.log.flush()
+            assert served.app.log.rows == 0 and made.ports.predictions.ingest() == 2, number
+        go.set()
+        assert await served.logged() == 6
+        assert 'model_shadow_predictions_total{version="2"} 6' in (await served.get("/metrics")).text
+
+    play(story)
+
+
+def test_what_a_shadow_does_not_keep_up_with_is_counted(play: Play, made: Site) -> None:
+    made.add(2, linear([0.0, -0.5, 1.0], 0.0))
+    made.deploy(1, shadow=(2,))
+
+    async def story(served: Served) -> None:
+        served.app.log._shadows._most = 3
+        await served.post("/predict", {"features": [[3, 1.0, True]] * 4})
+        assert await served.logged() == 4
+        assert 'model_shadow_errors_total{version="2"} 4' in (await served.get("/metrics")).text
+
+    play(story)

@@ -1,47 +1,25 @@
 """The record log of one worker: a bounded buffer of rows, packed where they are made and written to segments by a thread of its own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any
 
 from flyball.core.errors import StoreError
 from flyball.server.metrics import Metrics
+from flyball.server.rows import Group, LogRow, Rows, batch_of
+from flyball.server.shadow import Shadows
 from flyball.server.tally import Tally
-from flyball.serving.codecs import Context, encode_label
-from flyball.serving.contract import Row
-from flyball.serving.deployment import LiveModel, Projection, Score, Scored
-from flyball.serving.records import Label, PredictionBatch
+from flyball.serving.deployment import LiveModel
 from flyball.serving.segments import SegmentWriter, encode
 
 _LOGGED = (("state", "logged"),)
 _LOST = (("state", "lost"),)
 _PACK = 256  # rows that are packed at once: a tenth of a millisecond, while they are still in the processor's cache
 _ROWS_PER_FRAME = 5_000
-_SHADOW_ROWS = 500
+_LAST_SHADOWS = 2.0  # seconds a stop waits for them
 _RETRY_AFTER = 1.0  # seconds until a disk that refused is asked again
-
-
-class LogRow(NamedTuple):
-    """One answered row."""
-
-    prediction_id: str
-    version: int
-    variant: str
-    at: int
-    made_at: int
-    unit: str | None
-    entity: str | None
-    client_id: str | None
-    label: Label
-    score: Score
-    features: Row
-    context: Context | None
-
-
-Rows = Sequence[LogRow | tuple[Any, ...]]
-Group = tuple[LiveModel, Rows]
 
 
 class RecordLog:
@@ -75,6 +53,7 @@ class RecordLog:
         self._open: list[LogRow | tuple[Any, ...]] = []
         self._frames: list[bytes] = []
         self._shadowed: list[Group] = []  # rows that shadows are to score once they are written
+        self._shadows = Shadows(metrics, writer.worker, most=limit, deliver=self._deliver)
         self._packed = 0  # rows in `_frames`
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -141,18 +120,32 @@ class RecordLog:
             if self._flight is not None:
                 await asyncio.shield(self._flight)
 
+    async def settle(self, seconds: float | None = None) -> None:
+        """`flush`, and the same for what the shadows have to say of these rows, if that takes no longer than so many seconds."""
+        await self.flush()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._shadows.settle(), seconds)
+        await self.flush()
+
     async def close(self) -> None:
         """Write what is left and finish the segment. What the disk still refuses is counted as lost."""
-        await self.flush()
+        await self.settle(_LAST_SHADOWS)
         if self._timer is not None:
             self._timer.cancel()
         self._metrics.add("flyball_log_rows_total", self.rows, _LOST)
         self._frames.clear()
+        self._shadows.close()
         self._tally.settle(self.rows)
         self._tally.close()
         self.rows = 0
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
         self._thread.shutdown(wait=False)
+
+    def _deliver(self, frames: list[bytes]) -> None:
+        """Frames of the shadows: written with the next rows, and kept like them while the disk refuses."""
+        self._frames += frames
+        if self._frames and self._idle:
+            self._soon(self._flush_every)
 
     def _soon(self, seconds: float) -> None:
         self._idle = False
@@ -210,10 +203,8 @@ class RecordLog:
                     done.set_exception(StoreError(f"the prediction log cannot be written: {error}"))
                 elif not done.done():
                     done.set_result(None)
-            if not error and groups:
-                lost = await loop.run_in_executor(self._thread, self._shadow, groups)
-                if lost:
-                    self._metrics.add("flyball_log_rows_total", lost, _LOST)
+            if not error:
+                self._shadows.add(groups)
         finally:
             self._flight = None
             if self._waiting:
@@ -230,123 +221,3 @@ class RecordLog:
         except OSError as error:
             return error.strerror or type(error).__name__
         return ""
-
-    def _shadow(self, groups: list[Group]) -> int:
-        """In the log's thread: score answered rows with the shadow versions and log what they said; say how many rows were lost.
-
-        Nothing here reaches an answer.
-        """
-        batches = []
-        for live, taken in groups:
-            rows = list(map(LogRow._make, taken))
-            for shadow in live.shadows:
-                labels = (("version", str(shadow.live.version)),)
-                kept = 0
-                for start in range(0, len(rows), _SHADOW_ROWS):
-                    scored, of = score_shadow(shadow, rows[start : start + _SHADOW_ROWS])
-                    if scored is not None:
-                        kept += len(of)
-                        batches.append(shadow_batch_of(live, of, scored, self._writer.worker))
-                self._metrics.add("model_shadow_predictions_total", kept, labels)
-                if kept < len(rows):
-                    self._metrics.add("model_shadow_errors_total", len(rows) - kept, labels)
-        try:
-            if batches:
-                self._writer.append(batches, now=self._clock())
-        except OSError as error:
-            self.error = error.strerror or type(error).__name__
-            return sum(len(batch.version) for batch in batches)
-        return 0
-
-
-def log_rows(
-    ids: list[str],
-    variant: str,
-    scored: Scored,
-    rows: Sequence[Row],
-    entities: list[str | None],
-    client_ids: list[str | None],
-    *,
-    at: int,
-    made_at: int,
-    unit: str | None,
-    context: Context | None,
-) -> Rows:
-    """The answered rows of one request. What a model of several outputs said is logged as its JSON text."""
-    labels = _labels(scored)
-    same = [repeat(value) for value in (scored.version, variant, at, made_at, unit)]
-    return list(zip(ids, *same, entities, client_ids, labels, scored.scores, rows, repeat(context), strict=False))
-
-
-def _labels(scored: Scored) -> list[Label]:
-    return [encode_label(said) if isinstance(said, list) else said for said in scored.labels]
-
-
-def batch_of(live: LiveModel, rows: Rows, worker: str) -> PredictionBatch:
-    """Answered rows as columns."""
-    columns: list[Any] = list(zip(*rows, strict=True))
-    return PredictionBatch(
-        model=live.model,
-        worker=worker,
-        schema_id=live.contract.schema_id,
-        feature_names=list(live.contract.names),
-        prediction_id=columns[0],
-        version=columns[1],
-        variant=columns[2],
-        shadow=[False] * len(rows),
-        at=columns[3],
-        made_at=columns[4],
-        unit=columns[5],
-        entity=columns[6],
-        client_id=columns[7],
-        label=columns[8],
-        score=columns[9],
-        features=columns[10],
-        context=columns[11],
-    )
-
-
-def shadow_batch_of(live: LiveModel, rows: list[LogRow], scored: Scored, worker: str) -> PredictionBatch:
-    """The same rows as a shadow version saw them: the answered rows' ids, nothing of their features."""
-    nothing = [None] * len(rows)
-    return PredictionBatch(
-        model=live.model,
-        worker=worker,
-        schema_id=live.contract.schema_id,
-        feature_names=list(live.contract.names),
-        prediction_id=[row.prediction_id for row in rows],
-        version=[scored.version] * len(rows),
-        variant=["challenger"] * len(rows),
-        shadow=[True] * len(rows),
-        at=[row.at for row in rows],
-        made_at=[row.made_at for row in rows],
-        unit=[row.unit for row in rows],
-        entity=[row.entity for row in rows],
-        client_id=list(nothing),
-        label=_labels(scored),
-        score=scored.scores,
-        features=list(nothing),
-        context=list(nothing),
-    )
-
-
-def score_shadow(shadow: Projection, rows: list[LogRow]) -> tuple[Scored | None, list[LogRow]]:
-    """What a shadow says of the rows it can score, and which those are. All at once; one by one only if that fails."""
-    rows = [row for row in rows if shadow.complete(row.features)]
-    if not rows:
-        return None, []
-    try:
-        return shadow.live.scored(shadow([row.features for row in rows])), rows
-    except Exception:  # noqa: BLE001 - a shadow may break in any way: it is counted, and the answers went out long before
-        if len(rows) == 1:
-            return None, []
-    scored = [(one, row) for row in rows for one in (score_shadow(shadow, [row])[0],) if one is not None]
-    if not scored:
-        return None, []
-    together = Scored(
-        version=shadow.live.version,
-        labels=[one.labels[0] for one, _ in scored],
-        confidences=[one.confidences[0] for one, _ in scored],
-        scores=[one.scores[0] for one, _ in scored],
-    )
-    return together, [row for _, row in scored]

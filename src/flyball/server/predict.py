@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from flyball.core.errors import FlyballError, RequestError, StoreError
 from flyball.server.lane import Lane, lane_fits
-from flyball.server.log import RecordLog, log_rows
+from flyball.server.log import RecordLog
 from flyball.server.metrics import Metrics
 from flyball.server.reload import Reloader
+from flyball.server.rows import log_rows
 from flyball.server.settings import ServerSettings
 from flyball.server.waiting import Calls
 from flyball.serving.codecs import Answer, Context, Request, Said, decode_request, encode_answer

@@ -1,0 +1,102 @@
+"""Shadow versions score what was answered and written, in a thread of their own: nothing here reaches an answer or holds up the log."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from flyball.server.metrics import Metrics
+from flyball.server.rows import Group, LogRow, shadow_batch_of
+from flyball.serving.deployment import Projection, Scored
+from flyball.serving.segments import encode
+
+_AT_ONCE = 500  # rows of one call
+
+
+class Shadows:
+    """Rows go in when they are written; `deliver` gets what the shadows said of them, as frames for the log.
+
+    At most `most` rows wait. A shadow that does not keep up loses what comes beyond: counted as its errors, as are rows it cannot score.
+    """
+
+    def __init__(self, metrics: Metrics, worker: str, *, most: int, deliver: Callable[[list[bytes]], None]) -> None:
+        self._metrics = metrics
+        self._worker = worker
+        self._most = most
+        self._deliver = deliver
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="shadow")
+        self._due: list[Group] = []
+        self._rows = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, groups: list[Group]) -> None:
+        """Take rows of deployments that have shadows."""
+        for live, rows in groups:
+            if self._rows + len(rows) > self._most:
+                for shadow in live.shadows:
+                    self._failed(shadow, len(rows))
+            else:
+                self._rows += len(rows)
+                self._due.append((live, rows))
+        if self._due and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    async def settle(self) -> None:
+        """Return when no row waits."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def close(self) -> None:
+        """Let go of the thread."""
+        self._thread.shutdown(wait=False)
+
+    async def _work(self) -> None:
+        try:
+            while self._due:
+                groups, self._due = self._due, []
+                frames = await asyncio.get_running_loop().run_in_executor(self._thread, self._scored, groups)
+                self._rows -= sum(len(rows) for _, rows in groups)
+                self._deliver(frames)
+        finally:
+            self._task = None
+
+    def _scored(self, groups: list[Group]) -> list[bytes]:
+        """In the thread: what each shadow says of the rows it can score."""
+        frames = []
+        for live, taken in groups:
+            rows = list(map(LogRow._make, taken))
+            for shadow in live.shadows:
+                kept = 0
+                for start in range(0, len(rows), _AT_ONCE):
+                    scored, of = score_shadow(shadow, rows[start : start + _AT_ONCE])
+                    if scored is not None:
+                        frames.append(encode(shadow_batch_of(live, of, scored, self._worker)))
+                        kept += len(of)
+                self._metrics.add("model_shadow_predictions_total", kept, (("version", str(shadow.live.version)),))
+                if kept < len(rows):
+                    self._failed(shadow, len(rows) - kept)
+        return frames
+
+    def _failed(self, shadow: Projection, rows: int) -> None:
+        self._metrics.add("model_shadow_errors_total", rows, (("version", str(shadow.live.version)),))
+
+
+def score_shadow(shadow: Projection, rows: list[LogRow]) -> tuple[Scored | None, list[LogRow]]:
+    """What a shadow says of the rows it can score, and which those are. All at once; one by one only if that fails."""
+    rows = [row for row in rows if shadow.complete(row.features)]
+    if not rows:
+        return None, []
+    try:
+        return shadow.live.scored(shadow([row.features for row in rows])), rows
+    except Exception:  # noqa: BLE001 - a shadow may break in any way: it is counted, and the answers went out long before
+        if len(rows) == 1:
+            return None, []
+    scored = [(one, row) for row in rows for one in (score_shadow(shadow, [row])[0],) if one is not None]
+    if not scored:
+        return None, []
+    together = Scored(
+        version=shadow.live.version,
+        labels=[one.labels[0] for one, _ in scored],
+        confidences=[one.confidences[0] for one, _ in scored],
+        scores=[one.scores[0] for one, _ in scored],
+    )
+    return together, [row for _, row in scored]
