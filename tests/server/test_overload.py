@@ -1,10 +1,21 @@
 """Too much at once: the excess is turned away at once, health is told all the same, and memory stays bounded."""
 
 import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from served import Served, body
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from served import Served, Site, body, serving
 
 Play = Callable[..., Any]
 ROW = {"hour": 3, "temp": 1.0, "rain": True}
@@ -46,17 +57,81 @@ def test_beyond_the_cap_requests_are_turned_away_and_health_and_metrics_are_not(
     play(story, max_concurrency=4)
 
 
-def test_each_protocol_says_in_its_own_shape_that_there_is_too_much_to_do(play: Play) -> None:
-    async def story(served: Served) -> None:
-        served.app._open = served.app.settings.max_concurrency
-        native = await served.post("/predict", {})
-        mlflow = await served.post("/invocations", {})
-        tensorflow = await served.post("/v1/models/m:predict", {})
-        inference = await served.post("/v2/models/m/infer", {})
-        served.app._open = 0
-        for reply in (native, mlflow, tensorflow, inference):
-            assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
-        assert native.json().keys() == {"error"} == tensorflow.json().keys() == inference.json().keys()
-        assert mlflow.json().keys() == {"error_code", "message"}
+def slow_model(turns: int) -> bytes:
+    """A model that is 0 everywhere and multiplies large matrices for it, so many times."""
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, [None, 3])
+    size = 700
+    nodes = [
+        helper.make_node("ReduceSum", ["features", "axis"], ["sum"], keepdims=1),
+        helper.make_node("IsNaN", ["sum"], ["nan"]),
+        helper.make_node("Where", ["nan", "zero", "zero"], ["s0"]),
+        helper.make_node("ReduceMax", ["s0"], ["m0"], keepdims=1),
+        helper.make_node("Add", ["big", "m0"], ["x0"]),
+    ]
+    for turn in range(turns):
+        nodes.append(helper.make_node("MatMul", [f"x{turn}", "big"], [f"x{turn + 1}"]))
+    nodes += [
+        helper.make_node("ReduceMax", [f"x{turns}"], ["most"], keepdims=1),
+        helper.make_node("Mul", ["s0", "most"], ["z"]),
+        helper.make_node("Sigmoid", ["z"], ["p1"]),
+        helper.make_node("Sub", ["one", "p1"], ["p0"]),
+        helper.make_node("Concat", ["p0", "p1"], ["probabilities"], axis=1),
+    ]
+    constants = {
+        "axis": np.array([1], dtype=np.int64),
+        "zero": np.zeros((1, 1), dtype=np.float32),
+        "one": np.ones((1, 1), dtype=np.float32),
+        "big": np.full((size, size), 1 / size, dtype=np.float32),
+    }
+    output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])
+    tensors = [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(nodes, "slow", [features], [output], initializer=tensors)
+    content: bytes = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    return content
 
-    play(story)
+
+def memory(worker: int) -> int:
+    """Resident bytes."""
+    return int(re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{worker}/status").read_text())[0]) * 1024
+
+
+def test_a_slow_model_turns_the_excess_away_and_health_is_told_meanwhile(made: Site) -> None:
+    made.add(2, slow_model(12))
+    made.deploy(2)
+    head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: "
+    with serving(made.settings()) as (url, process):
+        host, _, port = url.removeprefix("http://").partition(":")
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True)
+        worker = int(listed.stdout)
+
+        def burst(number: int) -> list[bytes]:
+            """Requests that are all there when the worker looks: it sleeps while they are sent."""
+            connections = []
+            os.kill(worker, signal.SIGSTOP)
+            try:
+                for _ in range(number):
+                    connections.append(socket.create_connection((host, int(port)), timeout=60))
+                    connections[-1].sendall(head + b"%d\r\n\r\n%s" % (len(ASK), ASK))
+            finally:
+                os.kill(worker, signal.SIGCONT)
+            answers = []
+            for connection in connections:
+                with connection:
+                    parts = []
+                    while part := connection.recv(65536):
+                        parts.append(part)
+                    answers.append(b"".join(parts))
+            return answers
+
+        burst(400)
+        before = memory(worker)
+        for _ in range(3):
+            answers = burst(400)
+            given = [answer for answer in answers if answer.startswith(b"HTTP/1.1 200")]
+            refused = [answer for answer in answers if answer.startswith(b"HTTP/1.1 503")]
+            assert len(given) + len(refused) == 400
+            assert len(given) >= 256 and refused
+            for answer in refused:
+                assert b"retry-after: 1" in answer.lower()
+                assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+        assert memory(worker) - before < 64 * 1024 * 1024

@@ -4,13 +4,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
 from flyball.core.errors import UsageError
 from flyball.core.record import record
-from flyball.ports import BundleStore, Deployments, OutcomeLog, PredictionLog, Reports
+
+if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
+    from flyball.ports import BundleStore, Deployments, OutcomeLog, PredictionLog, Reports
 
 
 @record
@@ -68,11 +70,11 @@ class ServerSettings:
 class ServerPorts:
     """What of the world a server needs. Every port is called from threads, never from the event loop."""
 
-    deployments: Deployments
-    bundles: BundleStore
-    predictions: PredictionLog
-    outcomes: OutcomeLog
-    reports: Reports
+    deployments: "Deployments"
+    bundles: "BundleStore"
+    predictions: "PredictionLog"
+    outcomes: "OutcomeLog"
+    reports: "Reports"
 
 
 PortsFactory = Callable[[Path], ServerPorts]

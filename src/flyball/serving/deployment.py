@@ -18,6 +18,7 @@ from flyball.serving.records import Deployment, Variant
 Score = float | list[float]
 
 _TOGETHER = 16  # rows a measurement scores at once
+_LONGEST_INLINE = 0.002  # seconds; what takes longer is called in a thread, so that others are read and health is told meanwhile
 _WORTH_GATHERING = 5e-6  # seconds a row has to gain by it: to hold a request back and come back to it costs about two millionths
 _TRIALS = 5
 
@@ -62,7 +63,8 @@ class LiveVersion:
                 raise IntegrityError(f"version {self.version} cannot score a row of its own schema: {error.message}") from error
         if self.inline:
             alone, together = (min(self._seconds([row] * number) for _ in range(_TRIALS)) for number in (1, _TOGETHER))
-            self.gathers = alone - together / _TOGETHER > _WORTH_GATHERING
+            self.inline = alone < _LONGEST_INLINE
+            self.gathers = self.inline and alone - together / _TOGETHER > _WORTH_GATHERING
 
     def scored(self, rows: Sequence[Row]) -> Scored:
         """Score rows in the order of this version's own schema; the engine is called once. DataError if a score is no finite number."""
