@@ -187,10 +187,10 @@ def test_requests_of_one_turn_are_scored_in_one_call_and_a_bad_row_fails_alone()
 
 def test_a_version_that_takes_as_long_for_sixteen_rows_as_for_one_gathers_them() -> None:
     class Matrix(Together):
-        """Takes two milliseconds for however many rows."""
+        """Takes half a millisecond for however many rows."""
 
         def score_rows(self, rows: Sequence[Row]) -> Any:
-            threading.Event().wait(0.002)
+            threading.Event().wait(0.0005)
             return super().score_rows(rows)
 
     version = live_of(Matrix()).champion

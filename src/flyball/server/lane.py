@@ -66,6 +66,9 @@ class Arm:
 Held = tuple[float, int, str, str | None, str | None, Row, Arm]
 
 
+Assign = Callable[[str | None, str], Arm | None]
+
+
 class Lane:
     """The short way through one deployment.
 
@@ -85,44 +88,8 @@ class Lane:
     ) -> None:
         self.live = live
         self.gathers = settings.gather and live.gathers
-        assign = _assigner(live, metrics)
-        contract = live.contract
-        decode, single = contract.shape.one, contract.shape.single
-        unseen = contract.unseen if contract.categorical else None
-        comparable = live.comparable if live.challenger is not None and live.read_by[live.challenger.version].demanding else None
-        take = log.take if settings.log == "available" else None
-        took = metrics.took
-
-        def begin(body: bytes) -> Held | None:
-            started = perf_counter()
-            asked = decode(body)
-            row = single(body, asked)
-            if row is None or (unseen is not None and unseen(row)) or (comparable is not None and not comparable((row,))):
-                return None
-            now = clock()
-            name, unit = make_id(now), asked.unit
-            arm = assign(unit, name)
-            return None if arm is None else (started, now, name, unit, asked.id, row, arm)
-
-        def finish(held: Held, score: Any) -> bytes | None:
-            started, now, name, unit, entity, row, arm = held
-            threshold = arm.threshold
-            if threshold is None:
-                label, number, start, middle = arm.judge(score)
-            elif score >= threshold:
-                number = score
-                label, start, middle = arm.yes
-            else:
-                number = 1.0 - score
-                label, start, middle = arm.no
-            if number - number != 0.0:  # infinite, or not a number
-                return None
-            content = b"".join((start, encode_float(number), middle, name.encode(), b'"}'))
-            if take is not None:
-                take(live, (name, arm.version, arm.variant, now, now, unit, entity, None, label, score, row, None))
-            arm.cell.number += 1
-            took(perf_counter() - started)
-            return content
+        begin = self.begin = _beginner(live, _assigner(live, metrics), make_id, clock)
+        finish = self.finish = _finisher(live, log.take if settings.log == "available" else None, metrics.took)
 
         def answer(body: bytes) -> bytes | None:
             held = begin(body)
@@ -131,8 +98,6 @@ class Lane:
             row, arm = held[5], held[6]
             return finish(held, arm.score(row if arm.read is None else arm.read(row)))
 
-        self.begin = begin
-        self.finish = finish
         self.answer = answer
 
 
@@ -142,10 +107,56 @@ def lane_fits(live: LiveModel, settings: ServerSettings) -> bool:
 
 
 def _short(version: LiveVersion) -> bool:
-    return version.inline and not version.several
+    return version.inline and not version.several and version.manifest.probabilities
 
 
-def _assigner(live: LiveModel, metrics: Metrics) -> Callable[[str | None, str], Arm | None]:
+def _beginner(live: LiveModel, assign: Assign, make_id: Callable[[int], str], clock: Callable[[], int]) -> Callable[[bytes], Held | None]:
+    contract = live.contract
+    decode, single = contract.shape.one, contract.shape.single
+    unseen = contract.unseen if contract.categorical else None
+    comparable = live.comparable if live.challenger is not None and live.read_by[live.challenger.version].demanding else None
+
+    def begin(body: bytes) -> Held | None:
+        started = perf_counter()
+        asked = decode(body)
+        row = single(body, asked)
+        if row is None or (unseen is not None and unseen(row)) or (comparable is not None and not comparable((row,))):
+            return None
+        now = clock()
+        name, unit = make_id(now), asked.unit
+        arm = assign(unit, name)
+        return None if arm is None else (started, now, name, unit, asked.id, row, arm)
+
+    return begin
+
+
+def _finisher(
+    live: LiveModel, take: Callable[[LiveModel, tuple[Any, ...]], None] | None, took: Callable[[float], None]
+) -> Callable[[Held, Any], bytes | None]:
+    def finish(held: Held, score: Any) -> bytes | None:
+        started, now, name, unit, entity, row, arm = held
+        threshold = arm.threshold
+        if threshold is None:
+            label, number, start, middle = arm.judge(score)
+        elif score >= threshold:
+            number = score
+            label, start, middle = arm.yes
+        else:
+            number = 1.0 - score
+            label, start, middle = arm.no
+        if number - number != 0.0:  # infinite, or not a number
+            return None
+        content = b"".join((start, encode_float(number), middle, name.encode(), b'"}'))
+        if take is not None:
+            take(live, (name, arm.version, arm.variant, now, now, unit, entity, None, label, score, row, None))
+        arm.cell.number += 1
+        took(perf_counter() - started)
+        return content
+
+    return finish
+
+
+def _assigner(live: LiveModel, metrics: Metrics) -> Assign:
     """Who answers a unit; a unit that comes again is not hashed again. None where that is a challenger that was left out or takes its time.
 
     A request without a unit is then left to the general way as a whole: it must not be drawn for twice.

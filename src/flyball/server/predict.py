@@ -368,7 +368,7 @@ class Predictor:
 
     def _confidence(self, found: Prediction, live: LiveModel) -> float | None:
         version = live.versions.get(found.version, live.champion)
-        if version.manifest.task == "regression":
+        if version.manifest.task == "regression" or not version.manifest.probabilities:
             return None
         if isinstance(found.score, tuple):
             return max(found.score)
