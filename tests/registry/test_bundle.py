@@ -243,6 +243,16 @@ def test_a_write_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_the_format_gained_later_is_written_only_where_it_says_something(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "plain", manifest(), {"model.onnx": b"m"}, KEY)
+    plain = (tmp_path / "plain" / "manifest.json").read_bytes()
+    assert b'"outputs"' not in plain and b'"probabilities"' not in plain, "as version 0.1.0 wrote it"
+    told = replace(manifest(), outputs=("a", "b"), probabilities=False)
+    write_bundle(tmp_path / "told", told, {"model.onnx": b"m"}, KEY)
+    found = verify_bundle(tmp_path / "told", KEY)
+    assert (found.outputs, found.probabilities) == (("a", "b"), False)
+
+
 def test_times_keep_their_microseconds(tmp_path: Path) -> None:
     at = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
     write_bundle(tmp_path / "b", manifest(trained_until=at), {}, KEY)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import rfc8785
@@ -28,6 +29,9 @@ _DEEPEST = 16
 # Every part of a file's path: no leading dot (so no `..`), no separator, nothing a shell or a terminal reads as its own.
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 _BLOCK = 1024 * 1024
+# What format 1 gained after it was first used, with what it says where it says nothing.
+_LATER: Mapping[str, object] = {"outputs": (), "probabilities": True}
+_LATER_PARITY: Mapping[str, object] = {"edge_rows": 0, "edge_differing": 0, "edge_largest": 0.0, "thresholds": ""}
 
 
 def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, Path | bytes], key: SigningKey) -> str:
@@ -109,12 +113,27 @@ def bundle_digest(folder: Path) -> str:
 
 def _manifest_bytes(manifest: Manifest, key: SigningKey) -> bytes:
     try:
-        plain = to_plain(manifest)
-        return canonical_json(to_plain(Signed(manifest=manifest, key_id=key.key_id, signature=sign(plain, key))))
+        plain = _plain(manifest)
+        return canonical_json({"manifest": plain, "key_id": key.key_id, "signature": sign(plain, key)})
     except (rfc8785.CanonicalizationError, TypeError, msgspec.MsgspecError) as error:
         raise DataError(
             f"the manifest cannot be written as JSON: {error}", hint="classes must be text, booleans, or numbers JSON holds exactly"
         ) from error
+
+
+def _plain(manifest: Manifest) -> dict[str, object]:
+    """The manifest as builtins, without what the format gained later where that says nothing: earlier bundles keep their bytes."""
+    plain = _spare(cast(dict[str, object], to_plain(manifest)), _LATER)
+    if manifest.parity is not None:
+        plain["parity"] = _spare(cast(dict[str, object], plain["parity"]), _LATER_PARITY)
+    return plain
+
+
+def _spare(plain: Mapping[str, object], later: Mapping[str, object]) -> dict[str, object]:
+    def silent(name: str, value: object) -> bool:
+        return name in later and (tuple(value) if isinstance(value, list) else value) == later[name]
+
+    return {name: value for name, value in plain.items() if not silent(name, value)}
 
 
 def _decode(content: bytes) -> tuple[dict[str, object], Signed]:
@@ -131,7 +150,8 @@ def _decode(content: bytes) -> tuple[dict[str, object], Signed]:
         )
     try:
         signed = from_plain(plain, Signed)
-        exact = canonical_json(to_plain(signed)) == content
+        again = {"manifest": _plain(signed.manifest), "key_id": signed.key_id, "signature": signed.signature}
+        exact = canonical_json(again) == content
     except (FlyballError, ValueError) as error:
         raise IntegrityError(f"{MANIFEST} is not a manifest: {error}") from error
     if version != FORMAT or not exact:

@@ -150,7 +150,8 @@ class Reloader:
             manifest = read_manifest(folder, digest)
             if manifest.model != deployment.model:
                 raise IntegrityError(f"the bundle of version {number} belongs to another model, {manifest.model!r}")
-            version = LiveVersion(number, manifest, load_engine(folder, manifest, trusted=self._settings.trusted))
+            engine = load_engine(folder, manifest, trusted=self._settings.trusted, deadline=self._settings.request_timeout)
+            version = LiveVersion(number, manifest, engine)
             version.warm()
         except FlyballError:
             raise

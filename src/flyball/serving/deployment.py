@@ -52,6 +52,7 @@ class LiveVersion:
         self._task = manifest.task
         self._threshold = manifest.threshold
         self._classes = manifest.classes
+        self._sure = manifest.probabilities  # else nothing is known of how sure a label is
 
     def warm(self) -> None:
         """Score a row made from the schema, so that a version that cannot answer is found before it serves: IntegrityError."""
@@ -84,7 +85,7 @@ class LiveVersion:
         if self._task == "regression":
             return Scored(self.version, [score], [None], [score])
         positive = score >= self._threshold
-        sure = score if positive else 1.0 - score
+        sure = None if not self._sure else score if positive else 1.0 - score
         return Scored(self.version, [self._classes[1 if positive else 0]], [sure], [score])
 
     def one_of_several(self, scores: list[float]) -> Scored:
@@ -93,7 +94,7 @@ class LiveVersion:
             raise DataError(f"version {self.version} gave a score that is not a finite number")
         largest = max(scores)
         chosen = next(at for at, score in enumerate(scores) if score >= largest - TIE)
-        return Scored(self.version, [self._classes[chosen]], [largest], [scores])
+        return Scored(self.version, [self._classes[chosen]], [largest if self._sure else None], [scores])
 
     def _many(self, found: Scores) -> Scored:
         if not np.isfinite(found).all():
@@ -102,7 +103,7 @@ class LiveVersion:
         if self.several:
             return Scored(self.version, cast(list[Said], scores), [None] * len(found), scores)
         said = labels(found, task=self._task, threshold=self._threshold, classes=self._classes)
-        sure = confidence(found, task=self._task, threshold=self._threshold)
+        sure = confidence(found, task=self._task, threshold=self._threshold) if self._sure else None
         return Scored(
             version=self.version,
             labels=cast(list[Said], said.tolist()),
