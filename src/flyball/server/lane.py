@@ -17,7 +17,7 @@ from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.records import Label, Variant
 from flyball.serving.traffic import variant_of
 
-_MOST_UNITS = 10_000  # whose variant is remembered: two megabytes
+_MOST_UNITS = 50_000  # whose variant is remembered: ten megabytes
 
 Judged = tuple[Label, float, bytes, bytes]
 
