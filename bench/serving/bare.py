@@ -17,43 +17,61 @@ from flyball.server.protocol import protocol_for
 from flyball.server.reload import Reloader
 from flyball.server.settings import settings_from_json
 from flyball.serving.codecs import answer_parts, encode_float
+from flyball.serving.deployment import LiveModel
 from flyball.wiring import server_ports
 
 _NAME = b"0" * 26
 
 
-class BarePredictor:
-    """Stands where the predictor stands, for a binary model with one version."""
+class BareLane:
+    """The short way of a binary model with one version: bytes to bytes."""
 
-    lane = None
+    gathers = False
+
+    def __init__(self, live: LiveModel) -> None:
+        self.live = live
+        version, decode, single = live.champion, live.contract.shape.one, live.contract.shape.single
+        score_one = version.engine.score_one
+        no, yes = (answer_parts(live.model, version.version, "champion", label=label) for label in version.manifest.classes)
+
+        def answer(body: bytes) -> bytes | None:
+            row = single(body, decode(body))
+            if row is None:
+                return None
+            score = score_one(row)
+            number, (start, middle) = (score, yes) if score >= 0.5 else (1.0 - score, no)
+            return b"".join((start, encode_float(number), middle, _NAME, b'"}'))
+
+        self.answer = answer
+
+
+class BarePredictor:
+    """Stands where the predictor stands; the general way is closed, so that nothing but the short way is ever measured."""
 
     def __init__(self, reloader: Reloader) -> None:
         self._reloader = reloader
-        self._known: Any = None
+        self._lane: BareLane | None = None
+
+    @property
+    def lane(self) -> BareLane:
+        """The short way through what serves."""
+        live = self._reloader.live
+        if self._lane is None or live is not self._lane.live:
+            assert live is not None
+            self._lane = BareLane(live)
+        return self._lane
 
     def quick(self, body: bytes) -> bytes | None:
-        """Bytes to bytes; None, as from the predictor, for what is not plain."""
-        decode, single, score_one, (no, yes) = self._known or self._take_up()
-        row = single(body, decode(body))
-        if row is None:
-            return None
-        score = score_one(row)
-        number, (start, middle) = (score, yes) if score >= 0.5 else (1.0 - score, no)
-        return b"".join((start, encode_float(number), middle, _NAME, b'"}'))
+        """The first request of a connection."""
+        return self.lane.answer(body)
+
+    def at_once(self, body: bytes) -> bytes | None:
+        """What the lane would not answer."""
+        raise NotImplementedError
 
     async def answer(self, body: bytes) -> bytes:
-        """The long way to the same."""
-        found = self.quick(body)
-        assert found is not None
-        return found
-
-    def _take_up(self) -> Any:
-        live = self._reloader.live
-        assert live is not None
-        version, shape = live.champion, live.contract.shape
-        parts = [answer_parts(live.model, version.version, "champion", label=label) for label in version.manifest.classes]
-        self._known = shape.one, shape.single, version.engine.score_one, parts
-        return self._known
+        """What came through the application."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Nothing is open."""
