@@ -410,7 +410,14 @@ static PyObject *score_one(Forest *self, PyObject *row) {
     return failed ? NULL : PyFloat_FromDouble(sum);
 }
 
+static int aligned(const Py_buffer *numbers) {
+    if ((uintptr_t)numbers->buf % sizeof(double) == 0) return 1;
+    PyErr_SetString(PyExc_ValueError, "the numbers do not begin where a float64 may");
+    return 0;
+}
+
 static int output_fits(const Forest *f, const Py_buffer *out, Py_ssize_t rows) {
+    if (!aligned(out)) return 0;
     if (out->len / (Py_ssize_t)sizeof(double) / f->outputs == rows && out->len == rows * f->outputs * (Py_ssize_t)sizeof(double)) return 1;
     PyErr_Format(PyExc_ValueError, "there is no room for exactly %zd rows of scores", rows);
     return 0;
@@ -465,7 +472,7 @@ static PyObject *score_matrix(Forest *self, PyObject *args) {
         PyErr_Format(PyExc_ValueError, "the matrix does not have %zd columns of float64", self->columns);
         goto end;
     }
-    if (!output_fits(self, &out, rows) || (rows && !(x = room(self, rows, &narrowed)))) goto end;
+    if (!aligned(&in) || !output_fits(self, &out, rows) || (rows && !(x = room(self, rows, &narrowed)))) goto end;
     Py_BEGIN_ALLOW_THREADS
     for (Py_ssize_t at = 0; at < rows; at += BLOCK) {
         int some = rows - at < BLOCK ? (int)(rows - at) : BLOCK;
@@ -527,7 +534,20 @@ static int take_sizes(Forest *f, Py_buffer a[ARRAYS], Py_ssize_t count[ARRAYS]) 
     return 0;
 }
 
-static int take_columns(Forest *f, PyObject *texts, const uint32_t *slot_column, Py_ssize_t cells) {
+/* Entries of an array that may begin at any byte: in a file they stand one after the other. */
+static uint32_t whole_at(const Py_buffer *array, Py_ssize_t at) {
+    uint32_t value;
+    memcpy(&value, (const char *)array->buf + (size_t)at * sizeof value, sizeof value);
+    return value;
+}
+
+static double real_at(const Py_buffer *array, Py_ssize_t at) {
+    double value;
+    memcpy(&value, (const char *)array->buf + (size_t)at * sizeof value, sizeof value);
+    return value;
+}
+
+static int take_columns(Forest *f, PyObject *texts, const Py_buffer *slot_column, Py_ssize_t cells) {
     size_t table = 0;
     uint32_t slot = 1;
     if (PyTuple_Size(texts) != f->columns) return broken("there must be one dict or None for each column");
@@ -537,7 +557,7 @@ static int take_columns(Forest *f, PyObject *texts, const uint32_t *slot_column,
         Column *c = &f->column[i];
         PyObject *words = PyTuple_GetItem(texts, i);
         c->first = slot;
-        while (slot < f->slots && slot_column[slot] == (uint32_t)i) slot++;
+        while (slot < f->slots && whole_at(slot_column, slot) == (uint32_t)i) slot++;
         c->last = slot;
         if (words == Py_None) continue;
         if (!PyDict_Check(words)) return broken("there must be one dict or None for each column");
@@ -624,7 +644,7 @@ static int pack(Forest *f) {
 static int fill(Forest *f, PyObject *texts, Py_buffer a[ARRAYS]) {
     Py_ssize_t count[ARRAYS];
     if (take_sizes(f, a, count)) return -1;
-    if (take_columns(f, texts, a[A_SLOT_COLUMN].buf, count[A_TABLES])) return -1;
+    if (take_columns(f, texts, &a[A_SLOT_COLUMN], count[A_TABLES])) return -1;
     if (!(f->tables = copied(&a[A_TABLES])) || !(f->root = copied(&a[A_ROOT])) || !(f->output = copied(&a[A_OUTPUT])) ||
         !(f->bits = copied(&a[A_BITS])) || !(f->leaf = copied(&a[A_LEAF])) || !(f->base = copied(&a[A_BASE])) ||
         !(f->weight = copied(&a[A_WEIGHTS]))) {
@@ -635,13 +655,13 @@ static int fill(Forest *f, PyObject *texts, Py_buffer a[ARRAYS]) {
     f->depth = PyMem_Calloc((size_t)f->trees + 1, sizeof(uint32_t));
     if (!f->slot || !f->node || !f->depth) return PyErr_NoMemory(), -1;
     for (Py_ssize_t s = 0; s < f->slots; s++) {
-        f->slot[s].fill = ((const double *)a[A_FILL].buf)[s];
-        f->slot[s].zero = ((const double *)a[A_ZERO].buf)[s];
+        f->slot[s].fill = real_at(&a[A_FILL], s);
+        f->slot[s].zero = real_at(&a[A_ZERO], s);
     }
     for (Py_ssize_t n = 0; n < f->nodes; n++) {
-        f->node[n].threshold = ((const double *)a[A_THRESHOLD].buf)[n];
-        f->node[n].left = ((const uint32_t *)a[A_LEFT].buf)[n];
-        f->node[n].slot = ((const uint32_t *)a[A_SLOT].buf)[n];
+        f->node[n].threshold = real_at(&a[A_THRESHOLD], n);
+        f->node[n].left = whole_at(&a[A_LEFT], n);
+        f->node[n].slot = whole_at(&a[A_SLOT], n);
     }
     if (f->link < IDENTITY || f->link > SIGMOIDS) return broken("the link is not one this kernel knows");
     return check_trees(f) ? -1 : pack(f);

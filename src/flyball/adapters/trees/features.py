@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
@@ -131,12 +132,15 @@ def _function(step: Any, values: Sequence[Value]) -> list[Value]:
 
 def _imputed(step: Any, values: Sequence[Value]) -> list[Value]:
     marker = step.missing_values
-    if step.add_indicator or not (marker is None or (isinstance(marker, float) and np.isnan(marker))):
+    nan = isinstance(marker, float) and np.isnan(marker)
+    if step.add_indicator or not (marker is None or nan):
         raise UnsupportedError("SimpleImputer with an indicator or a marker of its own cannot be folded in")
+    seen = pd.Series(["text", None]).iloc[1]  # how this pandas writes a missing text: the imputer knows NaN from None
+    fills = seen is None if marker is None else seen is not None
     found: list[Value] = []
     for value, statistic in zip(values, step.statistics_, strict=True):
         if isinstance(value, Text) and isinstance(statistic, str):
-            found.append(value if value.missing != MISSING else Text(column=value.column, missing=statistic))
+            found.append(Text(column=value.column, missing=statistic) if fills and value.missing == MISSING else value)
         elif isinstance(value, NumberFeature) and not value.operations and np.isfinite(statistic):
             found.append(value if not np.isnan(value.fill) else NumberFeature(column=value.column, fill=float(statistic)))
         else:
