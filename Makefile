@@ -67,8 +67,19 @@ $(VENV)/triton/.done: $(UV) requirements-triton.lock
 	@$(UV) pip sync -q --python $(VENV)/triton/bin/python requirements-triton.lock
 	@touch $@
 
-unit: $(VENV)/.dev $(VENV)/triton/.done  ## pytest
-	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python $(BIN)/python -m pytest $(ARGS)
+# PyTorch brings gigabytes for graphics cards unless the machine offers its CPU build: its tests run in CI, or with TORCH=1, in an
+# environment that sees the other packages.
+$(VENV)/torch/.done: $(VENV)/.dev requirements-torch.txt
+	@rm -rf $(VENV)/torch
+	@$(BIN)/python -m venv $(VENV)/torch
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)/src", sep="\n")' > "$$($(VENV)/torch/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth"
+	@$(VENV)/torch/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements-torch.txt
+	@touch $@
+
+WITH_TORCH := $(CI)$(TORCH)
+unit: $(VENV)/.dev $(VENV)/triton/.done $(if $(WITH_TORCH),$(VENV)/torch/.done)  ## pytest
+	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python $(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(ARGS)
+	$(if $(WITH_TORCH),$(VENV)/torch/bin/python -m pytest -q tests/adapters/torch)
 
 docs: $(UV)  ## the documentation as a web site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(UV) tool run -q --from mkdocs-material mkdocs build -q
