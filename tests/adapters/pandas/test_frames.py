@@ -8,6 +8,7 @@ import pytest
 
 from flyball.adapters.pandas.frames import load_table, read_source, to_frame, to_table
 from flyball.core.errors import DataError
+from flyball.core.table import Table
 
 
 def test_csv_parquet_and_a_directory_of_them_give_the_same_rows(tmp_path: Path) -> None:
@@ -57,3 +58,10 @@ def test_a_frame_comes_back_as_pandas_would_have_read_it() -> None:
     back = to_frame(to_table(frame).table, ["c", "n", "k", "f"])
     assert list(back.columns) == ["c", "n", "k", "f"]
     pd.testing.assert_frame_equal(back, frame[["c", "n", "k", "f"]])
+
+
+def test_one_row_without_its_text_has_the_type_of_rows_that_have_it() -> None:
+    some, none = Table({"plan": np.array(["a", None], dtype=object)}), Table({"plan": np.array([None], dtype=object)})
+    wanted = to_frame(some, ["plan"])["plan"]
+    found = to_frame(none, ["plan"])["plan"]
+    assert (found.dtype, type(found.iloc[0])) == (wanted.dtype, type(wanted.iloc[1]))

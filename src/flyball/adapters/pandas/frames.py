@@ -64,6 +64,9 @@ def _column(values: "pd.Series[Any]") -> pa.Array:
     return pa.array(values, from_pandas=True)
 
 
+_TEXT = pd.Series(["text"]).dtype
+
+
 def to_table(frame: pd.DataFrame, *, times: Iterable[str] = ()) -> Read:
     """A frame as a table; the columns named in `times` become UTC times."""
     return from_arrow(frame_to_arrow(frame, "the frame"), times=times)
@@ -75,11 +78,15 @@ def to_frame(table: Table, names: Iterable[str]) -> pd.DataFrame:
 
 
 def to_series(table: Table, name: str) -> "pd.Series[Any]":
-    """One column as a series. Text is inferred, so that it has the type `read_csv` would have given it."""
+    """One column as a series. Text has the type `read_csv` would have given it, also where every value is missing."""
     values = table[name]
     if values.dtype.kind == "M":
         return pd.Series(values.astype("datetime64[us]"), name=name).dt.tz_localize("UTC")
-    return pd.Series(values if values.dtype.kind != "O" else list(values), name=name, dtype=object if not len(values) else None)
+    if values.dtype.kind != "O":
+        return pd.Series(values, name=name)
+    texts = list(values)
+    nothing = all(value is None for value in texts)
+    return pd.Series(texts, name=name, dtype=object if not texts else _TEXT if nothing else None)
 
 
 def load_table(path: Path, *, times: Iterable[str] = (), texts: Iterable[str] = ()) -> Read:
