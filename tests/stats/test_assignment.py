@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.stats.assignment import bucket, bucket_ranges, choose_variation, fnv1a32, in_share, in_shares
+from flyball.stats.assignment import bucket, bucket_ranges, choose_variation, fnv1a32, hash_bytes, in_share, in_shares
 
 _ROOT = Path(__file__).resolve().parents[2]
 VECTORS = Path(os.environ.get("FLYBALL_CONFORMANCE", _ROOT.parent / "shared" / "conformance")) / "growthbook" / "cases.sdk-js.json"
@@ -78,3 +78,9 @@ def test_shares_are_met_and_seeds_are_independent() -> None:
 @given(st.lists(st.text(max_size=40), max_size=30), st.text(max_size=8), st.floats(0, 1))
 def test_many_units_at_once_are_assigned_as_each_alone(units: list[str], seed: str, share: float) -> None:
     assert in_shares(units, seed, share).tolist() == [in_share(unit, seed, share) for unit in units]
+
+
+@given(st.binary(max_size=300))
+def test_the_compiled_hash_is_the_one_in_python(content: bytes) -> None:
+    compiled = pytest.importorskip("flyball.stats._fnv", reason="the compiled hash was not built: a C compiler is missing")
+    assert compiled.fnv1a32(content) == hash_bytes(content)

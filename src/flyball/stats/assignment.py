@@ -1,6 +1,6 @@
 """Who is answered by whom: the same unit gets the same bucket in every process, machine and language (GrowthBook's hash, version 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,28 @@ _OFFSET, _PRIME, _MASK = 0x811C9DC5, 0x01000193, 0xFFFFFFFF
 _BUCKETS = 10_000
 
 
-def fnv1a32(text: str) -> int:
-    """FNV-1a, 32 bits, over the UTF-8 bytes of a text (bytes that no UTF-8 text holds stand for lone surrogates)."""
+def hash_bytes(content: bytes) -> int:
+    """FNV-1a, 32 bits, in Python: what answers where the compiled one was not built."""
     found = _OFFSET
-    for byte in text.encode("utf-8", "surrogatepass"):
+    for byte in content:
         found = ((found ^ byte) * _PRIME) & _MASK
     return found
+
+
+def _compiled() -> Callable[[bytes], int]:
+    try:
+        from flyball.stats._fnv import fnv1a32
+    except ImportError:
+        return hash_bytes
+    return fnv1a32
+
+
+_hash = _compiled()
+
+
+def fnv1a32(text: str) -> int:
+    """FNV-1a, 32 bits, over the UTF-8 bytes of a text (bytes that no UTF-8 text holds stand for lone surrogates)."""
+    return _hash(text.encode("utf-8", "surrogatepass"))
 
 
 def bucket(unit: str, seed: str) -> float:
