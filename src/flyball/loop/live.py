@@ -1,4 +1,6 @@
-"""The versions of a deployment, opened where there is no server: for batch scoring."""
+"""The versions of a deployment, opened: for the server's workers, and for batch scoring, which has no server."""
+
+from collections.abc import Callable
 
 from flyball.core.errors import DataError, FlyballError, IntegrityError
 from flyball.ports import BundleStore
@@ -11,31 +13,41 @@ _DEADLINE = 600.0  # seconds that a model which runs its own code may take over 
 
 
 def open_live(bundles: BundleStore, deployment: Deployment, *, trusted: bool) -> LiveModel:
-    """Champion, challenger and shadows, verified and tried as a server does; one of the latter two that cannot be loaded is left out."""
+    """A deployment for batch scoring."""
+    return live_of(deployment, lambda number: open_version(bundles, deployment, number, trusted=trusted, deadline=_DEADLINE))
+
+
+def live_of(deployment: Deployment, one: Callable[[int], LiveVersion]) -> LiveModel:
+    """Every version a deployment needs, given by `one`. The champion strictly; a challenger or shadow that fails is left out."""
     if deployment.champion is None:
         raise DataError(f"the deployment of {deployment.model!r} names no champion", hint="`flyball train` makes the first")
     others = set(deployment.shadow) - {deployment.champion}
     if deployment.challenger is not None and deployment.challenger_share > 0.0:
         others |= {deployment.challenger} - {deployment.champion}
-    versions = {deployment.champion: open_version(bundles, deployment, deployment.champion, trusted=trusted)}
+    versions = {deployment.champion: one(deployment.champion)}
     failed = {}
     for number in sorted(others):
         try:
-            versions[number] = open_version(bundles, deployment, number, trusted=trusted)
+            versions[number] = one(number)
         except FlyballError as error:
             failed[number] = error.message
     return LiveModel(deployment, versions, failed)
 
 
-def open_version(bundles: BundleStore, deployment: Deployment, number: int, *, trusted: bool) -> LiveVersion:
-    """One version, its bundle verified, its engine tried."""
+def open_version(bundles: BundleStore, deployment: Deployment, number: int, *, trusted: bool, deadline: float) -> LiveVersion:
+    """One version, its bundle verified, its engine loaded and tried. `deadline`: seconds that a model's own code may take for one call."""
     digest = deployment.bundles.get(number)
     if digest is None:
         raise IntegrityError(f"the deployment names version {number} and no bundle for it")
-    folder = bundles.path(digest)
-    manifest = read_manifest(folder, digest)
-    if manifest.model != deployment.model:
-        raise IntegrityError(f"the bundle of version {number} belongs to another model, {manifest.model!r}")
-    version = LiveVersion(number, manifest, load_engine(folder, manifest, trusted=trusted, deadline=_DEADLINE))
-    version.warm()
+    try:
+        folder = bundles.path(digest)
+        manifest = read_manifest(folder, digest)
+        if manifest.model != deployment.model:
+            raise IntegrityError(f"the bundle of version {number} belongs to another model, {manifest.model!r}")
+        version = LiveVersion(number, manifest, load_engine(folder, manifest, trusted=trusted, deadline=deadline))
+        version.warm()
+    except FlyballError:
+        raise
+    except Exception as error:
+        raise IntegrityError(f"version {number} cannot be loaded: {type(error).__name__}") from error
     return version

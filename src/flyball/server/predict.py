@@ -19,12 +19,11 @@ from flyball.serving.codecs import Answer, Context, Request, Said, decode_reques
 from flyball.serving.contract import Row
 from flyball.serving.deployment import LiveModel, LiveVersion, Score, Scored
 from flyball.serving.records import Prediction
-from flyball.serving.traffic import variant_of
+from flyball.serving.traffic import UNASSIGNED, variant_of
 
 Find = Callable[[str], Prediction | None]
 
 # Logged for rows that the champion answered because the challenger could not have read them: they take no part in a comparison.
-UNASSIGNED = "unassigned"
 PINNED = "pinned"  # logged for rows that asked for a version: likewise
 _new = tuple.__new__
 

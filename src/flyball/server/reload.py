@@ -6,13 +6,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from flyball.core.codec import from_json, to_json
-from flyball.core.errors import DataError, FlyballError, IntegrityError
-from flyball.registry.bundle import read_manifest
+from flyball.core.errors import FlyballError
+from flyball.loop.live import live_of, open_version
 from flyball.server.memory import give_back
 from flyball.server.metrics import Metrics
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.serving.deployment import LiveModel, LiveVersion
-from flyball.serving.engine import load_engine
 from flyball.serving.records import Deployment
 
 _log = logging.getLogger("flyball.server")
@@ -121,43 +120,17 @@ class Reloader:
 
         The champion is loaded strictly; without one of the others the deployment still serves.
         """
-        if deployment.champion is None:
-            raise DataError(f"the deployment of {deployment.model!r} names no champion")
-        others = set(deployment.shadow) - {deployment.champion}
-        if deployment.challenger is not None and deployment.challenger_share > 0.0:
-            others |= {deployment.challenger} - {deployment.champion}
-        versions = {deployment.champion: self._one(deployment, deployment.champion)}
-        failed = {}
-        for number in sorted(others):
-            try:
-                versions[number] = self._one(deployment, number)
-            except FlyballError as error:
-                failed[number] = error.message
-        live = LiveModel(deployment, versions, failed)
+        live = live_of(deployment, lambda number: self._one(deployment, number))
         self._loaded = {deployment.bundles[number]: version for number, version in live.versions.items()}
         self._remember(deployment)
         return live
 
     def _one(self, deployment: Deployment, number: int) -> LiveVersion:
-        digest = deployment.bundles.get(number)
-        if digest is None:
-            raise IntegrityError(f"the deployment names version {number} and no bundle for it")
-        found = self._loaded.get(digest)
+        found = self._loaded.get(deployment.bundles.get(number, ""))
         if found is not None and found.version == number:
             return found
-        try:
-            folder = self._ports.bundles.path(digest)
-            manifest = read_manifest(folder, digest)
-            if manifest.model != deployment.model:
-                raise IntegrityError(f"the bundle of version {number} belongs to another model, {manifest.model!r}")
-            engine = load_engine(folder, manifest, trusted=self._settings.trusted, deadline=self._settings.request_timeout)
-            version = LiveVersion(number, manifest, engine)
-            version.warm()
-        except FlyballError:
-            raise
-        except Exception as error:
-            raise IntegrityError(f"version {number} cannot be loaded: {type(error).__name__}") from error
-        return version
+        settings = self._settings
+        return open_version(self._ports.bundles, deployment, number, trusted=settings.trusted, deadline=settings.request_timeout)
 
     def _remember(self, deployment: Deployment) -> None:
         """Keep the last good deployment beside the bundles: a start without the database serves it, marked stale."""

@@ -15,11 +15,10 @@ from flyball.serving.codecs import encode_label
 from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.engine import Scores, confidence, labels
 from flyball.serving.records import Deployment, Label, PredictionBatch, Variant
+from flyball.serving.traffic import UNASSIGNED
 from flyball.stats.assignment import in_shares
 
 ROWS_PER_BATCH = 2_000  # what an ingester commits at once, so that other writers do not wait long
-
-UNASSIGNED = "unassigned"  # the variant that is logged for rows that only the champion can read
 
 Ints = NDArray[np.int64]
 

@@ -3,6 +3,8 @@
 from flyball.serving.records import Deployment, Variant
 from flyball.stats.assignment import in_share
 
+UNASSIGNED = "unassigned"  # the variant that is logged for rows that only the champion can read: part of no comparison
+
 
 def variant_of(deployment: Deployment, unit: str | None, request_id: str) -> Variant:
     """The variant that answers. A unit keeps its variant in every process as long as seed and share stay, and only joins the challenger
