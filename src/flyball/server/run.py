@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flyball.ports import PredictionLog
 
 _INGEST_EVERY = 1.0
+_INGESTER_NICE = 10  # a tenth of the core at least, when workers want all of it
 _LOOK_EVERY = 1.0  # workers and signals wake the supervisor; this is for deadlines
 _MOST_EARLY_DEATHS = 3
 _SLOWEST_RESTART = 10.0
@@ -269,6 +270,7 @@ class Supervisor:
 
 def _ingest(predictions: "Sequence[PredictionLog]", over: threading.Event) -> None:
     """In a thread: let the databases follow the logs."""
+    _stand_back()
     told = ["" for _ in predictions]
     while not over.wait(_INGEST_EVERY):
         for number, one in enumerate(predictions):
@@ -280,6 +282,14 @@ def _ingest(predictions: "Sequence[PredictionLog]", over: threading.Event) -> No
                 if said != told[number]:
                     _log.error("the prediction log cannot be moved into the database: %s", said)
             told[number] = said
+
+
+def _stand_back() -> None:
+    """Let this thread wait for the workers where they need the same core: a second's rows at once would keep answers waiting."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a container may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _INGESTER_NICE)
 
 
 def _has_terminal() -> bool:
