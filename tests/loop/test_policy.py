@@ -301,6 +301,17 @@ def test_certain_gain_promotes_certain_loss_rejects_and_doubt_waits() -> None:
     assert at(trying, evidence(rollout=None), days=9) == []
 
 
+def test_a_version_that_cannot_score_a_part_of_the_requests_does_not_take_over_however_good_it_is_on_the_rest() -> None:
+    trying = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)))
+    better = replace(paired(2, 1, 0.01, 0.001, 0.02), missed=1000)
+    assert at(trying, evidence(rollout=better), days=9) == []
+    (action,) = at(trying, evidence(rollout=better), days=15)
+    assert isinstance(action, EndRollout) and action.verdict is Verdict.UNDECIDED
+    assert action.reason.code == "rollout.left_out" and action.reason.values["missed"] == 1000
+    (action,) = at(trying, evidence(rollout=replace(better, missed=9)), days=9)
+    assert isinstance(action, Promote), "a few rows are lost at every swap"
+
+
 def test_undecided_at_the_deadline_keeps_the_champion() -> None:
     trying = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)))
     for found in (paired(2, 1, 0.01, -0.001, 0.02), None):

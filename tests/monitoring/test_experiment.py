@@ -104,7 +104,7 @@ def test_only_requests_both_scored_and_whose_outcome_is_known_count() -> None:
 def test_nothing_in_common_is_no_evidence() -> None:
     first, second = logged([0.1], [0], [0], names=[1]), logged([0.1], [0], [0], names=[2])
     assert look(first, second) == PairedEvidence(
-        version=4, against=3, metric="brier", gain=0.0, lower=None, upper=None, alpha=0.05, rows=0, blocks=0
+        version=4, against=3, metric="brier", gain=0.0, lower=None, upper=None, alpha=0.05, rows=0, blocks=0, missed=1
     )
 
 

@@ -30,6 +30,9 @@ from flyball.loop.records import (
 from flyball.monitoring.records import PairedEvidence
 from flyball.spec.records import Spec
 
+# What part of the champion's rows a candidate may leave unscored: a swap in mid-request loses a few, a missing column all of some client's.
+_MOST_MISSED = 0.01
+
 
 def decide(state: State, evidence: Evidence, spec: Spec, *, now: datetime) -> list[Action]:
     """The actions to take now, in order. The same arguments give the same actions."""
@@ -108,7 +111,7 @@ def _judge_rollout(state: State, evidence: Evidence, now: datetime) -> list[Acti
         return [EndRollout(version=rollout.version, verdict=Verdict.UNDECIDED, reason=reason, evidence={})]
     margin = rollout.margin
     if paired is not None and paired.lower is not None and paired.upper is not None:
-        if paired.lower > -margin and paired.live_blocks >= rollout.min_days:
+        if paired.lower > -margin and paired.live_blocks >= rollout.min_days and not _leaves_out(paired):
             told = {**_told(paired), "margin": margin}
             reason = because("rollout.better" if paired.lower > 0 else "rollout.not_worse", **told)
             return [Promote(version=rollout.version, reason=reason, evidence=numbers(paired))]
@@ -117,9 +120,15 @@ def _judge_rollout(state: State, evidence: Evidence, now: datetime) -> list[Acti
             return [EndRollout(version=rollout.version, verdict=Verdict.FAIL, reason=reason, evidence=numbers(paired))]
     if now >= rollout.deadline_at:
         told = _told(paired) if paired is not None else {}
-        reason = because("rollout.undecided" if told else "rollout.no_evidence", **{"version": rollout.version, **told})
+        code = "rollout.left_out" if paired is not None and _leaves_out(paired) else "rollout.undecided" if told else "rollout.no_evidence"
+        reason = because(code, **{"version": rollout.version, **told})
         return [EndRollout(version=rollout.version, verdict=Verdict.UNDECIDED, reason=reason, evidence=numbers(paired) if paired else {})]
     return []
+
+
+def _leaves_out(paired: PairedEvidence) -> bool:
+    """True if the version could not score a part of the requests: what it says of the others does not let it answer these."""
+    return paired.missed > _MOST_MISSED * (paired.rows + paired.missed)
 
 
 def _judge_watch(state: State, evidence: Evidence, now: datetime) -> list[Action]:
@@ -212,4 +221,5 @@ def _told(paired: PairedEvidence) -> dict[str, str | int | float | bool | None]:
         "upper": paired.upper,
         "rows": paired.rows,
         "days": paired.blocks,
+        "missed": paired.missed,
     }

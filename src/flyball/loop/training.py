@@ -23,6 +23,7 @@ from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, Rival, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
+from flyball.loop.requested import asked_for
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
 from flyball.loop.workshop import Workshop
@@ -252,6 +253,7 @@ class _Job:
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
         judgement = judge(spec, candidate, evaluation, beside.rival)
+        judgement = asked_for(judgement, beside.rival, workshop.predictions, spec.model.name, self.gathered.schema, now=self.wish.now)
         self.progress(f"gate: {judgement.decision.verdict.value}")
         self.watch.lap("gate")
         where, md5 = beside.kept.result()

@@ -68,6 +68,8 @@ def paired(
     theirs = partner[ours]
     if (one.truth[ours] != two.truth[theirs]).any():
         raise DataError(f"versions {versions[0]} and {versions[1]} were given different outcomes for the same prediction")
+    scored = set(first.prediction_id.tolist())
+    missed = sum(name not in scored for name in place)
     gain = loss(two.truth[theirs], two.score[theirs], threshold) - loss(one.truth[ours], one.score[ours], threshold)
     day = blocks_of(one.day[ours])
     means = np.bincount(day, weights=gain) / np.bincount(day) if len(gain) else np.zeros(0)
@@ -85,4 +87,5 @@ def paired(
         rows=len(gain) + sum(held.rows for held in before),
         blocks=found.blocks,
         live_blocks=len(means),
+        missed=missed,
     )

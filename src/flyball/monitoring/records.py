@@ -72,7 +72,8 @@ class PairedEvidence:
     """A live paired comparison, blocked by day: `gain` > 0 means `version` had the smaller loss than `against` on the same rows.
 
     `lower`, `upper`: always-valid bounds at level `alpha`; they may be looked at after every block. None while there are too few blocks.
-    `blocks` counts the held-out days the comparison began with; `live_blocks` only the days since it runs.
+    `blocks` counts the held-out days the comparison began with; `live_blocks` only the days since it runs. `missed`: rows of `against`
+    that could be judged and that `version` did not score, because they lack a column it reads, or it failed on them.
     """
 
     version: int
@@ -85,3 +86,4 @@ class PairedEvidence:
     rows: int
     blocks: int
     live_blocks: int = 0
+    missed: int = 0

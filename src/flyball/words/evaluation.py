@@ -17,6 +17,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{metric}: there is no champion to compare with, so this check does not apply.",
         "{metric}：没有可供比较的冠军版本，此检查不适用。",
     ),
+    "gate.column_absent": (
+        "{columns}: read by this version and absent from {absent} of the last {rows} requests: clients have to send it first.",
+        "{columns}：该版本需要读取，但最近 {rows} 个请求中有 {absent} 个没有提供：客户端需要先发送它。",
+    ),
     "gate.no_comparison": (
         "{metric}: candidate and champion could not be compared on rows that are new to both.",
         "{metric}：无法在对两者都是新数据的行上比较候选版本与冠军版本。",

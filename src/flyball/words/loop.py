@@ -30,6 +30,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         f"version {{version}} was not proven better than {{against}} by the deadline, so the champion stays: {{metric}} gain {_PAIRED}",
         f"到期限仍不能证明版本 {{version}} 优于版本 {{against}}，保留现任版本：{{metric}} 增益 {_PAIRED_ZH}",
     ),
+    "rollout.left_out": (
+        "version {version} could not score {missed} live rows that {against} answered (requests without a column it reads, or errors) "
+        "beside {rows} that it could, so the champion stays",
+        "版本 {version} 无法对 {against} 已应答的 {missed} 行线上数据评分（请求缺少它需要的列，或出错），"
+        "另有 {rows} 行可以评分，因此保留现任版本",
+    ),
     "rollout.no_evidence": (
         "version {version} met its deadline without enough labelled rows to compare, so the champion stays",
         "到期限时可比较的有标签数据不足，版本 {version} 未获提升，保留现任版本",
