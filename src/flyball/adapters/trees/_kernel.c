@@ -16,8 +16,9 @@
  *   stands behind the left one, so the step is `left + !(x <= t)`: no branch to mispredict. A leaf looks at slot 0, which goes left
  *   whatever its threshold is, and is its own left child: a finished lane stands still while others go on. Its threshold is what it adds, or the
  *   number of a line in `leaves` where a leaf gives several numbers.
- * - A node whose slot carries CATEGORICAL reads its threshold's eight bytes as (first word, number of words) of a set in `bits`, and goes left
- *   if the set holds the value, or with INVERTED if it does not.
+ * - A node whose slot carries CATEGORICAL reads its threshold's eight bytes as a uint64: the low half is the first word of a set in `bits`, the
+ *   high half its number of words. It goes left if the set holds the value, or with INVERTED if it does not. (One number, not two halves in
+ *   memory: a file is little-endian, and what swaps the bytes of its numbers on other machines keeps this one.)
  * - `weights`, if there are any, have a number for each output and slot: a linear model is a forest of no trees, with weights.
  *
  * Where every threshold of a forest is one that float32 tells apart as well (so it is for libraries that round values to float32 before they
@@ -26,7 +27,9 @@
  *
  * Memory safety: everything a walk dereferences is checked when the forest is made: children stand behind their parent (so a walk ends)
  * and inside the arrays, slots, sets, leaves and outputs exist. Arrays are copied then, and never change: calls from several threads share
- * nothing that is written. Bytes of a stranger can give wrong scores, never a crash.
+ * nothing that is written. Bytes of a stranger can give wrong scores, never a crash. Nor can they hold a thread for long: a node has one parent
+ * or is the root of one tree, and there is a line of leaves for every tree, so a row takes time in proportion to the arrays, and rows
+ * walk together only as far as they fit a megabyte. `steps` says how much a row takes.
  *
  * Only the stable ABI of Python 3.11 is used: one build serves every later Python.
  */
@@ -44,11 +47,13 @@
 #define LANES 12       /* walks that go on side by side: enough to hide the latency of a load, few enough for the registers */
 #define BLOCK 64       /* rows that pass one tree before the next tree is fetched: both then stay in the first cache */
 #define ON_STACK 256   /* slots of one row that need no allocation */
-#define QUICK 16       /* fewer rows are scored before another thread could take over */
+#define QUICK 20000    /* fewer steps are not worth letting another thread run: some tens of microseconds, two hundred with a cold cache */
 #define MOST 0x3fffffff
 #define SLOT_BITS 10   /* of a packed node's 32: its slot; the others are its left child */
 #define PACKED_SLOTS (1u << SLOT_BITS)
 #define PACKED_NODES (1u << (32 - SLOT_BITS))
+
+_Static_assert(sizeof(size_t) == 8, "sizes are checked for 64 bits; elsewhere the walk in numpy answers");
 
 enum { PLAIN, SETS, PACKED }; /* how a forest is walked: always a constant where it is used, so that each way has code of its own */
 enum { IDENTITY, SIGMOID, SOFTMAX, EXPONENTIAL, SIGMOIDS };
@@ -80,6 +85,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     Py_ssize_t columns, slots, trees, nodes, words, outputs, leaves;
+    Py_ssize_t steps; /* what one row takes at most: loads of nodes, lines, slots and weights */
     Column *column;
     Slot *slot;
     double *tables;
@@ -95,13 +101,22 @@ typedef struct {
 
 /* ---- the walk ---- */
 
+typedef struct {
+    uint32_t first, words;
+} Place;
+
+static inline Place set_of(const Node *n) {
+    uint64_t both;
+    memcpy(&both, &n->threshold, sizeof both);
+    return (Place){(uint32_t)both, (uint32_t)(both >> 32)};
+}
+
 static inline int in_set(const Forest *f, const Node *n, double x) {
-    uint32_t place[2];
+    Place set = set_of(n);
     int held = 0;
-    memcpy(place, &n->threshold, sizeof place);
-    if (x > -1 && x < 32.0 * place[1]) { /* also false for NaN; a code is cut to a whole number, as the libraries do */
+    if (set.words && x > -1 && x < 32.0 * set.words) { /* also false for NaN; a code is cut to a whole number, as the libraries do */
         uint32_t code = (uint32_t)x;
-        held = (f->bits[place[0] + (code >> 5)] >> (code & 31)) & 1;
+        held = (f->bits[set.first + (code >> 5)] >> (code & 31)) & 1;
     }
     return n->slot & INVERTED ? !held : held;
 }
@@ -295,8 +310,10 @@ static inline void put_cell(const Forest *f, const Column *c, double value, doub
 static int put_text(const Forest *f, const Column *c, PyObject *value, double *x) {
     uint32_t line = c->lines - 1;
     PyObject *known;
-    if (!PyUnicode_Check(value)) {
-        PyErr_Format(PyExc_TypeError, "a text is expected, not %R", value);
+    if (!PyUnicode_Check(value)) { /* its type only: a value can be of any size, and its repr is a stranger's code */
+        PyObject *kind = PyType_GetName(Py_TYPE(value));
+        if (kind) PyErr_Format(PyExc_TypeError, "a text is expected, not a value of type %.80U", kind);
+        Py_XDECREF(kind);
         return -1;
     }
     known = PyDict_GetItemWithError(c->words, value);
@@ -341,7 +358,7 @@ static void refuse(const Forest *f) {
         return;
     }
     PyErr_Fetch(&kind, &value, &trace);
-    PyErr_Format(f->error, "a row does not fit the schema: %S", value ? value : kind);
+    PyErr_Format(f->error, "a row does not fit the schema: %.200S", value ? value : kind);
     Py_XDECREF(kind);
     Py_XDECREF(value);
     Py_XDECREF(trace);
@@ -369,13 +386,25 @@ static int put_row(const Forest *f, PyObject *row, PyObject *missing, double *x)
 
 /* ---- methods ---- */
 
+/* Rows that are walked together: fewer where they are wide, so that many rows take no more room than a megabyte or one row. */
+static int block(const Forest *f) {
+    Py_ssize_t fit = ((Py_ssize_t)1 << 17) / f->slots;
+    return fit >= BLOCK ? BLOCK : fit < 1 ? 1 : (int)fit;
+}
+
 /* Room for the slots of up to BLOCK rows, in both widths, in one piece. */
 static double *room(const Forest *f, Py_ssize_t rows, float **narrowed) {
-    size_t count = (size_t)(rows < BLOCK ? rows : BLOCK) * (size_t)f->slots;
+    size_t count = (size_t)(rows < block(f) ? rows : block(f)) * (size_t)f->slots;
     double *x = PyMem_Malloc((sizeof(double) + sizeof(float)) * count);
     if (x) *narrowed = (float *)(x + count);
     else PyErr_NoMemory();
     return x;
+}
+
+static inline void score_alone(const Forest *f, const double *x, float *narrowed, double *sum) {
+    walk_one(f, x, narrowed, sum);
+    if (f->weighted) add_weighted(f, x, sum);
+    finish(f, sum);
 }
 
 static PyObject *score_one(Forest *self, PyObject *row) {
@@ -401,9 +430,13 @@ static PyObject *score_one(Forest *self, PyObject *row) {
     if (failed) {
         refuse(self);
     } else {
-        walk_one(self, x, narrowed, &sum);
-        if (self->weighted) add_weighted(self, x, &sum);
-        finish(self, &sum);
+        if (self->steps < QUICK) {
+            score_alone(self, x, narrowed, &sum);
+        } else {
+            Py_BEGIN_ALLOW_THREADS
+            score_alone(self, x, narrowed, &sum);
+            Py_END_ALLOW_THREADS
+        }
         if (fabs(sum - self->tie_at) <= self->tie) sum = self->tie_to;
     }
     if (x != few) PyMem_Free(x);
@@ -429,14 +462,15 @@ static PyObject *score_rows(Forest *self, PyObject *args) {
     double *x = NULL;
     float *narrowed = NULL;
     Py_ssize_t count, at;
+    int most = block(self);
     if (!PyArg_ParseTuple(args, "Ow*:score_rows", &rows, &out)) return NULL;
     missing = PyUnicode_FromStringAndSize(NULL, 0);
     own = PySequence_Tuple(rows);
     if (!missing || !own) goto end;
     count = PyTuple_Size(own);
     if (!output_fits(self, &out, count) || (count && !(x = room(self, count, &narrowed)))) goto end;
-    for (at = 0; at < count; at += BLOCK) {
-        int some = count - at < BLOCK ? (int)(count - at) : BLOCK;
+    for (at = 0; at < count; at += most) {
+        int some = count - at < most ? (int)(count - at) : most;
         double *scores = (double *)out.buf + (size_t)at * (size_t)self->outputs;
         for (int r = 0; r < some; r++) {
             if (put_row(self, PyTuple_GetItem(own, at + r), missing, x + (size_t)r * (size_t)self->slots)) {
@@ -444,7 +478,7 @@ static PyObject *score_rows(Forest *self, PyObject *args) {
                 goto end;
             }
         }
-        if (some < QUICK) {
+        if (some * self->steps < QUICK) {
             score_block(self, x, narrowed, some, scores);
         } else {
             Py_BEGIN_ALLOW_THREADS
@@ -466,6 +500,7 @@ static PyObject *score_matrix(Forest *self, PyObject *args) {
     Py_ssize_t rows, width = self->columns * (Py_ssize_t)sizeof(double);
     double *x = NULL;
     float *narrowed = NULL;
+    int most = block(self);
     if (!PyArg_ParseTuple(args, "y*w*:score_matrix", &in, &out)) return NULL;
     rows = in.len / width;
     if (in.len % width) {
@@ -474,8 +509,8 @@ static PyObject *score_matrix(Forest *self, PyObject *args) {
     }
     if (!aligned(&in) || !output_fits(self, &out, rows) || (rows && !(x = room(self, rows, &narrowed)))) goto end;
     Py_BEGIN_ALLOW_THREADS
-    for (Py_ssize_t at = 0; at < rows; at += BLOCK) {
-        int some = rows - at < BLOCK ? (int)(rows - at) : BLOCK;
+    for (Py_ssize_t at = 0; at < rows; at += most) {
+        int some = rows - at < most ? (int)(rows - at) : most;
         for (int r = 0; r < some; r++) {
             const double *cell = (const double *)in.buf + (size_t)(at + r) * (size_t)self->columns;
             double *row = x + (size_t)r * (size_t)self->slots;
@@ -585,15 +620,44 @@ static int check_node(Forest *f, Py_ssize_t at, uint32_t *height) {
     if (slot == 0 || slot >= f->slots) return broken("a node reads a slot that is not there");
     if (n->left <= at || (Py_ssize_t)n->left + 1 >= f->nodes) return broken("a child does not stand behind its parent");
     if (n->slot & CATEGORICAL) {
-        uint32_t place[2];
-        memcpy(place, &n->threshold, sizeof place);
-        if (place[1] > MOST / 32 || (uint64_t)place[0] + place[1] > (uint64_t)f->words) return broken("a node reads a set that is not there");
+        Place set = set_of(n);
+        if (set.words > MOST / 32 || (uint64_t)set.first + set.words > (uint64_t)f->words) return broken("a node reads a set that is not there");
         f->any_set = 1;
     } else if (n->slot & INVERTED || isnan(n->threshold)) {
         return broken("a node compares with nothing");
     }
     height[at] = 1 + (height[n->left] > height[n->left + 1] ? height[n->left] : height[n->left + 1]);
     return 0;
+}
+
+static int owned_once(unsigned char *owned, uint32_t at) { return owned[at]++ == 0; }
+
+/* Every node has one parent, or is one tree's root: the depths then add up to less than there are nodes, and a small file is a short walk. */
+static int check_owners(Forest *f) {
+    int fine = 1;
+    unsigned char *owned = PyMem_Calloc((size_t)f->nodes + 1, 1);
+    if (!owned) return PyErr_NoMemory(), -1;
+    for (Py_ssize_t at = 0; at < f->nodes && fine; at++) {
+        const Node *n = &f->node[at];
+        if (n->slot) fine = owned_once(owned, n->left) && owned_once(owned, n->left + 1);
+    }
+    for (Py_ssize_t t = 0; t < f->trees && fine; t++) fine = owned_once(owned, f->root[t]);
+    PyMem_Free(owned);
+    if (!fine) return broken("trees share nodes");
+    return f->leaves && f->trees > f->leaves ? broken("trees share leaves") : 0;
+}
+
+/* What a row takes: trees go side by side, each lane as far as the deepest of them. Sizes were checked: this stays far below 2^63. */
+static Py_ssize_t count_steps(const Forest *f) {
+    Py_ssize_t steps = f->trees * (f->leaves ? f->outputs : 1) + f->slots * (f->weighted ? 1 + f->outputs : 1) + f->outputs;
+    for (Py_ssize_t t = 0; t < f->trees; t += LANES) {
+        uint32_t deepest = 0;
+        for (Py_ssize_t j = t; j < t + LANES && j < f->trees; j++) {
+            if (f->depth[j] > deepest) deepest = f->depth[j];
+        }
+        steps += LANES * (Py_ssize_t)deepest;
+    }
+    return steps;
 }
 
 static int check_trees(Forest *f) {
@@ -664,7 +728,9 @@ static int fill(Forest *f, PyObject *texts, Py_buffer a[ARRAYS]) {
         f->node[n].slot = whole_at(&a[A_SLOT], n);
     }
     if (f->link < IDENTITY || f->link > SIGMOIDS) return broken("the link is not one this kernel knows");
-    return check_trees(f) ? -1 : pack(f);
+    if (check_trees(f) || check_owners(f)) return -1;
+    f->steps = count_steps(f);
+    return pack(f);
 }
 
 static PyObject *forest_new(PyTypeObject *type, PyObject *args, PyObject *named) {
@@ -723,10 +789,21 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *steps_of(Forest *self, void *unused) {
+    (void)unused;
+    return PyLong_FromSsize_t(self->steps);
+}
+
+static PyGetSetDef properties[] = {
+    {"steps", (getter)steps_of, NULL, "How many steps a row takes at most; one is a nanosecond or two while the forest is in the cache.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyType_Slot parts[] = {
     {Py_tp_new, forest_new},
     {Py_tp_dealloc, forest_dealloc},
     {Py_tp_methods, methods},
+    {Py_tp_getset, properties},
     {Py_tp_doc, "A forest of decision trees in flat arrays. ValueError if the arrays are not one."},
     {0, NULL},
 };

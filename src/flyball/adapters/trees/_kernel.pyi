@@ -7,6 +7,11 @@ class Forest:
     """A forest of decision trees in flat arrays; ValueError if the arrays are not one."""
 
     def __new__(cls, **arrays: Any) -> Forest: ...
+    @property
+    def steps(self) -> int:
+        """How many steps a row takes at most."""
+        ...
+
     def score_one(self, row: Sequence[Any], /) -> float:
         """The score of one row, settled."""
         ...

@@ -46,8 +46,9 @@ class FlatTrees:
     `slot_column`, `fill`, `zero` have one entry for each slot (slot 0 is the constant, its entries are not read); `texts` maps a text
     column to the texts it knows, in the order of its table's lines; `tables` holds the tables of all text columns, in order of column.
     `root`, `output` have one entry for each tree; `threshold`, `left`, `slot` one for each node; `leaf` has `len(base)` numbers for each
-    line, or none when leaves hold their one number themselves. `weights` has one number for each output and slot, or none. A score is
-    `link(base + (sum over trees + weights times slots) / divisor)`.
+    line, or none when leaves hold their one number themselves. The threshold of a node with a set is a uint64 in a float64's bytes,
+    `first word | number of words << 32`: it is swapped with its array where bytes stand in another order. `weights` has one number for
+    each output and slot, or none. A score is `link(base + (sum over trees + weights times slots) / divisor)`.
     """
 
     columns: int

@@ -15,6 +15,9 @@ from flyball.core.errors import DataError
 
 Numbers = NDArray[np.float64]
 
+_ROOM = 1 << 20  # slots of rows that are walked together, so that many rows of a wide model take no more room than a few megabytes
+_LONGEST_ERROR = 200  # characters of what a value said of itself
+
 
 class NumpyForest:
     """Walks a forest; ValueError if the arrays are not one. `tie_*`: see `flyball.serving.engine.settle`."""
@@ -26,7 +29,7 @@ class NumpyForest:
         self._slots = [np.flatnonzero(trees.slot_column[1:] == column) + 1 for column in range(trees.columns)]
         self._leaf = trees.slot == 0
         self._set = (trees.slot & CATEGORICAL) != 0
-        self._place = trees.threshold.view("<u8")
+        self._place = _places(trees.threshold)
         self._words = {column: {word: line for line, word in enumerate(words)} for column, words in trees.texts.items()}
         self._tables: dict[int, Numbers] = {}
         at = 0
@@ -56,6 +59,12 @@ class NumpyForest:
 
     def score_matrix(self, matrix: Numbers, out: Numbers) -> None:
         """Write the scores of a matrix into an array; a text column holds the numbers of lines."""
+        most = max(1, _ROOM // len(self._trees.fill))
+        parts = [self._scored(matrix[at : at + most]) for at in range(0, len(matrix), most)]
+        if parts:
+            out[...] = np.concatenate(parts).reshape(out.shape)
+
+    def _scored(self, matrix: Numbers) -> Numbers:
         trees = self._trees
         x = self._spread(matrix)
         rows = np.arange(len(matrix))
@@ -68,7 +77,7 @@ class NumpyForest:
                 sums[:, output] += trees.threshold[at]
         if len(trees.weights):
             sums += x[:, 1:] @ trees.weights.reshape(trees.outputs, -1)[:, 1:].T
-        out[...] = _linked(trees.base + sums / trees.divisor, trees.link).reshape(out.shape)
+        return _linked(trees.base + sums / trees.divisor, trees.link)
 
     def _cell(self, column: int, value: Any) -> float:
         words = self._words.get(column)
@@ -76,9 +85,9 @@ class NumpyForest:
             if words is None:
                 return math.nan if value is None else float(_number(value))
             if value is not None and not isinstance(value, str):
-                raise TypeError(f"a text is expected, not {value!r}")
-        except (TypeError, ValueError, OverflowError) as error:
-            raise DataError(f"a row does not fit the schema: {error}") from error
+                raise TypeError(f"a text is expected, not a value of type {type(value).__name__}")
+        except (TypeError, ValueError, ArithmeticError, IndexError) as error:
+            raise DataError(f"a row does not fit the schema: {str(error)[:_LONGEST_ERROR]}") from error
         return float(words.get("" if value is None else value, len(words)))
 
     def _spread(self, matrix: Numbers) -> Numbers:
@@ -92,9 +101,8 @@ class NumpyForest:
                 known = (values >= 0) & (values <= last)
                 x[:, slots] = self._tables[column][np.where(known, values, last).astype(np.int64)]
                 continue
-            for slot in slots:
-                filled = np.isnan(values) | (np.abs(values) <= trees.zero[slot])
-                x[:, slot] = np.where(filled, trees.fill[slot], values)
+            given = values[:, None]
+            x[:, slots] = np.where(np.isnan(given) | (np.abs(given) <= trees.zero[slots]), trees.fill[slots], given)
         return x
 
     def _leaves(self, at: NDArray[np.int64], x: Numbers, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -113,7 +121,7 @@ class NumpyForest:
     def _in_set(self, node: NDArray[np.int64], value: Numbers) -> NDArray[np.bool_]:
         place = self._place[node]
         first, words = (place & 0xFFFFFFFF).astype(np.int64), (place >> 32).astype(np.int64)
-        inside = (value > -1) & (value < 32.0 * words) & self._set[node]
+        inside = (value > -1) & (value < 32.0 * words) & (words > 0) & self._set[node]
         code = np.where(inside, value, 0).astype(np.int64)
         word = self._trees.bits[np.where(inside, first + (code >> 5), 0)] if len(self._trees.bits) else np.zeros(len(node), np.uint32)
         held = inside & ((word >> (code & 31).astype(np.uint32)) & 1).astype(bool)
@@ -121,9 +129,16 @@ class NumpyForest:
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, str | bytes):  # float() would read it
-        raise TypeError(f"a number is expected, not {value!r}")
+    """What the kernel takes for a number: `float` alone would also read texts and buffers of digits."""
+    kind = type(value)
+    if isinstance(value, str | bytes) or not (hasattr(kind, "__float__") or hasattr(kind, "__index__")):
+        raise TypeError(f"a number is expected, not a value of type {kind.__name__}")
     return value
+
+
+def _places(threshold: Numbers) -> NDArray[np.uint64]:
+    """Thresholds as places of sets, in any order of bytes: the first word in the low half, the number of words in the high."""
+    return threshold.view(np.dtype(np.uint64).newbyteorder(threshold.dtype.byteorder))
 
 
 def _linked(raw: Numbers, link: int) -> Numbers:
@@ -170,7 +185,7 @@ def _nodes_fit(trees: FlatTrees) -> bool:
     at, left, slot = np.arange(nodes), trees.left.astype(np.int64), trees.slot & SLOT_MASK
     leaf, sets = trees.slot == 0, (trees.slot & CATEGORICAL) != 0
     number, lines = trees.threshold[leaf], len(trees.leaf) // trees.outputs
-    place = trees.threshold.view("<u8")[sets]
+    place = _places(trees.threshold)[sets]
     return bool(
         (left[leaf] == at[leaf]).all()
         and not np.isnan(trees.threshold[~sets]).any()
@@ -182,4 +197,6 @@ def _nodes_fit(trees: FlatTrees) -> bool:
         and (place >> 32 <= 0x3FFFFFFF // 32).all()
         and (trees.root < nodes).all()
         and (trees.output < trees.outputs).all()
+        and np.bincount(np.concatenate([left[~leaf], left[~leaf] + 1, trees.root.astype(np.int64)])).max(initial=0) <= 1
+        and (lines == 0 or len(trees.root) <= lines)
     )
