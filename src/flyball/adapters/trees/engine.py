@@ -19,7 +19,9 @@ from flyball.spec.records import Task
 
 FILE = "trees.bin"
 _FALLBACK = "model.onnx"
-_INLINE_STEPS = 50_000  # nodes a row passes, about fifty microseconds
+# Two tenths of a millisecond for a forest of many megabytes (ten nanoseconds a step), thirty microseconds for one in the cache.
+_INLINE_STEPS = 20_000
+_LONGEST_ERROR = 200  # characters of what a value's type says of it: it may hold the value, and a value can be of any size
 
 
 class Walker(Protocol):
@@ -35,6 +37,15 @@ class Walker(Protocol):
 
     def score_matrix(self, matrix: Any, out: Any, /) -> None:
         """Write the scores of a matrix of numbers into an array."""
+        ...
+
+
+class Kernel(Walker, Protocol):
+    """The compiled walker, which knows what a row takes."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps a row takes at most; one is a nanosecond or two while the forest is in the cache."""
         ...
 
 
@@ -62,14 +73,17 @@ class FlatEngine:
         self._words = {schema.names[column]: {word: line for line, word in enumerate(words)} for column, words in trees.texts.items()}
         # In regression nothing is settled: no score is near NaN.
         tie_at = threshold if task == "binary" else math.nan
+        tie_to = settle_one(threshold, threshold)
         make = kernel_forest() if compiled else None
-        walker: Walker
+        kernel: Kernel | None = None
         try:
-            walker = (make or NumpyForest)(trees, tie_at=tie_at, tie_to=settle_one(threshold, threshold), tie=TIE)
-        except ValueError as error:
+            if make:
+                kernel = make(trees, tie_at=tie_at, tie_to=tie_to, tie=TIE)
+            walker: Walker = kernel or NumpyForest(trees, tie_at=tie_at, tie_to=tie_to, tie=TIE)
+        except (ValueError, OverflowError) as error:
             raise IntegrityError(f"the flat model is none: {error}") from error
         self._walker = walker
-        self.inline = make is not None and len(trees.root) * math.log2(2 + len(trees.threshold) / max(1, len(trees.root))) < _INLINE_STEPS
+        self.inline = kernel is not None and kernel.steps < _INLINE_STEPS
         self.score_one: Callable[[Row], float] = walker.score_one
 
     def score(self, features: Table) -> Scores:
@@ -116,14 +130,14 @@ def load_flat(folder: Path, manifest: Manifest, file: str) -> Engine:
     )
 
 
-def kernel_forest() -> Callable[..., Walker] | None:
+def kernel_forest() -> Callable[..., Kernel] | None:
     """What makes a forest for the compiled kernel; None where it was not built."""
     try:
         from flyball.adapters.trees._kernel import Forest
     except ImportError:
         return None
 
-    def make(trees: FlatTrees, *, tie_at: float, tie_to: float, tie: float) -> Walker:
+    def make(trees: FlatTrees, *, tie_at: float, tie_to: float, tie: float) -> Kernel:
         def native(array: Array) -> Array:
             return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
@@ -169,7 +183,7 @@ def _numbers(name: str, values: Array) -> Scores:
     try:
         return values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"column {name!r} holds something that is not a number: {error}") from error
+        raise DataError(f"column {name!r} holds something that is not a number: {str(error)[:_LONGEST_ERROR]}") from error
 
 
 def _lines(values: Array, words: dict[str, int]) -> list[int]:
