@@ -53,7 +53,8 @@
 #define PACKED_SLOTS (1u << SLOT_BITS)
 #define PACKED_NODES (1u << (32 - SLOT_BITS))
 
-_Static_assert(sizeof(size_t) == 8, "sizes are checked for 64 bits; elsewhere the walk in numpy answers");
+/* Sizes are checked for 64 bits: elsewhere this does not compile, and the walk in numpy answers. Not every compiler knows _Static_assert. */
+typedef char sizes_have_64_bits[sizeof(size_t) == 8 ? 1 : -1];
 
 enum { PLAIN, SETS, PACKED }; /* how a forest is walked: always a constant where it is used, so that each way has code of its own */
 enum { IDENTITY, SIGMOID, SOFTMAX, EXPONENTIAL, SIGMOIDS };
@@ -739,11 +740,11 @@ static PyObject *forest_new(PyTypeObject *type, PyObject *args, PyObject *named)
     Py_buffer a[ARRAYS];
     PyObject *texts, *error;
     double divisor, tie_at, tie_to, tie;
-    Py_ssize_t columns;
-    int link, failed;
+    Py_ssize_t columns, link;
+    int failed;
     Forest *f;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    if (!PyArg_ParseTupleAndKeywords(args, named, "nO!y*y*y*y*y*y*y*y*y*y*y*y*y*didddO:Forest", names, &columns, &PyTuple_Type, &texts, &a[0],
+    if (!PyArg_ParseTupleAndKeywords(args, named, "nO!y*y*y*y*y*y*y*y*y*y*y*y*y*dndddO:Forest", names, &columns, &PyTuple_Type, &texts, &a[0],
                                      &a[1], &a[2], &a[3], &a[4], &a[5], &a[6], &a[7], &a[8], &a[9], &a[10], &a[11], &a[12], &divisor, &link,
                                      &tie_at, &tie_to, &tie, &error)) {
         return NULL; /* the parser has released what it had taken */
@@ -753,7 +754,7 @@ static PyObject *forest_new(PyTypeObject *type, PyObject *args, PyObject *named)
     if (!failed) {
         f->columns = columns;
         f->divisor = divisor;
-        f->link = link;
+        f->link = link < IDENTITY || link > SIGMOIDS ? -1 : (int)link; /* -1 is refused with the arrays */
         f->tie_at = tie_at;
         f->tie_to = tie_to;
         f->tie = tie;
