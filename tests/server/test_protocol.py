@@ -55,6 +55,8 @@ PROBES: dict[str, list[bytes]] = {
     "two hosts": [post(extra=b"Host: 127.0.0.1\r\n")],
     "a foreign host": [post(head=HEAD.replace(b"127.0.0.1", b"evil.example"))],
     "an origin": [post(extra=b"Origin: http://evil.example\r\n")],
+    "from a page of another site": [post(extra=b"Sec-Fetch-Site: cross-site\r\n"), post()],
+    "from a page of this site": [post(extra=b"Sec-Fetch-Site: same-origin\r\n") * 2],
     "another type": [post(head=HEAD.replace(b"application/json", b"text/plain"))],
     "a type with a charset": [post(head=HEAD.replace(b"application/json", b"application/json; charset=utf-8"))],
     "two lengths": [HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}"],
@@ -148,6 +150,11 @@ def test_both_ways_answer_alike(both: list[str], name: str) -> None:
     short, long = exchanges(both, EVERY[name])
     assert short == long
     assert b"HTTP/1.1 5" not in short
+
+
+def test_a_page_of_another_site_is_refused_both_ways(both: list[str]) -> None:
+    for url in both:
+        assert exchange(url, PROBES["from a page of another site"][:1]).startswith(b"HTTP/1.1 403")
 
 
 # Messages after which the connection stays open.

@@ -35,7 +35,9 @@ _DECIDES = {
     b"content-type": _TYPE,
     b"host": _HOST,
     b"connection": _CONNECTION,
-    **dict.fromkeys((b"origin", b"expect", b"transfer-encoding", b"upgrade", b"content-encoding", b"authorization"), _OTHER),
+    **dict.fromkeys(
+        (b"origin", b"sec-fetch-site", b"expect", b"transfer-encoding", b"upgrade", b"content-encoding", b"authorization"), _OTHER
+    ),
 }
 
 
