@@ -54,11 +54,21 @@ class PredictionLog(Protocol):
         """Store a batch directly (batch scoring); a client id already known is skipped. Say how many rows were new."""
         ...
 
-    def rows(self, model: str, version: int, window: Window, *, features: bool = False, maturity: Maturity | None = None) -> LoggedRows:
+    def rows(
+        self,
+        model: str,
+        version: int,
+        window: Window,
+        *,
+        features: bool = False,
+        maturity: Maturity | None = None,
+        compared: bool = False,
+    ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow.
 
         With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time +
-        age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far.
+        age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far. With `compared`: without rows
+        that belong to no comparison: those that asked for a version (`pinned`) and those made elsewhere, and what shadows said of them.
         """
         ...
 

@@ -202,7 +202,9 @@ def compare_live(
     if (one.task, one.classes) != (two.task, two.classes) or (by_label and one.threshold != two.threshold):
         raise DataError(f"versions {versions[0]} and {versions[1]} of {state.model} do not answer with the same classes and threshold")
     maturity = Maturity(age=spec.data.matures, by=window.end)
-    first, second = (memory.matured(world.predictions, state.model, number, window, maturity, whole=True) for number in versions)
+    first, second = (
+        memory.matured(world.predictions, state.model, number, window, maturity, whole=True, compared=True) for number in versions
+    )
     return paired(
         first,
         second,

@@ -28,7 +28,7 @@ class Memory:
         self._keep = keep
         self._bundles: dict[str, tuple[Manifest, Reference]] = {}
         self._counters: dict[str, Counter] = {}
-        self._days: dict[tuple[str, int, datetime], LoggedRows] = {}
+        self._days: dict[tuple[str, int, datetime, bool], LoggedRows] = {}
         self._counts: dict[tuple[str, str, datetime, datetime], Counts | None] = {}
 
     def bundle(self, bundles: BundleStore, digest: str) -> tuple[Manifest, Reference]:
@@ -41,25 +41,36 @@ class Memory:
         return self._bundles[digest]
 
     def matured(
-        self, log: PredictionLog, model: str, version: int, window: Window, maturity: Maturity, *, whole: bool = False
+        self,
+        log: PredictionLog,
+        model: str,
+        version: int,
+        window: Window,
+        maturity: Maturity,
+        *,
+        whole: bool = False,
+        compared: bool = False,
     ) -> LoggedRows:
-        """The matured rows of a version in a window, without features; with `whole`, only of days that are matured to their end."""
+        """The matured rows of a version in a window, without features; with `whole`, only of days that are matured to their end.
+
+        With `compared`, without those that belong to no comparison.
+        """
         self._forget(window.end)
         parts = []
         for day in window.days():
-            key = (model, version, day.start)
+            key = (model, version, day.start, compared)
             midnight = _EPOCH + ((day.start - _EPOCH) // _DAY + 1) * _DAY
             complete = midnight + maturity.age <= maturity.by and day.end == midnight
             if not complete:
                 if not whole and day.start + maturity.age <= maturity.by:
-                    parts.append(log.rows(model, version, day, maturity=maturity))
+                    parts.append(log.rows(model, version, day, maturity=maturity, compared=compared))
                 continue
             # the odd first day of a sliding window is another one at every look; without an age an outcome may come at any time
             if day.length != _DAY or not maturity.age:
-                parts.append(log.rows(model, version, day, maturity=maturity))
+                parts.append(log.rows(model, version, day, maturity=maturity, compared=compared))
                 continue
             if key not in self._days:
-                self._days[key] = log.rows(model, version, day, maturity=maturity)
+                self._days[key] = log.rows(model, version, day, maturity=maturity, compared=compared)
             parts.append(self._days[key])
         return join_rows(parts)
 
@@ -103,6 +114,7 @@ def join_rows(parts: list[LoggedRows]) -> LoggedRows:
     """The rows of all parts, one after the other."""
     if not parts:
         return no_rows()
+    parts = [part for part in parts if len(part.at)] or parts[:1]  # a part without rows does not know how many scores a row has
     if len(parts) == 1:
         return parts[0]
     tables: list[Table] = [part.features for part in parts if part.features is not None]

@@ -16,6 +16,7 @@ from flyball.serving.segments import SegmentWriter, encode
 
 _LOGGED = (("state", "logged"),)
 _LOST = (("state", "lost"),)
+PINNED = "pinned"  # logged for rows that asked for a version: no shadow scores them
 _PACK = 256  # rows that are packed at once: a tenth of a millisecond, while they are still in the processor's cache
 _ROWS_PER_FRAME = 5_000
 _LAST_SHADOWS = 2.0  # seconds a stop waits for them
@@ -176,8 +177,9 @@ class RecordLog:
             self._tally.settle(lost)
             self._metrics.add("flyball_log_rows_total", lost, _LOST)
             return
-        if live.shadows:
-            self._shadowed.append((live, rows))
+        shadowed = [row for row in rows if row[2] != PINNED] if live.shadows else []
+        if shadowed:
+            self._shadowed.append((live, shadowed))
 
     async def _fly(self) -> None:
         """Write all pending rows, then those that came meanwhile, until none wait or the disk refuses."""

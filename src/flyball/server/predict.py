@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flyball.core.errors import FlyballError, RequestError, StoreError
 from flyball.server.lane import Lane, lane_fits
-from flyball.server.log import RecordLog
+from flyball.server.log import PINNED, RecordLog
 from flyball.server.metrics import Metrics
 from flyball.server.reload import Reloader
 from flyball.server.rows import log_rows
@@ -23,8 +23,6 @@ from flyball.serving.traffic import UNASSIGNED, variant_of
 
 Find = Callable[[str], Prediction | None]
 
-# Logged for rows that the champion answered because the challenger could not have read them: they take no part in a comparison.
-PINNED = "pinned"  # logged for rows that asked for a version: likewise
 _new = tuple.__new__
 
 

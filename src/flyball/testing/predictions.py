@@ -103,6 +103,15 @@ class PredictionLogSuite:
         log.add(predictions(["p2"], at=NOON + HOUR, version=2))
         assert log.rows("churn", 2, DAY).prediction_id.tolist() == ["p0", "p1", "p2"]
 
+    def test_what_is_compared_leaves_out_rows_that_asked_for_a_version_or_were_made_elsewhere(self, log: PredictionLog) -> None:
+        log.add(predictions(["p1", "p2"], variant=["pinned", "champion"]))
+        log.add(predictions(["p3"], worker="elsewhere-8000"))
+        log.add(predictions(["p1", "p2", "p3", "p4"], version=2, shadow=True, features=None))
+        assert log.rows("churn", 1, DAY).prediction_id.tolist() == ["p1", "p2", "p3"]
+        for features in (False, True):
+            assert log.rows("churn", 1, DAY, features=features, compared=True).prediction_id.tolist() == ["p2"]
+            assert log.rows("churn", 2, DAY, features=features, compared=True).prediction_id.tolist() == ["p2", "p4"]
+
     def test_a_prediction_enters_analysis_at_a_fixed_age_whether_or_not_its_label_came(
         self, log: PredictionLog, outcomes: OutcomeLog
     ) -> None:

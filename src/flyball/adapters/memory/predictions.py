@@ -81,14 +81,26 @@ class MemoryPredictionLog:
                     self._add_answered(row)
             return self._rows - before
 
-    def rows(self, model: str, version: int, window: Window, *, features: bool = False, maturity: Maturity | None = None) -> LoggedRows:
+    def rows(
+        self,
+        model: str,
+        version: int,
+        window: Window,
+        *,
+        features: bool = False,
+        maturity: Maturity | None = None,
+        compared: bool = False,
+    ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         with self.lock:
             found = self._stream(model, version)
             end = bisect_left(found, to_micros(window.end), key=attrgetter("at"))
             if maturity is not None:
                 end = min(end, bisect_right(found, matured_until(maturity), key=attrgetter("at")))
-            return self._columns(found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end], features, maturity)
+            found = found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end]
+            if compared:
+                found = [row for row in found if _shared_out(self.answered.get(row.prediction_id, row))]
+            return self._columns(found, features, maturity)
 
     def labelled(
         self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
@@ -224,3 +236,8 @@ def _prediction(row: Row) -> Prediction:
         features={} if row.features is None else dict(zip(row.names, row.features, strict=True)),
         context=row.context,
     )
+
+
+def _shared_out(answered: Row) -> bool:
+    """False for a row that asked for its version or was made elsewhere: nobody decided between versions for it."""
+    return answered.variant != "pinned" and not answered.worker.startswith("elsewhere")

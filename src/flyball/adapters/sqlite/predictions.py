@@ -20,13 +20,16 @@ from flyball.serving.records import LoggedRows, Maturity, Outcome, Prediction, P
 _ANSWERED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{features}
 FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id
-WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ? ORDER BY p.at
+WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ?{compared} ORDER BY p.at
 """
 _SHADOWS = """
 SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, o.actual, o.at{features}
 FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered {join}
-WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ? ORDER BY s.at
+WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ?{compared} ORDER BY s.at
 """
+# Rows that asked for a version, or were made elsewhere, were never shared out; a shadow's answered row may not be here.
+_COMPARED = " AND p.variant <> 'pinned' AND p.worker NOT GLOB 'elsewhere*'"
+_SHADOWS_COMPARED = f" AND (p.id IS NULL OR ({_COMPARED.removeprefix(' AND ')}))"
 # CROSS JOIN: SQLite keeps this order, which reads both tables from front to end.
 _LABELLED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.contract, p.features
@@ -66,7 +69,16 @@ class SqlitePredictionLog:
         with self._database.write() as connection:
             return stored.store(connection, batch)
 
-    def rows(self, model: str, version: int, window: Window, *, features: bool = False, maturity: Maturity | None = None) -> LoggedRows:
+    def rows(
+        self,
+        model: str,
+        version: int,
+        window: Window,
+        *,
+        features: bool = False,
+        maturity: Maturity | None = None,
+        compared: bool = False,
+    ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         latest = _NEVER if maturity is None else matured_until(maturity)
         with self._database.read() as connection:
@@ -77,9 +89,10 @@ class SqlitePredictionLog:
                 return _columns([], {}, features, maturity)
             bounds = (stream[0], to_micros(window.start), to_micros(window.end), latest)
             more = ", p.contract, p.features" if features else ""
-            join = "LEFT JOIN predictions p ON p.id = s.answered" if features else ""
-            answered = connection.execute(_ANSWERED.format(features=more), bounds).fetchall()
-            shadows = connection.execute(_SHADOWS.format(features=more, join=join), bounds).fetchall()
+            join = "LEFT JOIN predictions p ON p.id = s.answered" if features or compared else ""
+            answered = connection.execute(_ANSWERED.format(features=more, compared=_COMPARED if compared else ""), bounds).fetchall()
+            query = _SHADOWS.format(features=more, join=join, compared=_SHADOWS_COMPARED if compared else "")
+            shadows = connection.execute(query, bounds).fetchall()
             names = _contracts(connection) if features else {}
         found = sorted(answered + shadows, key=itemgetter(1)) if answered and shadows else answered or shadows
         return _columns(found, names, features, maturity)
