@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -100,6 +101,66 @@ def test_a_connection_the_server_let_go_is_opened_again(url: str) -> None:
         client.predict(ROW, at=AT)
         time.sleep(3.0)
         assert client.predict(ROW, at=AT)["prediction"] == 1
+
+
+class _Breaking(threading.Thread):
+    """A server that answers the first request of each connection, reads the second one whole and closes without a word."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.bodies: list[bytes] = []
+
+    def run(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as reader:
+                for number in range(2):
+                    if not self._request(reader):
+                        break
+                    if number == 0:
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    def _request(self, reader: BinaryIO) -> bool:
+        size = 0
+        while (line := reader.readline().strip().lower()) != b"":
+            if line.startswith(b"content-length:"):
+                size = int(line.partition(b":")[2])
+        if size:
+            self.bodies.append(reader.read(size))
+        return size > 0
+
+    def stop(self) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.join()
+
+
+@pytest.fixture
+def breaking() -> Iterator[_Breaking]:
+    server = _Breaking()
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_request_that_may_have_been_read_is_not_sent_again_without_an_id(breaking: _Breaking) -> None:
+    with Client(breaking.url, retries=2) as client:
+        assert client.predict(ROW) == {}
+        with pytest.raises(StoreError):
+            client.predict(ROW)
+        assert len(breaking.bodies) == 2
+
+
+def test_a_request_with_an_id_is_sent_again_when_the_connection_breaks(breaking: _Breaking) -> None:
+    with Client(breaking.url, retries=2) as client:
+        client.predict(ROW, prediction_id="a")
+        assert client.predict(ROW, prediction_id="b") == {}
+        assert len(breaking.bodies) == 3 and breaking.bodies[1] == breaking.bodies[2]
 
 
 def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """A client of a Flyball server: the standard library's HTTP, one connection that is kept open."""
 
 import http.client
+import selectors
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,9 +35,9 @@ class Client:
     Errors are Flyball's own: RequestError (the request is wrong; `field` names the part), NotFoundError, ConflictError, and StoreError
     when the server cannot be reached, has too much to do, or answers 5xx.
 
-    `retries` is how often a request is sent again that did nothing: the connection was refused, an idle connection was closed, or the
-    server said 429 or 503 (it waits as long as the server asks, at most 10 s). A prediction with a `prediction_id` is also sent again
-    when the connection breaks in the middle, because the server then counts it once; others are not.
+    `retries` is how often a request is sent again that did nothing: the connection was refused, or the server said 429 or 503 (it waits
+    as long as the server asks, at most 10 s). A connection that the server closed while it was idle is opened anew. A prediction with a
+    `prediction_id` is also sent again when the connection breaks in the middle, because the server then counts it once; others are not.
     """
 
     def __init__(self, url: str, *, model: str | None = None, timeout: float = 10.0, retries: int = 2) -> None:
@@ -124,19 +126,26 @@ class Client:
         while True:
             attempt += 1
             with self._lock:
-                fresh = self._connection.sock is None
+                # A server lets an idle connection go. This is seen before a request goes out: once it is sent, nobody can tell whether
+                # a connection that breaks had brought it.
+                if self._connection.sock is not None and _let_go(self._connection.sock):
+                    self._connection.close()
                 try:
                     self._connection.request(method, self._prefix + path, body, headers(body=body is not None))
                     answer = self._connection.getresponse()
                     return answer.status, decode(answer.read()), answer.getheader("Retry-After")
                 except (OSError, http.client.HTTPException) as error:
                     self._connection.close()
-                    # A server may close an idle connection: then nothing of this request was read, and it may go out again.
-                    idle = not fresh and isinstance(error, http.client.RemoteDisconnected | ConnectionResetError | BrokenPipeError)
-                    if attempt > self._retries or not (repeat or idle or isinstance(error, ConnectionRefusedError)):
+                    if attempt > self._retries or not (repeat or isinstance(error, ConnectionRefusedError)):
                         raise unreachable(self._url, error) from error
-            if not idle:
-                time.sleep(wait_before(attempt, None))
+            time.sleep(wait_before(attempt, None))
+
+
+def _let_go(connection: socket.socket) -> bool:
+    """Whether there is something to read although nothing was asked: the end, which the other side has sent."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        return bool(selector.select(timeout=0))
 
 
 def by_row(answer: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
