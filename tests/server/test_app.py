@@ -137,6 +137,23 @@ def test_headers_and_methods_are_checked_before_anything_is_read(play: Play) -> 
     play(story)
 
 
+def test_only_health_is_told_to_who_calls_this_server_by_another_name(play: Play) -> None:
+    async def story(served: Served) -> None:
+        model = {"/v2/models/" + MODEL, f"/v1/models/{MODEL}/metadata", "/v2", "/version", "/v2/models/stats"}
+        for path in {"/metrics", "/docs", "/openapi.json", "/nowhere", "/predict", *model}:
+            for host in ("evil.example", "evil.example:8000", "127.0.0.1.evil.example"):
+                answer = await served.client.get(path, headers={"host": host})
+                assert answer.status_code == 403 and "localhost" in answer.text, path
+        for path in ("/health", "/health/live", "/health/ready", "/ping", "/v2/health/live", "/v2/health/ready"):
+            assert (await served.client.get(path, headers={"host": "pod-7.example"})).status_code == 200
+        for host in ("localhost:9", "LOCALHOST", "[::1]:8000", "127.0.0.1"):
+            assert (await served.client.get("/metrics", headers={"host": host})).status_code == 200
+        spelled = {path: (await served.client.get(path, headers={"host": "evil.example"})).json() for path in ("/v2", "/version")}
+        assert set(spelled["/v2"]) == {"error"} and spelled["/version"]["error_code"] == "PERMISSION_DENIED"
+
+    play(story)
+
+
 def test_no_json_text_ever_makes_a_5xx(play: Play, conformance: Path) -> None:
     files = sorted((conformance / "jsontestsuite" / "test_parsing").glob("*.json"))
     assert len(files) > 300

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _LOOPBACK = (b"127.0.0.1", b"[::1]", b"localhost")
 # Asked for when the server has too much to do, and answered all the same.
 _EXEMPT = ("/health", "/metrics", "/ping", "/v2/health/")
+_HEALTH = ("/health", "/ping", "/v2/health/")  # probes ask by whatever name they know, and learn nothing of the model's data
 _VERBS = ("predict", "outcomes", "predictions")
 _log = logging.getLogger("flyball.server")
 
@@ -152,13 +153,17 @@ class App:
 
     async def _answer(self, scope: Scope, path: str, receive: Receive) -> Reply:
         name, verb = _model_in(scope)
+        dialect = None if verb in _VERBS else self._dialect(path)
+        foreign = None if path.startswith(_HEALTH) else self.bodies.foreign(scope)
+        if dialect is not None:
+            said = await dialect.answer(scope, receive) if foreign is None else dialect.refused(foreign)
+            reply = without_place(said, self.settings.folder)
+            if reply.status >= 400:
+                self._count_error(reply.status)
+            return reply
+        if foreign is not None:
+            raise foreign
         if verb not in _VERBS:
-            dialect = self._dialect(path)
-            if dialect is not None:
-                reply = without_place(await dialect.answer(scope, receive), self.settings.folder)
-                if reply.status >= 400:
-                    self._count_error(reply.status)
-                return reply
             return without_place(await self.readable.reply(scope), self.settings.folder)
         served = self.models.one(name)
         if scope["method"] != "POST":

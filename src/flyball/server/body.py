@@ -52,6 +52,10 @@ class BodyReader:
         finally:
             self._open.pop(task, None)
 
+    def foreign(self, scope: Scope) -> HttpError | None:
+        """The refusal of a request that calls this server by another's name, as a page does whose name was made to resolve here."""
+        return next((_foreign() for name, value in scope["headers"] if name == b"host" and not self._ours(value)), None)
+
     def expire(self, now: float) -> None:
         """Cancel the reading of bodies that are overdue."""
         for task, since in list(self._open.items()):
@@ -85,8 +89,8 @@ class BodyReader:
                 encoding = _encoding(value, encoding)
         if chunked and length is not None:
             raise HttpError(400, "the request has both Content-Length and Transfer-Encoding", headers=_CLOSE)
-        if host is not None and host not in self._hosts and _PORT.sub(b"", host).lower() not in self._hosts:
-            raise HttpError(403, "this server answers only to localhost", headers=_CLOSE)
+        if host is not None and not self._ours(host):
+            raise _foreign()
         if foreign or (origin is not None and not (browsers and host is not None and origin == b"http://" + host)):
             raise HttpError(403, "requests from web pages are not taken here", headers=_CLOSE)
         if kinds is not None and kind not in kinds and (kind is None or kind.partition(b";")[0].strip().lower() not in kinds):
@@ -95,6 +99,9 @@ class BodyReader:
         if length is not None and (not length.isdigit() or len(length) > 18 or int(length) > most):
             raise _too_large(most)
         return encoding
+
+    def _ours(self, host: bytes) -> bool:
+        return host in self._hosts or _PORT.sub(b"", host).lower() in self._hosts
 
     async def _whole(self, receive: Receive, limit: int, encoding: bytes) -> bytes:
         message = await receive()
@@ -132,6 +139,10 @@ class BodyReader:
         if self._held + more > _AT_ONCE * self._limit:
             raise HttpError(503, "too many large requests at once", headers=[*_CLOSE, (b"retry-after", b"1")])
         self._held += more
+
+
+def _foreign() -> HttpError:
+    return HttpError(403, "this server answers only to localhost", headers=_CLOSE)
 
 
 def _encoding(value: bytes, before: bytes) -> bytes:
