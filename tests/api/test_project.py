@@ -81,7 +81,7 @@ def test_why_and_trace_lead_back_to_the_evidence(project: Project, own: Shop, se
         made = client.predict(CUSTOMER, unit="C1")
         until_logged(client, 1)
     chain = project.trace(made["prediction_id"])
-    assert chain.lineage.run_id == own.second.json["run_id"]
+    assert chain.lineage is not None and chain.lineage.run_id == own.second.json["run_id"]
     assert chain.prediction.features == CUSTOMER
     assert own.second.json["snapshot"] in repr(chain)
     with pytest.raises(NotFoundError):

@@ -245,6 +245,11 @@ def test_predictions_are_traced_by_either_id_and_outcomes_of_a_file_join_them(ow
     text = flyball(own.folder, "trace", "mine").out
     assert f"outcome     {made['prediction']!r}" in text and own.second.json["run_id"] in text
     assert "not known yet" in flyball(own.folder, "trace", others["prediction_id"][1]).out
+    with Client(served) as client:
+        client.log({"features": CUSTOMER, "prediction": 1, "score": 0.7, "version": 40, "prediction_id": "from-afar"})
+    elsewhere = flyball(own.folder, "trace", "from-afar")
+    assert elsewhere.status == 0 and "churn@40" in elsewhere.out and "made elsewhere" in elsewhere.out
+    assert flyball(own.folder, "trace", "from-afar", "--json").json["lineage"] is None
     unknown = flyball(own.folder, "trace", "nothing-of-that-name")
     assert unknown.status == 1
     assert "there is no prediction" in unknown.err

@@ -129,10 +129,9 @@ class Project:
             ("features", dict(chain.prediction.features)),
             ("outcome", chain.outcome.actual if chain.outcome else None),
             ("version", f"{chain.prediction.model}@{chain.prediction.version}"),
-            ("run", chain.lineage.run_id),
-            ("commit", chain.lineage.commit),
-            ("data", chain.lineage.snapshot),
         )
+        if chain.lineage is not None:
+            rows = (*rows, ("run", chain.lineage.run_id), ("commit", chain.lineage.commit), ("data", chain.lineage.snapshot))
         return View(title=f"prediction {prediction_id}", head=("what", "value"), lines=tuple(rows), value=chain)
 
     def _monitor_frame(self, frame: Any, version: int, bundle: str, memory: Any, world: Any) -> MonitorReport:

@@ -1,6 +1,7 @@
 """The command line: one verb per file, imported only when it is called."""
 
 import atexit
+import errno
 import gc
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from typing import NoReturn
 import click
 
 from flyball.core.errors import FlyballError, UsageError
+
+# What a folder that cannot be written, or a full disk, says: no fault of the program's, so no stack.
+_OF_THE_DISK = frozenset({errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR})
 
 # verb → (module, what it does in one line); in the order of the loop.
 VERBS: dict[str, tuple[str, str]] = {
@@ -108,5 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         status = 2 if isinstance(error, UsageError) else 1
     except BrokenPipeError:
         sys.stderr.close()
+        status = 1
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        click.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
         status = 1
     sys.exit(status if isinstance(status, int) else 0)

@@ -78,6 +78,8 @@ def show(report: MonitorReport, state: State, settings: Settings) -> None:
     rows = [(name, c.state, c.distance, c.lower, c.upper, c.threshold, c.missing, told(c.reason, settings)) for name, c in columns]
     if rows:
         show_table(("column", "state", "distance", "lower", "upper", "threshold", "missing", "in words"), rows, title=title)
+    elif report.rows:
+        say(f"{title}: this version has no reference, so nothing is compared; `flyball adopt --data FILE` makes one")
     else:
         say(f"{title}: nothing was predicted, so there is nothing to compare")
     if report.performance is not None:

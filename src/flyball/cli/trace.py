@@ -30,14 +30,16 @@ def command(ctx: click.Context, prediction_id: str, as_json: bool) -> None:
             out.print(f"  {name:11} {value}")
     known = f"{chain.outcome.actual!r}, known {when(chain.outcome.at)} UTC" if chain.outcome else "not known yet"
     out.print(f"  outcome     {known}")
-    made = chain.registered
     out.print(f"version {p.model}@{p.version}")
+    if chain.registered is None or chain.registered_at is None or chain.lineage is None:
+        out.print("  never registered here: the prediction was made elsewhere, or flyball.db was replaced")
+        return
+    made, lineage = chain.registered, chain.lineage
     out.print(f"  registered  {when(chain.registered_at)} UTC, gate {made.gate.verdict.value}, engine {made.engine}")
-    lineage = chain.lineage
     out.print(f"  run         {lineage.run_id}")
     dirty = f" with uncommitted changes {lineage.dirty_diff_sha256[:12]}" if lineage.dirty_diff_sha256 else ""
     out.print(f"  commit      {lineage.commit or 'no git repository'}{dirty}")
     out.print(f"  data        sha256 {lineage.snapshot}")
-    out.print(f"              dvc md5 {lineage.dvc_md5}")
-    out.print(f"  spec        {lineage.spec_digest}")
-    out.print(f"  code        {lineage.code_digest}")
+    if lineage.dvc_md5:
+        out.print(f"              dvc md5 {lineage.dvc_md5}")
+    out.print(f"  trained by  spec {lineage.spec_digest[:12]} (the part that trains), code {lineage.code_digest[:12]}")

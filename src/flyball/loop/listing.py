@@ -42,13 +42,13 @@ class StatusLine:
 
 @record
 class Chain:
-    """Everything behind one answer."""
+    """Everything behind one answer. Of a version that was never registered here (a prediction made elsewhere) nothing more is known."""
 
     prediction: Prediction
     outcome: Outcome | None
-    registered: Registered
-    registered_at: datetime
-    lineage: Lineage
+    registered: Registered | None
+    registered_at: datetime | None
+    lineage: Lineage | None
 
 
 def list_versions(state: State) -> list[Listed]:
@@ -114,7 +114,7 @@ def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: 
     entries = journal.read(prediction.model)
     event = registered(entries, prediction.version)
     if event is None:
-        raise NotFoundError(f"the journal has no {prediction.model}@{prediction.version}", hint="was flyball.db replaced?")
+        return Chain(prediction=prediction, outcome=outcome, registered=None, registered_at=None, lineage=None)
     at = next(entry.at for entry in entries if entry.event is event)
     lineage = read_manifest(bundles.path(event.bundle), event.bundle).lineage
     return Chain(prediction=prediction, outcome=outcome, registered=event, registered_at=at, lineage=lineage)

@@ -51,6 +51,10 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
     grpc = None
     try:
         settings = replace(settings, port=listener.getsockname()[1])
+        if settings.traces:
+            from flyball.server.tracing import check_traces  # the supervisor starts without it
+
+            check_traces()
         if settings.grpc_port is not None:
             grpc = hold(settings.host, settings.grpc_port)
             settings = replace(settings, grpc_port=grpc.getsockname()[1])
@@ -111,7 +115,7 @@ class Supervisor:
             if ingester.ident is not None:
                 ingester.join(timeout=self._settings.drain_timeout)
             for one in logs:
-                with suppress(FlyballError):
+                with suppress(FlyballError, OSError):
                     one.ingest()
             for sig, handler in handlers.items():
                 signal.signal(sig, handler)

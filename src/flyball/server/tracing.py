@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 _QUIET = ("/health", "/metrics", "/ping", "/v2/health/")  # asked every few seconds by machines: nobody looks for these
+_NEEDED = (
+    "opentelemetry.sdk.trace",
+    "opentelemetry.sdk.trace.export",
+    "opentelemetry.sdk.resources",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+)
 _CARRIED = frozenset({b"traceparent", b"tracestate"})
 
 
@@ -83,17 +90,23 @@ def finish(span: "Span", reply: Reply) -> None:
                 span.set_attribute("flyball.prediction_id", answer.prediction_id)
 
 
+def check_traces() -> None:
+    """UnsupportedError, naming the command that installs what is missing, unless traces can be sent from here."""
+    for module in _NEEDED:
+        try:
+            missing = None if find_spec(module) is not None else module
+        except ModuleNotFoundError as error:
+            missing = error.name
+        if missing is not None:
+            raise UnsupportedError(
+                f"traces need OpenTelemetry, which is not installed here ({missing})", hint="pip install 'flyball[otel]'"
+            )
+
+
 def open_tracer(*, worker: str) -> Tracer:
     """A tracer that sends by OTLP over HTTP; UnsupportedError names the command that installs what is missing."""
-    try:
-        trace: Any = import_module("opentelemetry.sdk.trace")
-        export: Any = import_module("opentelemetry.sdk.trace.export")
-        resources: Any = import_module("opentelemetry.sdk.resources")
-        otlp: Any = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-    except ImportError as error:
-        raise UnsupportedError(
-            f"traces need OpenTelemetry, which is not installed here ({error.name})", hint="pip install 'flyball[otel]'"
-        ) from error
+    check_traces()
+    trace, export, resources, otlp = (cast(Any, import_module(module)) for module in _NEEDED)
     # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes before these.
     own = resources.Resource({"service.name": "flyball", "service.instance.id": worker})
     resource = own.merge(resources.OTELResourceDetector().detect())
