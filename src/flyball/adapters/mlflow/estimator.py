@@ -108,7 +108,8 @@ def open_model(folder: Path) -> Any:
     except Exception as error:
         raise UnsupportedError(
             f"the MLflow model cannot be loaded: {type(error).__name__}: {str(error)[:300]}",
-            hint="serve it in the environment it was trained in: its packages stand in requirements.txt beside its MLmodel",
+            hint=(f"pip install {error.name}; " if isinstance(error, ModuleNotFoundError) and error.name else "")
+            + "serve it in the environment it was trained in: its packages stand in requirements.txt beside its MLmodel",
         ) from error
 
 
