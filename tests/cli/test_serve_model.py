@@ -60,11 +60,19 @@ def test_a_model_is_served_by_its_alias_and_follows_it(store: Plain, tmp_path: P
         aliases = registry.get_registered_model("churn").aliases
         registry.set_registered_model_alias("churn", "live", "1")
         eventually(lambda: bool(client.predict(ROW)["version"] == 1), "the alias is not followed back")
+    place = tmp_path / ".flyball-serve" / "churn"
+    assert flyball(place, "freeze", "--reason", "an audit").status == 0
+    registry.set_registered_model_alias("churn", "live", "2")
+    with running(tmp_path, *words) as (url, _), Client(url) as client:
+        assert client.predict(ROW)["version"] == 1, "a frozen loop was moved"
+        assert flyball(place, "thaw").status == 0
+        eventually(lambda: bool(client.predict(ROW)["version"] == 2), "the alias is not followed after the thaw")
+        registry.set_registered_model_alias("churn", "live", "1")
+        eventually(lambda: bool(client.predict(ROW)["version"] == 1), "the alias is not followed back")
     with pytest.MonkeyPatch.context() as away:
         away.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         with running(tmp_path, "serve", "models:/churn@live") as (url, _), Client(url) as client:  # compiled: no trust is needed now
             assert client.predict(ROW)["version"] == 1
-    place = tmp_path / ".flyball-serve" / "churn"
     assert (place.parent / ".gitignore").read_text() == "*\n"
     assert flyball(place, "status", "--json").json["champion"].startswith("1 since")
     story = flyball(place, "why", "churn@2").out

@@ -1,6 +1,6 @@
 """A model that was made elsewhere becomes champion once, is never doubled, and a borrowed one leaves its registry alone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,10 @@ from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.core.errors import RefusedError
+from flyball.journal.events import Frozen
 from flyball.journal.explain import about, tell
 from flyball.journal.state import State
-from flyball.loop.adopt import Examined, Shelf, Source, adopt, known_identities
+from flyball.loop.adopt import Examined, FrozenError, Shelf, Source, adopt, known_identities
 from flyball.loop.deploy import external_moves, project_aliases
 from flyball.registry.bundle import read_manifest
 from flyball.registry.signing import load_key
@@ -36,8 +37,12 @@ class World:
             key=load_key(folder / "key"),
         )
 
-    def adopt(self, found: Examined, *, borrowed: bool = False, followed: str = "") -> tuple[State, int]:
-        return adopt(self.shelf, MODEL, found, work=self.folder, borrowed=borrowed, actor="ann", now=T0, followed=followed)
+    def adopt(self, found: Examined, *, borrowed: bool = False, followed: str = "", now: datetime = T0) -> tuple[State, int]:
+        return adopt(self.shelf, MODEL, found, work=self.folder, borrowed=borrowed, actor="ann", now=now, followed=followed)
+
+    def freeze(self, until: datetime | None) -> None:
+        events = [Frozen(reason="an audit", until=until)]
+        self.shelf.journal.append(MODEL, events, expected=len(self.shelf.journal.read(MODEL)), actor="ann", at=T0)
 
     def examined(self, version: int, identity: str = "", *, known: bool = False) -> Examined:
         (self.folder / "model.onnx").write_bytes(linear([1.0, 0.0, 0.0], float(version)))
@@ -91,6 +96,24 @@ def test_a_name_that_moves_on_and_back_moves_the_champion(world: World) -> None:
     state, _ = world.adopt(world.examined(1, known=True), borrowed=True, followed="models:/x@live")
     assert (state.champion, state.previous, len(state.versions)) == (1, 2, 2)
     assert "means version 1 now" in sentence(tell(world.shelf.journal.read(MODEL)[-1]).reason)
+
+
+@pytest.mark.parametrize("followed", ["models:/x@live", ""])
+def test_nothing_moves_the_champion_while_the_loop_is_frozen(world: World, followed: str) -> None:
+    world.adopt(world.examined(1), borrowed=True)
+    world.freeze(T0 + timedelta(hours=1))
+    before = world.shelf.journal.read(MODEL)
+    with pytest.raises(FrozenError, match=r"frozen until 2026-01-01 01:00 UTC \(an audit\)"):
+        world.adopt(world.examined(2), borrowed=True, followed=followed)
+    assert world.shelf.journal.read(MODEL) == before
+    assert world.adopt(world.examined(1, known=True), borrowed=True, followed=followed)[0].champion == 1
+    later = T0 + timedelta(hours=1)
+    assert world.adopt(world.examined(2), borrowed=True, followed=followed, now=later)[0].champion == 2
+
+
+def test_the_first_model_may_come_while_the_loop_is_frozen(world: World) -> None:
+    world.freeze(None)
+    assert world.adopt(world.examined(1))[0].champion == 1
 
 
 def test_a_model_of_no_registry_gets_the_next_number(world: World) -> None:

@@ -13,7 +13,7 @@ from flyball.core.errors import FlyballError, StoreError, UnsupportedError
 from flyball.core.record import record
 from flyball.journal.events import Promoted
 from flyball.journal.state import State, fold
-from flyball.loop.adopt import Examined, Shelf, Source, adopt, known_identities
+from flyball.loop.adopt import Examined, FrozenError, Shelf, Source, adopt, known_identities, refuse_frozen
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest
 from flyball.serving.records import Label
@@ -73,6 +73,8 @@ def take_in(wanted: Foreign, settings: Settings, *, say: Callable[[str], None], 
 def _taken(wanted: Foreign, settings: Settings, say: Callable[[str], None], followed: str) -> Taken:
     shelf, model = open_shelf(settings), name_of(wanted.asked)
     state = fold(model, shelf.journal.read(model))
+    if followed:
+        refuse_frozen(state, wall_clock())  # before a model is looked at again and again, for nothing
     (settings.state / "work").mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="adopt-", dir=settings.state / "work"))
     try:
@@ -80,6 +82,11 @@ def _taken(wanted: Foreign, settings: Settings, say: Callable[[str], None], foll
         state, version = adopt(
             shelf, model, found, work=work, borrowed=wanted.borrowed, actor=settings.actor, now=wall_clock(), followed=followed
         )
+    except FrozenError as error:
+        if followed or not wanted.borrowed or state.champion is None:
+            raise
+        say(f"warning: {error.message}; serving {model}@{state.champion}, whatever {wanted.asked} means now")
+        found, version = _as_before(state, state.champion), state.champion
     except StoreError as error:
         last = _last(shelf, model, wanted.asked)
         if last is None or followed or not wanted.borrowed or last != state.champion:
@@ -122,11 +129,12 @@ def _follow(wanted: Foreign, settings: Settings, identity: str, every: float, sa
 
 
 def _taken_up(wanted: Foreign, settings: Settings, identity: str, say: Callable[[str], None]) -> str:
-    """Take in what a name has come to mean. What cannot be served is told once, and not tried again before the name moves on."""
+    """Take in what a name has come to mean. What cannot be served is told once, and not tried again before the name moves on;
+    while the registry is away or the loop is frozen, it is."""
     try:
         for note in take_in(wanted, settings, say=say, followed=wanted.asked).found.notes:
             say(f"  {note}")
-    except StoreError:
+    except (StoreError, FrozenError):
         raise
     except FlyballError as error:
         say(f"warning: it is not taken up: {error.message}; what serves goes on")

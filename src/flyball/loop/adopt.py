@@ -24,6 +24,10 @@ from flyball.registry.signing import SigningKey
 _ATTEMPTS = 20
 
 
+class FrozenError(RefusedError):
+    """The loop is frozen: what serves stays. It may be tried again later."""
+
+
 @record
 class Source:
     """A model as somebody named it, resolved: `uri` names exactly one, `version` is the registry's number (0: it is in none).
@@ -75,13 +79,16 @@ def adopt(
 ) -> tuple[State, int]:
     """Keep what was examined as a version, make it champion, and tell servers; the state after that, and the version.
 
-    What is champion already stays so and nothing is written. `borrowed`: the registry it came from will never be written to. `followed`:
+    What is champion already stays so and nothing is written. FrozenError if another would become champion while the loop is frozen.
+    `borrowed`: the registry it came from will never be written to. `followed`:
     the alias whose move is the reason. The bundle is put together in the folder `work`.
     """
     bundle = "" if found.manifest is None else _keep(shelf, found.manifest, found.files, work)
     for _ in range(_ATTEMPTS):
         state = fold(model, shelf.journal.read(model))
         events = _events(state, found, bundle, borrowed=borrowed, actor=actor, followed=followed)
+        if any(isinstance(event, Promoted) for event in events):
+            refuse_frozen(state, now)
         version = known_identities(state).get(found.source.identity) or _number(state, found.source)
         try:
             entries = shelf.journal.append(model, events, expected=state.seq, actor=actor, at=now) if events else []
@@ -91,6 +98,15 @@ def adopt(
         shelf.deployments.publish(deployment_of(state))
         return state, version
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
+
+
+def refuse_frozen(state: State, now: datetime) -> None:
+    """FrozenError if there is a champion and the loop stands still. The first model of a folder moves nobody, and may come at any time."""
+    freeze = state.frozen(now)
+    if state.champion is None or freeze is None:
+        return
+    until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
+    raise FrozenError(f"{state.model} is frozen{until} ({freeze.reason})", hint="`flyball thaw` ends it")
 
 
 def _events(state: State, found: Examined, bundle: str, *, borrowed: bool, actor: str, followed: str) -> list[Event]:
