@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,6 +79,34 @@ def test_a_model_of_its_own_process_is_never_called_on_the_event_loop_and_waitin
     assert engine.calls == [4, 1, 1, 1, 1]  # those that came together, then each alone because one of them is bad
     assert threading.get_ident() not in engine.threads
     assert [row.features[1] for row in serving.log.rows] == [0.1, 0.9, 0.2]
+
+
+class Steady(Slow):
+    """An inline engine whose every row takes as long as it is told."""
+
+    inline = True
+    seconds = 0.0002
+
+    def score_rows(self, rows: Sequence[Row]) -> Any:
+        time.sleep(self.seconds * len(rows))
+        return super().score_rows(rows)
+
+
+def test_more_rows_than_a_model_scores_in_a_moment_are_scored_in_a_thread() -> None:
+    engine = Steady()
+    live = live_of(engine)
+    live.champion.warm()
+    live = LiveModel(live.deployment, live.versions)
+    assert 1 <= live.most_inline <= 10 and live.inline
+    engine.threads.clear()
+    serving = Serving(live)
+    assert serving.predictor.quick(ask(0.5)) is not None
+    assert engine.threads == {threading.get_ident()}
+    engine.threads.clear()
+    many = json.dumps({"features": [[3, 0.5, True]] * 40}).encode()
+    assert serving.predictor.at_once(many) is None
+    assert len(json.loads(serving.tell(many))["prediction"]) == 40
+    assert threading.get_ident() not in engine.threads
 
 
 def test_a_request_that_waits_too_long_is_answered_504_and_not_logged() -> None:

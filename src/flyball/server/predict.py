@@ -120,6 +120,8 @@ class Predictor:
         if not live.inline:
             return None
         request = self._read(live, body)
+        if len(request.rows) > live.most_inline:
+            return None
         if request.client_ids[0] is not None or (len(request.client_ids) > 1 and any(request.client_ids)):
             return None
         given, durable = self._predict(live, request)
@@ -248,7 +250,7 @@ class Predictor:
     async def _predict_in_time(
         self, live: LiveModel, request: Request, version: int | None
     ) -> tuple[list[Given], asyncio.Future[None] | None]:
-        """The same with any version: one that is not inline answers from a thread."""
+        """The same with any version: one that is not inline, or has many rows to score, answers from a thread."""
         assigned = self._assigned(live, request, version)
         try:
             scored = await self._scored(assigned)
@@ -259,7 +261,8 @@ class Predictor:
 
     async def _scored(self, assigned: _Assigned) -> Scored:
         version = assigned.version
-        return version.scored(assigned.rows) if version.inline else await self._calls.scored(version, assigned.rows)
+        few = len(assigned.rows) <= version.most_inline
+        return version.scored(assigned.rows) if few else await self._calls.scored(version, assigned.rows)
 
     def _assigned(self, live: LiveModel, request: Request, pinned: int | None) -> _Assigned:
         rows = request.rows

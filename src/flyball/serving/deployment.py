@@ -38,8 +38,8 @@ class Scored(NamedTuple):
 class LiveVersion:
     """One model version ready to score: its engine with what its manifest promises.
 
-    `gathers`: rows that are scored together cost so much less each that requests of one turn of the event loop should be. It is
-    measured when the version is loaded.
+    `gathers`: rows that are scored together cost so much less each that requests of one turn of the event loop should be.
+    `most_inline`: rows that it scores on the event loop in one call; more go to a thread. Both are measured when the version is loaded.
     """
 
     def __init__(self, version: int, manifest: Manifest, engine: Engine) -> None:
@@ -47,6 +47,7 @@ class LiveVersion:
         self.manifest = manifest
         self.engine = engine
         self.inline = engine.inline
+        self.most_inline = _TOGETHER if engine.inline else 0
         self.gathers = False
         self.several = bool(manifest.outputs)
         self._task = manifest.task
@@ -65,6 +66,7 @@ class LiveVersion:
         if self.inline:
             alone, together = (min(self._seconds([row] * number) for _ in range(_TRIALS)) for number in (1, _TOGETHER))
             self.inline = alone < _LONGEST_INLINE
+            self.most_inline = max(1, int(_LONGEST_INLINE * _TOGETHER / together)) if self.inline else 0
             self.gathers = self.inline and alone - together / _TOGETHER > _WORTH_GATHERING
 
     def scored(self, rows: Sequence[Row]) -> Scored:
@@ -140,6 +142,7 @@ class LiveModel:
         self.read_by = {number: Projection(self.contract, version) for number, version in self.versions.items()}
         self.shadows = tuple(Projection(self.contract, version) for version in shadows)
         self.inline = self.champion.inline and (self.challenger is None or self.challenger.inline)
+        self.most_inline = min(self.champion.most_inline, (self.challenger or self.champion).most_inline)
         self.gathers = self.champion.gathers or (self.challenger is not None and self.challenger.gathers)
 
     def comparable(self, rows: Sequence[Row]) -> bool:
