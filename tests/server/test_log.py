@@ -90,6 +90,40 @@ def test_a_required_log_answers_only_what_is_on_the_disk(play: Play, made: Site)
     play(story, log="required")
 
 
+def test_a_required_log_fails_requests_whose_rows_it_cannot_hold(play: Play, made: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(served: Served) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("flyball.server.log.encode", unencodable)
+            refused = await served.post("/predict", {"features": ROW})
+        assert refused.status_code == 503 and "no log can hold" in refused.json()["error"]
+        assert 'flyball_log_rows_total{state="lost"} 1' in (await served.get("/metrics")).text
+        assert (await served.post("/predict", {"features": ROW})).status_code == 200
+        assert await served.logged() == 1
+
+    play(story, log="required")
+
+
+def unencodable(batch: object) -> bytes:
+    raise OverflowError("an integer beyond 64 bits")
+
+
+def test_whatever_the_writer_meets_those_who_wait_for_it_are_told(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        writer = served.app.log._writer
+        write = writer.write
+
+        def refuse(frames: bytes, *, now: int, durable: bool = False) -> None:
+            raise MemoryError
+
+        writer.write = refuse  # type: ignore[method-assign]  # memory cannot be filled here
+        refused = await asyncio.wait_for(served.post("/predict", {"features": ROW}), 10)
+        assert refused.status_code == 503 and "MemoryError" in refused.json()["error"]
+        writer.write = write  # type: ignore[method-assign]  # as above
+        assert (await served.post("/predict", {"features": ROW})).status_code == 200
+
+    play(story, log="required")
+
+
 def test_requests_that_wait_for_the_disk_share_its_turns(play: Play, made: Site) -> None:
     async def story(served: Served) -> None:
         answers = await asyncio.gather(*(served.post("/predict", {"features": ROW}) for _ in range(50)))

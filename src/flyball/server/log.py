@@ -60,6 +60,7 @@ class RecordLog:
         self._timer: asyncio.TimerHandle | None = None
         self._flight: asyncio.Task[None] | None = None
         self._idle = True  # neither a timer nor a flight will look after new rows
+        self._unpacked = False  # rows that requests wait for could not be packed
         self.rows = 0
         self.error = ""
         if tally.lost:
@@ -176,6 +177,7 @@ class RecordLog:
             self.rows -= lost
             self._tally.settle(lost)
             self._metrics.add("flyball_log_rows_total", lost, _LOST)
+            self._unpacked = self._required
             return
         shadowed = [row for row in rows if row[2] != PINNED] if live.shadows else []
         if shadowed:
@@ -190,6 +192,7 @@ class RecordLog:
             groups, self._shadowed = self._shadowed, []
             number, self._packed = self._packed, 0
             waiting, self._waiting = self._waiting, []
+            unpacked, self._unpacked = self._unpacked, False
             error = await loop.run_in_executor(self._thread, self._write, frames)
             self.error = error
             if not error or self._required:
@@ -201,8 +204,9 @@ class RecordLog:
                 self._frames, self._packed = frames + self._frames, number + self._packed
                 self._shadowed = groups + self._shadowed
             for done in waiting:
-                if not done.done() and error:
-                    done.set_exception(StoreError(f"the prediction log cannot be written: {error}"))
+                if not done.done() and (error or unpacked):
+                    why = error or "a value beside these rows, or in them, is one that no log can hold"
+                    done.set_exception(StoreError(f"the prediction log cannot be written: {why}"))
                 elif not done.done():
                     done.set_result(None)
             if not error:
@@ -222,4 +226,6 @@ class RecordLog:
             self._writer.write(b"".join(frames), now=self._clock(), durable=self._required)
         except OSError as error:
             return error.strerror or type(error).__name__
+        except Exception as error:  # noqa: BLE001 - whoever waits for these rows must be told, whatever it was
+            return type(error).__name__
         return ""
