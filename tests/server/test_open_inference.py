@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from flyball.core.schema import Column, Schema
+from flyball.core.window import Window
+from flyball.monitoring.experiment import paired
 from flyball.server.app import make_app, running
 from flyball.server.dialects.model_tensors import outputs_of, tensors_of
 from flyball.server.dialects.tensors import DATATYPES
@@ -32,6 +35,7 @@ URL = f"/v2/models/{MODEL}"
 TWO = Schema(columns=tuple(Column(name=name, kind="number", nullable=False) for name in ("a", "b")))
 THREE = Schema(columns=tuple(Column(name=name, kind="number", nullable=False) for name in ("a", "b", "c")))
 ROWS = [3, 1.0, 1, 3, -9.0, 0]
+ALWAYS = Window(start=datetime(2000, 1, 1, tzinfo=UTC), end=datetime(2200, 1, 1, tzinfo=UTC))
 
 
 def sigmoid(z: float) -> float:
@@ -303,6 +307,30 @@ def test_a_version_that_is_named_answers_and_takes_no_part_in_the_comparison(pla
         for version in ("3", "01", "v1", "%2E"):
             answer = await served.post(f"{URL}/versions/{version}/infer", request)
             assert answer.status_code == 404 and "live versions: 1, 2" in answer.json()["error"]
+
+    play(story)
+
+
+def test_a_row_for_a_named_version_is_paired_with_nothing_and_missed_by_nobody(play: Play, made: Site) -> None:
+    made.add(2, linear([0.0, -0.5, 1.0], 0.0))
+    made.deploy(1, shadow=(2,))
+    request = {"inputs": [tensor("x", [1, 3], "FP64", ROWS[:3])]}
+
+    async def story(served: Served) -> None:
+        paths = [f"{URL}/versions/1/infer", f"{URL}/versions/2/infer", f"{URL}/infer"]
+        ids = [outputs(await served.post(path, request))["prediction_id"]["data"][0] for path in paths]
+        elsewhere = {"features": {"hour": 3, "temp": 1.0, "rain": True}, "prediction": 1, "confidence": 0.7, "version": 1}
+        told = await served.post("/predictions", [{**elsewhere, "prediction_id": f"e{number}"} for number in range(3)])
+        assert told.json()["rejected"] == []
+        await served.logged()
+        actual = [{"prediction_id": name, "actual": 1} for name in (*ids, "e0", "e1", "e2")]
+        assert (await served.post("/outcomes", actual)).json()["accepted"] == 6
+        assert made.ports.predictions.rows(MODEL, 2, ALWAYS).prediction_id.tolist() == ids[1:]
+        first, second = (made.ports.predictions.rows(MODEL, number, ALWAYS, compared=True) for number in (2, 1))
+        found = paired(
+            first, second, "log_loss", task="binary", classes=(0, 1), threshold=0.5, versions=(2, 1), alpha=0.05, no_outcome="unknown"
+        )
+        assert (found.rows, found.missed) == (1, 0)
 
     play(story)
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from flyball.adapters.trees.engine import FILE
 from flyball.adapters.trees.flat import to_bytes
 from flyball.adapters.trees.flatten import flatten
 from flyball.core.schema import Column, Schema
+from flyball.core.window import Window
+from flyball.monitoring.experiment import paired
 from flyball.registry.bundle import write_bundle
 from served import MIXED, MODEL, NUMBERS, Served, Site, linear, manifest, mixed, serving
 
@@ -161,6 +164,27 @@ def test_a_version_or_label_in_the_path_is_who_answers_outside_of_every_comparis
             for page in ("", "/metadata"):
                 answer = await served.get(f"{PATH}/{unknown}{page}")
                 assert answer.status_code == 404 and error(answer)
+
+    play(story)
+
+
+def test_a_row_for_a_named_version_is_paired_with_nothing_and_missed_by_nobody(play: Play, made: Site) -> None:
+    made.add(2, linear([0.0, 0.0, 0.0], -9.0))
+    made.deploy(1, shadow=(2,))
+    always = Window(start=datetime(2000, 1, 1, tzinfo=UTC), end=datetime(2200, 1, 1, tzinfo=UTC))
+
+    async def story(served: Served) -> None:
+        for name in ("versions/1", "labels/champion", "versions/2"):
+            assert (await served.post(f"{PATH}/{name}:predict", {"instances": [ROW]})).status_code == 200
+        plain = (await served.post("/predict", {"features": ROW})).json()["prediction_id"]
+        await served.logged()
+        assert (await served.post("/outcomes", {"prediction_id": plain, "actual": 1})).json()["accepted"] == 1
+        assert [len(made.ports.predictions.rows(MODEL, number, always).at) for number in (2, 1)] == [2, 3]
+        first, second = (made.ports.predictions.rows(MODEL, number, always, compared=True) for number in (2, 1))
+        found = paired(
+            first, second, "log_loss", task="binary", classes=(0, 1), threshold=0.5, versions=(2, 1), alpha=0.05, no_outcome="unknown"
+        )
+        assert (found.rows, found.missed) == (1, 0)
 
     play(story)
 
