@@ -50,3 +50,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def you_sent(word: str, given: Iterable[str]) -> str:
+    """`; you sent 'tempp'` or nothing: for a wanted word that is missing, the one that was probably meant to be it.
+
+    >>> you_sent("temp", ["tempp", "wind"])
+    "; you sent 'tempp'"
+    """
+    near = difflib.get_close_matches(word, list(given), n=1, cutoff=0.6)
+    return f"; you sent {near[0]!r}" if near else ""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 
 from flyball.core.errors import RequestError
-from flyball.core.schema import did_you_mean
+from flyball.core.schema import you_sent
 from flyball.serving.codecs import MalformedError, decode_json
 from flyball.serving.contract import LARGEST_INTEGER, Contract, Row, Value, kind_of, shown
 
@@ -217,7 +217,7 @@ class Frames:
         """RequestError if a column that must be there is not."""
         for name in self._names[: self.contract.required]:
             if name not in given:
-                near = did_you_mean(name, (one for one in islice(given, _NEAR) if one not in self.contract.positions))
+                near = you_sent(name, (one for one in islice(given, _NEAR) if one not in self.contract.positions))
                 raise RequestError(f"the column {name!r} is missing{near}", field=name)
 
 
