@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flyball.core.errors import RequestError
 from flyball.core.schema import Column, Schema
+from flyball.server.answers import HttpError
 from flyball.server.dialects.frames import Frames
 from flyball.server.dialects.mlflow_scoring import _any_rows
 from flyball.serving.codecs import MalformedError
@@ -146,7 +147,7 @@ def test_a_bare_nan_is_a_missing_value_as_mlflows_client_writes_it_and_nothing_e
     ("body", "said"),
     [
         (frame(["hour", "temp"], [3, 1.0]), "the column 'rain' is missing"),
-        (frame(["hour", "temp", "rian"], [3, 1.0, True]), "did you mean 'rian'"),
+        (frame(["hour", "temp", "rian"], [3, 1.0, True]), "you sent 'rian'"),
         (frame(["hour", "temp", "rain"], [3, 1.0, True], [3, 1.0]), "row 1 holds 2 values, the frame has 3 columns"),
         (frame(["hour", "temp", "rain"], [3, 1.0, True], [3, "warm", True]), "row 1: 'temp' must be a number, not the text 'warm'"),
         (frame(["hour", "temp", "rain"], [3.5, 1.0, True]), "'hour' must be an integer, not 3.5"),
@@ -414,6 +415,14 @@ def test_deep_nesting_is_refused_however_deep_it_is(play: Play, depth: int) -> N
                 b'{"dataframe_records": [{"a": %s}]}',
             ):
                 assert code(await served.post("/invocations", body % nested)) in ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")
+
+    play(story)
+
+
+def test_a_model_that_answers_too_late_is_temporarily_unavailable(play: Play) -> None:
+    async def story(served: Served) -> None:
+        late = served.app.dialects[0].refused(HttpError(504, "the model did not answer within 1 s"))
+        assert late.status == 504 and json.loads(late.body)["error_code"] == "TEMPORARILY_UNAVAILABLE"
 
     play(story)
 

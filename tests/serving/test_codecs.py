@@ -92,6 +92,8 @@ def test_what_does_not_fit_is_refused_with_its_field(features: str, field: str, 
         ('{"features": [7, "AA", 1, true], "at": "2026-01-01"}', "at"),
         ('{"features": [7, "AA", 1, true], "at": "2026-01-01T00:00:00"}', "at"),
         ('{"features": [7, "AA", 1, true], "at": 5}', "at"),
+        ('{"features": [7, "AA", 1, true], "at": "0001-01-01T00:00:00+23:59"}', "at"),
+        ('{"features": [7, "AA", 1, true], "at": "9999-12-31T23:59:59-23:59"}', "at"),
     ],
 )
 def test_the_other_keys_are_checked_too(body: str, field: str) -> None:

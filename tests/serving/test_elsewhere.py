@@ -78,6 +78,10 @@ def test_a_version_that_nobody_knows_is_taken_with_features_of_its_own() -> None
         (KNOWN, {"prediction": "yes", "features": {"temp": "hot", "carrier": "AA"}}, "temp", "must be a number"),
         (KNOWN, {"prediction": "yes", "version": 9, "features": {"temp": [1]}}, "features.temp", "not a list"),
         (KNOWN, {"prediction": "yes", "context": [1]}, "context", "an object from name to value"),
+        (KNOWN, {"prediction": "yes", "context": {"a": 10**400, "b": 0.5}}, "context.a", "too large for an integer"),
+        (NOTHING, {"prediction": 1, "version": 1, "features": {"a": 0.5, "b": -(10**400)}}, "features.b", "too large for an integer"),
+        (NOTHING, {"prediction": 10**30, "score": 0.5, "version": 1}, "prediction", "too large for an integer"),
+        (KNOWN, {"prediction": "yes", "at": "0001-01-01T00:00:00+23:59"}, "at", "a time with a zone"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_with_its_field(known: Known, item: dict[str, Any], field: str, words: str) -> None:

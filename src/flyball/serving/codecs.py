@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from flyball.core.errors import RequestError
-from flyball.core.schema import did_you_mean
+from flyball.core.schema import did_you_mean, you_sent
 from flyball.core.window import to_micros
 from flyball.serving.contract import LARGEST_INTEGER, LONGEST_TEXT, Contract, Row, kind_of, shown
 from flyball.serving.records import Label
@@ -105,7 +105,7 @@ def decode_request(body: bytes, contract: Contract, *, max_rows: int) -> Request
     if type(given) is not dict:
         raise RequestError(f"the request must be an object with the key 'features', not {kind_of(given)}")
     if "features" not in given:
-        near = did_you_mean("features", given)
+        near = you_sent("features", given)
         raise RequestError(f"the key 'features' is missing{near}", field="features")
     features = given["features"]
     single = not (type(features) is list and features and type(features[0]) in (list, dict))
@@ -164,7 +164,7 @@ def time_of(value: object, field: str) -> int:
         try:
             at = msgspec.convert(value, datetime, strict=True)
             if at.tzinfo is not None:
-                return to_micros(at)
+                return to_micros(at.astimezone(UTC))  # what lies beyond the years 1 to 9999 there could not be read back
         except (msgspec.ValidationError, OverflowError):
             pass
     raise RequestError(f"{field!r} must be a time with a zone, such as 2026-01-31T12:00:00Z, not {kind_of(value)}", field=field)

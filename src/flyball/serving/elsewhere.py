@@ -226,7 +226,7 @@ def _sound(given: Mapping[str, object]) -> bool:
         return False
     numbers = [value for value in values if type(value) is int or type(value) is float]
     texts = [value for value in values if type(value) is str]
-    return (not texts or max(map(len, texts)) <= LONGEST_TEXT) and sum(map(abs, numbers)) <= LARGEST_INTEGER
+    return (not texts or max(map(len, texts)) <= LONGEST_TEXT) and all(abs(number) <= LARGEST_INTEGER for number in numbers)
 
 
 def _said(item: Mapping[str, object], known: Known) -> tuple[Label, float | list[float]]:
@@ -257,6 +257,8 @@ def _label(given: object, known: Known) -> Label:
         raise RequestError(f"'prediction' cannot be {kind_of(given)}; the classes are {classes}", field="prediction")
     if isinstance(given, float) and not math.isfinite(given):
         raise RequestError("'prediction' is not a finite number", field="prediction")
+    if isinstance(given, int) and abs(given) > LARGEST_INTEGER:
+        raise RequestError("'prediction' is too large for an integer", field="prediction")
     return given
 
 

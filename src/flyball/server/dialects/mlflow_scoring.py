@@ -29,6 +29,7 @@ _CODES = {
     500: "INTERNAL_ERROR",
     501: "NOT_IMPLEMENTED",
     503: "TEMPORARILY_UNAVAILABLE",
+    504: "TEMPORARILY_UNAVAILABLE",
 }
 # A text to its end, or NaN outside of one: texts are passed over whole, each character looked at once.
 _NAN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|\bNaN\b', re.DOTALL)
