@@ -15,12 +15,13 @@ import pytest
 
 import scored
 from flyball.core.errors import ConflictError, DataError, RefusedError
+from flyball.core.schema import Column, Schema
 from flyball.core.window import Window
 from flyball.loop.batch import run_batch
 from flyball.serving.records import Outcome
 from flyball.serving.traffic import variant_of
 from scored import airport, flights, order, score
-from served import MODEL, Site, linear
+from served import MODEL, NUMBERS, Site, linear
 
 ALWAYS = Window(start=datetime(2000, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
 
@@ -264,6 +265,44 @@ def test_a_directory_is_one_job_in_the_order_of_its_files(made: Site, tmp_path: 
     write(frame.drop(columns="rain"), tmp_path / "in" / "c.csv")
     with pytest.raises(DataError, match=r"a\.csv and c\.csv differ in columns: rain"):
         score(made.folder, tmp_path / "in", tmp_path / "out2.csv")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_bad_row_in_a_directory_is_counted_in_its_own_file(made: Site, tmp_path: Path, kind: str) -> None:
+    frame = flights(900)
+    frame.loc[[700, 899], "leaves"] = None
+    for folder, rows in (("one", frame[:400]), ("two", frame[400:])):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        write(rows, tmp_path / "in" / folder / f"rows.{kind}")
+    for _ in range(2):  # the second goes on behind the parts that are done
+        with pytest.raises(DataError, match=rf"^two/rows\.{kind}, row 301, column 'leaves'"):
+            score(made.folder, tmp_path / "in", tmp_path / "out.csv", rows=100)
+    report = score(made.folder, tmp_path / "in", tmp_path / "out.csv", skip=True, rows=100)
+    assert (report.rows, report.skipped) == (900, 2) and report.parts > 2
+    skipped = pd.read_csv(tmp_path / "out.csv.skipped.csv", keep_default_na=False)
+    assert skipped[["file", "row"]].values.tolist() == [[f"two/rows.{kind}", 301], [f"two/rows.{kind}", 500]]
+
+
+def test_a_column_only_others_read_and_may_miss_leaves_its_rows_in_the_comparison(made: Site, tmp_path: Path) -> None:
+    def wider(version: int, *, nullable: bool) -> None:
+        wind = Column(name="wind", kind="number", nullable=nullable)
+        made.add(version, linear([0.01, 0.5, 1.0, 1.0], -1.0), schema=Schema(columns=(*NUMBERS.columns, wind)))
+
+    wider(4, nullable=True)
+    wider(5, nullable=False)
+    source = write(flights(200), tmp_path / "in.csv")
+    made.deploy(1, shadow=(4, 5))
+    report = score(made.folder, source, tmp_path / "shadows.csv")
+    assert (report.answered, report.shadows, report.missed) == (200, {"4": 200, "5": 0}, {"4": 0, "5": 200})
+    deployment = made.deploy(1, challenger=4, share=0.5)
+    score(made.folder, source, tmp_path / "challenged.csv")
+    found = pd.read_csv(tmp_path / "challenged.csv")
+    assert found["variant"].tolist() == [variant_of(deployment, unit, "") for unit in found["plane"]]
+    assert np.allclose(found["confidence"], np.maximum(expected(found), 1 - expected(found)), atol=1e-6)
+    made.ports.predictions.ingest()
+    for name, variant in found.set_index("prediction_id")["variant"].items():
+        logged = made.ports.predictions.find(str(name))
+        assert logged is not None and logged[0].variant == variant
 
 
 def test_an_output_that_is_there_is_left_alone_unless_it_may_be_replaced(made: Site, tmp_path: Path) -> None:

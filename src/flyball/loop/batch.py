@@ -58,6 +58,8 @@ def _run(order: BatchOrder, folder: Path, done: list[Done], clock: Callable[[], 
     waiting: deque[tuple[Part, Future[Made]]] = deque()
     parts = order.source.parts(done[-1].after if done else (0, 0, 0))
     number, fresh = len(done), 0
+    file = done[-1].after[0] if done else 0
+    before = sum(one.rows for one in done if one.after[0] == file)  # rows of the same file
     try:
         while True:
             while len(waiting) <= order.threads and (part := next(parts, None)) is not None:
@@ -65,8 +67,11 @@ def _run(order: BatchOrder, folder: Path, done: list[Done], clock: Callable[[], 
             if not waiting:
                 break
             part, future = waiting.popleft()
-            one = _commit(order, folder, part, number, future.result(), rows)
+            if part.place[0] != file:
+                file, before = part.place[0], 0
+            one = _commit(order, folder, part, number, future.result(), before)
             done.append(one)
+            before += one.rows
             number, rows, size, fresh = number + 1, rows + one.rows, size + one.size, fresh + one.rows
             progress(Progress(rows=rows, done=size, total=total, fresh=fresh))
     finally:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from flyball.core.digest import sha256_bytes
 from flyball.core.record import record
-from flyball.core.table import Array
+from flyball.core.table import Array, Table
 from flyball.loop.batch_report import BadRow, BatchReport, Done
 from flyball.loop.parts import Loaded, Part, RowSink, RowSource, Wanted
 from flyball.serving.batch import Arm, BatchRows, Said, Shadowed, answer, log_batches, shadow_batches, shadowed, take
@@ -149,12 +149,21 @@ def _rows(order: BatchOrder, loaded: Loaded, problems: Mapping[int, Problem]) ->
     """The rows that have no problem, and where they stand in the table."""
     count = len(loaded.numbers)
     at = loaded.at if loaded.at is not None else np.full(count, order.started_at, dtype=np.int64)
-    every = BatchRows(table=loaded.table, ids=_ids(order, loaded, at), unit=loaded.unit, entity=loaded.entity, at=at)
+    every = BatchRows(table=_filled(order, loaded), ids=_ids(order, loaded, at), unit=loaded.unit, entity=loaded.entity, at=at)
     places = np.arange(count, dtype=np.int64)
     if not problems:
         return every, places
     places = np.setdiff1d(places, np.fromiter(problems, dtype=np.int64, count=len(problems)))
     return take(every, places), places
+
+
+def _filled(order: BatchOrder, loaded: Loaded) -> Table:
+    """The rows, with a column that the file does not have as one of which every value is missing: as in a request that leaves it out."""
+    count = len(loaded.numbers)
+    absent = [column for column in order.live.contract.columns if column.nullable and column.name not in loaded.table]
+    return loaded.table.with_columns(
+        {column.name: np.full(count, None, dtype=object) if column.kind == "category" else np.full(count, np.nan) for column in absent}
+    )
 
 
 def _ids(order: BatchOrder, loaded: Loaded, at: NDArray[np.int64]) -> list[str]:

@@ -51,7 +51,7 @@ class Part(Protocol):
 
     @property
     def file(self) -> str:
-        """The name of the file, for messages."""
+        """What the file is called in messages: its path in the directory that is read, or its name."""
         ...
 
     @property

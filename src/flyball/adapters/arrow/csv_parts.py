@@ -53,8 +53,13 @@ class CsvFile:
         if doubled or len(header) > _MOST_COLUMNS:
             raise DataError(f"{path.name} names columns twice: {', '.join(doubled)}", hint="rename or drop one of each")
 
-    def parts(self, number: int, start: int, wanted: Wanted, kept: Sequence[str], size: int, *, typed: bool) -> Iterator["CsvPart"]:
-        """The parts from an offset on, each of about `size` bytes; where one ends depends on where it begins and on nothing else."""
+    def parts(
+        self, number: int, start: int, wanted: Wanted, kept: Sequence[str], size: int, *, typed: bool, told: str
+    ) -> Iterator["CsvPart"]:
+        """The parts from an offset on, each of about `size` bytes; where one ends depends on where it begins and on nothing else.
+
+        `told`: what the file is called in messages.
+        """
         offset = max(start, self.first)
         with self.path.open("rb") as file:
             while True:
@@ -64,7 +69,7 @@ class CsvFile:
                     return
                 after = offset + len(content)
                 yield CsvPart(
-                    file=self.path.name,
+                    file=told,
                     place=(number, offset, 0),
                     after=(number, after, 0),
                     size=len(content),

@@ -51,7 +51,7 @@ def lines_of(path: Path) -> Iterator[Line]:
 def _csv(path: Path) -> Iterator[Line]:
     file = CsvFile(path)
     before = 0
-    for part in file.parts(0, 0, _NOTHING, file.columns, SIZE // 8, typed=False):
+    for part in file.parts(0, 0, _NOTHING, file.columns, SIZE // 8, typed=False, told=file.path.name):
         found, broken = part.as_text()
         rows = zip(*(column.to_pylist() for column in found.columns), strict=True)
         count = found.num_rows + len(broken)

@@ -41,8 +41,10 @@ class ParquetFile:
             if column.name in self.columns:
                 refuse_type(column, self.schema.field(column.name).type, self.path.name)
 
-    def parts(self, number: int, group: int, skip: int, wanted: Wanted, kept: Sequence[str], rows: int = ROWS) -> Iterator["ParquetPart"]:
-        """The parts from the `skip`-th of a row group on."""
+    def parts(
+        self, number: int, group: int, skip: int, wanted: Wanted, kept: Sequence[str], rows: int = ROWS, *, told: str
+    ) -> Iterator["ParquetPart"]:
+        """The parts from the `skip`-th of a row group on. `told`: what the file is called in messages."""
         roles = [name for name in (wanted.id, wanted.unit, wanted.time) if name in self.columns]
         columns = list(dict.fromkeys([*(c.name for c in wanted.columns if c.name in self.columns), *roles, *kept]))
         with pq.ParquetFile(self.path) as file:
@@ -52,7 +54,7 @@ class ParquetFile:
                     if current == group and at < skip:
                         continue
                     yield ParquetPart(
-                        file=self.path.name,
+                        file=told,
                         place=(number, current, at),
                         after=(number, current, at + 1),
                         size=batch.num_rows,

@@ -32,6 +32,7 @@ class FileSource:
         known_as: str = "",
     ) -> None:
         self._files = [CsvFile(file) if KINDS[file.suffix.lower()] == "csv" else ParquetFile(file) for file in input_files(path)]
+        self._told = [str(file.path.relative_to(path)) if path.is_dir() else file.path.name for file in self._files]  # names may repeat
         first = self._files[0]
         for file in self._files[1:]:
             if type(file) is not type(first) or file.columns != first.columns:
@@ -80,10 +81,11 @@ class FileSource:
         for number in range(start[0], len(self._files)):
             file = self._files[number]
             begin, more = start[1:] if number == start[0] else (0, 0)
+            told = self._told[number]
             if isinstance(file, CsvFile):
-                yield from file.parts(number, begin, self._wanted, self.kept, self._size, typed=self._typed)
+                yield from file.parts(number, begin, self._wanted, self.kept, self._size, typed=self._typed, told=told)
             else:
-                yield from file.parts(number, begin, more, self._wanted, self.kept, self._rows)
+                yield from file.parts(number, begin, more, self._wanted, self.kept, self._rows, told=told)
 
 
 def input_files(path: Path) -> list[Path]:
