@@ -197,3 +197,12 @@ def test_columns_may_have_any_name(name: str) -> None:
         assert ask(json.dumps({"features": [features] * 2}), contract) == [(1.5, 2)] * 2
     with pytest.raises(MalformedError, match="twice"):
         ask('{"features": {NAME: 1, NAME: 2, "x": 2}}'.replace("NAME", json.dumps(name)), contract)
+
+
+def test_a_number_larger_than_any_double_is_named() -> None:
+    with pytest.raises(MalformedError, match="'temp' is larger than any number") as caught:
+        decode_request(b'{"features": {"hour": 1, "carrier": "AA", "temp": 1e400, "rain": true}}', Contract([SCHEMA]), max_rows=10)
+    assert caught.value.field == "temp"
+    with pytest.raises(MalformedError, match="larger than any number") as caught:
+        decode_request(b'{"features": [1, "AA", -1e999, true]}', Contract([SCHEMA]), max_rows=10)
+    assert caught.value.field == "temp"

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import isinf
 from typing import Any
 
 import msgspec
@@ -87,8 +88,8 @@ def decode_json(body: bytes) -> Any:
     except RecursionError:
         raise MalformedError("the JSON is nested too deeply") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        place = _place_of_nan(body)
-        raise MalformedError(_not_a_number(place) if place else _why_not_json(body, error), field=place) from None
+        why, place = _strange_number(body)
+        raise MalformedError(why or _why_not_json(body, error), field=place) from None
     if body.count(b":") != _keys(value) and (b"\\" in body or body.count(b":") != _keys(value) + _colons(value)):
         _refuse_repeated_keys(body)
     return value
@@ -260,35 +261,39 @@ def _not_a_number(field: str) -> str:
 
 
 def _named(error: MalformedError, contract: Contract) -> MalformedError:
-    """The same error; a value that is NaN in a list of features gets the name of its column."""
+    """The same error; a value in a list of features gets the name of its column."""
     found = _IN_LIST.fullmatch(error.field)
     if found is None or not int(found[2]) < len(contract.names):
         return error
     name = contract.names[int(found[2])]
     field = name if found[1] == "features" else f"{found[1]}.{name}"
-    return MalformedError(_not_a_number(field), field=field)
+    return MalformedError(error.message.replace(repr(error.field), repr(field)), field=field)
 
 
-def _place_of_nan(body: bytes) -> str:
-    """The name of the value that is NaN or Infinity, if that is what is wrong with a small body."""
-    if len(body) > 65_536 or not (b"NaN" in body or b"Infinity" in body):
-        return ""
+def _strange_number(body: bytes) -> tuple[str, str]:
+    """What is wrong with a number of a small body that no JSON number can be, and its name; empty if that is not what is wrong."""
+    if len(body) > 65_536:
+        return "", ""
     try:
-        value = json.loads(body, parse_constant=lambda _: _NAN)
+        value = json.loads(body, parse_constant=lambda _: _NAN, parse_float=lambda text: _HUGE if isinf(float(text)) else 0.0)
     except (ValueError, RecursionError):
-        return ""
-    return _find_nan(value, "")
+        return "", ""
+    if field := _find(value, _NAN, ""):
+        return _not_a_number(field), field
+    if field := _find(value, _HUGE, ""):
+        return f"{field!r} is larger than any number JSON readers hold", field
+    return "", ""
 
 
-_NAN = object()
+_NAN, _HUGE = object(), object()
 
 
-def _find_nan(value: object, where: str) -> str:
-    if value is _NAN:
+def _find(value: object, wanted: object, where: str) -> str:
+    if value is wanted:
         return where or "features"
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inside:
         place = f"{where}[{key}]" if isinstance(key, int) else f"{where}.{key[:60]}" if where not in ("", "features") else key[:60]
-        if found := _find_nan(item, place):
+        if found := _find(item, wanted, place):
             return found
     return ""
