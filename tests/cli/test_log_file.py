@@ -1,6 +1,7 @@
 """`flyball log`: predictions made elsewhere, from the files people have."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -134,6 +135,25 @@ def test_rows_without_a_time_belong_to_when_the_file_was_written_or_to_now(made:
     flyball(made.folder, "log", str(file))
     flyball(made.folder, "log", str(file))
     assert len(logged(made, 1).at) == 40
+
+
+def test_a_touched_file_is_known_again_by_time_key_or_now_and_else_is_new(made: Site, tmp_path: Path) -> None:
+    def known(frame: pd.DataFrame, *words: str) -> int:
+        file = write(frame, tmp_path / "elsewhere.csv")
+        found = []
+        for seconds in (1_767_225_600, 1_767_229_200):  # as after `touch`
+            os.utime(file, (seconds, seconds))
+            found.append(flyball(made.folder, "log", str(file), "--json", *words).json["known"])
+        assert found[0] == 0
+        return int(found[1])
+
+    nameless = rows().drop(columns=["leaves"])
+    assert known(rows(), "--version", "3") == 20
+    assert known(nameless.assign(prediction_id=[f"key-{n}" for n in range(20)]), "--version", "4") == 20
+    assert known(nameless, "--version", "5", "--now", "2026-01-01T00:00:00Z") == 20
+    assert known(nameless, "--version", "6") == 0, "documented as logged twice"
+    shown = " ".join(flyball(made.folder, "log", "--help").out.split())
+    assert "Rows with neither count as made when FILE was written" in shown
 
 
 def test_a_model_that_is_only_made_elsewhere_needs_its_version_named(tmp_path: Path) -> None:

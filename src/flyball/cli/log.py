@@ -61,7 +61,10 @@ def command(
 
     Columns: `prediction` and/or `score` (or `probability_<class>`), the features by name, and where there are any `version`, `variant`,
     `prediction_id` and the spec's time, unit and id (or `at`, `unit`, `id`). A line of JSON may also be an object as POST /predictions
-    takes it. The same file again changes nothing. What is not taken is listed with its row; exit 1 if nothing is.
+    takes it. What is not taken is listed with its row; exit 1 if nothing is.
+
+    The same file again changes nothing where rows have a time or a `prediction_id`. Rows with neither count as made when FILE was
+    written: copied or touched, they would be others. Give such a file the same --now each time.
     """
     from flyball.adapters.arrow.lines import columns_of, lines_of
 
