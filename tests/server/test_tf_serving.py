@@ -431,6 +431,29 @@ def test_an_id_that_a_version_of_other_classes_answered_is_not_answered_by_guess
     play(story)
 
 
+def test_an_id_of_a_binary_version_that_is_gone_is_not_told_in_the_new_ones_names(play: Play, made: Site) -> None:
+    made.add(2, linear([1.0, 1.0], 0.0), schema=TWO)
+    made.add(3, linear([1.0, 1.0], 0.0), schema=TWO, classes=("stay", "go"))
+    made.add(4, softmax(), schema=TWO, task="multiclass", classes=(0, 1, 2))
+    made.add(5, linear([2.0, 1.0], 0.0), schema=TWO)
+    examples, mine = {"examples": [{"a": 1, "b": 0}]}, {"X-Flyball-Prediction-Id": "mine"}
+    inputs = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 0]}], "parameters": {"prediction_id": "mine"}}
+
+    async def story(served: Served) -> None:
+        made.deploy(2)
+        await served.look()
+        first = (await served.post(f"{PATH}:classify", examples, **mine)).json()
+        for version, status in ((3, 409), (4, 409), (5, 200)):
+            made.deploy(version)
+            await served.look()
+            answer = await served.post(f"{PATH}:classify", examples, **mine)
+            tensors = await served.post(f"/v2/models/{MODEL}/infer", inputs)
+            assert (answer.status_code, tensors.status_code) == (status, status), version
+            assert answer.json() == first if status == 200 else "other classes" in error(answer)
+
+    play(story)
+
+
 def test_the_calls_of_the_protocols_documentation_work_as_they_are_written(made: Site) -> None:
     """With curl and with requests, which name no JSON, against a server in a process of its own."""
     regression(made)

@@ -71,9 +71,8 @@ def rows_of(tensors: Sequence[Tensor], contract: Contract, *, most: int) -> list
 
 def tensors_of(live: LiveModel, rows: Sequence[Given]) -> list[Tensor]:
     """The answers as every output of the version that gave them."""
-    manifest = _manifest(live, rows[0].version)
-    others = {row.version for row in rows} - {rows[0].version}
-    if any((other.classes, other.outputs) != (manifest.classes, manifest.outputs) for other in (_manifest(live, one) for one in others)):
+    manifest = manifest_of(live, rows[0])
+    if any((other.classes, other.outputs) != (manifest.classes, manifest.outputs) for other in (manifest_of(live, row) for row in rows)):
         raise ConflictError(
             "these rows were answered by versions with different classes, which no tensor can hold", hint="ask for them one by one"
         )
@@ -94,9 +93,28 @@ def tensors_of(live: LiveModel, rows: Sequence[Given]) -> list[Tensor]:
     return found
 
 
-def _manifest(live: LiveModel, version: int) -> Manifest:
-    """What a version promises; of one that left the memory since it answered, what the champion does."""
-    return live.versions.get(version, live.champion).manifest
+def manifest_of(live: LiveModel, row: Given) -> Manifest:
+    """What the version that answered a row promises; of one that left the memory since, what the champion does.
+
+    ConflictError if an answer of such a version is none that the champion could give.
+    """
+    held = live.versions.get(row.version)
+    if held is not None:
+        return held.manifest
+    manifest = live.champion.manifest
+    width = len(row.score) if isinstance(row.score, list) else 0
+    if manifest.task == "regression":
+        fits = width == len(manifest.outputs) and not isinstance(row.label, str | bool)
+    else:
+        fits = row.label in manifest.classes and (width or 2) == len(manifest.classes)
+    if not fits:
+        raise outlived()
+    return manifest
+
+
+def outlived() -> ConflictError:
+    """The refusal to tell an old answer in the terms of a new version."""
+    return ConflictError("this id was answered before, by a version of other classes or outputs", hint="ask with another id")
 
 
 def _matrix_columns(tensor: Tensor, contract: Contract) -> Sequence[Column] | None:

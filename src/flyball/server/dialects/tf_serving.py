@@ -8,13 +8,14 @@ from urllib.parse import unquote
 
 import msgspec
 
-from flyball.core.errors import ConflictError, NotFoundError, RequestError
+from flyball.core.errors import NotFoundError, RequestError
 from flyball.core.schema import did_you_mean
 from flyball.registry.records import Manifest
 from flyball.server.answers import HttpError, Receive, Reply, Scope, json_reply
 from flyball.server.body import BodyReader
 from flyball.server.dialects.caller import answered_by, caller_of
 from flyball.server.dialects.frames import Frames, decode_frame
+from flyball.server.dialects.model_tensors import manifest_of, outlived
 from flyball.server.dialects.refusal import Refusal, refusal
 from flyball.server.dialects.signature import metadata, signature_named
 from flyball.server.predict import Given, Inferred
@@ -242,28 +243,24 @@ def _outputs(found: Inferred) -> dict[str, object]:
 
 
 def _output(live: LiveModel, one: Given) -> object:
-    if live.champion.manifest.task == "regression":
+    if manifest_of(live, one).task == "regression":
         return one.label
     return one.score if isinstance(one.score, list) else [1.0 - one.score, one.score]
 
 
 def _classes(live: LiveModel, one: Given) -> list[tuple[str, float]]:
     """Each class, as text, with its probability."""
-    classes = live.versions.get(one.version, live.champion).manifest.classes
+    classes = manifest_of(live, one).classes
     scores = one.score if isinstance(one.score, list) else [1.0 - one.score, one.score]
     if len(scores) != len(classes):
-        raise _outlived()
+        raise outlived()
     return list(zip(map(_text, classes), scores, strict=True))
 
 
 def _several(one: Given, outputs: int) -> list[float]:
     if not isinstance(one.label, list) or len(one.label) != outputs:
-        raise _outlived()
+        raise outlived()
     return one.label
-
-
-def _outlived() -> ConflictError:
-    return ConflictError("this id was answered before, by a version of other classes or outputs", hint="ask with another id")
 
 
 def _text(label: Label) -> str:
