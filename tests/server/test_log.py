@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from flyball.serving.segments import SegmentWriter, read, segments
-from served import Served, Site, linear
+from served import MODEL, Served, Site, linear
 
 Play = Callable[..., Any]
 ROW = {"hour": 3, "temp": 1.0, "rain": True}
@@ -83,8 +85,11 @@ def test_a_required_log_answers_only_what_is_on_the_disk(play: Play, made: Site)
         disk.full = True
         refused = await served.post("/predict", {"features": ROW, "prediction_id": "mine"})
         assert refused.status_code == 503 and "No space" in refused.json()["error"]
+        counted = f'model_predictions_total{{model="{MODEL}",version="1",variant="champion"}} '
+        assert counted + "1" in (await served.get("/metrics")).text.splitlines()  # not the one that was refused
         disk.full = False
         assert (await served.post("/predict", {"features": ROW, "prediction_id": "mine"})).status_code == 200
+        assert counted + "2" in (await served.get("/metrics")).text.splitlines()
         assert await served.logged() == 2
 
     play(story, log="required")
@@ -132,6 +137,22 @@ def test_requests_that_wait_for_the_disk_share_its_turns(play: Play, made: Site)
         assert sum(len(batch.prediction_id) for batch in batches) == 50 and len(batches) < 50
 
     play(story, log="required")
+
+
+def test_a_deployment_that_serves_no_more_is_not_kept_in_memory(play: Play, made: Site) -> None:
+    made.add(2, linear([0.0, 0.0, 1.0], 0.0))
+
+    async def story(served: Served) -> None:
+        await served.post("/predict", {"features": ROW})
+        assert served.app.reloader.live is not None
+        before = weakref.ref(served.app.reloader.live.champion)
+        made.deploy(2)
+        await served.look()
+        await served.logged()
+        gc.collect()
+        assert before() is None
+
+    play(story)
 
 
 def test_a_stop_writes_what_is_left(play: Play, made: Site) -> None:

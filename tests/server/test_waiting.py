@@ -148,6 +148,31 @@ def test_beyond_the_queue_requests_are_turned_away_at_once() -> None:
     assert engine.calls == [1, 256]
 
 
+def test_requests_that_have_given_up_take_no_place_in_the_queue() -> None:
+    engine = Slow()
+    version = live_of(engine).champion
+
+    async def story() -> None:
+        engine.go.clear()
+        calls = Calls(10.0)
+        first = asyncio.ensure_future(calls.scored(version, [(3, 0.5, True)]))
+        while not engine.calls:
+            await asyncio.sleep(0.001)
+        others = [asyncio.ensure_future(calls.scored(version, [(3, 0.5, True)])) for _ in range(256)]
+        await asyncio.sleep(0)
+        for one in others:
+            one.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        late = asyncio.ensure_future(calls.scored(version, [(3, 0.7, True)]))
+        await asyncio.sleep(0)
+        engine.go.set()
+        assert [one.scores for one in await asyncio.gather(first, late)] == [[0.5], [0.7]]
+        calls.close()
+
+    asyncio.run(story())
+    assert engine.calls == [1, 1]
+
+
 def test_a_model_of_several_outputs_answers_a_list_and_logs_its_json() -> None:
     engine = Slow(outputs=2)
     serving = Serving(live_of(engine, task="regression", classes=(), outputs=("low", "high")))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from flyball.core.errors import StoreError
-from flyball.server.metrics import Metrics
+from flyball.server.metrics import Cell, Metrics
 from flyball.server.rows import Group, LogRow, Rows, batch_of
 from flyball.server.shadow import Shadows
 from flyball.server.tally import Tally
@@ -213,6 +213,8 @@ class RecordLog:
                 self._shadows.add(groups)
         finally:
             self._flight = None
+            if not self._open:
+                self._live = None  # a deployment that no longer serves is not kept in memory for its rows' sake
             if self._waiting:
                 self._start()
             elif self._open or self._frames:
@@ -229,3 +231,22 @@ class RecordLog:
         except Exception as error:  # noqa: BLE001 - whoever waits for these rows must be told, whatever it was
             return type(error).__name__
         return ""
+
+
+async def after(durable: asyncio.Future[None], content: bytes) -> bytes:
+    """An answer, once a required log has its rows."""
+    await durable
+    return content
+
+
+def count_durable(durable: asyncio.Future[None] | None, cell: Cell, rows: int) -> None:
+    """Count rows: those of a required log once it has them. That nobody waits for their answer any more changes nothing."""
+
+    def count(done: asyncio.Future[None]) -> None:
+        if done.cancelled() or done.exception() is None:
+            cell.number += rows
+
+    if durable is None:
+        cell.number += rows
+    else:
+        durable.add_done_callback(count)

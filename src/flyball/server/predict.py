@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flyball.core.errors import FlyballError, RequestError, StoreError
 from flyball.server.lane import Lane, lane_fits
-from flyball.server.log import PINNED, RecordLog
+from flyball.server.log import PINNED, RecordLog, after, count_durable
 from flyball.server.metrics import Metrics
 from flyball.server.reload import Reloader
 from flyball.server.rows import log_rows
@@ -126,7 +126,7 @@ class Predictor:
             return None
         given, durable = self._predict(live, request)
         content = self._encode(live, request, given, started)
-        return content if durable is None else asyncio.ensure_future(_after(durable, content))
+        return content if durable is None else asyncio.ensure_future(after(durable, content))
 
     async def answer(self, body: bytes) -> bytes:
         """The answer to a request; RequestError, or StoreError while there is no model or the log is required and refuses."""
@@ -157,6 +157,10 @@ class Predictor:
         given = await self._each_once(live, request, version=version)
         self._metrics.took(perf_counter() - started)
         return given
+
+    def forget(self) -> None:
+        """Keep nothing of a deployment that serves no more."""
+        self._live_of_lane = self._lane = None
 
     def close(self) -> None:
         """Wait for no model any more."""
@@ -314,7 +318,7 @@ class Predictor:
             )
             durable = self._log.add(live, logged)
         said = "champion" if variant == UNASSIGNED else variant
-        self._metrics.predictions(live.model, scored.version, said).number += len(ids)
+        count_durable(durable, self._metrics.predictions(live.model, scored.version, said), len(ids))
         version = scored.version
         given = [
             _new(Given, (label, sure, version, said, name, score))  # half the cost of Given(...)
@@ -378,11 +382,6 @@ class Predictor:
         self._remembered[name] = given
         if len(self._remembered) > self._settings.remembered_ids:
             self._remembered.popitem(last=False)
-
-
-async def _after(durable: asyncio.Future[None], content: bytes) -> bytes:
-    await durable
-    return content
 
 
 def _some(request: Request, numbers: list[int]) -> Request:

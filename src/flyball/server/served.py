@@ -33,7 +33,7 @@ class Served:
         self.ports = ports
         self.worker = worker
         self.metrics = Metrics()
-        self.reloader = Reloader(settings, ports, self.metrics, worker=worker, on_swap=_swapped)
+        self.reloader = Reloader(settings, ports, self.metrics, worker=worker, on_swap=self._swapped)
         tally = Tally(settings.segments / f"{worker}.tally")
         if tally.lost:
             _log.warning("the worker before this one died with %d predictions answered and not logged", tally.lost)
@@ -83,6 +83,12 @@ class Served:
         if self.settings.workers > 1:
             self.share()
 
+    def _swapped(self, live: LiveModel) -> None:
+        self.predictor.forget()
+        _log.info("version %d of %s answers, by deployment %d", live.champion.version, live.model, live.deployment.seq)
+        for why in live.left_out.values():
+            _log.warning("%s", why)
+
     def share(self) -> None:
         """Leave this worker's counters where the other workers find them; OSError if the disk refuses."""
         share(self.metrics, metrics_path(self.settings, self.worker))
@@ -108,9 +114,3 @@ class Models:
                 f"there is no model {name[:60]!r} here{near}", hint=f"this server answers for {', '.join(map(repr, self.by_name))}"
             )
         return found
-
-
-def _swapped(live: LiveModel) -> None:
-    _log.info("version %d of %s answers, by deployment %d", live.champion.version, live.model, live.deployment.seq)
-    for why in live.left_out.values():
-        _log.warning("%s", why)

@@ -42,6 +42,8 @@ class Calls:
         """What a version says of rows; 503 at once if too many wait, 504 if it takes too long, or what the version raises."""
         queue = self._queues.setdefault(version, _Queue())
         if len(queue.waiting) >= _MOST_WAITING:
+            queue.waiting = deque(one for one in queue.waiting if not one[1].done())  # who has given up takes no place
+        if len(queue.waiting) >= _MOST_WAITING:
             raise HttpError(503, "too many requests wait for this model", headers=_RETRY)
         done: asyncio.Future[Scored] = asyncio.get_running_loop().create_future()
         queue.waiting.append((rows, done))
