@@ -1,12 +1,15 @@
 """Models in processes of their own: one that hangs or dies takes nothing with it but the rows it had."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import psutil
 import pytest
 
 from flyball.adapters.mlflow.native import PooledEngine, load
+from flyball.adapters.mlflow.pool import ModelProcess
 from flyball.core.errors import DataError, StoreError
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
@@ -112,6 +116,46 @@ def test_an_engine_that_nobody_holds_any_more_has_no_processes(bundle: Path) -> 
     del engine
     psutil.wait_procs([child], timeout=10)
     assert not child.is_running()
+
+
+def test_a_child_that_cannot_be_started_for_whatever_reason_is_tried_again(bundle: Path) -> None:
+    with pooled(bundle, deadline=5.0) as engine:
+        pool, freed = engine._pool, threading.Event()
+        start = pool._start
+
+        def exhausted() -> ModelProcess:
+            if not freed.is_set():
+                raise OSError(errno.EMFILE, "Too many open files")
+            return start()
+
+        pool._start = exhausted
+        with pytest.raises(StoreError, match="ended with exit code 3"):
+            engine.score_rows([[1.0]])
+        with pytest.raises(StoreError, match="Too many open files"):
+            engine.score_one([5.0])
+        freed.set()
+        with pool._changed:
+            assert pool._changed.wait_for(lambda: bool(pool._idle), 60)
+        assert engine.score_one([5.0]) == 10.0
+
+
+def test_whoever_lets_go_of_an_engine_does_not_end_its_processes_himself(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = load(bundle, verify_bundle(bundle, KEY))
+    threads: list[int] = []
+    ended, end = threading.Event(), ModelProcess.end
+
+    def noted(child: ModelProcess) -> str:
+        threads.append(threading.get_ident())
+        with ThreadPoolExecutor(4) as several:  # as a close and a deadline that come together
+            how = list(several.map(end, [child] * 4))
+        ended.set()
+        return how[0]
+
+    monkeypatch.setattr(ModelProcess, "end", noted)
+    child = psutil.Process(int(engine.score_one([4.0])))
+    del engine
+    assert ended.wait(30)
+    assert len(threads) == 1 and threads != [threading.get_ident()] and not child.is_running()
 
 
 def test_children_end_with_a_parent_that_was_killed_even_in_the_middle_of_a_call(bundle: Path) -> None:

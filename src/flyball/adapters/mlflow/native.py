@@ -1,5 +1,6 @@
 """The engine for models that cannot be compiled: the MLflow model itself, which runs the trainer's Python code in processes of its own."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class PooledEngine:
         self._schema = manifest.schema
         wide = len(manifest.classes) if manifest.task == "multiclass" else len(manifest.outputs)
         self._none = (0, wide) if wide else (0,)
-        finalize(self, pool.close)
+        finalize(self, _close_aside, pool)
 
     def score(self, features: Table) -> Scores:
         """Score the rows of a table that has at least the schema's columns."""
@@ -89,6 +90,14 @@ def load(folder: Path, manifest: Manifest, *, processes: int = PROCESSES, deadli
         raise IntegrityError(f"the bundle in {folder} has no MLflow model under {FOLDER}/")
     hello = msgspec.msgpack.encode({"folder": str(folder), "manifest": to_plain(manifest)})
     return PooledEngine(Pool(lambda: start_child(hello), size=processes, deadline=deadline), manifest)
+
+
+def _close_aside(pool: Pool) -> None:
+    """End the children in a thread: whoever let go of the engine, an event loop perhaps, is not to wait for that."""
+    if threading.main_thread().is_alive():
+        threading.Thread(target=pool.close, name="model-process-end").start()
+    else:  # at the end of the program no thread would be waited for
+        pool.close()
 
 
 def _column_bytes(values: Array) -> list[Any] | tuple[str, bytes]:

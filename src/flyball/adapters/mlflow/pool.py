@@ -121,9 +121,9 @@ class Pool:
         while not self._closed:
             try:
                 child = self._start()
-            except FlyballError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, a pool must not stay without a child for ever
                 with self._changed:
-                    self._trouble = error.message
+                    self._trouble = error.message if isinstance(error, FlyballError) else f"{type(error).__name__}: {error}"
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._closed, pause)
                 pause = min(_SLOWEST_RESTART, pause * 2)
@@ -147,8 +147,17 @@ class ModelProcess:
     """One child process and the socket to it. `lifeline` is never written to: when this process ends, however, the child sees it close."""
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        end, self._lifeline = os.pipe()
+        self._ending = threading.Lock()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _not_started(error) from error
+        try:
+            end, self._lifeline = os.pipe()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            raise _not_started(error) from error
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "flyball.adapters.mlflow.pool_child", str(theirs.fileno()), str(end)],
@@ -160,7 +169,7 @@ class ModelProcess:
         except OSError as error:
             ours.close()
             os.close(self._lifeline)
-            raise StoreError(f"no process could be started for the model: {error.strerror}", hint="free memory or processes") from error
+            raise _not_started(error) from error
         finally:
             theirs.close()
             os.close(end)
@@ -193,12 +202,17 @@ class ModelProcess:
         self._process.wait()
         with contextlib.suppress(OSError):
             self._socket.close()
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
+        with self._ending:  # the pool may be closed while one that asks ends its child: a number closed twice may be another's
+            lifeline, self._lifeline = self._lifeline, -1
+        if lifeline >= 0:
+            os.close(lifeline)
         if code is None:
             return "was ended"
         return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _not_started(error: OSError) -> StoreError:
+    return StoreError(f"no process could be started for the model: {error.strerror}", hint="free memory, processes or open files")
 
 
 def start_child(hello: bytes) -> ModelProcess:
