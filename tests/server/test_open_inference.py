@@ -404,6 +404,14 @@ def test_binary_tensors_that_do_not_fit_their_bytes_are_refused(play: Play) -> N
         (one("BYTES", 6, [1, 1]), b"\x03\0\0\0ab", "longer than the bytes that were sent"),
         (one("BYTES", 3, [1, 1]), b"\x03\0\0", "longer than the bytes that were sent"),
         (one("BYTES", 5, [1, 1]), b"\x01\0\0\0\xff", "texts in UTF-8"),
+        (one("BYTES", 8, [1, 1]), b"\0" * 8, "takes 1 elements; more were sent"),
+        (one("BYTES", 200_000, [50_000]), b"\0" * 200_000, "takes 50000 elements; at most 30000 are read"),
+        (one("BOOL", 50_000, [50_000, 1]), b"\0" * 50_000, "at most 30000 are read"),
+        (
+            {"inputs": [*one("BYTES", 80_000, [20_000])["inputs"], *one("BYTES", 80_000, [20_000])["inputs"]]},
+            b"\0" * 160_000,
+            "takes 20000 elements; at most 10000 are read",
+        ),
         (one("FP64", 24, [1, 3]), struct.pack("<3d", 3, math.inf, 1), "'temp' is too large: inf"),
         (one("FP32", 12, [2**31 - 1] * 8), b"\0" * 12, "12 were sent"),
     ]
@@ -450,7 +458,7 @@ def test_methods_kinds_origins_and_sizes_are_checked_in_the_protocols_own_shape(
             {"inputs": [{**{k: v for k, v in many.items() if k != "data"}, "parameters": {"binary_data_size": 240_024}}]}, bytes(240_024)
         )
         answer = await client.post(f"{URL}/infer", content=content, headers=headers)
-        assert answer.status_code == 400 and "10001 rows in one request; at most 10000" in answer.json()["error"]
+        assert answer.status_code == 400 and "takes 30003 elements; at most 30000" in answer.json()["error"]
 
     play(story)
 

@@ -225,6 +225,11 @@ def test_errors_have_a_status_and_name_the_input(play: Play) -> None:
         assert "raw_input_contents only" in (await talk.refused("ModelInfer", half))[1]
         half.raw_input_contents.extend([b"", b""])
         assert "there must be one for each" in (await talk.refused("ModelInfer", half))[1]
+        many = request(ROWS[:3], raw=True)
+        many.inputs[0].datatype = "BYTES"
+        many.inputs[0].shape[:] = [50_000]
+        many.raw_input_contents[0] = bytes(200_000)
+        assert "at most 30000 are read" in (await talk.refused("ModelInfer", many))[1]
         twice = request(ROWS[:3])
         twice.outputs.add(name="predict")
         twice.outputs.add(name="predict")
@@ -232,7 +237,7 @@ def test_errors_have_a_status_and_name_the_input(play: Play) -> None:
         unload = MESSAGES["RepositoryModelUnloadRequest"](model_name=MODEL)
         assert (await talk.refused("RepositoryModelUnload", unload))[0] == "PERMISSION_DENIED"
         assert await served.logged() == 0
-        assert served.app.metrics.counted("flyball_requests_refused_total") == 10
+        assert served.app.metrics.counted("flyball_requests_refused_total") == 11
 
     play(talking(story), grpc_port=0)
 

@@ -168,7 +168,7 @@ class GrpcInference:
         return response
 
     async def _infer(self, request: Any, caller: Caller) -> Any:
-        said = await self._protocol.infer(request.model_name, request.model_version, lambda: _asked(request), caller)
+        said = await self._protocol.infer(request.model_name, request.model_version, lambda most: _asked(request, most), caller)
         return self._response(said, raw=bool(request.raw_input_contents))
 
     async def _stream(self, requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
@@ -223,11 +223,15 @@ def _caller(context: Context) -> Caller:
     return caller_of({"headers": [(key.encode(), value if isinstance(value, bytes) else value.encode()) for key, value in given]})
 
 
-def _asked(request: Any) -> Asked:
+def _asked(request: Any, most: int) -> Asked:
+    """The request; its tensors of raw bytes have at most `most` elements together."""
     raw = list(request.raw_input_contents)
     if raw and len(raw) != len(request.inputs):
         raise RequestError(f"{len(request.inputs)} inputs and {len(raw)} raw_input_contents: there must be one for each, or none")
-    inputs = [_tensor(tensor, raw[number] if raw else None) for number, tensor in enumerate(request.inputs)]
+    inputs = []
+    for number, tensor in enumerate(request.inputs):
+        inputs.append(_tensor(tensor, raw[number] if raw else None, most))
+        most -= len(inputs[-1].values)
     names = []
     for output in request.outputs:
         refuse_parameters(f"output {output.name[:60]}", _parameters(output.parameters))
@@ -235,13 +239,13 @@ def _asked(request: Any) -> Asked:
     return Asked(inputs, tuple(names) or None, request.id, _parameters(request.parameters))
 
 
-def _tensor(tensor: Any, raw: bytes | None) -> Tensor:
+def _tensor(tensor: Any, raw: bytes | None, most: int) -> Tensor:
     name, shape = tensor.name, list(tensor.shape)
     refuse_parameters(f"input {name[:60]}", _parameters(tensor.parameters))
     if raw is not None:
         if tensor.HasField("contents"):
             raise RequestError(f"input {shown(name)} has both contents and raw_input_contents", field=name[:60])
-        return from_bytes(name, tensor.datatype, shape, raw)
+        return from_bytes(name, tensor.datatype, shape, raw, most=most)
     kind, sizes = check_form(name, tensor.datatype, shape)
     if kind not in _CONTENTS:
         raise RequestError(f"input {shown(name)}: {kind} comes in raw_input_contents only", field=name[:60])

@@ -117,14 +117,17 @@ class OpenInference:
             properties=properties,
         )
 
-    async def infer(self, name: str, version: str, read: Callable[[], Asked], caller: Caller) -> Said:
-        """Answer the request that `read` makes; a version that is named answers whatever its role, and takes no part in comparisons."""
+    async def infer(self, name: str, version: str, read: Callable[[int], Asked], caller: Caller) -> Said:
+        """Answer the request that `read` makes, given how many elements its tensors may have together.
+
+        A version that is named answers whatever its role, and takes no part in comparisons.
+        """
         served = self._models.one(name)
         timing = Timing(perf_counter())
         try:
             live = served.live
             number = _number(live, version)
-            asked = read()
+            asked = read(served.settings.max_rows * len(live.contract.columns))
             names = _outputs(live, number, asked.outputs)
             rows = rows_of(asked.inputs, live.contract, most=served.settings.max_rows)
             caller = _caller(asked.parameters, caller)

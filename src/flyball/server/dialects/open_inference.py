@@ -135,11 +135,11 @@ class OpenInferenceRest:
         length = _json_length(headers, body)
         form = _ResponseForm()
 
-        def read() -> Asked:
+        def read(most: int) -> Asked:
             if length == 0:
                 form.everything = True
-                return _raw(self._protocol.metadata(wanted.model, wanted.version), body)
-            return _asked(body, length, form)
+                return _raw(self._protocol.metadata(wanted.model, wanted.version), body, most)
+            return _asked(body, length, form, most)
 
         said = await self._protocol.infer(wanted.model, wanted.version, read, caller_of(scope))
         return _reply(said, form)
@@ -195,15 +195,15 @@ def _json_length(headers: Headers, body: bytes) -> int:
     return int(value)
 
 
-def _asked(body: bytes, length: int, form: _ResponseForm) -> Asked:
-    """The request in JSON and the bytes after it."""
+def _asked(body: bytes, length: int, form: _ResponseForm, most: int) -> Asked:
+    """The request in JSON and the bytes after it, in which at most `most` elements may stand."""
     request = _object(decode_json(body[:length]), "the request")
     name = request.get("id", "")
     if not isinstance(name, str):
         raise RequestError(f"'id' must be a text, not {kind_of(name)}", field="id")
     parameters = _object(request.get("parameters", {}), "'parameters'")
     form.everything = _flag(parameters, "binary_data_output", "'parameters'") or False
-    tail = _Tail(body, length)
+    tail = _Tail(body, length, most)
     inputs = [_input(given, tail) for given in _list(request, "inputs")]
     tail.end()
     names = None
@@ -212,20 +212,22 @@ def _asked(body: bytes, length: int, form: _ResponseForm) -> Asked:
     return Asked(inputs, names, name, parameters)
 
 
-def _raw(metadata: Metadata, body: bytes) -> Asked:
+def _raw(metadata: Metadata, body: bytes, most: int) -> Asked:
     """A body that is nothing but the one input of a model: the shape follows from how many bytes there are."""
     first = metadata.inputs[0]
     width = first.shape[1] * element_size(first.datatype)
     if len(metadata.inputs) > 1 or width == 0 or not body or len(body) % width:
         what = f"{len(body)} bytes are no rows of {width}" if width else "this model has several inputs"
         raise RequestError(f"a body without JSON must be the one input of the model: {what}")
-    return Asked([from_bytes(first.name, first.datatype, [len(body) // width, first.shape[1]], body)], None, "", {})
+    shape = [len(body) // width, first.shape[1]]
+    return Asked([from_bytes(first.name, first.datatype, shape, body, most=most)], None, "", {})
 
 
 class _Tail:
-    """The bytes after the JSON, taken tensor by tensor."""
+    """The bytes after the JSON, taken tensor by tensor; `most` elements may still stand in them."""
 
-    def __init__(self, body: bytes, start: int) -> None:
+    def __init__(self, body: bytes, start: int, most: int) -> None:
+        self.most = most
         self._body = body
         self._at = start
 
@@ -253,7 +255,10 @@ def _input(given: object, tail: _Tail) -> Tensor:
     if "binary_data_size" in parameters:
         if "data" in tensor:
             raise RequestError(f"input {shown(name)} has both 'data' and 'binary_data_size'", field=name[:60])
-        return from_bytes(name, tensor["datatype"], tensor["shape"], tail.take(name, parameters["binary_data_size"]))
+        content = tail.take(name, parameters["binary_data_size"])
+        found = from_bytes(name, tensor["datatype"], tensor["shape"], content, most=tail.most)
+        tail.most -= len(found.values)
+        return found
     if "data" not in tensor:
         raise RequestError(f"input {shown(name)} has no 'data'", field=name[:60])
     return from_json(name, tensor["datatype"], tensor["shape"], tensor["data"])

@@ -65,16 +65,21 @@ def from_json(name: str, datatype: object, shape: object, data: object) -> Tenso
     return checked(name, kind, sizes, flat)
 
 
-def from_bytes(name: str, datatype: object, shape: object, content: bytes) -> Tensor:
-    """The tensor whose elements stand one after another in little-endian bytes; RequestError naming the input."""
+def from_bytes(name: str, datatype: object, shape: object, content: bytes, *, most: int) -> Tensor:
+    """The tensor whose elements stand one after another in little-endian bytes; RequestError naming the input.
+
+    More than `most` elements are refused unread: an element of a byte or four becomes an object of many times that.
+    """
     kind, sizes = check_form(name, datatype, shape)
     if kind == "BYTES":
-        return checked(name, kind, sizes, [*_texts(name, content)])
+        _few_enough(name, sizes, most)
+        return checked(name, kind, sizes, [*_texts(name, sizes, content)])
     layout = np.dtype(_LAYOUTS[kind])
     if len(content) != prod(sizes) * layout.itemsize:
         raise _wrong(
             name, f"its shape {list(sizes)} of {kind} takes {shown(prod(sizes) * layout.itemsize)} bytes; {len(content)} were sent"
         )
+    _few_enough(name, sizes, most)
     if kind == "BOOL" and content.strip(b"\0\1"):
         raise _wrong(name, "a BOOL is a byte of value 0 or 1")
     found = np.frombuffer(content, dtype=layout)
@@ -134,10 +139,17 @@ def _unnested(name: str, data: list[object], shape: tuple[int, ...]) -> list[Val
     return level  # type: ignore[return-value]  # `checked` looks at every one
 
 
-def _texts(name: str, content: bytes) -> list[str]:
+def _few_enough(name: str, shape: tuple[int, ...], most: int) -> None:
+    if prod(shape) > most:
+        raise _wrong(name, f"its shape {list(shape)} takes {shown(prod(shape))} elements; at most {most} are read here in one request")
+
+
+def _texts(name: str, shape: tuple[int, ...], content: bytes) -> list[str]:
     found: list[str] = []
-    at = 0
+    at, number = 0, prod(shape)
     while at < len(content):
+        if len(found) == number:
+            raise _wrong(name, f"its shape {list(shape)} takes {number} elements; more were sent")
         begin = at + 4
         end = begin + int.from_bytes(content[at:begin], "little")
         if begin > len(content) or end > len(content):
