@@ -166,3 +166,13 @@ def test_a_model_that_is_only_made_elsewhere_needs_its_version_named(tmp_path: P
     other = tmp_path / "elsewhere.txt"
     other.write_text("x")
     assert "none of .csv, .parquet, .jsonl" in flyball(made.folder, "log", str(other)).err
+
+
+def test_of_two_classes_the_probability_of_the_second_is_enough_and_of_the_first_alone_is_not(made: Site, tmp_path: Path) -> None:
+    file = write(rows().drop(columns=["probability_0"]), tmp_path / "second.csv")
+    said = flyball(made.folder, "log", str(file), "--version", "5", "--json")
+    assert (said.status, said.json["accepted"]) == (0, 20), said.err
+    assert sorted(set(logged(made, 5).score.tolist())) == [0.1, 0.8]
+    file = write(rows().drop(columns=["probability_1"]), tmp_path / "first.csv")
+    said = flyball(made.folder, "log", str(file), "--version", "6")
+    assert said.status == 1 and "probability_0 and not probability_1" in said.err

@@ -111,7 +111,14 @@ def mapping(present: tuple[str, ...] | None, spec: Spec, known: Known, given: Ma
             keys[key] = found
     scores = {str(label): f"{_SCORES}{label}" for label in known.classes}
     if present is not None:
+        absent = [name for name in scores.values() if name not in present]
         scores = {label: name for label, name in scores.items() if name in present}
+        second = f"{_SCORES}{known.classes[-1]}" if known.classes else ""
+        if len(known.classes) == 2 and list(scores.values()) == [second]:  # of two classes the second says it all
+            keys.setdefault("score", second)
+            scores = {}
+        elif scores and absent:
+            raise DataError(f"the file has {', '.join(scores.values())} and not {', '.join(absent)}", hint="give a column for every class")
         if not scores and "prediction" not in keys and "score" not in keys:
             raise DataError(
                 f"the file has no column 'prediction' and none 'score'{did_you_mean('prediction', present)}",
