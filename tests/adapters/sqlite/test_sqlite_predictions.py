@@ -175,7 +175,13 @@ def test_rows_are_read_by_an_index_in_order_without_sorting(database: Database) 
     from flyball.adapters.sqlite import predictions as module
 
     with database.read() as connection:
-        for query in (module._ANSWERED.format(features=""), module._SHADOWS.format(features="", join="")):
+        joined = "LEFT JOIN predictions p ON p.id = s.answered"
+        for query in (
+            module._ANSWERED.format(features="", compared=""),
+            module._ANSWERED.format(features="", compared=module._COMPARED),
+            module._SHADOWS.format(features="", join="", compared=""),
+            module._SHADOWS.format(features="", join=joined, compared=module._SHADOWS_COMPARED),
+        ):
             plan = [step[3] for step in connection.execute("EXPLAIN QUERY PLAN " + query, (1, 0, 9, 9)).fetchall()]
             assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan), plan
 
