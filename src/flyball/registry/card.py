@@ -89,8 +89,8 @@ def _engine(manifest: Manifest) -> str:
         )
     if parity is not None and parity.edge_rows:
         lines.append(
-            f"Over {parity.edge_rows:,} rows made to find differences (values on a cut and beside it, whole numbers, very large, missing and"
-            f" infinite ones, unseen categories, as far as the trained model answers them): {parity.edge_differing} labels differ, the"
+            f"Over {parity.edge_rows:,} rows made to find differences (values on a cut and beside it, whole numbers, very large, missing"
+            f" and infinite ones, unseen categories, as far as the trained model answers them): {parity.edge_differing} labels differ, the"
             f" largest difference is {parity.edge_largest:.2g}."
         )
     if parity is not None and parity.thresholds:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from forests import agrees, frame, hard, numbers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
@@ -13,6 +12,7 @@ from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier
 
 from flyball.adapters.trees.flatten import flatten
 from flyball.core.errors import UnsupportedError
+from forests import agrees, frame, hard, numbers
 
 rng = np.random.default_rng(3)
 ROWS = 900
