@@ -122,8 +122,9 @@ def test_text_labels_and_text_columns_are_compiled() -> None:
 
 def test_a_step_of_ones_own_is_named_with_what_it_costs() -> None:
     found = compiled(make_pipeline(FunctionTransformer(soft_clip), SimpleImputer(), RandomForestClassifier(**FEW)))
-    assert found.engine == "native" and found.files == {}
+    assert found.engine == "native" and set(found.files) == {"tail.json", "tail.bin"}
     assert "step 'functiontransformer' (FunctionTransformer)" in found.reason
+    assert "with the steps behind it compiled, as it serves, it takes" in found.reason
     assert "A row takes" in found.reason and "its last step (RandomForestClassifier) compiled takes" in found.reason
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from flyball.adapters.mlflow.native import CALL, FOLDER, Calling
 from flyball.adapters.pandas.frames import to_frame
+from flyball.adapters.sklearn.tail import PLAN, TailEngine, load_tail
 from flyball.core.codec import from_json
 from flyball.core.errors import DataError, IntegrityError, UnsupportedError
 from flyball.core.table import Array, Table
@@ -26,13 +27,14 @@ class EstimatorEngine:
     name: EngineName = "native"
     inline = False
 
-    def __init__(self, model: Any, manifest: Manifest, calling: Calling | None = None) -> None:
+    def __init__(self, model: Any, manifest: Manifest, calling: Calling | None = None, *, tail: TailEngine | None = None) -> None:
         self._calling = calling or Calling()
         self._manifest = manifest
         self._asks = "predict" if manifest.task == "regression" or self._calling.labels else "predict_proba"
         if not hasattr(model, self._asks):
             raise UnsupportedError(f"the model ({type(model).__name__}) has no {self._asks}")
         self._model = model
+        self._tail = tail  # what of the model is compiled
 
     def score(self, features: Table) -> Scores:
         """Score the rows of a table that has at least the schema's columns."""
@@ -42,6 +44,8 @@ class EstimatorEngine:
             wide = len(manifest.classes) if manifest.task == "multiclass" else len(manifest.outputs)
             return np.empty((0, wide) if wide else 0)
         try:
+            if self._tail is not None:
+                return self._tail.score_frame(as_called(table, self._calling))
             found = call(self._model, self._asks, as_called(table, self._calling))
             scores = self._scores(found, table.rows)
         except DataError:
@@ -91,7 +95,9 @@ def load_here(folder: Path, manifest: Manifest) -> EstimatorEngine:
         read_file(folder, manifest, name)
     calling = from_json(read_file(folder, manifest, CALL), Calling) if CALL in manifest.files else Calling()
     found = open_model(folder / FOLDER)
-    return EstimatorEngine(found if not calling.estimator else estimator_in(found), manifest, calling)
+    model = found if not calling.estimator else estimator_in(found)
+    tail = load_tail(model, folder, manifest) if PLAN in manifest.files else None
+    return EstimatorEngine(model, manifest, calling, tail=tail)
 
 
 def open_model(folder: Path) -> Any:

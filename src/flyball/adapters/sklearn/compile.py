@@ -20,6 +20,7 @@ from flyball.adapters.pandas.frames import to_frame
 from flyball.adapters.sklearn.convert import convert, native_scores
 from flyball.adapters.sklearn.edges import edge_rows
 from flyball.adapters.sklearn.parity import acceptable, parity, why_not
+from flyball.adapters.sklearn.tail import PLAN, TREES, TailEngine, find_tail, tail_engine
 from flyball.adapters.trees import engine as trees_engine
 from flyball.adapters.trees import linear as linear_engine
 from flyball.adapters.trees.engine import FlatEngine
@@ -28,6 +29,7 @@ from flyball.adapters.trees.flat import CATEGORICAL, SLOT_MASK, FlatTrees, to_by
 from flyball.adapters.trees.flatten import flatten
 from flyball.adapters.trees.flatten_linear import flatten_linear
 from flyball.adapters.trees.to_onnx import to_onnx
+from flyball.core.codec import to_json
 from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.core.schema import Column, Schema
@@ -47,6 +49,7 @@ _OTHER_TREES = {"xgboost", "lightgbm", "catboost"}
 _THRESHOLDS: Mapping[EngineName, str] = {
     "trees": "numbers stay float64; every cut is the largest float64 that the trained model sends the same way",
     "linear": "numbers stay float64",
+    "native": "numbers stay float64 in the part that is compiled",
     "onnx": "numbers are rounded to the width of the model's inputs, float32 unless steps calculate before a tree model",
 }
 
@@ -78,9 +81,8 @@ class Case:
 
 @record
 class _Candidate:
-    engine: Engine
-    file: str
-    content: bytes
+    engine: Engine | TailEngine
+    files: Mapping[str, bytes]
     scores: Scores
     parity: Parity
     edges: list[tuple[Table, Scores]]
@@ -91,7 +93,10 @@ def compile_model(case: Case) -> Compiled:
     """The fastest engine whose answers agree, or native with the step that prevented another and what that costs."""
     flat, not_flat = _flat(case)
     onnx, not_onnx = _attempt(partial(_onnx, case, flat))
-    files = {found.file: found.content for found, why in ((flat, not_flat), (onnx, not_onnx)) if found is not None and not why}
+    files: dict[str, bytes] = {}
+    for found, why in ((flat, not_flat), (onnx, not_onnx)):
+        if found is not None and not why:
+            files |= found.files
     for found, why in ((flat, not_flat), (onnx, not_onnx)):
         if found is not None and not why:
             return Compiled(engine=found.engine.name, reason="", files=files, scores=found.scores, parity=found.parity)
@@ -99,6 +104,11 @@ def compile_model(case: Case) -> Compiled:
     if not_flat and flat is not None:  # it is a forest or linear, and something else is wrong with it
         why = f"{not_flat}; {not_onnx}"
     tried = next((found for found in (flat, onnx) if found is not None), None)
+    tail, no_tail = _attempt(partial(_with_tail, case))
+    if tail is not None and not no_tail:
+        fast = _seconds(lambda: tail.engine.score(case.table.take(slice(0, 1))), 5)
+        told = f"{why}. {_cost(case, tried)}; with the steps behind it compiled, as it serves, it takes {_spell(fast)}"
+        return Compiled(engine="native", reason=told, files=tail.files, scores=tail.scores, parity=tail.parity)
     return Compiled(
         engine="native",
         reason=f"{why}. {_cost(case, tried)}",
@@ -142,7 +152,7 @@ def _flat_one(case: Case, name: EngineName, file: str, make: Callable[[Any, Sche
     engine = FlatEngine(
         trees, schema=case.schema, task=case.task, classes=case.classes, threshold=case.threshold, outputs=outputs, name=name
     )
-    return _judged(case, engine, file, to_bytes(trees), _edges(case, _cuts_of(trees, case.schema)), trees)
+    return _judged(case, engine, {file: to_bytes(trees)}, _edges(case, _cuts_of(trees, case.schema)), trees)
 
 
 def _onnx(case: Case, flat: _Candidate | None) -> _Candidate:
@@ -160,7 +170,7 @@ def _onnx(case: Case, flat: _Candidate | None) -> _Candidate:
     else:
         content = convert(case.estimator, case.schema, case.task, case.frame.head(20))
     engine = OnnxEngine(content, schema=case.schema, task=case.task, classes=case.classes, threshold=case.threshold)
-    return _judged(case, engine, ONNX_FILE, content, _edges(case, {}) if flat is None else flat.edges)
+    return _judged(case, engine, {ONNX_FILE: content}, _edges(case, {}) if flat is None else flat.edges)
 
 
 def _holds_module(estimator: Any) -> bool:
@@ -169,8 +179,17 @@ def _holds_module(estimator: Any) -> bool:
     return module_of(estimator) is not None
 
 
+def _with_tail(case: Case) -> _Candidate:
+    """A pipeline whose first steps run in their own code and whose last ones are compiled."""
+    plan, trees = find_tail(case.estimator, case.frame.head(200), case.task)
+    outputs = case.native.shape[1] if case.task == "regression" and case.native.ndim == 2 else 1
+    flat = tail_engine(trees, plan, task=case.task, classes=case.classes, threshold=case.threshold, outputs=outputs)
+    engine = TailEngine(case.estimator, plan, flat, case.schema.names)
+    return _judged(case, engine, {PLAN: to_json(plan).encode(), TREES: to_bytes(trees)}, _edges(case, {}), trees)
+
+
 def _judged(
-    case: Case, engine: Engine, file: str, content: bytes, edges: list[tuple[Table, Scores]], trees: FlatTrees | None = None
+    case: Case, engine: Engine | TailEngine, files: Mapping[str, bytes], edges: list[tuple[Table, Scores]], trees: FlatTrees | None = None
 ) -> _Candidate:
     scores = engine.score(case.table.select(case.schema.names))
     found = parity(scores, case.native, task=case.task, threshold=case.threshold)
@@ -188,7 +207,7 @@ def _judged(
         edge_largest=largest,
         thresholds=_THRESHOLDS[engine.name],
     )
-    return _Candidate(engine=engine, file=file, content=content, scores=scores, parity=judged, edges=edges, trees=trees)
+    return _Candidate(engine=engine, files=files, scores=scores, parity=judged, edges=edges, trees=trees)
 
 
 def _edges(case: Case, cuts: Mapping[str, Scores]) -> list[tuple[Table, Scores]]:
@@ -231,9 +250,10 @@ def _cost(case: Case, tried: _Candidate | None) -> str:
     """What a row costs natively, and what it would cost compiled: measured where there is something compiled, or its last step alone."""
     row = case.frame.head(1)
     own = _seconds(lambda: native_scores(case.estimator, row, case.task), 5)
-    values = [[None if value != value else value for value in line] for line in row.astype(object).to_numpy().tolist()]
     if tried is not None:
         engine = tried.engine
+        assert not isinstance(engine, TailEngine), "what was tried is a whole model"
+        values = [[None if value != value else value for value in line] for line in row.astype(object).to_numpy().tolist()]
         fast, what = _seconds(lambda: engine.score_rows(values), 200), "compiled it would take"
     else:
         fast, what = _tail(case)
