@@ -91,15 +91,16 @@ class Project:
 
     def monitor(self, frame: Any = None) -> View:
         """Drift of a frame (pandas, or a dict of arrays) from the champion's training data; without one, of the last logged window."""
-        from flyball.loop.evidence import monitor
+        from flyball.loop.evidence.monitor import monitor
         from flyball.loop.memory import Memory
         from flyball.wiring import open_world
 
         world, memory, version = open_world(self._settings), Memory(), self._champion()
-        bundle = next(known for number, known in self._state().versions.items() if number == version).registered.bundle
+        state = self._state()
+        bundle = state.versions[version].registered.bundle
         if frame is None:
             world.predictions.ingest()
-            report = monitor(world, self._spec, version, bundle, memory, now=self._clock())
+            report = monitor(world, self._spec, state, version, memory, now=self._clock())
         else:
             report = self._monitor_frame(frame, version, bundle, memory, world)
         rows = tuple((name, c.state, c.distance, c.lower, c.upper, c.threshold, self._say(c.reason)) for name, c in report.columns.items())

@@ -6,7 +6,7 @@ import click
 
 from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, told
 from flyball.journal.state import State, fold
-from flyball.loop.evidence import keep, monitor
+from flyball.loop.evidence.monitor import keep, monitor
 from flyball.loop.memory import Memory
 from flyball.monitoring.records import MonitorReport
 from flyball.settings import Settings
@@ -33,8 +33,7 @@ def command(ctx: click.Context, window: str | None, now: str | None, as_json: bo
     state = fold(spec.model.name, world.journal.read(spec.model.name))
     need(state.champion is not None, f"{spec.model.name} has no champion to watch", "`flyball train` makes the first")
     assert state.champion is not None
-    bundle = state.versions[state.champion].registered.bundle
-    report = monitor(world, spec, state.champion, bundle, Memory(), now=at_time(now))
+    report = monitor(world, spec, state, state.champion, Memory(), now=at_time(now))
     if window is None and now is None:  # what the loop would see now: the server shows it as gauges
         keep(world, spec.model.name, report, spec.monitor.window)
     if as_json:

@@ -26,7 +26,7 @@ from flyball.journal.events import (
 )
 from flyball.journal.state import State, fold
 from flyball.loop.deploy import external_moves, project_aliases, publish
-from flyball.loop.evidence import measure
+from flyball.loop.evidence.measure import measure
 from flyball.loop.memory import Memory
 from flyball.loop.policy import decide, next_candidate
 from flyball.loop.records import (

@@ -1,6 +1,8 @@
 """Nouns of monitoring: how far each column moved, how good the answers were, and both together as a report."""
 
 from collections.abc import Mapping
+from dataclasses import field
+from datetime import datetime
 from typing import Literal
 
 from flyball.core.reason import Reason
@@ -18,6 +20,10 @@ class ColumnDrift:
     (`psi`, `js`, `wasserstein`, …). `missing`, `out_of_range`, `new_categories`, `infinite`, `unparsable` are shares of the window's
     rows; one of them certainly above its own margin is drift too, and the reason says which. `chance` is what the distance would be
     on average if nothing had changed, `windows` how many windows were taken together. NaN never stands here: 0 rows give 0.
+
+    `since`: when a drift that is told of began, as far as the counts show. `tests` holds what a test of the field says of a discrete
+    column (`chi2`, `chi2_p_value`, `g`, `g_p_value`, `degrees`), for those who compare: it decides nothing. `first`, `previous`:
+    distances of the window to the reference of the first version that was promoted and of the champion before, None without one.
     """
 
     state: State
@@ -35,6 +41,10 @@ class ColumnDrift:
     unparsable: float = 0.0
     chance: float = 0.0
     windows: int = 1
+    since: datetime | None = None
+    tests: Mapping[str, float] = field(default_factory=dict)
+    first: float | None = None
+    previous: float | None = None
 
 
 @record
@@ -57,14 +67,97 @@ class Performance:
 
 
 @record
+class DatasetDrift:
+    """The columns of a window taken together. `discoveries`: those that moved beyond their threshold for certain, with the rate of false
+    ones among them held at `rate` under any dependence (e-BH); `share`: their part of the columns that had enough data.
+    """
+
+    discoveries: tuple[str, ...]
+    watched: int
+    share: float
+    rate: float
+    reason: Reason
+
+
+@record
+class SlicePerformance:
+    """Performance of the rows in which a column or a key of the context has one value."""
+
+    column: str
+    value: str
+    performance: Performance
+
+
+@record
+class CalibrationBin:
+    """Rows whose score lies in one range: the mean score, and the share of positives among them with bounds."""
+
+    score: float
+    actual: float
+    lower: float
+    upper: float
+    rows: int
+
+
+@record
+class Coverage:
+    """How much of what was predicted is known. `lag_median`, `lag_90`: seconds from a prediction to its outcome, None without outcomes."""
+
+    predicted: int
+    matured: int
+    labelled: int
+    lag_median: float | None
+    lag_90: float | None
+
+
+@record
+class Estimated:
+    """Performance as it is estimated from scores alone, before any label. `method`: `cbpe` or `dle`. Bounds as in `Performance`."""
+
+    metric: str
+    method: Literal["cbpe", "dle"]
+    window: Window
+    rows: int
+    value: float | None
+    lower: float | None
+    upper: float | None
+    reason: Reason
+
+
+@record
+class PerformanceDetails:
+    """Everything there is to say about performance beside the metric of the floor."""
+
+    metrics: tuple[Performance, ...]
+    slices: tuple[SlicePerformance, ...]
+    calibration: tuple[CalibrationBin, ...]
+    coverage: Coverage
+    estimated: tuple[Estimated, ...]
+
+
+@record
+class QualityFinding:
+    """Something wrong with the rows of a window. An error blocks retraining. `examples`: prediction ids."""
+
+    severity: Literal["error", "warning"]
+    column: str
+    reason: Reason
+    rows: int
+    examples: tuple[str, ...]
+
+
+@record
 class MonitorReport:
-    """What `flyball monitor` says: drift of every feature and of the score (`score`), and performance."""
+    """What `flyball monitor` says: drift of every feature, of the score (`score`) and of the answer, performance, and data quality."""
 
     window: Window
     version: int
     rows: int
     columns: Mapping[str, ColumnDrift]
     performance: Performance | None
+    dataset: DatasetDrift | None = None
+    details: PerformanceDetails | None = None
+    quality: tuple[QualityFinding, ...] = ()
 
 
 @record

@@ -11,7 +11,10 @@ from flyball.core.digest import sha256_json
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
 from flyball.core.window import format_duration
-from flyball.spec.reader import Section, listed, shown
+from flyball.spec.load_alerts import read_alerts
+from flyball.spec.load_monitor import read_monitor
+from flyball.spec.load_quality import read_quality
+from flyball.spec.reader import Section, a_function, a_metric, listed, shown
 from flyball.spec.records import (
     Costs,
     DataSpec,
@@ -19,7 +22,6 @@ from flyball.spec.records import (
     Floor,
     GateCheck,
     ModelSpec,
-    MonitorSpec,
     Param,
     RetrainSpec,
     RolloutSpec,
@@ -30,7 +32,7 @@ from flyball.spec.records import (
     TrainSpec,
     Trigger,
 )
-from flyball.stats.scores import loss_for, metric_for
+from flyball.stats.scores import loss_for
 
 FILE = "flyball.toml"
 
@@ -47,8 +49,8 @@ _DEFAULT_GATE: dict[Task, tuple[GateCheck, ...]] = {
 }
 _DEFAULT_LIVE_METRIC: dict[Task, str] = {"binary": "brier", "multiclass": "brier", "regression": "squared_error"}
 _TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
-_TRIGGERS: tuple[Trigger, ...] = ("performance", "drift", "schedule")
-_SECTIONS = ("model", "data", "train", "evaluate", "serve", "rollout", "monitor", "retrain")
+_TRIGGERS: tuple[Trigger, ...] = ("performance", "drift", "schedule", "alert")
+_SECTIONS = ("model", "data", "quality", "train", "evaluate", "serve", "rollout", "monitor", "alerts", "retrain")
 
 
 def load_spec(folder: Path) -> Spec:
@@ -78,7 +80,7 @@ def parse_spec(text: str, *, folder: Path) -> Spec:
             raise SpecError(f"{FILE}: unknown section [{name}]{guess}", hint=f"known sections: {', '.join(_SECTIONS)}")
     model = _model(_section(document, "model"))
     data = _data(_section(document, "data", later={"connection": "read the query into a Parquet file first"}), model.task)
-    monitor = _monitor(_section(document, "monitor"), model.task)
+    monitor = read_monitor(_section(document, "monitor"), model.task, data)
     evaluate = _evaluate(_section(document, "evaluate"), model.task, data, monitor.floor)
     parts = {
         "model": model,
@@ -88,6 +90,8 @@ def parse_spec(text: str, *, folder: Path) -> Spec:
         "serve": _serve(_section(document, "serve")),
         "rollout": _rollout(_section(document, "rollout", later=_LATER_ROLLOUT), model, data),
         "monitor": monitor,
+        "quality": read_quality(_section(document, "quality"), data),
+        "alerts": read_alerts(_section(document, "alerts")),
         "retrain": _retrain(_section(document, "retrain"), data),
     }
     digest = sha256_json(to_plain({name: to_plain(part) for name, part in parts.items()}))
@@ -149,7 +153,7 @@ def _data(section: Section, task: Task) -> DataSpec:
     record = DataSpec(
         source=section.text("source", example="data/customers.csv"),
         target=section.text("target", example="churned"),
-        prepare=tuple(_function(section, "prepare", name) for name in section.names("prepare", example="pipeline:prepare")),
+        prepare=tuple(a_function(section, "prepare", name) for name in section.names("prepare", example="pipeline:prepare")),
         features=features,
         id=section.maybe_text("id"),
         unit=section.maybe_text("unit"),
@@ -191,7 +195,7 @@ def _train(section: Section) -> TrainSpec:
                 raise SpecError(f"{FILE}: train.params.{key} = {shown(value)} cannot be used", hint="write a text, a number, true or false")
             params[key] = value
     record = TrainSpec(
-        run=_function(section, "run", section.text("run", example="pipeline:train")),
+        run=a_function(section, "run", section.text("run", example="pipeline:train")),
         params=params,
         timeout=section.duration("timeout", timedelta(hours=6), least=timedelta(seconds=1)),
     )
@@ -202,7 +206,7 @@ def _train(section: Section) -> TrainSpec:
 def _evaluate(section: Section, task: Task, data: DataSpec, floor: Floor | None) -> EvaluateSpec:
     metrics = section.names("metrics", example="roc_auc") or _DEFAULT_METRICS[task]
     for name in metrics:
-        _metric(section, "metrics", name, task)
+        a_metric(section, "metrics", name, task)
     gate = _gate(section, task) if section.has("gate") else _DEFAULT_GATE[task]
     # what the gate and the floor ask about is always evaluated
     asked = [check.metric for check in gate] + ([floor.metric] if floor is not None else [])
@@ -239,7 +243,7 @@ def _gate(section: Section, task: Task) -> tuple[GateCheck, ...]:
     checks = []
     for number, line in enumerate(lines):
         part = Section(FILE, f"evaluate.gate[{number}]", line)
-        metric = _metric(part, "metric", part.text("metric", example="roc_auc"), task)
+        metric = a_metric(part, "metric", part.text("metric", example="roc_auc"), task)
         kinds = [kind for kind in ("at_least", "at_most", "better", "not_worse") if part.has(kind)]
         if len(kinds) != 1:
             raise SpecError(
@@ -275,7 +279,7 @@ def _serve(section: Section) -> ServeSpec:
 
 def _rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutSpec:
     natural = "immediate" if model.influences_outcome else "shadow"
-    metric = _metric(section, "metric", section.text("metric", _DEFAULT_LIVE_METRIC[model.task]), model.task)
+    metric = a_metric(section, "metric", section.text("metric", _DEFAULT_LIVE_METRIC[model.task]), model.task)
     try:
         loss_for(metric, model.task)
     except SpecError as error:
@@ -307,25 +311,6 @@ def _rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutSpec:
     return record
 
 
-def _monitor(section: Section, task: Task) -> MonitorSpec:
-    floor = None
-    if section.has("floor"):
-        part = Section(FILE, "monitor.floor", section.raw("floor"))
-        metric = _metric(part, "metric", part.text("metric", example="brier"), task)
-        floor = Floor(metric=metric, drop=part.number("drop", least=0.0))
-        part.done()
-    minute = timedelta(minutes=1)
-    record = MonitorSpec(
-        window=section.duration("window", timedelta(days=1), least=minute),
-        margin=section.number("margin", 0.05, least=0.0, most=1.0),
-        share_margin=section.number("share_margin", 0.002, least=0.0, most=1.0),
-        floor=floor,
-        performance_window=section.duration("performance_window", timedelta(days=14), least=minute),
-    )
-    section.done()
-    return record
-
-
 def _retrain(section: Section, data: DataSpec) -> RetrainSpec:
     on: tuple[Trigger, ...] = ("performance", "drift")
     if section.has("on"):
@@ -353,17 +338,3 @@ def _retrain(section: Section, data: DataSpec) -> RetrainSpec:
     if window is not None and data.time is None:
         raise SpecError(f"{FILE}: retrain.window needs data.time", hint='add time = "the column of the event time" under [data]')
     return record
-
-
-def _metric(section: Section, key: str, name: str, task: Task) -> str:
-    try:
-        metric_for(name, task)
-    except SpecError as error:
-        raise SpecError(f"{FILE}: {section.path}.{key}: {error.message}", hint=error.hint) from None
-    return name
-
-
-def _function(section: Section, key: str, name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
-        raise section.refuse(key, name, '"module:function", such as "pipeline:train" for the function train in pipeline.py')
-    return name

@@ -1,5 +1,6 @@
 """Reads one section of a TOML file key by key, so that every refusal names the file, the path, what was found and what to write."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
@@ -7,6 +8,8 @@ from typing import TypeVar
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
 from flyball.core.window import parse_duration
+from flyball.spec.records import Task
+from flyball.stats.scores import metric_for
 
 T = TypeVar("T", bound=str)
 
@@ -141,6 +144,22 @@ class Section:
             guess = near.replace("did you mean", "is it meant by")
             raise SpecError(f"{self.file}: {place} is missing{guess}", hint=f"add {key} = {shown(example)} under [{self.path}]")
         return default
+
+
+def a_metric(section: Section, key: str, name: str, task: Task) -> str:
+    """The name of a metric of the task, or the refusal of another."""
+    try:
+        metric_for(name, task)
+    except SpecError as error:
+        raise SpecError(f"{section.file}: {section.path}.{key}: {error.message}", hint=error.hint) from None
+    return name
+
+
+def a_function(section: Section, key: str, name: str) -> str:
+    """`module:function`, or the refusal of something else."""
+    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+        raise section.refuse(key, name, '"module:function", such as "pipeline:train" for the function train in pipeline.py')
+    return name
 
 
 def shown(value: object) -> str:

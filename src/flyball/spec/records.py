@@ -1,6 +1,7 @@
 """Nouns of the spec: what `flyball.toml` says, section by section, with the defaults of what it leaves out."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -9,7 +10,7 @@ from flyball.core.record import record
 
 Task = Literal["binary", "multiclass", "regression"]
 Param = str | int | float | bool | None
-Trigger = Literal["performance", "drift", "schedule"]
+Trigger = Literal["performance", "drift", "schedule", "alert"]
 
 
 @record
@@ -145,13 +146,67 @@ class Floor:
 
 @record
 class MonitorSpec:
-    """`[monitor]`."""
+    """`[monitor]`.
+
+    `season`: with what part of the training data a row is compared: all of it, that of the same hour (`day`), or that of the same hour
+    and weekday (`week`), in the local time of `zone`. `ignore`: columns that are not watched. `slices`: columns or keys of the
+    requests' `context` by whose values performance is repeated. `embeddings`: name -> pattern of the columns that together are one vector.
+    """
 
     window: timedelta = timedelta(days=1)
     margin: float = 0.05
     share_margin: float = 0.002
     floor: Floor | None = None
     performance_window: timedelta = timedelta(days=14)
+    season: Literal["none", "day", "week"] = "none"
+    zone: str = "UTC"
+    ignore: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    embeddings: Mapping[str, str] = field(default_factory=dict)
+
+
+@record
+class Expectation:
+    """`[quality] expect`: what the values of one column must be. `missing`: the largest share that may be missing."""
+
+    min: float | None = None
+    max: float | None = None
+    missing: float | None = None
+    values: tuple[str | int | float | bool, ...] | None = None
+    unique: bool = False
+
+
+@record
+class QualitySpec:
+    """`[quality]`: what the data must be like, in training and live. `fresh`: how old the newest row of a training may be."""
+
+    expect: Mapping[str, Expectation] = field(default_factory=dict)
+    schema: str | None = None
+    fresh: timedelta | None = None
+
+
+@record
+class Receiver:
+    """One line of `[alerts] to`: where notifications go. What a kind does not use is empty. `env:NAME` is read where it is sent from."""
+
+    kind: Literal["log", "webhook", "slack", "email", "alertmanager"]
+    url: str = ""
+    file: str = ""
+    server: str = ""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+    user: str = ""
+    password: str = ""
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+
+
+@record
+class AlertsSpec:
+    """`[alerts]`: who is told. `repeat`: how long after which one that still fires is told again (None: once); `link`: put into each."""
+
+    to: tuple[Receiver, ...] = ()
+    repeat: timedelta | None = None
+    link: str = ""
 
 
 @record
@@ -180,3 +235,5 @@ class Spec:
     retrain: RetrainSpec
     folder: Path
     digest: str
+    quality: QualitySpec = QualitySpec()
+    alerts: AlertsSpec = AlertsSpec()

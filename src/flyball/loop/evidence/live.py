@@ -1,0 +1,78 @@
+"""Live comparisons: a candidate with the champion (rollout), a new champion with the one it replaced (watch)."""
+
+from datetime import datetime
+
+from flyball.core.errors import DataError
+from flyball.core.record import record
+from flyball.core.window import Window
+from flyball.journal.events import DayGain
+from flyball.journal.state import State
+from flyball.loop.memory import Memory
+from flyball.loop.world import World
+from flyball.monitoring.experiment import paired
+from flyball.monitoring.records import PairedEvidence
+from flyball.serving.records import Maturity
+from flyball.spec.records import Spec
+from flyball.stats.scores import METRICS
+
+
+def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
+    """The rollout that runs, on the live rows so far."""
+    rollout = state.rollout
+    if rollout is None or rollout.champion != state.champion:
+        return None
+    registered = state.versions[rollout.version].registered
+    # the held-out days count only if they were compared with this champion, by the metric this rollout goes by
+    same = registered.compared_with == rollout.champion and registered.head_start_metric == rollout.metric
+    rules = Rules(
+        metric=rollout.metric,
+        alpha=rollout.alpha,
+        head_start=registered.head_start if same else (),
+    )
+    window = Window(start=rollout.start_at, end=now)
+    return compare_live(world, spec, state, memory, (rollout.version, rollout.champion), window, rules)
+
+
+def watch_evidence(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
+    """The watch that runs, on the live rows so far."""
+    watch = state.watch
+    if watch is None or watch.version != state.champion:
+        return None
+    rules = Rules(metric=spec.rollout.metric, alpha=spec.rollout.alpha)
+    return compare_live(world, spec, state, memory, (watch.version, watch.previous), Window(start=watch.since, end=now), rules)
+
+
+@record
+class Rules:
+    """What a live comparison goes by; `head_start`: days held out from both versions that it begins with."""
+
+    metric: str
+    alpha: float
+    head_start: tuple[DayGain, ...] = ()
+
+
+def compare_live(
+    world: World, spec: Spec, state: State, memory: Memory, versions: tuple[int, int], window: Window, rules: Rules
+) -> PairedEvidence:
+    """Two versions on the rows both scored, over whole matured days. DataError if they do not say the same kind of thing."""
+    manifests = [memory.bundle(world.bundles, state.versions[number].registered.bundle)[0] for number in versions]
+    one, two = manifests
+    by_label = METRICS[rules.metric].loss is METRICS["error"].loss
+    if (one.task, one.classes) != (two.task, two.classes) or (by_label and one.threshold != two.threshold):
+        raise DataError(f"versions {versions[0]} and {versions[1]} of {state.model} do not answer with the same classes and threshold")
+    maturity = Maturity(age=spec.data.matures, by=window.end)
+    first, second = (
+        memory.matured(world.predictions, state.model, number, window, maturity, whole=True, compared=True) for number in versions
+    )
+    return paired(
+        first,
+        second,
+        rules.metric,
+        task=spec.model.task,
+        classes=one.classes,
+        threshold=one.threshold,
+        versions=versions,
+        alpha=rules.alpha,
+        no_outcome=spec.data.no_outcome,
+        head_start=rules.head_start,
+    )

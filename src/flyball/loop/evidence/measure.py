@@ -1,0 +1,58 @@
+"""What a tick measures before it decides: drift, realised performance, live comparisons, and how the running training stands."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from flyball.core.errors import FlyballError
+from flyball.journal.state import State
+from flyball.loop.evidence.calm import calm_keys
+from flyball.loop.evidence.finished import finished_training
+from flyball.loop.evidence.live import rollout_evidence, watch_evidence
+from flyball.loop.evidence.monitor import keep, monitor
+from flyball.loop.evidence.performance import floored
+from flyball.loop.memory import Memory
+from flyball.loop.records import Evidence
+from flyball.loop.world import World
+from flyball.spec.records import Spec
+
+T = TypeVar("T")
+
+
+def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: datetime) -> Evidence:
+    """Everything the policy may look at, as of `now`. Saves the monitor report of the window that just ended.
+
+    What cannot be measured is missing evidence with its `trouble` told, never a reason to stop looking at the rest.
+    """
+    finished = finished_training(world, state)
+    nothing = Evidence(
+        drift={}, calm=frozenset(), performance=None, floor=None, rollout=None, watch=None, new_outcomes=0, finished=finished
+    )
+    if state.champion is None:
+        return nothing
+    trouble: list[str] = []
+    refused = tuple(error for _, error in world.deployments.workers(state.model).values() if error)
+    found = replace(
+        nothing,
+        rollout=_measured(lambda: rollout_evidence(world, spec, state, memory, now), trouble),
+        watch=_measured(lambda: watch_evidence(world, spec, state, memory, now), trouble),
+        new_outcomes=world.outcomes.labelled_since(state.model, state.last_retrain_at or state.first_at or now, now),
+        refused=refused,
+    )
+    report = _measured(lambda: monitor(world, spec, state, state.champion or 0, memory, now=now), trouble)
+    if report is not None:
+        keep(world, state.model, report, spec.monitor.window)
+        floor = floored(spec, state, report.performance)
+        calm = calm_keys(world, spec, state, report, floor, refused=bool(refused))
+        found = replace(found, drift=report.columns, calm=calm, performance=report.performance, floor=floor)
+    return replace(found, trouble="; ".join(trouble))
+
+
+def _measured(measurement: Callable[[], T], trouble: list[str]) -> T | None:
+    """The measurement, or None with what kept it from being made."""
+    try:
+        return measurement()
+    except FlyballError as error:
+        trouble.append(error.message)
+        return None
