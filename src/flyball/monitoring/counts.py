@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from flyball.core.errors import DataError
 from flyball.core.record import record
 from flyball.core.table import Array, Table
+from flyball.core.window import Window
 from flyball.data.cells import Cells
 from flyball.data.profile import Reference, reference_digest
 
@@ -23,6 +24,15 @@ class Counts:
     reference: str
     rows: int
     columns: Mapping[str, Ints]
+
+
+@record
+class Span:
+    """The counts of one window. `hours`: rows per hour (hours since 1970, UTC) of their event time, by which a season is weighted."""
+
+    window: Window
+    counts: Counts
+    hours: Mapping[int, int]
 
 
 class Counter:
