@@ -20,6 +20,7 @@ from flyball.adapters.memory.executor import MemoryExecutor
 from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.adapters.mlflow.in_child import RunWatch
 from flyball.adapters.pandas.arrow import read_parquet, write_parquet
+from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
 from flyball.adapters.sqlite.journal import SqliteJournal
@@ -213,6 +214,7 @@ class Town:
             registry=registry,
             executor=MemoryExecutor(self._job),
             reports=SqliteReports(self.database),
+            counts=SqliteCounts(self.database),
         )
         self.workshop = Workshop(
             journal=self.world.journal,

@@ -1,6 +1,6 @@
 """Everything the loop asks of the world, each a page of promises. Adapters keep them; `testing/` holds the suite each adapter passes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
 from datetime import datetime, timedelta
@@ -18,8 +18,9 @@ from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Event
 from flyball.monitoring.records import MonitorReport
+from flyball.monitoring.slots import Series, Slot, Step
 from flyball.registry.records import EngineName, Parity
-from flyball.serving.records import Accepted, Deployment, LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
+from flyball.serving.records import Accepted, Arrived, Deployment, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 from flyball.spec.records import Spec
 from flyball.training.records import FitOrder, WorkingTree
 
@@ -72,6 +73,14 @@ class PredictionLog(Protocol):
         """
         ...
 
+    def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
+        """At most `limit` rows of a version that arrived after a place, with features, in order of arrival; with `window`, only those
+        whose event time is in it. A shadow has the features of its answered row if that arrived before it.
+
+        Reading on from `Arrived.place` until there is no `more` gives every row once, and what arrives meanwhile comes after it.
+        """
+        ...
+
     def labelled(
         self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
     ) -> LoggedRows:
@@ -105,6 +114,32 @@ class OutcomeLog(Protocol):
 
     def labelled_since(self, model: str, since: datetime, now: datetime) -> int:
         """How many outcomes became known with since < at <= now."""
+        ...
+
+
+class CountStore(Protocol):
+    """Counts of what was predicted, slot by slot. They add up, so it does not matter who counted what, and in what order."""
+
+    def places(self, model: str) -> Mapping[Series, Place]:
+        """Every series of a model, and up to which place in the prediction log its rows are counted."""
+        ...
+
+    def add(self, model: str, steps: Sequence[Step]) -> bool:
+        """Add the counts to what the slots hold and move the places, all of it, durably, if every series is at its step's `after`;
+        else False, and nothing has changed. So a row is counted once, whoever counts, also twice at once.
+        """
+        ...
+
+    def slots(self, model: str, series: Series, window: Window) -> list[Slot]:
+        """The slots of a series that touch the window, in order of start."""
+        ...
+
+    def compact(self, model: str, length: timedelta, before: datetime) -> int:
+        """Add up what is in shorter slots that end by `before`, a multiple of `length`, in slots of this length. Say how many went."""
+        ...
+
+    def forget(self, model: str, series: Collection[Series]) -> None:
+        """Drop these series, as if they had never been counted."""
         ...
 
 
@@ -144,6 +179,13 @@ class Reports(Protocol):
 
     def between(self, model: str, window: Window) -> list[MonitorReport]:
         """The reports whose windows end within a window, in order of time."""
+        ...
+
+    def thin(self, model: str, window: Window, *, every: timedelta | None) -> int:
+        """Of the reports whose windows end within a window keep the last of each `every` since 1970 (None: none of them).
+
+        Say how many went.
+        """
         ...
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.local.executor import LocalExecutor
+from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
 from flyball.adapters.sqlite.journal import SqliteJournal
@@ -41,6 +42,7 @@ class Stores:
     outcomes: SqliteOutcomeLog
     deployments: SqliteDeployments
     reports: SqliteReports
+    counts: SqliteCounts
     bundles: LocalBundles
 
 
@@ -54,6 +56,7 @@ def open_stores(settings: Settings) -> Stores:
         outcomes=SqliteOutcomeLog(database, clock=wall_clock),
         deployments=SqliteDeployments(database, clock=wall_clock),
         reports=SqliteReports(database),
+        counts=SqliteCounts(database),
         bundles=LocalBundles(settings.bundles, settings.key),
     )
 
@@ -73,6 +76,7 @@ def open_world(settings: Settings) -> "World":
         registry=MlflowRegistry(_mlflow(settings)),
         executor=LocalExecutor(settings.jobs),
         reports=stores.reports,
+        counts=stores.counts,
     )
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flyball.core.errors import DataError
 from flyball.core.table import Array, Table
 from flyball.core.window import to_micros
-from flyball.serving.records import Label, LoggedRows, Maturity, PredictionBatch
+from flyball.serving.records import Arrived, Label, LoggedRows, Maturity, Place, PredictionBatch
 
 MICROS_PER_DAY = 86_400_000_000
 
@@ -53,6 +53,31 @@ def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = No
         actual=actuals,
         outcome_at=known,
         features=features,
+    )
+
+
+def arrived(
+    at: Sequence[int],
+    label: Sequence[Label],
+    score: Sequence[Any],
+    role: Sequence[tuple[str, str]],
+    contracts: Sequence[int],
+    features: Sequence[Features | None],
+    names: Mapping[int, Sequence[str]],
+    *,
+    place: Place,
+    more: bool,
+) -> Arrived:
+    """Arrived rows from columns; `role`: variant and worker of each, `contracts` and `names` as in `feature_table`."""
+    return Arrived(
+        at=np.array(at, dtype=np.int64),
+        label=objects(label),
+        score=_scores(score),
+        variant=objects(["elsewhere" if worker.startswith("elsewhere") else variant for variant, worker in role]),
+        known=np.array([row is not None for row in features], dtype=np.bool_),
+        features=feature_table(contracts, features, names),
+        place=place,
+        more=more,
     )
 
 

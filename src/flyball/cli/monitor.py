@@ -35,7 +35,7 @@ def command(ctx: click.Context, window: str | None, now: str | None, as_json: bo
     assert state.champion is not None
     report = monitor(world, spec, state, state.champion, Memory(), now=at_time(now))
     if window is None and now is None:  # what the loop would see now: the server shows it as gauges
-        keep(world, spec.model.name, report, spec.monitor.window)
+        keep(world, state, report, spec.monitor.window)
     if as_json:
         show_json(plain(report, state, settings))
     else:

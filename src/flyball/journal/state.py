@@ -86,6 +86,7 @@ class State:
     challenger_share: float = 0.0
     previous: int | None = None
     champions: frozenset[int] = frozenset()
+    first_champion: int | None = None
     champion_since: datetime | None = None
     rollout: RolloutStarted | None = None
     watch: Watch | None = None
@@ -201,6 +202,7 @@ def _aliases(state: State, event: RolloutStarted | RolloutEnded | Promoted | Sta
                 champion=event.version,
                 previous=event.replaced,
                 champions=state.champions | {event.version},
+                first_champion=event.version if state.first_champion is None else state.first_champion,
                 champion_since=at,
                 watch=watch,
                 rollout=rollout,

@@ -10,8 +10,8 @@ import numpy as np
 
 from flyball.core.table import Table, concat
 from flyball.core.window import Window
-from flyball.data.profile import Reference, reference_from_json, score_columns
-from flyball.monitoring.counts import Counter, Counts
+from flyball.data.profile import Reference, reference_from_json
+from flyball.monitoring.counts import Counter
 from flyball.ports import BundleStore, PredictionLog
 from flyball.registry.bundle import read_file, read_manifest
 from flyball.registry.records import Manifest
@@ -27,9 +27,8 @@ class Memory:
     def __init__(self, *, keep: timedelta = timedelta(days=120)) -> None:
         self._keep = keep
         self._bundles: dict[str, tuple[Manifest, Reference]] = {}
-        self._counters: dict[str, Counter] = {}
+        self._counters: dict[tuple[str, str], Counter] = {}
         self._days: dict[tuple[str, int, datetime, bool], LoggedRows] = {}
-        self._counts: dict[tuple[str, str, datetime, datetime], Counts | None] = {}
 
     def bundle(self, bundles: BundleStore, digest: str) -> tuple[Manifest, Reference]:
         """The manifest and the reference of a bundle, verified when first read."""
@@ -37,7 +36,7 @@ class Memory:
             folder = bundles.path(digest)
             manifest = read_manifest(folder, digest)
             reference = reference_from_json(read_file(folder, manifest, "reference.json"))
-            self._bundles[digest], self._counters[digest] = (manifest, reference), Counter(reference)
+            self._bundles[digest] = manifest, reference
         return self._bundles[digest]
 
     def matured(
@@ -74,35 +73,15 @@ class Memory:
             parts.append(self._days[key])
         return join_rows(parts)
 
-    def counts(self, log: PredictionLog, model: str, version: int, bundle: str, newest: Window, *, windows: int) -> list[Counts]:
-        """The counts of a version's rows in `newest` and in up to `windows` - 1 windows of its length before it, the oldest first.
+    def counter(self, bundles: BundleStore, own: str, against: str) -> Counter:
+        """What counts rows of the version of bundle `own` on the reference of `against`: of its columns those that both references have.
 
-        The windows before it lie on a grid, so that ticks at odd times count the past once. Windows in which the version answered nothing
-        are left out. `bundle` must have been asked for with `bundle` before.
+        A column that the newer version no longer reads is not missing from its rows, it is not asked for.
         """
-        length = newest.length
-        edge = _EPOCH + (newest.start - _EPOCH) // length * length
-        past = [Window(start=edge - length * (back + 1), end=edge - length * back) for back in range(windows - 1)]
-        found = []
-        for window in [*reversed(past), newest]:
-            key = (model, bundle, window.start, window.end)
-            if key in self._counts:
-                one = self._counts[key]
-            else:
-                one = self._count(log.rows(model, version, window, features=True), bundle)
-                if window is not newest or newest.start == edge:  # off the grid it is another window at every look
-                    self._counts[key] = one
-            if one is not None:
-                found.append(one)
-        for key in [key for key in self._counts if key[3] < newest.start - length * windows]:
-            del self._counts[key]
-        return found
-
-    def _count(self, rows: LoggedRows, bundle: str) -> Counts | None:
-        if rows.features is None or len(rows.at) == 0:
-            return None
-        manifest, _ = self._bundles[bundle]
-        return self._counters[bundle].count(rows.features, score_columns(rows.score, manifest.classes, manifest.schema))
+        if (own, against) not in self._counters:
+            (_, mine), (_, theirs) = self.bundle(bundles, own), self.bundle(bundles, against)
+            self._counters[own, against] = Counter(theirs, columns=None if own == against else mine.columns)
+        return self._counters[own, against]
 
     def _forget(self, now: datetime) -> None:
         old = [key for key in self._days if key[2] < now - self._keep]

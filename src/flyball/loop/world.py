@@ -1,7 +1,7 @@
 """What a tick is handed: the ports, bound to one project."""
 
 from flyball.core.record import record
-from flyball.ports import BundleStore, Deployments, Executor, Journal, OutcomeLog, PredictionLog, Registry, Reports
+from flyball.ports import BundleStore, CountStore, Deployments, Executor, Journal, OutcomeLog, PredictionLog, Registry, Reports
 
 
 @record
@@ -16,3 +16,4 @@ class World:
     registry: Registry
     executor: Executor
     reports: Reports
+    counts: CountStore

@@ -1,9 +1,9 @@
 """Live monitoring is counting: counts of a window on the cells of a reference, merged over workers, minutes and days by addition."""
 
-from collections.abc import Iterable, Mapping
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,15 +11,22 @@ from flyball.core.errors import DataError
 from flyball.core.record import record
 from flyball.core.table import Array, Table
 from flyball.core.window import Window
-from flyball.data.cells import Cells
+from flyball.data.cells import Cells, NumberCells
 from flyball.data.profile import Reference, reference_digest
+from flyball.monitoring.tally import Tally, tally_of
 
 Ints = NDArray[np.int64]
+
+# From so many columns on their lookups are searched: the grids that make it several times faster would take gigabytes.
+_WIDE = 1000
 
 
 @record
 class Counts:
-    """How many rows of a window fell into each cell, per column. `reference` is the digest of the reference that set the cells."""
+    """How many rows of a window fell into each cell, per column. `reference` is the digest of the reference that set the cells.
+
+    A row of which only the score was logged is counted among the scores alone: the cells of a feature may hold fewer rows.
+    """
 
     reference: str
     rows: int
@@ -36,13 +43,27 @@ class Span:
 
 
 class Counter:
-    """Counts tables against one reference; holds the prepared lookups, so make it once and use it often."""
+    """Counts tables against one reference; holds the prepared lookups, so make it once and use it often.
 
-    __slots__ = ("_cells", "_digest")
+    `columns`: count only these of the reference's columns. `size`: how many cells they have together.
+    """
 
-    def __init__(self, reference: Reference) -> None:
-        self._digest = reference_digest(reference)
-        self._cells: dict[str, Cells] = {name: column.cells() for name, column in reference.columns.items()}
+    __slots__ = ("_cells", "_ends", "reference", "size")
+
+    def __init__(self, reference: Reference, *, columns: Collection[str] | None = None) -> None:
+        self.reference = reference_digest(reference)
+        kept = {name: column for name, column in reference.columns.items() if columns is None or name in columns}
+        self._cells: dict[str, Cells] = {}
+        for name, column in kept.items():
+            wide = column.kind == "number" and len(kept) > _WIDE
+            self._cells[name] = NumberCells(np.array(column.edges), grid=False) if wide else column.cells()
+        self._ends = np.cumsum([0, *(cells.size for cells in self._cells.values())])
+        self.size = int(self._ends[-1])
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are counted."""
+        return tuple(self._cells)
 
     def count(self, table: Table, scores: Mapping[str, Array]) -> Counts:
         """The counts of these rows. A column of the reference that is in neither counts as missing in every row."""
@@ -50,8 +71,39 @@ class Counter:
         columns = {}
         for name, cells in self._cells.items():
             values = scores[name] if name in scores else table.columns.get(name)
-            columns[name] = cells.count(np.full(rows, np.nan) if values is None else values)
-        return Counts(reference=self._digest, rows=rows, columns=columns)
+            columns[name] = cells.count(_missing(rows) if values is None else _known(cells, values))
+        return Counts(reference=self.reference, rows=rows, columns=columns)
+
+    def places(self, table: Table, scores: Mapping[str, Array], rows: int) -> NDArray[np.int64]:
+        """The cell of each value as a matrix of rows × columns: cells are numbered through, column after column."""
+        found = np.empty((rows, len(self._cells)), dtype=np.int64)
+        for at, (name, cells) in enumerate(self._cells.items()):
+            values = scores[name] if name in scores else table.columns.get(name)
+            found[:, at] = cells.codes(_missing(rows) if values is None else _known(cells, values))
+            found[:, at] += self._ends[at]
+        return found
+
+    def tallies(self, places: NDArray[np.int64], said: NDArray[np.bool_] | None, groups: NDArray[np.intp], at: Ints) -> list[Tally]:
+        """One tally for each group of rows (numbered from 0). `said`, a matrix like `places`: which values are known at all (None: all)."""
+        order = np.argsort(groups, kind="stable")
+        ends = np.searchsorted(groups[order], np.arange(int(groups.max(initial=-1)) + 2))
+        found = []
+        for first, last in pairwise(ends.tolist()):
+            rows = order[first:last]
+            cells = places[rows]
+            found.append(tally_of(cells.ravel() if said is None else cells[said[rows]], at[rows], self.size))
+        return found
+
+    def counts(self, tally: Tally) -> Counts:
+        """A tally of this counter column by column."""
+        cells = np.zeros(self.size, dtype=np.int64)
+        tally.add_to(cells)
+        return self.split(cells, tally.rows)
+
+    def split(self, cells: Ints, rows: int) -> Counts:
+        """All cells of all columns as counts: the columns are views of it."""
+        columns = {name: cells[first:last] for name, (first, last) in zip(self._cells, pairwise(self._ends.tolist()), strict=True)}
+        return Counts(reference=self.reference, rows=rows, columns=columns)
 
 
 def count(reference: Reference, table: Table, scores: Mapping[str, Array]) -> Counts:
@@ -71,27 +123,32 @@ def merge(parts: Iterable[Counts]) -> Counts:
     return Counts(reference=first.reference, rows=sum(part.rows for part in kept), columns=columns)
 
 
-def counts_to_bytes(counts: Counts) -> bytes:
-    """Counts as bytes for storage."""
-    columns = {name: values.tolist() for name, values in counts.columns.items()}
-    return msgspec.msgpack.encode(_Stored(version=1, reference=counts.reference, rows=counts.rows, columns=columns))
+def _missing(rows: int) -> Array:
+    return np.full(rows, np.nan)
 
 
-def counts_from_bytes(content: bytes) -> Counts:
-    """The counts that `counts_to_bytes` wrote; DataError for other bytes."""
+def _known(cells: Cells, values: Array) -> Array:
+    """The values as they are counted. A number where a category was known is the same one however it was written (1, 1.0, true), and
+    with whatever else it arrived: the log gives numbers alone as floats, and beside texts as they came.
+    """
+    if isinstance(cells, NumberCells) or (values.dtype.kind == "O" and set(map(type, values.tolist())) <= {str, type(None)}):
+        return values
+    if values.dtype.kind not in "Ofiub":
+        return values
+    known = frozenset(cells.categories)
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = [_as_text(value, known) if isinstance(value, int | float | np.number | np.bool_) else value for value in values.tolist()]
+    return texts
+
+
+def _as_text(value: float | np.number[Any] | np.bool_, known: frozenset[str]) -> str | None:
     try:
-        stored = msgspec.msgpack.decode(content, type=_Stored)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"these are no stored counts: {error}", hint="rebuild them from the prediction log") from error
-    columns = {name: np.array(values, dtype=np.int64) for name, values in stored.columns.items()}
-    return Counts(reference=stored.reference, rows=stored.rows, columns=columns)
-
-
-@record
-class _Stored:
-    """The form on disk; `version` says which."""
-
-    version: Literal[1]
-    reference: str
-    rows: int
-    columns: dict[str, list[int]]
+        number = float(value)
+    except OverflowError:  # an integer beyond all floats
+        return str(value)
+    if number != number:
+        return None
+    written = [str(number)]
+    if number.is_integer():
+        written = [str(int(number)), *written, *(["True"] if number == 1.0 else ["False"] if number == 0.0 else [])]
+    return next((text for text in written if text in known), written[0])

@@ -148,7 +148,10 @@ class QualityFinding:
 
 @record
 class MonitorReport:
-    """What `flyball monitor` says: drift of every feature, of the score (`score`) and of the answer, performance, and data quality."""
+    """What `flyball monitor` says: drift of every feature, of the score (`score`) and of the answer, performance, and data quality.
+
+    `left_out`: columns by state that a kept report does not hold, because there are very many and they moved least.
+    """
 
     window: Window
     version: int
@@ -158,6 +161,7 @@ class MonitorReport:
     dataset: DatasetDrift | None = None
     details: PerformanceDetails | None = None
     quality: tuple[QualityFinding, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 @record

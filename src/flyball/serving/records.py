@@ -139,3 +139,29 @@ class LoggedRows:
     actual: NDArray[np.object_]
     outcome_at: NDArray[np.int64]
     features: Table | None
+
+
+@record
+class Place:
+    """How far a prediction log has been read, in order of arrival: numbers of the log's own, which only grow."""
+
+    answered: int = 0
+    shadows: int = 0
+
+
+@record
+class Arrived:
+    """Rows of one version in the order they arrived, as arrays of one length, answered or shadow.
+
+    `variant` is that of the row, or `shadow`, or `elsewhere` for rows that were answered elsewhere. `known`: whether its features were
+    logged; where not, `features` has missing values. `place`: read on from here; `more`: there is something to read on.
+    """
+
+    at: NDArray[np.int64]
+    label: NDArray[np.object_]
+    score: NDArray[np.float64]
+    variant: NDArray[np.object_]
+    known: NDArray[np.bool_]
+    features: Table
+    place: Place
+    more: bool

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
-from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, micros
+from flyball.adapters.logged import arrived, check_batch, feature_table, logged_rows, matured_until, micros
 from flyball.core.record import record
 from flyball.core.window import Window, from_micros, to_micros
-from flyball.serving.records import Label, LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
+from flyball.serving.records import Arrived, Label, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 from flyball.serving.segments import finished, read, segments
 
 
@@ -46,6 +46,7 @@ class MemoryPredictionLog:
         self._segments = segments
         self._positions: dict[str, int] = {}
         self._shadows: set[tuple[str, int]] = set()
+        self._shadow_rows: dict[int, Row | None] = {}  # number of a shadow -> the answered row, if it was there before
         self._clients: dict[tuple[str, str], str] = {}
         self._repeats: dict[str, str] = {}
         self._streams: dict[tuple[str, int], list[Row]] = {}
@@ -101,6 +102,30 @@ class MemoryPredictionLog:
             if compared:
                 found = [row for row in found if _shared_out(self.answered.get(row.prediction_id, row))]
             return self._columns(found, features, maturity)
+
+    def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
+        """At most `limit` rows of a version that arrived after a place, with features, in order of arrival."""
+        with self.lock:
+            stream = self._stream(model, version)
+            if window is not None:
+                first, last = (bisect_left(stream, to_micros(time), key=attrgetter("at")) for time in (window.start, window.end))
+                stream = stream[first:last]
+            # one number counts all rows here, so one part of the place is enough
+            found = sorted((row for row in stream if row.number >= after.answered), key=attrgetter("number"))[:limit]
+            sources = [self._shadow_rows.get(row.number, row) for row in found]
+            held = [(source.names, source.features) if source is not None else ((), None) for source in sources]
+            contracts = {names: number for number, names in enumerate(dict.fromkeys(names for names, _ in held))}
+            return arrived(
+                [row.at for row in found],
+                [row.label for row in found],
+                [row.score for row in found],
+                [("shadow", "") if row.number in self._shadow_rows else (row.variant, row.worker) for row in found],
+                [contracts[names] for names, _ in held],
+                [features for _, features in held],
+                {number: names for names, number in contracts.items()},
+                place=Place(answered=found[-1].number + 1) if found else after,
+                more=len(found) == limit,
+            )
 
     def labelled(
         self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
@@ -182,6 +207,7 @@ class MemoryPredictionLog:
     def _add_shadow(self, row: Row) -> None:
         if (row.prediction_id, row.version) not in self._shadows and row.prediction_id not in self._repeats:
             self._shadows.add((row.prediction_id, row.version))
+            self._shadow_rows[row.number] = self.answered.get(row.prediction_id)
             self._insert(row)
 
     def _insert(self, row: Row) -> None:

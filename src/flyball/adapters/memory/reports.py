@@ -1,6 +1,9 @@
 """What monitoring found, window by window, in memory."""
 
-from flyball.core.window import Window
+from datetime import timedelta
+
+from flyball.adapters.logged import micros
+from flyball.core.window import Window, to_micros
 from flyball.monitoring.records import MonitorReport
 
 
@@ -23,3 +26,14 @@ class MemoryReports:
     def between(self, model: str, window: Window) -> list[MonitorReport]:
         """The reports whose windows end within a window, in order of time."""
         return [report for report in self._kept.get(model, []) if report.window.end in window]
+
+    def thin(self, model: str, window: Window, *, every: timedelta | None) -> int:
+        """Of the reports whose windows end within a window keep the last of each `every` since 1970 (None: none). Say how many went."""
+        before = self._kept.get(model, [])
+        last = (
+            {}
+            if every is None
+            else {to_micros(report.window.end) // micros(every): report.window.end for report in before if report.window.end in window}
+        )
+        self._kept[model] = [report for report in before if report.window.end not in window or report.window.end in last.values()]
+        return len(before) - len(self._kept[model])

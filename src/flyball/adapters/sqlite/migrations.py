@@ -117,5 +117,51 @@ CREATE TABLE reports (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS)
+# Shadows in order of arrival, and the order of arrival within a version: counting reads on from where it was.
+_ARRIVALS = """
+CREATE TABLE arriving (
+  id INTEGER PRIMARY KEY,
+  stream INTEGER NOT NULL REFERENCES streams (id),
+  at INTEGER NOT NULL,
+  prediction_id TEXT NOT NULL,
+  answered INTEGER REFERENCES predictions (id),
+  unit TEXT,
+  entity TEXT,
+  label,
+  score
+);
+INSERT INTO arriving (stream, at, prediction_id, answered, unit, entity, label, score)
+  SELECT stream, at, prediction_id, answered, unit, entity, label, score FROM shadows;
+DROP TABLE shadows;
+ALTER TABLE arriving RENAME TO shadows;
+CREATE UNIQUE INDEX shadows_by_time ON shadows (stream, at, prediction_id);
+CREATE INDEX shadows_by_arrival ON shadows (stream);
+CREATE INDEX predictions_by_arrival ON predictions (stream);
+"""
+
+# Counts by stretch of time. A series is what is counted together: the rows of `version` on the reference of version `against`, up to a
+# place in the log. Times and lengths are microseconds; the form of `tally` is in monitoring/tally.py.
+_COUNTS = """
+CREATE TABLE series (
+  id INTEGER PRIMARY KEY,
+  model TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  against INTEGER NOT NULL,
+  reference TEXT NOT NULL,
+  answered INTEGER NOT NULL,
+  shadows INTEGER NOT NULL,
+  UNIQUE (model, version, against, reference)
+);
+CREATE TABLE slots (
+  id INTEGER PRIMARY KEY,
+  series INTEGER NOT NULL REFERENCES series (id),
+  length INTEGER NOT NULL,
+  start INTEGER NOT NULL,
+  variant TEXT NOT NULL,
+  tally BLOB NOT NULL,
+  UNIQUE (series, length, start, variant)
+);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1."""

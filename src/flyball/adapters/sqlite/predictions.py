@@ -8,13 +8,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, micros, transposed
+from flyball.adapters.logged import arrived, check_batch, feature_table, logged_rows, matured_until, micros, transposed
 from flyball.adapters.sqlite import rows as stored
+from flyball.adapters.sqlite.arrivals import read_arrived
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.ingest import ingest
 from flyball.core.table import Table
 from flyball.core.window import Window, from_micros, to_micros
-from flyball.serving.records import LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
+from flyball.serving.records import Arrived, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 
 # Both queries give the same columns in the same order; the last two, the contract and the features, only when they are asked for.
 _ANSWERED = """
@@ -82,12 +83,10 @@ class SqlitePredictionLog:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         latest = _NEVER if maturity is None else matured_until(maturity)
         with self._database.read() as connection:
-            stream = connection.execute(
-                "SELECT t.id FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? AND t.version = ?", (model, version)
-            ).fetchone()
+            stream = _stream(connection, model, version)
             if stream is None:
                 return _columns([], {}, features, maturity)
-            bounds = (stream[0], to_micros(window.start), to_micros(window.end), latest)
+            bounds = (stream, to_micros(window.start), to_micros(window.end), latest)
             more = ", p.contract, p.features" if features else ""
             join = "LEFT JOIN predictions p ON p.id = s.answered" if features or compared else ""
             answered = connection.execute(_ANSWERED.format(features=more, compared=_COMPARED if compared else ""), bounds).fetchall()
@@ -96,6 +95,14 @@ class SqlitePredictionLog:
             names = _contracts(connection) if features else {}
         found = sorted(answered + shadows, key=itemgetter(1)) if answered and shadows else answered or shadows
         return _columns(found, names, features, maturity)
+
+    def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
+        """At most `limit` rows of a version that arrived after a place, with features, in order of arrival."""
+        with self._database.read() as connection:
+            stream = _stream(connection, model, version)
+            if stream is None:
+                return arrived([], [], [], [], [], [], {}, place=after, more=False)
+            return read_arrived(connection, stream, after, limit, window, _contracts(connection))
 
     def labelled(
         self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
@@ -168,6 +175,12 @@ def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], f
     columns[5] = stored.scores(columns[5])
     columns[6] = stored.labels(columns[6])
     return logged_rows(columns[:8], table, maturity=maturity)
+
+
+def _stream(connection: sqlite3.Connection, model: str, version: int) -> int | None:
+    query = "SELECT t.id FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? AND t.version = ?"
+    row = connection.execute(query, (model, version)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _contracts(connection: sqlite3.Connection) -> dict[int, list[str]]:

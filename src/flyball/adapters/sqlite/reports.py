@@ -1,5 +1,8 @@
 """What monitoring found, window by window, in SQLite."""
 
+from datetime import timedelta
+
+from flyball.adapters.logged import micros
 from flyball.adapters.sqlite.database import Database
 from flyball.core.codec import from_json, to_json
 from flyball.core.errors import UnsupportedError
@@ -34,6 +37,24 @@ class SqliteReports:
             "WHERE model = ? AND ends_at >= ? AND ends_at < ? ORDER BY ends_at, version",
             (model, to_micros(window.start), to_micros(window.end)),
         )
+
+    def thin(self, model: str, window: Window, *, every: timedelta | None) -> int:
+        """Of the reports whose windows end within a window keep the last of each `every` since 1970 (None: none). Say how many went."""
+        within = "model = ? AND ends_at >= ? AND ends_at < ?"
+        bounds: tuple[str | int, ...] = (model, to_micros(window.start), to_micros(window.end))
+        if every is None:
+            which, values = within, bounds
+        else:
+            values = (micros(every), *bounds)
+            within = "model = ?2 AND ends_at >= ?3 AND ends_at < ?4"
+            last = f"SELECT MAX(ends_at) FROM reports WHERE {within} GROUP BY ends_at / ?1"  # noqa: S608
+            which = f"{within} AND ends_at NOT IN ({last})"
+        with self._database.read() as connection:  # mostly there is nothing to do, and no reason to keep others from writing
+            found = connection.execute(f"SELECT 1 FROM reports WHERE {which} LIMIT 1", values).fetchone()  # noqa: S608 - all of it is ours
+        if found is None:
+            return 0
+        with self._database.write() as connection:
+            return connection.execute(f"DELETE FROM reports WHERE {which}", values).rowcount  # noqa: S608 - the same
 
     def _select(self, where: str, values: tuple[str | int, ...]) -> list[MonitorReport]:
         with self._database.read() as connection:

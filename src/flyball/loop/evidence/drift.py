@@ -1,28 +1,133 @@
-"""Drift of one version: the counts of its last windows held against its reference."""
+"""Drift of one version: the kept counts of its last windows held against its reference, and against those of earlier champions."""
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
+
+from flyball.core.record import record
 from flyball.core.window import Window
+from flyball.data.cells import alone
+from flyball.data.profile import ColumnReference, Reference
 from flyball.journal.state import State
 from flyball.loop.memory import Memory
+from flyball.loop.spans import Counted, counted
 from flyball.loop.world import World
-from flyball.monitoring.drift import SCALES, drift_over
-from flyball.monitoring.records import ColumnDrift
-from flyball.spec.records import Spec
+from flyball.monitoring.counts import Counts, Span
+from flyball.monitoring.drift import MIN_ROWS, drift_over
+from flyball.monitoring.drift import SCALES as WINDOWS
+from flyball.monitoring.records import ColumnDrift, DatasetDrift
+from flyball.monitoring.scales import SCALES, window_start
+from flyball.spec.records import MonitorSpec, Spec
+from flyball.stats.distances import ks_interval, total_variation
+
+_DAY = timedelta(days=1)
 
 
-def window_drift(world: World, spec: Spec, state: State, version: int, memory: Memory, *, window: Window) -> Mapping[str, ColumnDrift]:
-    """How far each column is from the version's reference; empty if nothing was predicted."""
-    bundle = state.versions[version].registered.bundle
-    _, reference = memory.bundle(world.bundles, bundle)
-    counts = memory.counts(world.predictions, spec.model.name, version, bundle, window, windows=max(SCALES))
-    if not counts:
-        return {}
-    return drift_over(
-        reference,
-        counts,
-        window_days=spec.monitor.window / timedelta(days=1),
-        margin=spec.monitor.margin,
-        share_margin=spec.monitor.share_margin,
+@record
+class Look:
+    """What one look at a version has before it. `spans`: until now, the shortest first; `history`: disjoint, newest last."""
+
+    reference: Reference
+    window: Span
+    spans: tuple[Span, ...]
+    latest: Counts | None
+    history: tuple[Span, ...]
+    days: tuple[Counts, ...]
+
+
+@record
+class Drifted:
+    """What a look found. `rows` and `window`: those of the newest `[monitor] window`, as far as counts tell it from the time before."""
+
+    window: Window
+    rows: int
+    columns: Mapping[str, ColumnDrift]
+    dataset: DatasetDrift | None
+
+
+def window_drift(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime) -> Drifted | None:
+    """How far each column is from the version's reference; nothing in `columns` if nothing was predicted. None without a reference.
+
+    Counts nothing: `count_rows` comes before.
+    """
+    length = spec.monitor.window
+    found = counted(world, state, version, memory, now=now, back=max(*SCALES, length * max(WINDOWS)))
+    if not found:
+        return None
+    look = _look(found[0], length, now)
+    if look.latest is None:
+        return Drifted(window=look.window.window, rows=0, columns={}, dataset=None)
+    columns, dataset = _judged(look, spec.monitor)
+    return Drifted(
+        window=look.window.window,
+        rows=look.window.counts.rows,
+        columns=_beside(state, version, columns, found, length),
+        dataset=dataset,
     )
+
+
+def window_spans(
+    world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime, days: int = 28
+) -> tuple[Counts | None, list[Span], Reference]:
+    """For pictures: the counts of the newest `[monitor] window`, and those of each of the last `days` days (UTC) that has rows, the newest
+    last; None and none if nothing was predicted or there is no reference.
+    """
+    _, reference = memory.bundle(world.bundles, state.versions[version].registered.bundle)
+    found = counted(world, state, version, memory, now=now, back=max(days * _DAY, spec.monitor.window))
+    if not found:
+        return None, [], reference
+    (newest,) = found[0].since([spec.monitor.window])
+    midnight = window_start(timedelta(0), now).replace(hour=0, minute=0)
+    starts = [midnight - number * _DAY for number in reversed(range(days))]
+    return newest.counts if newest.counts.rows else None, found[0].between([one for one in starts if one < now]), reference
+
+
+def _look(kept: Counted, length: timedelta, now: datetime) -> Look:
+    spans = kept.since([*SCALES, length])
+    start = window_start(length, now)
+    edges = sorted({window_start(length * number, now) for number in range(1, max(WINDOWS) + 1)})
+    return Look(
+        reference=kept.reference,
+        window=next(span for span in spans if span.window.start == start),
+        spans=tuple(spans),
+        latest=kept.latest(MIN_ROWS),
+        history=tuple(kept.past()),
+        days=tuple(span.counts for span in kept.between(edges)),
+    )
+
+
+def _judged(look: Look, spec: MonitorSpec) -> tuple[Mapping[str, ColumnDrift], DatasetDrift | None]:
+    """The one place that calls the judgement of drift."""
+    if not look.days:
+        return {}, None
+    found = drift_over(look.reference, look.days, window_days=spec.window / _DAY, margin=spec.margin, share_margin=spec.share_margin)
+    return found, None
+
+
+def _beside(
+    state: State, version: int, columns: Mapping[str, ColumnDrift], found: Sequence[Counted], length: timedelta
+) -> dict[str, ColumnDrift]:
+    """The same with the distances of the newest window to the references of the first champion and of the one before this one."""
+    if version != state.champion:
+        return dict(columns)
+    distances: dict[int | None, dict[str, float]] = {kept.against: _distances(found[0].reference, kept, length) for kept in found}
+    first, previous = distances.get(state.first_champion, {}), distances.get(state.previous, {})
+    return {name: replace(column, first=first.get(name), previous=previous.get(name)) for name, column in columns.items()}
+
+
+def _distances(own: Reference, kept: Counted, length: timedelta) -> dict[str, float]:
+    """How far each column is from a reference in the newest window; without those that were another kind of thing there."""
+    (span,) = kept.since([length])
+    columns = {name: (kept.reference.columns[name], counts) for name, counts in span.counts.columns.items()}
+    return {name: _distance(column, counts) for name, (column, counts) in columns.items() if own.columns[name].kind == column.kind}
+
+
+def _distance(column: ColumnReference, counts: NDArray[np.int64]) -> float:
+    """How far the values are from those of the reference, the same way as `ColumnDrift.distance`; 0 if there are none on one side."""
+    before, beside = np.array(column.counts, dtype=np.int64), 2 if column.kind == "number" else 1
+    if column.kind == "category":
+        return total_variation(before[:-beside], counts[:-beside])
+    return ks_interval(before[:-beside], counts[:-beside], alone(np.array(column.edges)))[0]

@@ -42,7 +42,7 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
     )
     report = _measured(lambda: monitor(world, spec, state, state.champion or 0, memory, now=now), trouble)
     if report is not None:
-        keep(world, state.model, report, spec.monitor.window)
+        keep(world, state, report, spec.monitor.window)
         floor = floored(spec, state, report.performance)
         calm = calm_keys(world, spec, state, report, floor, refused=bool(refused))
         found = replace(found, drift=report.columns, calm=calm, performance=report.performance, floor=floor)

@@ -1,32 +1,75 @@
 """One look at one version: drift of the window that ends now, performance of the matured past, and quality of what was asked."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from flyball.core.window import Window
 from flyball.journal.state import State
+from flyball.loop.counting import count_rows
 from flyball.loop.evidence.drift import window_drift
 from flyball.loop.evidence.performance import past_performance
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
-from flyball.monitoring.records import MonitorReport
+from flyball.monitoring.drift import RELEASE_WINDOWS
+from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.spec.records import Spec
+
+# Of more columns than these the furthest are kept, so that a report and the gauges made of it stay small whatever the data.
+MOST_COLUMNS = 100
+# Reports that hysteresis may still ask for are all kept; of older ones one a window, for so long.
+_KEPT = timedelta(days=400)
+# So many windows back it is looked whether there is still something to thin out: a loop may have been away.
+_BACK = 30
+
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_RANK = {"insufficient data": 0, "ok": 1, "warn": 2, "drift": 3}
 
 
 def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime) -> MonitorReport:
-    """What there is to say of a version now. Nothing is saved."""
+    """What there is to say of a version now, with what arrived until now counted. No report is saved."""
+    count_rows(world, state, memory, now=now, version=version)
     window = Window(start=now - spec.monitor.window, end=now)
-    columns = window_drift(world, spec, state, version, memory, window=window)
+    found = window_drift(world, spec, state, version, memory, now=now)
     return MonitorReport(
         window=window,
         version=version,
         rows=world.predictions.count(spec.model.name, window).get(version, 0),
-        columns=columns,
+        columns={} if found is None else found.columns,
+        dataset=None if found is None else found.dataset,
         performance=past_performance(world, spec, state, version, memory, now=now),
     )
 
 
-def keep(world: World, model: str, report: MonitorReport, window: timedelta) -> None:
-    """Save a report for gauges and hysteresis, at most 24 in a window, so that ticking often does not fill the store."""
-    latest = world.reports.latest(model)
+def keep(world: World, state: State, report: MonitorReport, window: timedelta) -> None:
+    """Save a report for gauges and hysteresis, at most 24 in a window, so that ticking often does not fill the store.
+
+    Of many columns those are kept for which an alert fires, and the furthest; `left_out` says how many are not, by state.
+    """
+    latest = world.reports.latest(state.model)
     if latest is None or latest.version != report.version or report.window.end - latest.window.end >= window / 24:
-        world.reports.save(model, report)
+        world.reports.save(state.model, shortened(report, {key.removeprefix("drift:") for key in state.firing}))
+        _retain(world, state.model, report.window.end, window)
+
+
+def shortened(report: MonitorReport, firing: set[str]) -> MonitorReport:
+    """A report of at most `MOST_COLUMNS` columns and those for which an alert fires."""
+    if len(report.columns) <= MOST_COLUMNS:
+        return report
+    furthest = sorted(report.columns, key=lambda name: _far(report.columns[name]), reverse=True)
+    kept = {*furthest[:MOST_COLUMNS], *(firing & report.columns.keys())}
+    left_out: dict[str, int] = {}
+    for name, column in report.columns.items():
+        if name not in kept:
+            left_out[column.state] = left_out.get(column.state, 0) + 1
+    return replace(report, columns={name: column for name, column in report.columns.items() if name in kept}, left_out=left_out)
+
+
+def _far(column: ColumnDrift) -> tuple[int, float, float]:
+    return _RANK[column.state], column.lower - column.threshold, column.distance
+
+
+def _retain(world: World, model: str, end: datetime, window: timedelta) -> None:
+    """Keep one report a window of what hysteresis no longer asks for, and none that is older than `_KEPT`."""
+    recent = end - (RELEASE_WINDOWS + 1) * window
+    world.reports.thin(model, Window(start=recent - _BACK * window, end=recent), every=window)
+    world.reports.thin(model, Window(start=_EARLIEST, end=end - _KEPT), every=None)

@@ -1,0 +1,34 @@
+"""Nouns of kept counts: what is counted on whose reference, stretch by stretch, and how far."""
+
+from flyball.core.record import record
+from flyball.monitoring.tally import Tally
+from flyball.serving.records import Place
+
+
+@record
+class Series:
+    """Rows of `version`, counted on the cells of the reference of version `against`; `reference` is its digest."""
+
+    version: int
+    against: int
+    reference: str
+
+
+@record
+class Slot:
+    """The counts of the rows of one variant whose event time is in [start, start + length), in microseconds since 1970 UTC."""
+
+    start: int
+    length: int
+    variant: str
+    tally: Tally
+
+
+@record
+class Step:
+    """What counting the rows from one place to the next adds to a series; `after` is None for a series that begins."""
+
+    series: Series
+    after: Place | None
+    place: Place
+    slots: tuple[Slot, ...]
