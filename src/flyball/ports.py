@@ -18,7 +18,7 @@ from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Event
 from flyball.monitoring.records import MonitorReport
-from flyball.monitoring.slots import Series, Slot, Step
+from flyball.monitoring.slots import Kept, Series, Step
 from flyball.registry.records import EngineName, Parity
 from flyball.serving.records import Accepted, Arrived, Deployment, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 from flyball.spec.records import Spec
@@ -130,12 +130,14 @@ class CountStore(Protocol):
         """
         ...
 
-    def slots(self, model: str, series: Series, window: Window) -> list[Slot]:
+    def slots(self, model: str, series: Series, window: Window) -> list[Kept]:
         """The slots of a series that touch the window, in order of start."""
         ...
 
-    def compact(self, model: str, length: timedelta, before: datetime) -> int:
-        """Add up what is in shorter slots that end by `before`, a multiple of `length`, in slots of this length. Say how many went."""
+    def compact(self, model: str, lengths: Sequence[tuple[timedelta, datetime]]) -> int:
+        """Add up shorter slots in longer ones: for each length, shortest first and each whole in the next, those that end by its time, a
+        multiple of the length. The same rows stay counted. Say how many slots went.
+        """
         ...
 
     def forget(self, model: str, series: Collection[Series]) -> None:

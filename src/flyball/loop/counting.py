@@ -143,8 +143,7 @@ def _count(
         except FlyballError:
             if one == asked:
                 raise
-    for slot, before in coarser(now):
-        world.counts.compact(state.model, slot, before)
+    world.counts.compact(state.model, coarser(now))
     return rows
 
 

@@ -4,9 +4,8 @@ However finely or coarsely the slots are kept by now, a window is made of the sa
 slot, as in a look at the past, its rows are counted again from the log.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counter, Counts, Span
 from flyball.monitoring.scales import slots_of, window_end, window_start
+from flyball.monitoring.slots import Kept
 from flyball.monitoring.tally import Tally, add_hours
 from flyball.registry.records import Manifest
 from flyball.serving.records import Place
@@ -36,15 +36,30 @@ _CELLS = 8_000_000
 
 @record
 class Piece:
-    """The tallies of one stretch of time; `start` in microseconds."""
+    """What is kept of one stretch of time; `start` in microseconds."""
 
     start: int
-    tallies: tuple[Tally, ...]
+    kept: tuple[Kept | Tally, ...]
 
-    @property
-    def rows(self) -> int:
-        """How many rows it holds."""
-        return sum(tally.rows for tally in self.tallies)
+
+@record
+class Wanted:
+    """What is to be made of kept counts. `since`: from about so long ago until now, the shortest first; `latest`: the newest of at least so
+    many rows; `between`: from each of these starts of slots to the next, the last until now, without those that hold no rows.
+    """
+
+    since: tuple[timedelta, ...] = ()
+    latest: int = 0
+    between: tuple[tuple[datetime, ...], ...] = ()
+
+
+@record
+class Made:
+    """What was made of it, in the same order; `latest` is None if there are no rows."""
+
+    since: list[Span]
+    latest: Counts | None
+    between: list[list[Span]]
 
 
 @record
@@ -57,69 +72,92 @@ class Counted:
     pieces: tuple[Piece, ...]
     now: datetime
 
-    def since(self, lengths: Sequence[timedelta]) -> list[Span]:
-        """One span for each length, from about so long ago until `now`, the shortest first."""
-        starts = sorted({window_start(length, self.now) for length in lengths}, reverse=True)
-        sums, hours, rows, place = np.zeros(self.counter.size, dtype=np.int64), dict[int, int](), 0, 0
-        spans: list[Span] = []
-        for start in starts:
-            before = place
-            while place < len(self.pieces) and self.pieces[place].start >= to_micros(start):
-                piece = self.pieces[place]
-                for tally in piece.tallies:
-                    tally.add_to(sums)
-                hours, rows, place = add_hours([hours, *(tally.hours for tally in piece.tallies)]), rows + piece.rows, place + 1
-            window = Window(start=start, end=self.now)
-            if spans and place == before:  # nothing more is in it: the same counts
-                spans.append(Span(window=window, counts=spans[-1].counts, hours=hours))
-            else:
-                spans.append(Span(window=window, counts=self.counter.split(sums.copy(), rows), hours=hours))
-        return spans
-
-    def between(self, starts: Sequence[datetime]) -> list[Span]:
-        """Disjoint spans from each of these starts of slots to the next, the last until `now`; those without rows are left out."""
-        found = []
-        for start, end in pairwise([*starts, self.now]):
-            last = end == self.now
-            inside = [piece for piece in self.pieces if piece.start >= to_micros(start) and (last or piece.start < to_micros(end))]
-            if any(piece.rows for piece in inside):
-                found.append(Span(window=Window(start=start, end=end), counts=self._sum(inside), hours=_hours(inside)))
-        return found
-
-    def latest(self, rows: int) -> Counts | None:
-        """The newest pieces that together hold so many rows, or all there are; None if there are none."""
-        held, inside = 0, []
+    def make(self, wanted: Wanted) -> Made:
+        """Everything that is wanted, in one pass: what is kept of four weeks is too much to be unpacked at once."""
+        since = _Sums(self.counter, {window_start(length, self.now) for length in wanted.since}, self.now, growing=True)
+        between = [_Sums(self.counter, starts, self.now, growing=False) for starts in wanted.between]
+        latest = _Sums(self.counter, (), self.now, growing=True)
         for piece in self.pieces:
-            inside.append(piece)
-            held += piece.rows
-            if held >= rows:
-                break
-        return self._sum(inside) if held else None
+            for sums in (since, *between):
+                sums.reach(piece.start)
+            more = latest.rows < wanted.latest
+            for kept in piece.kept:
+                tally = kept.tally() if isinstance(kept, Kept) else kept
+                for sums in (since, *between, *([latest] if more else [])):
+                    sums.add(tally)
+        return Made(
+            since=since.spans(),
+            latest=latest.counts() if latest.rows else None,
+            between=[[span for span in reversed(sums.spans()) if span.counts.rows] for sums in between],
+        )
 
-    def past(self) -> list[Span]:
-        """The last four weeks in pieces, finer the younger they are, newest last."""
+    def past(self) -> tuple[datetime, ...]:
+        """Starts of pieces of the last four weeks, finer the younger they are: to find when a drift began."""
         ages = sorted({age for (most, step), least in zip(_PAST, _younger(), strict=True) for age in _steps(least, most, step)})
         keep = max(4, _CELLS // max(1, self.counter.size))
-        ages = ages[:: max(1, -(-len(ages) // keep))]
-        return self.between(sorted({window_start(age, self.now) for age in ages}))
-
-    def _sum(self, pieces: Sequence[Piece]) -> Counts:
-        sums = np.zeros(self.counter.size, dtype=np.int64)
-        for piece in pieces:
-            for tally in piece.tallies:
-                tally.add_to(sums)
-        return self.counter.split(sums, sum(piece.rows for piece in pieces))
+        return tuple(sorted({window_start(age, self.now) for age in ages[:: max(1, -(-len(ages) // keep))]}))
 
 
-def counted(world: World, state: State, version: int, memory: Memory, *, now: datetime, back: timedelta) -> list[Counted]:
-    """What is kept of a version for windows of up to about `back`: on its own reference first, then on those of `rulers`."""
+class _Sums:
+    """Sums of tallies that come newest first, told at each of these starts: of everything so far (`growing`), or since the start before."""
+
+    def __init__(self, counter: Counter, starts: Collection[datetime], now: datetime, *, growing: bool) -> None:
+        self.rows = 0
+        self._counter, self._growing, self._end = counter, growing, now
+        self._starts = sorted(set(starts))  # the next one last
+        self._cells = np.zeros(counter.size, dtype=np.int64)
+        self._hours: dict[int, int] = {}
+        self._told: list[Span] = []
+        self._fresh = True
+
+    def reach(self, at: int) -> None:
+        """What comes next starts at `at`: tell what ends before it."""
+        while self._starts and to_micros(self._starts[-1]) > at:
+            self._tell(self._starts.pop())
+
+    def add(self, tally: Tally) -> None:
+        """One more tally."""
+        tally.add_to(self._cells)
+        add_hours(self._hours, [tally])
+        self.rows += tally.rows
+        self._fresh = True
+
+    def counts(self) -> Counts:
+        """Everything so far."""
+        return self._counter.split(self._cells.copy(), self.rows)
+
+    def spans(self) -> list[Span]:
+        """What was told, the newest start first."""
+        while self._starts:
+            self._tell(self._starts.pop())
+        return self._told
+
+    def _tell(self, start: datetime) -> None:
+        # where nothing more is in it, the same counts: with very many columns they take room
+        counts = self.counts() if self._fresh or not self._told else self._told[-1].counts
+        self._told.append(Span(window=Window(start=start, end=self._end), counts=counts, hours=dict(self._hours)))
+        self._fresh = False
+        if not self._growing:
+            self._end, self.rows, self._fresh = start, 0, True
+            self._hours.clear()
+            self._cells[:] = 0
+
+
+def counted(
+    world: World, state: State, version: int, memory: Memory, *, now: datetime, back: timedelta, beside: timedelta | None
+) -> list[Counted]:
+    """What is kept of a version on its own reference for windows of up to about `back`, and on those of other versions for `beside`."""
     manifest, _ = memory.bundle(world.bundles, state.versions[version].registered.bundle)
-    since = window_start(back, now)
     found = []
     for ruler in rulers(world, state, memory, version):
-        pieces = _pieces(world, state.model, ruler, manifest, Window(start=since, end=window_end(now)), now)
-        _, reference = memory.bundle(world.bundles, state.versions[ruler.series.against].registered.bundle)
-        found.append(Counted(against=ruler.series.against, reference=reference, counter=ruler.counter, pieces=tuple(pieces), now=now))
+        against = ruler.series.against
+        length = back if against == version else beside
+        if length is None:
+            continue
+        window = Window(start=window_start(length, now), end=window_end(now))
+        pieces = _pieces(world, state.model, ruler, manifest, window, now)
+        _, reference = memory.bundle(world.bundles, state.versions[against].registered.bundle)
+        found.append(Counted(against=against, reference=reference, counter=ruler.counter, pieces=tuple(pieces), now=now))
     return found
 
 
@@ -130,15 +168,15 @@ def _pieces(world: World, model: str, ruler: Ruler, manifest: Manifest, window: 
     homes, lengths = slots_of(np.array([slot.start for slot in slots], dtype=np.int64), now)
     too_long = [slot.length > length or slot.start < first for slot, length in zip(slots, lengths.tolist(), strict=True)]
     broken = _joined([(slot.start, slot.start + slot.length) for slot, bad in zip(slots, too_long, strict=True) if bad])
-    found: dict[int, list[Tally]] = {}
+    found: dict[int, list[Kept | Tally]] = {}
     for slot, home in zip(slots, homes.tolist(), strict=True):
         if not any(start <= slot.start < end for start, end in broken):
-            found.setdefault(home, []).append(slot.tally)
+            found.setdefault(home, []).append(slot)
     for start, end in broken:
         stretch = Window(start=from_micros(max(start, first)), end=from_micros(min(end, last)))
         for home, tally in _again(world, model, ruler, manifest, stretch, now):
             found.setdefault(home, []).append(tally)
-    return [Piece(start=start, tallies=tuple(found[start])) for start in sorted(found, reverse=True)]
+    return [Piece(start=start, kept=tuple(found[start])) for start in sorted(found, reverse=True)]
 
 
 def _again(world: World, model: str, ruler: Ruler, manifest: Manifest, window: Window, now: datetime) -> Iterator[tuple[int, Tally]]:
@@ -171,7 +209,3 @@ def _younger() -> list[timedelta]:
 
 def _steps(least: timedelta, most: timedelta, step: timedelta) -> list[timedelta]:
     return [least + step * number for number in range(1, (most - least) // step + 1)]
-
-
-def _hours(pieces: Sequence[Piece]) -> dict[int, int]:
-    return add_hours(tally.hours for piece in pieces for tally in piece.tallies)

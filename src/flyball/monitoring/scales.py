@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.core.record import record
-from flyball.core.window import from_micros, to_micros
+from flyball.core.window import to_micros
 
 # Every look judges the newest rows of each of these lengths: a large change shows in minutes, a small one takes weeks to be certain.
 SCALES = tuple(timedelta(minutes=minutes) for minutes in (5, 10, 15, 30, 60, 120, 240, 720, 1440, 4 * 1440, 7 * 1440, 14 * 1440, 28 * 1440))
@@ -52,8 +52,11 @@ def coarser(now: datetime) -> list[tuple[timedelta, datetime]]:
 
 def window_start(length: timedelta, now: datetime) -> datetime:
     """Where a window of about this length that ends `now` starts: at the start of a slot, at most one slot too early."""
-    starts, _ = slots_of(np.array([to_micros(now - length)], dtype=np.int64), now)
-    return from_micros(int(starts[0]))
+    start, slot = now - length, GRAINS[0].slot
+    for longer, before in coarser(now):
+        if start < before:
+            slot = longer
+    return floored(start, slot)
 
 
 def window_end(now: datetime) -> datetime:

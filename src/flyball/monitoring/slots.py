@@ -1,7 +1,7 @@
 """Nouns of kept counts: what is counted on whose reference, stretch by stretch, and how far."""
 
 from flyball.core.record import record
-from flyball.monitoring.tally import Tally
+from flyball.monitoring.tally import Tally, tally_from_bytes
 from flyball.serving.records import Place
 
 
@@ -22,6 +22,20 @@ class Slot:
     length: int
     variant: str
     tally: Tally
+
+
+@record
+class Kept:
+    """A slot as it is stored: `content` is what `tally_to_bytes` made of its tally. It is read when needed: four weeks of them are many."""
+
+    start: int
+    length: int
+    variant: str
+    content: bytes
+
+    def tally(self) -> Tally:
+        """The tally in it."""
+        return tally_from_bytes(self.content)
 
 
 @record

@@ -1,8 +1,8 @@
 """A tally: the cells that rows fell into and how often, and the hours they fell into; small where rows are few, added cell by cell."""
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,8 +15,8 @@ Ints = NDArray[np.int64]
 
 _HOUR = 3_600_000_000
 _FORMAT = 1
-# Fewer bytes than this are not worth compressing.
-_SMALL = 120
+# Fewer bytes than this are not worth compressing: such slots are soon added up in longer ones.
+_SMALL = 1000
 
 
 @record
@@ -48,45 +48,41 @@ def tally_of(cells: Ints, at: Ints, size: int) -> Tally:
         counts = sums[held]
     else:
         held, counts = np.unique(cells, return_counts=True)
-    hours, rows = np.unique(at // _HOUR, return_counts=True)
-    return Tally(hours=dict(zip(hours.tolist(), rows.tolist(), strict=True)), cells=held, counts=counts)
+    return Tally(hours=Counter((at // _HOUR).tolist()), cells=held, counts=counts)
 
 
 def added(parts: Sequence[Tally]) -> Tally:
     """All rows of the tallies together. They must number the same cells."""
     if len(parts) == 1:
         return parts[0]
-    hours = add_hours(part.hours for part in parts)
+    hours = dict[int, int]()
+    add_hours(hours, parts)
     if not parts:
         return Tally(hours=hours, cells=np.empty(0, dtype=np.int64), counts=np.empty(0, dtype=np.int64))
     cells = np.concatenate([part.cells for part in parts])
     counts = np.concatenate([part.counts for part in parts])
     order = np.argsort(cells, kind="stable")
     cells, counts = cells[order], counts[order]
-    first = np.flatnonzero(np.diff(cells, prepend=-1))
+    first = np.flatnonzero(_gaps(cells))
     return Tally(hours=hours, cells=cells[first], counts=np.add.reduceat(counts, first) if len(first) else counts)
 
 
-def add_hours(parts: Iterable[Mapping[int, int]]) -> dict[int, int]:
-    """Rows per hour, added up."""
-    found: dict[int, int] = {}
-    for part in parts:
-        for hour, rows in part.items():
-            found[hour] = found.get(hour, 0) + rows
-    return found
+def add_hours(hours: dict[int, int], tallies: Iterable[Tally]) -> None:
+    """Add the rows per hour of tallies to a dict."""
+    for tally in tallies:
+        for hour, rows in tally.hours.items():
+            hours[hour] = hours.get(hour, 0) + rows
 
 
 def tally_to_bytes(tally: Tally) -> bytes:
     """A tally as bytes for storage: the gaps between the cells and the counts, each as narrow as they allow, compressed."""
-    hours = np.array(sorted(tally.hours), dtype=np.int64)
-    rows = [tally.hours[hour] for hour in hours.tolist()]
-    # the first gap is from -1, so that no gap is 0: most are 1
-    gaps, counts = np.diff(tally.cells, prepend=-1), tally.counts
-    parts = [_narrow(gaps), _narrow(counts)]
-    body = b"".join(content for _, content in parts)
-    packed = zlib.compress(body, 6) if len(body) > _SMALL else body
+    hours = sorted(tally.hours)
+    rows = [tally.hours[hour] for hour in hours]
+    parts = [_narrow(_gaps(tally.cells)), _narrow(tally.counts)]
+    body = parts[0][1] + parts[1][1]
+    packed = zlib.compress(body, 1) if len(body) > _SMALL else body
     small = len(packed) < len(body)
-    head = [_FORMAT, hours.tolist(), rows, len(gaps), parts[0][0], parts[1][0], small]
+    head = [_FORMAT, hours, rows, len(tally.cells), parts[0][0], parts[1][0], small]
     return msgspec.msgpack.encode([*head, packed if small else body])
 
 
@@ -104,18 +100,28 @@ def tally_from_bytes(content: bytes) -> Tally:
     return Tally(hours=dict(zip(stored.hours, stored.rows, strict=True)), cells=np.cumsum(gaps) - 1, counts=counts)
 
 
+def _gaps(cells: Ints) -> Ints:
+    """From each cell to the next, the first from -1, so that no gap is 0: most are 1."""
+    gaps = cells + 1
+    gaps[1:] = cells[1:] - cells[:-1]
+    return gaps
+
+
 def _narrow(values: Ints) -> tuple[int, bytes]:
     """Whole numbers in the fewest bytes that hold the largest; all lowest bytes first, so that the others, mostly 0, shrink to nothing."""
     most = int(values.max(initial=0))
     width = 1 if most < 1 << 8 else 2 if most < 1 << 16 else 4 if most < 1 << 32 else 8
-    planes: NDArray[Any] = values.astype(f"<u{width}").view(np.uint8).reshape(-1, width)
-    return width, planes.T.tobytes()
+    narrow = values.astype(f"<u{width}")
+    return width, narrow.tobytes() if width == 1 else narrow.view(np.uint8).reshape(-1, width).T.tobytes()
 
 
 def _wide(content: bytes, width: int) -> Ints:
     if width not in (1, 2, 4, 8) or len(content) % width:
         raise ValueError(f"{len(content)} bytes of width {width}")
-    planes = np.frombuffer(content, dtype=np.uint8).reshape(width, -1)
+    planes = np.frombuffer(content, dtype=np.uint8)
+    if width == 1:
+        return planes.astype(np.int64)
+    planes = planes.reshape(width, -1)
     return np.ascontiguousarray(planes.T).view(f"<u{width}").ravel().astype(np.int64)
 
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from flyball.adapters.logged import micros
 from flyball.core.window import Window, to_micros
-from flyball.monitoring.slots import Series, Slot, Step
-from flyball.monitoring.tally import Tally, added
+from flyball.monitoring.slots import Kept, Series, Step
+from flyball.monitoring.tally import Tally, added, tally_to_bytes
 from flyball.serving.records import Place
 
 _Key = tuple[int, int, str]
@@ -39,25 +39,27 @@ class MemoryCounts:
                     _put(held, (slot.start, slot.length, slot.variant), slot.tally)
             return True
 
-    def slots(self, model: str, series: Series, window: Window) -> list[Slot]:
+    def slots(self, model: str, series: Series, window: Window) -> list[Kept]:
         """The slots of a series that touch the window, in order of start."""
         first, last = to_micros(window.start), to_micros(window.end)
         with self._lock:
             held = sorted(self._slots.get((model, series), {}).items(), key=lambda item: item[0])
         return [
-            Slot(start=start, length=length, variant=variant, tally=tally)
+            Kept(start=start, length=length, variant=variant, content=tally_to_bytes(tally))
             for (start, length, variant), tally in held
             if start < last and start + length > first
         ]
 
-    def compact(self, model: str, length: timedelta, before: datetime) -> int:
-        """Add up what is in shorter slots that end by `before`, a multiple of `length`, in slots of this length. Say how many went."""
-        gone, longer = 0, micros(length)
+    def compact(self, model: str, lengths: Sequence[tuple[timedelta, datetime]]) -> int:
+        """Add up shorter slots in longer ones: for each length, shortest first, those that end by its time. Say how many went."""
+        gone = 0
         with self._lock:
-            for (name, _), held in self._slots.items():
-                for key in [key for key in held if name == model and key[1] < longer and key[0] < to_micros(before)]:
-                    _put(held, (key[0] // longer * longer, longer, key[2]), held.pop(key))
-                    gone += 1
+            for length, before in lengths:
+                longer = micros(length)
+                for (name, _), held in self._slots.items():
+                    for key in [key for key in held if name == model and key[1] < longer and key[0] < to_micros(before)]:
+                        _put(held, (key[0] // longer * longer, longer, key[2]), held.pop(key))
+                        gone += 1
         return gone
 
     def forget(self, model: str, series: Collection[Series]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flyball.adapters.logged import micros
 from flyball.adapters.sqlite.database import Database
 from flyball.core.window import Window, to_micros
-from flyball.monitoring.slots import Series, Slot, Step
+from flyball.monitoring.slots import Kept, Series, Step
 from flyball.monitoring.tally import Tally, added, tally_from_bytes, tally_to_bytes
 from flyball.serving.records import Place
 
@@ -19,12 +19,14 @@ _TOUCHING = """
 SELECT start, length, variant, tally FROM slots
 WHERE series = ?1 AND length = ?2 AND start > ?3 - ?2 AND start < ?4
 """
-_SHORTER = """
-SELECT s.id, s.series, s.start, s.variant, s.tally FROM series g CROSS JOIN slots s ON s.series = g.id
-WHERE g.model = ? AND s.length = ? AND s.start < ? ORDER BY s.series, s.start LIMIT ?
-"""
-_AT_ONCE = 200
+_SHORTER = (
+    "SELECT ?1, id, series, start, variant, tally FROM slots WHERE series = ?2 AND length = ?3 AND start >= ?4 AND start < ?5 LIMIT ?6"
+)
+_AT_ONCE = 1000
 """Slots added up in one transaction, so that other writers do not wait long."""
+_FAR = 2**62
+
+_Short = tuple[int, int, int, int, str, bytes]
 
 
 class SqliteCounts:
@@ -58,7 +60,7 @@ class SqliteCounts:
                     _put(connection, key, slot.length, slot.start, slot.variant, [slot.tally])
         return True
 
-    def slots(self, model: str, series: Series, window: Window) -> list[Slot]:
+    def slots(self, model: str, series: Series, window: Window) -> list[Kept]:
         """The slots of a series that touch the window, in order of start."""
         with self._database.read() as connection:
             found = _find(connection, model, series)
@@ -69,25 +71,22 @@ class SqliteCounts:
                 bounds = (found[0], length, to_micros(window.start), to_micros(window.end))
                 rows += connection.execute(_TOUCHING, bounds).fetchall()
         rows.sort(key=lambda row: row[:3])
-        return [Slot(start=start, length=length, variant=variant, tally=tally_from_bytes(tally)) for start, length, variant, tally in rows]
+        return [Kept(start=start, length=length, variant=variant, content=content) for start, length, variant, content in rows]
 
-    def compact(self, model: str, length: timedelta, before: datetime) -> int:
-        """Add up what is in shorter slots that end by `before`, a multiple of `length`, in slots of this length. Say how many went."""
+    def compact(self, model: str, lengths: Sequence[tuple[timedelta, datetime]]) -> int:
+        """Add up shorter slots in longer ones: for each length, shortest first, those that end by its time. Say how many went."""
+        rules = [(micros(length), to_micros(before)) for length, before in lengths]
+        with self._database.read() as connection:  # mostly there is nothing to do, and no reason to keep others from writing
+            if not _shorter(connection, model, rules, 1):
+                return 0
         gone = 0
-        with self._database.read() as connection:
-            keys = [key for (key,) in connection.execute("SELECT id FROM series WHERE model = ?", (model,))]
-            shorter = sorted({one for key in keys for one in _lengths(connection, key) if one < micros(length)})
-        for short in shorter:
-            bounds = (model, short, to_micros(before), _AT_ONCE)
-            with self._database.read() as connection:
-                waiting = connection.execute(_SHORTER, bounds).fetchone() is not None
-            while waiting:
-                with self._database.write() as connection:
-                    rows = connection.execute(_SHORTER, bounds).fetchall()
-                    _gather(connection, rows, micros(length))
-                gone += len(rows)
-                waiting = len(rows) == _AT_ONCE
-        return gone
+        while True:
+            with self._database.write() as connection:
+                rows = _shorter(connection, model, rules, _AT_ONCE)
+                _gather(connection, rows)
+            gone += len(rows)
+            if len(rows) < _AT_ONCE:
+                return gone
 
     def forget(self, model: str, series: Collection[Series]) -> None:
         """Drop these series, as if they had never been counted."""
@@ -134,11 +133,25 @@ def _put(connection: sqlite3.Connection, key: int, length: int, start: int, vari
         connection.execute("UPDATE slots SET tally = ? WHERE id = ?", (tally_to_bytes(whole), held[0]))
 
 
-def _gather(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, int, str, bytes]], length: int) -> None:
-    """Move slots into those of this length that hold them."""
-    into = defaultdict[tuple[int, int, str], list[Tally]](list)
-    for _, series, start, variant, tally in rows:
-        into[series, start // length * length, variant].append(tally_from_bytes(tally))
-    for (series, start, variant), tallies in into.items():
+def _shorter(connection: sqlite3.Connection, model: str, rules: Sequence[tuple[int, int]], limit: int) -> list[_Short]:
+    """Slots that are shorter than they need be, at most so many, each with the longest length it may go into."""
+    found: list[_Short] = []
+    keys = [key for (key,) in connection.execute("SELECT id FROM series WHERE model = ?", (model,)).fetchall()]
+    for key in keys:
+        for short in _lengths(connection, key):
+            after = -_FAR
+            for length, before in reversed(rules):  # the longest length has the earliest time: what is younger goes into the next
+                if length > short and len(found) < limit:
+                    found += connection.execute(_SHORTER, (length, key, short, after, before, limit - len(found))).fetchall()
+                    after = before
+    return found
+
+
+def _gather(connection: sqlite3.Connection, rows: Sequence[_Short]) -> None:
+    """Move slots into longer ones that hold them."""
+    into = defaultdict[tuple[int, int, int, str], list[Tally]](list)
+    for length, _, series, start, variant, tally in rows:
+        into[series, length, start // length * length, variant].append(tally_from_bytes(tally))
+    for (series, length, start, variant), tallies in into.items():
         _put(connection, series, length, start, variant, tallies)
-    connection.executemany("DELETE FROM slots WHERE id = ?", [(row[0],) for row in rows])
+    connection.executemany("DELETE FROM slots WHERE id = ?", [(row[1],) for row in rows])

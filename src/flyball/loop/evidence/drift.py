@@ -13,13 +13,13 @@ from flyball.data.cells import alone
 from flyball.data.profile import ColumnReference, Reference
 from flyball.journal.state import State
 from flyball.loop.memory import Memory
-from flyball.loop.spans import Counted, counted
+from flyball.loop.spans import Counted, Wanted, counted
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counts, Span
 from flyball.monitoring.drift import MIN_ROWS, drift_over
 from flyball.monitoring.drift import SCALES as WINDOWS
 from flyball.monitoring.records import ColumnDrift, DatasetDrift
-from flyball.monitoring.scales import SCALES, window_start
+from flyball.monitoring.scales import SCALES, floored, window_start
 from flyball.spec.records import MonitorSpec, Spec
 from flyball.stats.distances import ks_interval, total_variation
 
@@ -54,7 +54,7 @@ def window_drift(world: World, spec: Spec, state: State, version: int, memory: M
     Counts nothing: `count_rows` comes before.
     """
     length = spec.monitor.window
-    found = counted(world, state, version, memory, now=now, back=max(*SCALES, length * max(WINDOWS)))
+    found = counted(world, state, version, memory, now=now, back=max(*SCALES, length * max(WINDOWS)), beside=length)
     if not found:
         return None
     look = _look(found[0], length, now)
@@ -76,26 +76,27 @@ def window_spans(
     last; None and none if nothing was predicted or there is no reference.
     """
     _, reference = memory.bundle(world.bundles, state.versions[version].registered.bundle)
-    found = counted(world, state, version, memory, now=now, back=max(days * _DAY, spec.monitor.window))
+    found = counted(world, state, version, memory, now=now, back=max(days * _DAY, spec.monitor.window), beside=None)
     if not found:
         return None, [], reference
-    (newest,) = found[0].since([spec.monitor.window])
-    midnight = window_start(timedelta(0), now).replace(hour=0, minute=0)
-    starts = [midnight - number * _DAY for number in reversed(range(days))]
-    return newest.counts if newest.counts.rows else None, found[0].between([one for one in starts if one < now]), reference
+    midnight = floored(now - timedelta.resolution, _DAY)
+    starts = tuple(midnight - number * _DAY for number in range(days))
+    made = found[0].make(Wanted(since=(spec.monitor.window,), between=(starts,)))
+    newest = made.since[0].counts
+    return newest if newest.rows else None, made.between[0], reference
 
 
 def _look(kept: Counted, length: timedelta, now: datetime) -> Look:
-    spans = kept.since([*SCALES, length])
     start = window_start(length, now)
-    edges = sorted({window_start(length * number, now) for number in range(1, max(WINDOWS) + 1)})
+    edges = tuple({window_start(length * number, now) for number in range(1, max(WINDOWS) + 1)})
+    made = kept.make(Wanted(since=(*SCALES, length), latest=MIN_ROWS, between=(kept.past(), edges)))
     return Look(
         reference=kept.reference,
-        window=next(span for span in spans if span.window.start == start),
-        spans=tuple(spans),
-        latest=kept.latest(MIN_ROWS),
-        history=tuple(kept.past()),
-        days=tuple(span.counts for span in kept.between(edges)),
+        window=next(span for span in made.since if span.window.start == start),
+        spans=tuple(made.since),
+        latest=made.latest,
+        history=tuple(made.between[0]),
+        days=tuple(span.counts for span in made.between[1]),
     )
 
 
@@ -120,7 +121,7 @@ def _beside(
 
 def _distances(own: Reference, kept: Counted, length: timedelta) -> dict[str, float]:
     """How far each column is from a reference in the newest window; without those that were another kind of thing there."""
-    (span,) = kept.since([length])
+    (span,) = kept.make(Wanted(since=(length,))).since
     columns = {name: (kept.reference.columns[name], counts) for name, counts in span.counts.columns.items()}
     return {name: _distance(column, counts) for name, (column, counts) in columns.items() if own.columns[name].kind == column.kind}
 
