@@ -151,7 +151,7 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
         case EndWatch():
             return [WatchEnded(version=action.version, reason=action.reason, evidence=action.evidence)]
         case Notify():
-            return [AlertFired(key=action.alert.key, reason=action.alert.reason)]
+            return [AlertFired(key=action.alert.key, reason=action.alert.reason, severity=action.alert.severity)]
         case Resolve():
             return [AlertResolved(key=action.alert.key, reason=action.alert.reason)]
         case _:
