@@ -80,7 +80,7 @@ class Parcel:
 
 @record
 class Letter:
-    """A notification in the outbox. `receiver` is the id of one, `attempts` how often it was tried, `again_at` when it may be tried next."""
+    """A notification in the outbox. `receiver` is the id of one, `attempts` how often it was tried, `again_at` when it may be next."""
 
     receiver: str
     notification: Notification

@@ -61,7 +61,8 @@ def pause_after(attempts: int) -> timedelta:
     >>> [str(pause_after(attempts)) for attempts in (1, 2, 3, 99)]
     ['0:00:30', '0:01:00', '0:02:00', '1:00:00']
     """
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(max(attempts - 1, 0), 16))
+    doublings: int = 2 ** min(max(attempts - 1, 0), 16)
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * doublings)
 
 
 def _excess(line: Line) -> float:

@@ -114,7 +114,7 @@ class State:
     """Everything the loop knows of one model. `answered_keys`: the alerts that a training was already started for.
 
     `first_at`: when the first version came; `last_retrain_at`: when the loop last started a training of its own. What people train in
-    between neither puts the loop's trainings off nor replaces them. `firing` has the alerts that fire, `standing` all that ever did, by key;
+    between neither puts the loop's trainings off nor replaces them. `firing` has the alerts that fire, `standing` all that ever did;
     `silences` are by pattern, `requests` by key.
     """
 

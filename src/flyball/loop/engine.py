@@ -28,6 +28,7 @@ from flyball.journal.state import State, fold
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import measure
 from flyball.loop.memory import Memory
+from flyball.loop.notify import notify
 from flyball.loop.policy import decide, next_candidate
 from flyball.loop.records import (
     Action,
@@ -84,7 +85,17 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         trouble += [told for told in (project_aliases(world, state),) if told]
     except ConflictError:
         pass  # somebody acted meanwhile; the alias still stands as it was found, and the next tick looks again
-    return TickReport(model=model, at=now, ingested=ingested, evidence=evidence, entries=tuple(appended), trouble="; ".join(trouble))
+    notified = notify(world, spec, state, now=now, actor=actor)  # last: whoever listens badly keeps nothing else waiting
+    return TickReport(
+        model=model,
+        at=now,
+        ingested=ingested,
+        evidence=evidence,
+        entries=(*appended, *notified.entries),
+        trouble="; ".join(trouble),
+        told=notified.told,
+        untold=notified.untold,
+    )
 
 
 def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> Written:

@@ -145,7 +145,7 @@ Action = Retrain | Suppress | CloseTraining | StartRollout | EndRollout | Promot
 class TickReport:
     """What one tick saw and did. `trouble`: what could not be brought up to date, such as a registry that does not answer.
 
-    `told`: the notifications that receivers took, one line for each.
+    `told`: which receivers took which notifications; `untold`: which did not, and why.
     """
 
     model: str
@@ -154,7 +154,8 @@ class TickReport:
     evidence: Evidence | None
     entries: tuple[Entry, ...]
     trouble: str = ""
-    told: tuple[str, ...] = ()
+    told: tuple[Reason, ...] = ()
+    untold: tuple[Reason, ...] = ()
 
 
 @record
