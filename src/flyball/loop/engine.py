@@ -28,7 +28,7 @@ from flyball.journal.state import State, fold
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import measure
 from flyball.loop.memory import Memory
-from flyball.loop.notify import notify
+from flyball.loop.notify import Notified, notify
 from flyball.loop.policy import decide, next_candidate
 from flyball.loop.records import (
     Action,
@@ -85,7 +85,8 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         trouble += [told for told in (project_aliases(world, state),) if told]
     except ConflictError:
         pass  # somebody acted meanwhile; the alias still stands as it was found, and the next tick looks again
-    notified = notify(world, spec, state, now=now, actor=actor)  # last: whoever listens badly keeps nothing else waiting
+    # last, so that whoever listens badly keeps nothing else waiting
+    notified = Notified() if world.post is None else notify(world.post, world.journal, spec, state, now=now, actor=actor)
     return TickReport(
         model=model,
         at=now,

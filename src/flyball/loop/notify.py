@@ -18,7 +18,8 @@ from flyball.core.record import record
 from flyball.journal.events import Entry, Undelivered
 from flyball.journal.state import State
 from flyball.loop.compose import MOST_LINES, compose, line_of, notification
-from flyball.loop.world import Post, World
+from flyball.loop.world import Post
+from flyball.ports import Journal
 from flyball.spec.records import Receiver, Spec
 
 _LEASE = timedelta(minutes=1)
@@ -34,11 +35,9 @@ class Notified:
     told: tuple[Reason, ...] = ()
 
 
-def notify(world: World, spec: Spec, state: State, *, now: datetime, actor: str) -> Notified:
+def notify(post: Post, journal: Journal, spec: Spec, state: State, *, now: datetime, actor: str) -> Notified:
     """Write down what is to be told, and send what is due. Receivers that fail, and an outbox that does, are told of, never an error."""
-    if world.post is None:
-        return Notified()
-    round_ = _Round(world, world.post, spec, state, now=now, actor=actor)
+    round_ = _Round(post, journal, spec, state, now=now, actor=actor)
     try:
         round_.write()
         round_.send()
@@ -58,8 +57,8 @@ def not_told(called: str, letters: Sequence[Letter]) -> Reason:
 class _Round:
     """One tick's turn at the outbox."""
 
-    def __init__(self, world: World, post: Post, spec: Spec, state: State, *, now: datetime, actor: str) -> None:
-        self._world, self._post, self._spec, self._state = world, post, spec, state
+    def __init__(self, post: Post, journal: Journal, spec: Spec, state: State, *, now: datetime, actor: str) -> None:
+        self._post, self._journal, self._spec, self._state = post, journal, spec, state
         self._model, self._now, self._actor = state.model, now, actor
         self._receivers: Mapping[str, Receiver] = {receiver_id(one): one for one in spec.alerts.to}
         self.entries: list[Entry] = []
@@ -137,9 +136,9 @@ class _Round:
         hours = (self._now - min(one.written_at for one in old)) / timedelta(hours=1)
         reason = because("alerts.undelivered", receiver=called, alerts=len(lines), hours=hours, error=error)
         event = Undelivered(receiver=called, keys=tuple(line.key for line in lines), reason=reason)
-        newest = self._state.seq + len(self._world.journal.read(self._model, after=self._state.seq))
+        newest = self._state.seq + len(self._journal.read(self._model, after=self._state.seq))
         try:
-            self.entries += self._world.journal.append(self._model, [event], expected=newest, actor=self._actor, at=self._now)
+            self.entries += self._journal.append(self._model, [event], expected=newest, actor=self._actor, at=self._now)
         except ConflictError:
             return False  # somebody wrote to the journal at this moment: the next attempt gives it up
         turns = {(line.key, line.seq) for line in lines}

@@ -42,7 +42,7 @@ def alerts(notification: Notification, language: Language) -> list[dict[str, obj
 def _alert(line: Line, notification: Notification, language: Language) -> dict[str, object]:
     kind, subject = kind_of(line.key), subject_of(line.key)
     labels = {
-        "alertname": f"Flyball{_label(kind)[:1].upper()}{_label(kind)[1:]}",
+        "alertname": _label(f"Flyball{kind[:1].upper()}{kind[1:]}"),
         "model": _label(notification.model),
         "severity": line.severity,
         "source": SOURCE,
