@@ -347,7 +347,7 @@ def test_nothing_is_told_twice_over_a_restart(tmp_path: Path) -> None:
     with listening() as there:
         loop = Loop(tmp_path, spec(webhook(there.url)))
         loop.happens(fired("drift:temp")).look()
-        loop.sender = NotifySender(folder=tmp_path, language="en", secret=str, echo=str)
+        loop.sender = NotifySender(folder=tmp_path, language="en", secret=str, echo=loop.said.append)
         for _ in range(3):
             loop.look(timedelta(days=1))
     assert len(there.heard) == 1

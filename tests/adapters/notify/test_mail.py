@@ -5,7 +5,6 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -24,7 +23,7 @@ def receiver(port: int, **changes: object) -> Receiver:
 def mail(box: Mailbox) -> EmailMessage:
     (envelope,) = box.mails
     assert isinstance(envelope.content, bytes)
-    return cast(EmailMessage, message_from_bytes(envelope.content, policy=default))
+    return message_from_bytes(envelope.content, policy=default)
 
 
 @pytest.fixture(scope="module")

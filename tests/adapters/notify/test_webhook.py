@@ -69,11 +69,15 @@ def test_a_variable_that_holds_no_address_is_refused_without_being_shown(tmp_pat
         assert "http:// or https://" in said and "secret" not in said
 
 
+def garbled(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"\x00\xff nonsense\r\n\r\n")
+
+
 REFUSALS: dict[str, tuple[Answer, str]] = {
     "500": (status(500, b"it is broken"), "HTTP 500: it is broken"),
     "404": (status(404, b"no_service " + SECRET.encode()), "HTTP 404: no_service …"),
     "429": (status(429), "HTTP 429"),
-    "garbled": (lambda handler: handler.wfile.write(b"\x00\xff nonsense\r\n\r\n") and None, "no connection"),
+    "garbled": (garbled, "no connection"),
     "gone": (lambda handler: handler.connection.close(), "no connection"),
 }
 
