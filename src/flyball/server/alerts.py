@@ -168,10 +168,11 @@ def _texts(given: dict[str, object], key: str, place: str = "") -> dict[str, str
 
 
 def _key(key: str) -> str:
-    """The group's key, as short as the journal needs it and still different from every other."""
-    if len(key) <= _LONGEST_KEY:
+    """The group's key, as short and harmless as the journal and a terminal need it, and still different from every other."""
+    plain = "".join(sign if sign.isprintable() else " " for sign in key[:_LONGEST_KEY])
+    if plain == key:
         return key
-    return f"{key[: _LONGEST_KEY - 65]} {hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{plain[: _LONGEST_KEY - 65]} {hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _reason(group: Group) -> Reason:
