@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.alerting.records import Ledger, Letter, Parcel, Told
 from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.core.table import Table
@@ -187,6 +188,48 @@ class Reports(Protocol):
         """Of the reports whose windows end within a window keep the last of each `every` since 1970 (None: none of them).
 
         Say how many went.
+        """
+        ...
+
+
+class Outbox(Protocol):
+    """What is to be told to whom, kept until it was: it outlives whoever wrote it down, and whoever died sending it."""
+
+    def ledger(self, model: str) -> Ledger:
+        """Which receiver was told (or is about to be) that which alert fires."""
+        ...
+
+    def put(self, model: str, letters: Sequence[Letter], told: Sequence[Told], forget: Sequence[Told], *, expected: int) -> None:
+        """Keep letters and change the ledger, all or none, durably, if its revision is `expected`; else ConflictError.
+
+        `told` replaces what stood there of the same receiver and key; `forget` takes that out.
+        """
+        ...
+
+    def waiting(self, model: str) -> list[Letter]:
+        """The letters that were not sent yet, in the order they were written."""
+        ...
+
+    def claim(self, model: str, receiver: str, *, now: datetime, until: datetime) -> list[Letter]:
+        """All letters to a receiver, for whoever asks first: nobody else gets them before `until`. Each counts one attempt more.
+
+        None while one of them may not be tried yet; a time more than a day ahead was set by another clock, and does not count.
+        """
+        ...
+
+    def settle(
+        self, model: str, receiver: str, ids: Sequence[str], *, again_at: datetime | None, error: str = "", forget: Sequence[Told] = ()
+    ) -> None:
+        """Say what became of claimed letters: they leave the outbox (`again_at` None), or wait with their `error`."""
+        ...
+
+
+class Sender(Protocol):
+    """How notifications reach people and other systems."""
+
+    def send(self, parcels: Sequence[Parcel]) -> list[str]:
+        """Hand each over to its receiver, all at the same time. For each what kept it from being taken, in words, without secrets
+        and without line breaks; empty: it was taken. Returns within ten seconds, however the receivers behave.
         """
         ...
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from flyball.core.errors import SpecError
 from flyball.core.record import record
 
 
@@ -57,3 +58,14 @@ def read_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
         language="zh" if language.startswith("zh") else "en",
         actor=env.get("FLYBALL_ACTOR") or env.get("USER") or "person",
     )
+
+
+def secret(text: str, environment: Mapping[str, str] | None = None) -> str:
+    """What a text of the spec stands for: for `env:NAME` what that variable holds, else the text itself."""
+    if not text.startswith("env:"):
+        return text
+    name = text.removeprefix("env:")
+    value = (os.environ if environment is None else environment).get(name, "").strip()
+    if not value:
+        raise SpecError(f"the variable {name} is not set, which flyball.toml names", hint=f"export {name}=... where the loop runs")
+    return value

@@ -1,5 +1,6 @@
 """Hands each part its ports: the one place that knows which adapter stands behind which promise, and what time it is."""
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -12,14 +13,16 @@ from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
 from flyball.adapters.sqlite.journal import SqliteJournal
+from flyball.adapters.sqlite.outbox import SqliteOutbox
 from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
 from flyball.core.record import record
-from flyball.settings import Settings, read_settings
+from flyball.settings import Settings, read_settings, secret
 
 if TYPE_CHECKING:
     from flyball.adapters.mlflow.store import MlflowStore
+    from flyball.adapters.notify.sender import NotifySender
     from flyball.loop.adopt import Shelf
     from flyball.loop.training import Workshop
     from flyball.loop.world import World
@@ -44,6 +47,7 @@ class Stores:
     reports: SqliteReports
     counts: SqliteCounts
     bundles: LocalBundles
+    outbox: SqliteOutbox
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -58,13 +62,14 @@ def open_stores(settings: Settings) -> Stores:
         reports=SqliteReports(database),
         counts=SqliteCounts(database),
         bundles=LocalBundles(settings.bundles, settings.key),
+        outbox=SqliteOutbox(database),
     )
 
 
 def open_world(settings: Settings) -> "World":
     """Everything a tick needs. MLflow is imported when the registry is first asked."""
     from flyball.adapters.mlflow.registry import MlflowRegistry
-    from flyball.loop.world import World
+    from flyball.loop.world import Post, World
 
     stores = open_stores(settings)
     return World(
@@ -77,7 +82,17 @@ def open_world(settings: Settings) -> "World":
         executor=LocalExecutor(settings.jobs),
         reports=stores.reports,
         counts=stores.counts,
+        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
     )
+
+
+def open_sender(settings: Settings) -> "NotifySender":
+    """Who carries notifications. Lines for people go to stderr."""
+    from flyball.adapters.notify.sender import NotifySender
+    from flyball.words.sentences import Language
+
+    language: Language = "zh" if settings.language == "zh" else "en"
+    return NotifySender(folder=settings.folder, language=language, secret=secret, echo=_say)
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
@@ -127,7 +142,13 @@ def server_ports(folder: Path) -> "ServerPorts":
         predictions=stores.predictions,
         outcomes=stores.outcomes,
         reports=stores.reports,
+        journal=stores.journal,
     )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def _mlflow(settings: Settings) -> "MlflowStore":

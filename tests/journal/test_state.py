@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flyball.core.codec import from_json
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.evaluation.records import Decision
@@ -16,9 +17,15 @@ from flyball.journal.events import (
     Frozen,
     Promoted,
     Registered,
+    RequestClosed,
+    RetrainEnded,
+    RetrainRequested,
+    RetrainStarted,
     RolledBack,
     RolloutEnded,
     RolloutStarted,
+    Silenced,
+    SilenceEnded,
     Staged,
     Thawed,
     WatchEnded,
@@ -80,6 +87,12 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Thawed, reason=st.just("r")),
     st.builds(AlertFired, key=st.sampled_from(["a", "b"]), reason=st.just(WHY)),
     st.builds(AlertResolved, key=st.sampled_from(["a", "b"]), reason=st.just(WHY)),
+    st.builds(Silenced, pattern=st.sampled_from(["a", "*"]), reason=st.just("r"), until=st.just(T0 + timedelta(hours=5))),
+    st.builds(SilenceEnded, pattern=st.sampled_from(["a", "*"]), reason=st.just("r")),
+    st.builds(RetrainRequested, key=st.sampled_from(["a", "b"]), reason=st.just(WHY)),
+    st.builds(RequestClosed, key=st.sampled_from(["a", "b"])),
+    st.builds(RetrainStarted, action=st.just("t"), cause=st.just("alert"), reason=st.just(WHY)),
+    st.builds(RetrainEnded, action=st.just("t"), outcome=st.sampled_from(["failed", "registered"]), version=versions, reason=st.just(WHY)),
 )
 
 
@@ -135,3 +148,30 @@ def test_an_alert_stands_until_it_resolves() -> None:
     fired = [AlertFired(key="drift:temp", reason=WHY)]
     assert set(fold("m", entries([*fired])).firing) == {"drift:temp"}
     assert not fold("m", entries([*fired, AlertResolved(key="drift:temp", reason=WHY)])).firing
+
+
+@given(st.lists(events, max_size=12))
+def test_what_fires_has_a_beginning_and_no_end(found: list[Event]) -> None:
+    state = fold("m", entries(found))
+    assert set(state.firing) == {key for key, one in state.standing.items() if one.over_at is None}
+
+
+def test_severity_follows_from_the_kind_unless_the_event_says_otherwise() -> None:
+    fired = [AlertFired(key=key, reason=WHY) for key in ("performance:brier", "deployment", "quality:age", "drift:temp", "new:kind")]
+    state = fold("m", entries([*fired, AlertFired(key="drift:x", reason=WHY, severity="critical")]))
+    assert [one.severity for one in state.standing.values()] == ["critical"] * 3 + ["warning"] * 2 + ["critical"]
+
+
+def test_an_alert_of_the_last_version_is_still_read() -> None:
+    event = from_json('{"key":"drift:temp","reason":{"code":"x","values":{}}}', AlertFired)
+    assert event == AlertFired(key="drift:temp", reason=WHY)
+
+
+def test_a_silence_covers_what_fits_it_until_it_ends() -> None:
+    state = fold("m", entries([Silenced(pattern="drift:*", reason="r", until=T0 + timedelta(hours=5))]))
+    assert state.silenced("drift:temp", T0 + timedelta(hours=4)) is not None
+    assert state.silenced("drift:temp", T0 + timedelta(hours=5)) is None
+    assert state.silenced("performance:brier", T0) is None
+    longer = fold("m", entries([Silenced(pattern="*", reason="longer", until=T0 + timedelta(hours=9))]), start=state)
+    found = longer.silenced("drift:temp", T0)
+    assert found is not None and (found.reason, found.actor) == ("longer", "a")

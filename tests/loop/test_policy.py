@@ -17,7 +17,9 @@ from flyball.journal.events import (
     Frozen,
     Promoted,
     Registered,
+    RequestClosed,
     RetrainEnded,
+    RetrainRequested,
     RetrainStarted,
     RolledBack,
     RolloutEnded,
@@ -44,7 +46,7 @@ from flyball.loop.records import (
     StartRollout,
     Suppress,
 )
-from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance
+from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance, QualityFinding
 from flyball.spec.load import parse_spec
 from flyball.spec.records import Spec
 
@@ -450,3 +452,70 @@ def test_the_end_of_a_training_is_written_down_before_another_is_asked_for() -> 
 def test_without_a_champion_nothing_is_retrained() -> None:
     assert at(state(), evidence(below_floor=True), days=99) != []
     assert causes(at(state(), evidence(below_floor=True), days=99)) == []
+
+
+ASKING = replace(SPEC, retrain=replace(SPEC.retrain, on=("performance", "drift", "alert")))
+
+
+def asked(key: str = "k") -> tuple[datetime, Event]:
+    return T0, RetrainRequested(key=key, reason=because("retrain.alert_bare", alerts=key, sender="x"))
+
+
+def test_an_alert_from_outside_asks_after_performance_and_before_drift_if_the_spec_lets_it() -> None:
+    known = state(*CHAMPION, asked())
+    assert causes(at(known, evidence(), days=10)) == [], "the spec does not name it"
+    assert causes(at(known, evidence(), days=10, spec=ASKING)) == ["alert"]
+    assert causes(at(known, evidence(drifted=("temp",)), days=10, spec=ASKING)) == ["alert"]
+    assert causes(at(known, evidence(below_floor=True), days=10, spec=ASKING)) == ["performance"]
+
+
+def test_an_alert_from_outside_is_one_training_for_as_long_as_it_fires() -> None:
+    started = RetrainStarted(action="a", cause="alert", reason=because("x"))
+    ended = RetrainEnded(action="a", outcome="registered", version=2, reason=because("x"))
+    answered = state(*CHAMPION, asked(), (T0, started), (T0, ended))
+    assert causes(at(answered, evidence(), days=20, spec=ASKING)) == []
+    promoted_since = fold("m", entries((T0, registered(2)), (T0, promoted(2, 1))), start=answered)
+    assert causes(at(promoted_since, evidence(), days=20, spec=ASKING)) == [], "not again because the champion changed"
+    other = fold("m", entries(asked("other")), start=answered)
+    assert causes(at(other, evidence(), days=20, spec=ASKING)) == ["alert"]
+    again = fold("m", entries((T0, RequestClosed(key="k")), asked()), start=answered)
+    assert causes(at(again, evidence(), days=20, spec=ASKING)) == ["alert"]
+    lost = state(*CHAMPION, asked(), (T0, started), (T0, RetrainEnded(action="a", outcome="lost", version=0, reason=because("x"))))
+    assert causes(at(lost, evidence(), days=20, spec=ASKING)) == ["alert"], "a training that came to nothing answered nothing"
+
+
+def test_an_alert_from_outside_is_put_off_by_the_same_obstacles_and_no_longer_waits_when_it_is_over() -> None:
+    known = state(*CHAMPION, asked())
+    (waits,) = at(known, evidence(new_outcomes=3), days=10, spec=ASKING)
+    assert isinstance(waits, Suppress) and waits.cause == "alert"
+    event = Suppressed(cause=waits.cause, reason=waits.reason, because=waits.because)
+    fired = (AlertFired(key="drift:a", reason=because("x")), AlertResolved(key="drift:a", reason=because("x")))
+    said = fold("m", entries((T0, event), *((T0, one) for one in fired)), start=known)
+    assert at(said, evidence(new_outcomes=3), days=10, spec=ASKING) == [], "said once, also when another alert is over"
+    assert fold("m", entries((T0, RequestClosed(key="k"))), start=said).suppressed == {}
+    frozen = fold("m", entries((T0, Frozen(reason="audit", until=None))), start=known)
+    assert at(frozen, evidence(), days=10, spec=ASKING) == []
+    thawed = fold("m", entries((T0, Thawed(reason="x"))), start=frozen)
+    assert causes(at(thawed, evidence(), days=10, spec=ASKING)) == ["alert"]
+
+
+def test_immediate_never_promotes_on_the_gate_what_an_alert_from_outside_asked_for() -> None:
+    spec = replace(SPEC, rollout=replace(SPEC.rollout, strategy="immediate"))
+    fresh = replace(registered(2, cause="alert"), compared_with=1)
+    (action,) = at(state(*CHAMPION, (T0, fresh)), evidence(), days=1, spec=spec)
+    assert isinstance(action, StartRollout)
+
+
+def test_errors_in_the_data_are_alerts_and_what_is_wrong_at_this_look_is_never_over() -> None:
+    findings = (
+        QualityFinding(severity="error", column="age", reason=because("x"), rows=3, examples=("p1",)),
+        QualityFinding(severity="error", column="age", reason=because("y"), rows=1, examples=()),
+        QualityFinding(severity="warning", column="plan", reason=because("z"), rows=9, examples=()),
+    )
+    seen = replace(evidence(calm=("quality:age",)), quality=findings)
+    (action,) = at(state(*CHAMPION), seen, days=1)
+    assert isinstance(action, Notify) and (action.alert.key, action.alert.reason.code) == ("quality:age", "x")
+    firing = state(*CHAMPION, (T0, AlertFired(key="quality:age", reason=because("x"))))
+    assert at(firing, seen, days=1) == []
+    (over,) = at(firing, evidence(calm=("quality:age",)), days=1)
+    assert isinstance(over, Resolve)

@@ -14,6 +14,8 @@ ROUTES = {
     "/predict": {"error"},
     f"/models/{MODEL}/predict": {"error"},
     "/outcomes": {"error"},
+    "/alerts/alertmanager": {"error"},
+    f"/models/{MODEL}/alerts/alertmanager": {"error"},
     "/invocations": {"error_code", "message"},
     f"/v1/models/{MODEL}:predict": {"error"},
     f"/v2/models/{MODEL}/infer": {"error"},
@@ -26,7 +28,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One server for all files."""
     made = site(tmp_path_factory.mktemp("json"))
     made.deploy(1)
-    with serving(made.settings()) as (url, _):
+    with serving(made.settings(takes_alerts=True)) as (url, _):
         yield url
 
 

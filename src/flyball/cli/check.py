@@ -4,12 +4,14 @@ import ast
 
 import click
 
+from flyball.alerting.receivers import receiver_name
 from flyball.cli.frame import as_json, project, say, show_json, show_table
 from flyball.core.codec import to_plain
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
 from flyball.core.window import format_duration
 from flyball.loop.rules import describe_rollout
+from flyball.settings import secret
 from flyball.spec.load import FILE
 from flyball.spec.records import Spec
 
@@ -24,6 +26,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
     """
     _, spec = project(ctx)
     _functions(spec)
+    _receivers(spec)
     warnings = [*_warnings(spec), *_columns(spec)]
     if as_json:
         show_json({"spec": {key: value for key, value in _plain(spec).items() if key != "folder"}, "warnings": warnings})
@@ -70,6 +73,7 @@ def _rows(spec: Spec) -> list[tuple[str, str]]:
             "retrains",
             f"on {', '.join(causes) or 'nothing'}; from {retrain.source}, {window}; at most every {format_duration(retrain.cooldown)}",
         ),
+        ("tells", ", ".join(map(receiver_name, spec.alerts.to)) or "nobody: alerts stand in the journal"),
         ("serves at", f"{spec.serve.host}:{spec.serve.port}, {spec.serve.workers} worker(s), log {spec.serve.log}"),
     ]
 
@@ -91,6 +95,16 @@ def _warnings(spec: Spec) -> list[str]:
             "without a schedule nothing questions a champion that was weak from the start: the floor is measured from its own scores"
         )
     return found
+
+
+def _receivers(spec: Spec) -> None:
+    """Refuse a receiver whose variable is not set here: it could not be told anything."""
+    for number, receiver in enumerate(spec.alerts.to):
+        for key in ("url", "user", "password"):
+            try:
+                secret(getattr(receiver, key))
+            except SpecError as error:
+                raise SpecError(f"{FILE}: alerts.to[{number}].{key}: {error.message}", hint=error.hint) from None
 
 
 def _functions(spec: Spec) -> None:

@@ -33,6 +33,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "log": ("flyball.cli.log", "Take predictions made elsewhere, from a file."),
     "outcomes": ("flyball.cli.outcomes", "Tell what really happened, from a file."),
     "monitor": ("flyball.cli.monitor", "Measure drift and realised performance."),
+    "alerts": ("flyball.cli.alerts", "What fires since when, who was not told; try the receivers."),
+    "silence": ("flyball.cli.silence", "Tell nobody of some alerts for a while."),
     "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),
     "up": ("flyball.cli.up", "Server and loop together, until Ctrl-C."),
     "status": ("flyball.cli.status", "What serves, what runs, what comes next."),

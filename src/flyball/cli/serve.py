@@ -192,5 +192,6 @@ def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "S
         clock="request" if options.clock == "request" else "wall",
         traces=options.traces,
         grpc_port=options.grpc_port,
+        takes_alerts="alert" in spec.retrain.on,
         request_timeout=ServerSettings.__dataclass_fields__["request_timeout"].default if options.timeout is None else options.timeout,
     )

@@ -4,8 +4,10 @@ import sys
 
 import click
 
+from flyball.alerting.receivers import receiver_id, receiver_name
 from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
 from flyball.loop.listing import StatusLine, describe
+from flyball.loop.notify import not_told
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 from flyball.wiring import open_stores
@@ -16,7 +18,7 @@ from flyball.wiring import open_stores
 @as_json
 @click.pass_context
 def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
-    """Champion, challenger, rollout, watch, training, freeze, alerts, workers, and when the next training is due.
+    """Champion, challenger, rollout, watch, training, freeze, alerts, silences, workers, and when the next training is due.
 
     With -C on a folder of projects: each of them.
     """
@@ -26,7 +28,10 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
         stores = open_stores(settings)
         state = fold(spec.model.name, stores.journal.read(spec.model.name))
         workers = stores.deployments.workers(spec.model.name)
-        lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings))
+        receivers = {receiver_id(one): receiver_name(one) for one in spec.alerts.to}
+        waiting = stores.outbox.waiting(spec.model.name)
+        untold = [not_told(name, letters) for one, name in receivers.items() if (letters := [x for x in waiting if x.receiver == one])]
+        lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings), untold=untold)
         if not as_json:
             show_table(("", ""), [(line.name, _text(line)) for line in lines], title=spec.model.name)
         return {"model": spec.model.name, **{line.name: line.value for line in lines}}

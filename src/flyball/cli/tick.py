@@ -48,7 +48,8 @@ def plain(done: TickReport, settings: Settings) -> dict[str, object]:
             {"at": one.entry.at, "action": one.action, "version": one.version or None, "reason": told(one.reason, settings)}
             for one in tellings
         ],
-        "trouble": done.trouble,
+        "told": [told(reason, settings) for reason in done.told],
+        "trouble": "; ".join([*([done.trouble] if done.trouble else []), *(told(reason, settings) for reason in done.untold)]),
     }
 
 
@@ -59,5 +60,9 @@ def show(done: TickReport, settings: Settings) -> None:
         one = tell(entry)
         version = f" {done.model}@{one.version}" if one.version else ""
         console().print(f"{when(entry.at)}  {one.action}{version}: {told(one.reason, settings)}")
+    for reason in done.told:
+        say(told(reason, settings))
     if done.trouble:
         say(f"warning: {done.trouble}")
+    for reason in done.untold:
+        say(f"warning: {told(reason, settings)}")

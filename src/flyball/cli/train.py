@@ -23,7 +23,7 @@ from flyball.wiring import open_workshop, open_world
 @click.option("--action", default="", hidden=True, help="The retraining this run belongs to; set by the loop.")
 @click.option(
     "--cause",
-    type=click.Choice(["manual", "performance", "drift", "schedule"]),
+    type=click.Choice(["manual", "performance", "drift", "schedule", "alert"]),
     default="manual",
     hidden=True,
     help="Why the loop asked for it; set by the loop.",

@@ -76,7 +76,7 @@ class _Project:
 
         try:
             done = tick(self.world, self.spec, self.memory, now=wall_clock())
-            if done.entries or done.trouble:
+            if done.entries or done.trouble or done.told or done.untold:
                 show(done, self.settings)
         except Exception as error:  # noqa: BLE001 - see above
             say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")

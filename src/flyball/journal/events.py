@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from flyball.alerting.records import Severity
 from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.evaluation.records import Decision
 from flyball.registry.records import EngineName
 
-Cause = Literal["manual", "performance", "drift", "schedule"]
+Cause = Literal["manual", "performance", "drift", "schedule", "alert"]
 
 
 @record
@@ -168,10 +169,11 @@ class Thawed:
 
 @record
 class AlertFired:
-    """An alert began."""
+    """An alert began. `severity` None: as its kind has it."""
 
     key: str
     reason: Reason
+    severity: Severity | None = None
 
 
 @record
@@ -180,6 +182,47 @@ class AlertResolved:
 
     key: str
     reason: Reason
+
+
+@record
+class Silenced:
+    """Nobody is told of alerts whose key fits `pattern` until `until`. They fire and resolve all the same."""
+
+    pattern: str
+    reason: str
+    until: datetime
+
+
+@record
+class SilenceEnded:
+    """A silence ended before its time."""
+
+    pattern: str
+    reason: str
+
+
+@record
+class Undelivered:
+    """A receiver could not be told of these alerts for a day, and it was given up."""
+
+    receiver: str
+    keys: tuple[str, ...]
+    reason: Reason
+
+
+@record
+class RetrainRequested:
+    """An alert from outside asks for a training. `key` stays the same while that alert fires, however often it is repeated."""
+
+    key: str
+    reason: Reason
+
+
+@record
+class RequestClosed:
+    """The alert from outside is over; if it comes again, it asks again."""
+
+    key: str
 
 
 @record
@@ -206,6 +249,11 @@ Event = (
     | Thawed
     | AlertFired
     | AlertResolved
+    | Silenced
+    | SilenceEnded
+    | Undelivered
+    | RetrainRequested
+    | RequestClosed
     | ExternalMove
 )
 
@@ -225,6 +273,11 @@ EVENTS: dict[str, type[Event]] = {
     "thawed": Thawed,
     "alert fired": AlertFired,
     "alert resolved": AlertResolved,
+    "silenced": Silenced,
+    "silence ended": SilenceEnded,
+    "undelivered": Undelivered,
+    "retrain requested": RetrainRequested,
+    "request closed": RequestClosed,
     "external move": ExternalMove,
 }
 

@@ -14,16 +14,24 @@ from flyball.journal.events import (
     Frozen,
     Promoted,
     Registered,
+    RequestClosed,
     RetrainEnded,
+    RetrainRequested,
     RetrainStarted,
     RolledBack,
     RolloutEnded,
     RolloutStarted,
+    Silenced,
+    SilenceEnded,
     Staged,
     Suppressed,
     Thawed,
+    Undelivered,
     WatchEnded,
 )
+
+# What leads to decisions or follows from them, and is none.
+_NO_DECISIONS = (AlertFired, AlertResolved, Suppressed, Undelivered, RetrainRequested, RequestClosed)
 
 
 @record
@@ -62,12 +70,14 @@ def registered(entries: Sequence[Entry], version: int) -> Registered | None:
 
 
 def decisions(entries: Iterable[Entry]) -> list[Told]:
-    """What the loop or a person decided: everything but alerts and what was put off."""
-    return [told for told in map(tell, entries) if not isinstance(told.entry.event, AlertFired | AlertResolved | Suppressed)]
+    """What the loop or a person decided: everything but alerts, who was told of them, and what was put off."""
+    return [told for told in map(tell, entries) if not isinstance(told.entry.event, _NO_DECISIONS)]
 
 
 def _tell(event: Event) -> tuple[str, int, Reason]:
     match event:
+        case AlertFired() | AlertResolved() | Silenced() | SilenceEnded() | Undelivered() | RetrainRequested() | RequestClosed():
+            return _tell_alert(event)
         case Registered():
             return "adopted" if event.source else "registered", event.version, _registered(event)
         case RetrainStarted():
@@ -93,12 +103,31 @@ def _tell(event: Event) -> tuple[str, int, Reason]:
             return "freeze", 0, because("event.frozen_until" if until else "event.frozen", reason=event.reason, until=until)
         case Thawed():
             return "thaw", 0, because("event.thawed", reason=event.reason)
+        case ExternalMove():
+            return "restored", event.restored or 0, because("event.external", alias=event.alias, found=event.found, restored=event.restored)
+        case _:
+            assert_never(event)
+
+
+def _tell_alert(
+    event: AlertFired | AlertResolved | Silenced | SilenceEnded | Undelivered | RetrainRequested | RequestClosed,
+) -> tuple[str, int, Reason]:
+    match event:
         case AlertFired():
             return "alert", 0, event.reason
         case AlertResolved():
             return "resolved", 0, event.reason
-        case ExternalMove():
-            return "restored", event.restored or 0, because("event.external", alias=event.alias, found=event.found, restored=event.restored)
+        case Silenced():
+            until = event.until.isoformat(timespec="minutes")
+            return "silence", 0, because("alerts.silenced", pattern=event.pattern, until=until, reason=event.reason)
+        case SilenceEnded():
+            return "silence ended", 0, because("alerts.silence_ended", pattern=event.pattern, reason=event.reason)
+        case Undelivered():
+            return "not told", 0, event.reason
+        case RetrainRequested():
+            return "asked from outside", 0, event.reason
+        case RequestClosed():
+            return "request over", 0, because("alerts.request_closed", key=event.key)
         case _:
             assert_never(event)
 

@@ -1,10 +1,12 @@
 """What is known of a model: the fold of its journal. Pure: the same entries give the same state."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import assert_never
 
+from flyball.alerting.records import Severity
+from flyball.alerting.rules import matches, severity_of
 from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
@@ -17,14 +19,19 @@ from flyball.journal.events import (
     Frozen,
     Promoted,
     Registered,
+    RequestClosed,
     RetrainEnded,
+    RetrainRequested,
     RetrainStarted,
     RolledBack,
     RolloutEnded,
     RolloutStarted,
+    Silenced,
+    SilenceEnded,
     Staged,
     Suppressed,
     Thawed,
+    Undelivered,
     WatchEnded,
 )
 
@@ -44,11 +51,12 @@ class Known:
 
 @record
 class Running:
-    """A training that was started and has not ended. `answers`: the alerts it is the first to answer."""
+    """A training that was started and has not ended. `answers`: the alerts it is the first to answer; `requests`: those from outside."""
 
     at: datetime
     started: RetrainStarted
     answers: frozenset[str]
+    requests: frozenset[str] = frozenset()
 
 
 @record
@@ -71,11 +79,43 @@ class Freeze:
 
 
 @record
+class Standing:
+    """The last time an alert fired: by entry `seq`, `since` when. `over_at` and `over`: when and why it was over; None while it fires."""
+
+    seq: int
+    since: datetime
+    reason: Reason
+    severity: Severity
+    over_at: datetime | None = None
+    over: Reason | None = None
+
+
+@record
+class Silence:
+    """Nobody is told of the alerts that fit a pattern, until `until`."""
+
+    at: datetime
+    until: datetime
+    reason: str
+    actor: str
+
+
+@record
+class Request:
+    """An alert from outside that asks for a training and is not over. `answered`: a training was started since."""
+
+    at: datetime
+    reason: Reason
+    answered: bool = False
+
+
+@record
 class State:
     """Everything the loop knows of one model. `answered_keys`: the alerts that a training was already started for.
 
     `first_at`: when the first version came; `last_retrain_at`: when the loop last started a training of its own. What people train in
-    between neither puts the loop's trainings off nor replaces them.
+    between neither puts the loop's trainings off nor replaces them. `firing` has the alerts that fire, `standing` all that ever did;
+    `silences` are by pattern, `requests` by key.
     """
 
     model: str
@@ -97,12 +137,20 @@ class State:
     answered_keys: frozenset[str] = frozenset()
     first_at: datetime | None = None
     last_retrain_at: datetime | None = None
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+    silences: Mapping[str, Silence] = field(default_factory=dict)
+    requests: Mapping[str, Request] = field(default_factory=dict)
 
     def frozen(self, now: datetime) -> Freeze | None:
         """The freeze in force at a time, if any."""
         if self.freeze is None or (self.freeze.until is not None and now >= self.freeze.until):
             return None
         return self.freeze
+
+    def silenced(self, key: str, now: datetime) -> Silence | None:
+        """The silence that covers an alert at a time, the one that ends last if there are several."""
+        found = [silence for pattern, silence in self.silences.items() if now < silence.until and matches(pattern, key)]
+        return max(found, key=lambda silence: silence.until, default=None)
 
     @property
     def shadow(self) -> tuple[int, ...]:
@@ -141,22 +189,49 @@ def apply(state: State, entry: Entry) -> State:
             return replace(state, freeze=Freeze(at=at, reason=event.reason, until=event.until))
         case Thawed():
             return replace(state, freeze=None)
-        case AlertFired():
-            return replace(state, firing={**state.firing, event.key: event.reason})
-        case AlertResolved():
-            firing = {key: reason for key, reason in state.firing.items() if key != event.key}
-            kinds = {key.partition(":")[0] for key in firing}
-            return replace(
-                state,
-                firing=firing,
-                answered_keys=state.answered_keys - {event.key},
-                # what no longer asks for a training no longer waits for one
-                suppressed={cause: why for cause, why in state.suppressed.items() if cause == "schedule" or cause in kinds},
-            )
+        case AlertFired() | AlertResolved():
+            return _alerts(state, event, entry)
+        case Silenced():
+            silence = Silence(at=at, until=event.until, reason=event.reason, actor=entry.actor)
+            return replace(state, silences={**state.silences, event.pattern: silence})
+        case SilenceEnded():
+            return replace(state, silences={pattern: kept for pattern, kept in state.silences.items() if pattern != event.pattern})
+        case RetrainRequested():
+            return replace(state, requests={event.key: Request(at=at, reason=event.reason), **state.requests})
+        case RequestClosed():
+            requests = {key: request for key, request in state.requests.items() if key != event.key}
+            return replace(state, requests=requests, suppressed=_still_asked(state.suppressed, state.firing, requests))
+        case Undelivered():
+            return state
         case ExternalMove():
             return state
         case _:
             assert_never(event)
+
+
+def _alerts(state: State, event: AlertFired | AlertResolved, entry: Entry) -> State:
+    if isinstance(event, AlertFired):
+        severity = event.severity or severity_of(event.key)
+        standing = Standing(seq=entry.seq, since=entry.at, reason=event.reason, severity=severity)
+        return replace(state, firing={**state.firing, event.key: event.reason}, standing={**state.standing, event.key: standing})
+    firing = {key: reason for key, reason in state.firing.items() if key != event.key}
+    was = state.standing.get(event.key)
+    over = {} if was is None else {event.key: replace(was, over_at=entry.at, over=event.reason)}
+    return replace(
+        state,
+        firing=firing,
+        standing={**state.standing, **over},
+        answered_keys=state.answered_keys - {event.key},
+        suppressed=_still_asked(state.suppressed, firing, state.requests),
+    )
+
+
+def _still_asked(
+    suppressed: Mapping[Cause, Reason], firing: Mapping[str, Reason], requests: Mapping[str, Request]
+) -> Mapping[Cause, Reason]:
+    """What no longer asks for a training no longer waits for one."""
+    asking = {"schedule", *(key.partition(":")[0] for key in firing), *(["alert"] if requests else [])}
+    return {cause: why for cause, why in suppressed.items() if cause in asking}
 
 
 def _training(state: State, event: Registered | RetrainStarted | RetrainEnded | Suppressed, at: datetime) -> State:
@@ -167,17 +242,26 @@ def _training(state: State, event: Registered | RetrainStarted | RetrainEnded | 
             first = state.first_at or at
             return replace(state, versions={**state.versions, event.version: known}, first_at=first)
         case RetrainStarted():
+            asking = frozenset(key for key, request in state.requests.items() if not request.answered)
             return replace(
                 state,
-                running=Running(at=at, started=event, answers=frozenset(state.firing) - state.answered_keys),
+                running=Running(at=at, started=event, answers=frozenset(state.firing) - state.answered_keys, requests=asking),
                 last_retrain_at=at,
                 answered_keys=state.answered_keys | state.firing.keys(),
+                requests={key: replace(request, answered=True) for key, request in state.requests.items()},
                 suppressed={},
             )
         case RetrainEnded():
             # a training that came to nothing has answered nothing
-            unanswered = state.running.answers if state.running and event.outcome in ("failed", "lost") else frozenset()
-            return replace(state, running=None, answered_keys=state.answered_keys - unanswered)
+            if state.running is None or event.outcome not in ("failed", "lost"):
+                return replace(state, running=None)
+            again = state.running.requests
+            return replace(
+                state,
+                running=None,
+                answered_keys=state.answered_keys - state.running.answers,
+                requests={key: replace(one, answered=one.answered and key not in again) for key, one in state.requests.items()},
+            )
         case Suppressed():
             return replace(state, suppressed={**state.suppressed, event.cause: event.because})
         case _:

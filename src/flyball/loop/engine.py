@@ -28,6 +28,7 @@ from flyball.journal.state import State, fold
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import measure
 from flyball.loop.memory import Memory
+from flyball.loop.notify import Notified, notify
 from flyball.loop.policy import decide, next_candidate
 from flyball.loop.records import (
     Action,
@@ -84,7 +85,18 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         trouble += [told for told in (project_aliases(world, state),) if told]
     except ConflictError:
         pass  # somebody acted meanwhile; the alias still stands as it was found, and the next tick looks again
-    return TickReport(model=model, at=now, ingested=ingested, evidence=evidence, entries=tuple(appended), trouble="; ".join(trouble))
+    # last, so that whoever listens badly keeps nothing else waiting
+    notified = Notified() if world.post is None else notify(world.post, world.journal, spec, state, now=now, actor=actor)
+    return TickReport(
+        model=model,
+        at=now,
+        ingested=ingested,
+        evidence=evidence,
+        entries=(*appended, *notified.entries),
+        trouble="; ".join(trouble),
+        told=notified.told,
+        untold=notified.untold,
+    )
 
 
 def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> Written:
@@ -151,7 +163,7 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
         case EndWatch():
             return [WatchEnded(version=action.version, reason=action.reason, evidence=action.evidence)]
         case Notify():
-            return [AlertFired(key=action.alert.key, reason=action.alert.reason)]
+            return [AlertFired(key=action.alert.key, reason=action.alert.reason, severity=action.alert.severity)]
         case Resolve():
             return [AlertResolved(key=action.alert.key, reason=action.alert.reason)]
         case _:

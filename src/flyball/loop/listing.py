@@ -1,6 +1,6 @@
 """What people look up: the list of versions, the state of the loop in lines, and the chain behind one prediction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from flyball.core.errors import NotFoundError
@@ -71,9 +71,15 @@ def list_versions(state: State) -> list[Listed]:
 
 
 def describe(
-    state: State, spec: Spec, workers: Mapping[str, tuple[int, str]], *, now: datetime, sentence: Callable[[Reason], str]
+    state: State,
+    spec: Spec,
+    workers: Mapping[str, tuple[int, str]],
+    *,
+    now: datetime,
+    sentence: Callable[[Reason], str],
+    untold: Sequence[Reason] = (),
 ) -> list[StatusLine]:
-    """The state of the loop, line by line."""
+    """The state of the loop, line by line. `untold`: who could not be told of alerts yet."""
     freeze = state.frozen(now)
     rollout, watch, running = state.rollout, state.watch, state.running
     return [
@@ -95,7 +101,16 @@ def describe(
         StatusLine(
             name="frozen", value=(f"{freeze.reason}" + (f" (until {_minute(freeze.until)})" if freeze.until else "")) if freeze else None
         ),
-        StatusLine(name="alerts", value=[f"{key}: {sentence(reason)}" for key, reason in sorted(state.firing.items())]),
+        StatusLine(name="alerts", value=[_alert(state, key, sentence, now) for key in sorted(state.firing)]),
+        StatusLine(
+            name="silenced",
+            value=[
+                f"{pattern} until {_minute(one.until)} by {one.actor}: {one.reason}"
+                for pattern, one in sorted(state.silences.items())
+                if now < one.until
+            ],
+        ),
+        StatusLine(name="not told", value=[sentence(reason) for reason in untold]),
         StatusLine(name="workers", value={name: _acknowledged(seq, error) for name, (seq, error) in workers.items()}),
         StatusLine(name="versions", value=len(state.versions)),
         StatusLine(name="journal", value=state.seq),
@@ -118,6 +133,11 @@ def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: 
     at = next(entry.at for entry in entries if entry.event is event)
     lineage = read_manifest(bundles.path(event.bundle), event.bundle).lineage
     return Chain(prediction=prediction, outcome=outcome, registered=event, registered_at=at, lineage=lineage)
+
+
+def _alert(state: State, key: str, sentence: Callable[[Reason], str], now: datetime) -> str:
+    silence = state.silenced(key, now)
+    return f"{key}: {sentence(state.firing[key])}" + ("" if silence is None else f" (silenced until {_minute(silence.until)})")
 
 
 def _next(state: State, spec: Spec, sentence: Callable[[Reason], str]) -> str | None:

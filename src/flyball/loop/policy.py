@@ -67,8 +67,9 @@ def next_candidate(state: State, spec: Spec) -> list[Action]:
         if not passed:
             return []
         return [Promote(version=version, reason=because("promote.first", version=version), evidence={})]
-    # drift alone never promotes by a gate: its candidate has to win on live rows
-    if spec.rollout.strategy == "immediate" and (registered.cause != "drift" or spec.model.influences_outcome):
+    # drift alone, seen here or by others, never promotes by a gate: its candidate has to win on live rows
+    moved = registered.cause in ("drift", "alert")
+    if spec.rollout.strategy == "immediate" and (not moved or spec.model.influences_outcome):
         if not passed or registered.compared_with != state.champion:
             return []
         return [Promote(version=version, reason=because("promote.gate", version=version, champion=state.champion), evidence={})]
@@ -89,6 +90,9 @@ def signals(evidence: Evidence) -> Mapping[str, Reason]:
         found[f"performance:{evidence.performance.metric}"] = evidence.floor.reason
     if evidence.refused:
         found["deployment"] = because("deployment.refused", workers=len(evidence.refused), error=evidence.refused[0])
+    for finding in evidence.quality:
+        if finding.severity == "error":
+            found.setdefault(f"quality:{finding.column or 'rows'}", finding.reason)
     return found
 
 
@@ -147,10 +151,11 @@ def _judge_watch(state: State, evidence: Evidence, now: datetime) -> list[Action
 
 def _alerts(state: State, evidence: Evidence) -> list[Action]:
     actions: list[Action] = []
-    for key, reason in signals(evidence).items():
+    found = signals(evidence)
+    for key, reason in found.items():
         if key not in state.firing:
             actions.append(Notify(alert=Alert(key=key, reason=reason)))
-    for key in sorted(state.firing.keys() & evidence.calm):
+    for key in sorted((state.firing.keys() & evidence.calm) - found.keys()):  # what is wrong at this very look is not over
         actions.append(Resolve(alert=Alert(key=key, reason=because("alert.resolved", key=key))))
     return actions
 
@@ -172,9 +177,12 @@ def _training(state: State, evidence: Evidence, spec: Spec, now: datetime) -> li
 
 
 def _asked(state: State, evidence: Evidence, spec: Spec, now: datetime) -> tuple[Cause, Reason] | None:
-    """The strongest reason to train: performance, then drift nobody has answered yet, then the schedule."""
+    """The strongest reason to train: performance, then what is asked from outside, then drift, both unanswered yet, then the schedule."""
     if "performance" in spec.retrain.on and evidence.floor is not None and evidence.floor.verdict is Verdict.FAIL:
         return "performance", evidence.floor.reason
+    open_requests = [request for request in state.requests.values() if not request.answered]
+    if "alert" in spec.retrain.on and open_requests:
+        return "alert", min(open_requests, key=lambda request: request.at).reason
     if "drift" in spec.retrain.on:
         moved = {key: reason for key, reason in signals(evidence).items() if key.startswith("drift:") and key not in state.answered_keys}
         if moved:

@@ -9,7 +9,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause, Entry
-from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance
+from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance, QualityFinding
 
 Outcome = Literal["registered", "unchanged", "failed", "lost"]
 
@@ -38,7 +38,7 @@ class Evidence:
 
     `calm`: alert keys whose signal has stayed well below its threshold long enough to resolve.
     `new_outcomes`: labels that became known since the last training began. `refused`: what servers said that could not take over a version.
-    `trouble`: what could not be measured, and why.
+    `quality`: what is wrong with the rows of the window. `trouble`: what could not be measured, and why.
     """
 
     drift: Mapping[str, ColumnDrift]
@@ -51,6 +51,7 @@ class Evidence:
     finished: Finished | None
     refused: tuple[str, ...] = ()
     trouble: str = ""
+    quality: tuple[QualityFinding, ...] = ()
 
 
 @record
@@ -142,7 +143,10 @@ Action = Retrain | Suppress | CloseTraining | StartRollout | EndRollout | Promot
 
 @record
 class TickReport:
-    """What one tick saw and did. `trouble`: what could not be brought up to date, such as a registry that does not answer."""
+    """What one tick saw and did. `trouble`: what could not be brought up to date, such as a registry that does not answer.
+
+    `told`: which receivers took which notifications; `untold`: which did not, and why.
+    """
 
     model: str
     at: datetime
@@ -150,6 +154,8 @@ class TickReport:
     evidence: Evidence | None
     entries: tuple[Entry, ...]
     trouble: str = ""
+    told: tuple[Reason, ...] = ()
+    untold: tuple[Reason, ...] = ()
 
 
 @record

@@ -1,12 +1,12 @@
-"""What a person may do to the loop: promote, stage, roll back, freeze, thaw. Each is one append to the journal, with who and why."""
+"""What a person may do to the loop: promote, stage, roll back, freeze, thaw, silence: one append to the journal each, with who and why."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flyball.core.errors import ConflictError, NotFoundError, RefusedError, UsageError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
-from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, Staged, Thawed
+from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, Silenced, SilenceEnded, Staged, Thawed
 from flyball.journal.state import Known, State, fold
 from flyball.loop.deploy import project_aliases, publish
 from flyball.loop.records import Written
@@ -14,6 +14,8 @@ from flyball.loop.world import World
 from flyball.spec.records import Spec
 
 _ATTEMPTS = 20
+_LONGEST_PATTERN = 200
+_LONGEST_SILENCE = timedelta(days=366)
 
 
 def current(world: World, model: str) -> State:
@@ -104,6 +106,30 @@ def thaw(world: World, model: str, *, reason: str, actor: str, now: datetime) ->
         if state.frozen(now) is None:
             raise RefusedError(f"{model} is not frozen", hint="`flyball status` shows the state of the loop")
         return [Thawed(reason=reason)]
+
+    return _insist(world, model, events, actor=actor, now=now)
+
+
+def silence(world: World, model: str, pattern: str, *, reason: str, length: timedelta, actor: str, now: datetime) -> Written:
+    """Tell nobody of alerts whose key fits a pattern, for so long. They fire, resolve and may ask for a training all the same."""
+    if not pattern.strip() or len(pattern) > _LONGEST_PATTERN or not pattern.isprintable():
+        raise UsageError(
+            "a silence needs the key of an alert or a pattern of keys, of at most 200 characters",
+            hint="such as drift:temp, 'drift:*' or '*'; `flyball alerts` lists what fires",
+        )
+    if not timedelta(0) < length <= _LONGEST_SILENCE:
+        raise UsageError("a silence lasts longer than nothing, and a year at most", hint="write --for 24h")
+    return _insist(world, model, lambda _: [Silenced(pattern=pattern, reason=reason, until=now + length)], actor=actor, now=now)
+
+
+def end_silence(world: World, model: str, pattern: str, *, reason: str, actor: str, now: datetime) -> Written:
+    """Tell people of those alerts again; what fires is told at the next tick."""
+
+    def events(state: State) -> list[Event]:
+        silences = sorted(name for name, one in state.silences.items() if now < one.until)
+        if pattern not in silences:
+            raise NotFoundError(f"there is no silence of {pattern!r}", hint=f"silences: {', '.join(silences) or 'none'}")
+        return [SilenceEnded(pattern=pattern, reason=reason)]
 
     return _insist(world, model, events, actor=actor, now=now)
 

@@ -1,12 +1,32 @@
 """What a tick is handed: the ports, bound to one project."""
 
 from flyball.core.record import record
-from flyball.ports import BundleStore, CountStore, Deployments, Executor, Journal, OutcomeLog, PredictionLog, Registry, Reports
+from flyball.ports import (
+    BundleStore,
+    CountStore,
+    Deployments,
+    Executor,
+    Journal,
+    Outbox,
+    OutcomeLog,
+    PredictionLog,
+    Registry,
+    Reports,
+    Sender,
+)
+
+
+@record
+class Post:
+    """What it takes to tell people: what waits to be told, and who carries it."""
+
+    outbox: Outbox
+    sender: Sender
 
 
 @record
 class World:
-    """Every port the loop uses. `wiring.py` fills it; tests fill it with the in-memory adapters."""
+    """Every port the loop uses. `wiring.py` fills it; tests fill it with the in-memory adapters. `post` None: nobody is told of alerts."""
 
     journal: Journal
     predictions: PredictionLog
@@ -17,3 +37,4 @@ class World:
     executor: Executor
     reports: Reports
     counts: CountStore
+    post: Post | None = None

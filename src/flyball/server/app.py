@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from flyball.core.errors import FlyballError
+from flyball.server.alerts import ROUTE, model_of
 from flyball.server.answers import HttpError, Receive, Reply, Scope, Send, error_reply, send_reply, without_place
 from flyball.server.body import BodyReader
 from flyball.server.dialects.inference import OpenInference
@@ -31,7 +32,8 @@ _LOOPBACK = (b"127.0.0.1", b"[::1]", b"localhost")
 # Asked for when the server has too much to do, and answered all the same.
 _EXEMPT = ("/health", "/metrics", "/ping", "/v2/health/")
 _HEALTH = ("/health", "/ping", "/v2/health/")  # probes ask by whatever name they know, and learn nothing of the model's data
-_VERBS = ("predict", "outcomes", "predictions")
+_VERBS = ("predict", "outcomes", "predictions", ROUTE)
+_ALERTS = ROUTE.encode()
 _log = logging.getLogger("flyball.server")
 
 
@@ -165,10 +167,14 @@ class App:
             raise foreign
         if verb not in _VERBS:
             return without_place(await self.readable.reply(scope), self.settings.folder)
-        served = self.models.one(name)
+        served = self.models.one(name) if verb != ROUTE or name is not None else self.models.first
         if scope["method"] != "POST":
             raise HttpError(405, f"{path[:60]} takes POST only", headers=[(b"allow", b"POST")])
         body = await self.bodies.read(scope, receive, browsers=verb == "predict")
+        if verb == ROUTE:
+            if name is None and len(self.models.by_name) > 1:
+                served = self.models.one(model_of(body))
+            return await served.alerts.answer(body, scope.get("query_string", b""))
         if verb == "predict":
             return Reply(200, await served.predictor.answer(body))
         reply = await (served.outcomes if verb == "outcomes" else served.elsewhere).answer(body)
@@ -243,7 +249,9 @@ def _model_in(scope: Scope) -> tuple[str | None, str]:
         return None, path[1:]
     raw = scope.get("raw_path") or path.encode()
     if raw.startswith(b"/models/"):
-        name, _, verb = raw[len(b"/models/") :].rpartition(b"/")
+        rest = raw[len(b"/models/") :]
+        verb = _ALERTS if rest.endswith(b"/" + _ALERTS) else rest.rpartition(b"/")[2]
+        name = rest[: -len(verb) - 1]
         if name:
             return unquote(name.decode("latin-1")), verb.decode("latin-1")
     return None, ""

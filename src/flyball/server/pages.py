@@ -8,6 +8,7 @@ from html import escape
 import msgspec
 
 from flyball.core.schema import Column
+from flyball.server import alerts
 from flyball.server.dialects import mlflow_paths, open_inference_paths, tf_serving_paths
 from flyball.server.made_elsewhere import request_schema
 from flyball.server.settings import ServerSettings
@@ -129,12 +130,30 @@ def openapi(live: LiveModel | None, settings: ServerSettings) -> dict[str, objec
             "/predictions": {
                 "post": _operation("Tell of predictions made elsewhere", request_schema(timed=settings.clock == "request"), taken)
             },
-            **{path: {"get": {"summary": text, "responses": {"200": {"description": "ok"}}}} for path, text in _READABLE.items()},
+            **_more_paths(settings),
             **mlflow_paths.paths(settings.model, row, values),
             **open_inference_paths.paths(settings.model),
             **tf_serving_paths.paths(settings.model, row, values),
         },
         "components": {"schemas": {"Error": error}},
+    }
+
+
+def _more_paths(settings: ServerSettings) -> dict[str, object]:
+    """What an alert from outside may ask for, and what is only read."""
+    text = {"type": "string"}
+    said = {
+        "type": "object",
+        "required": ["result", "model", "key", "reason"],
+        "properties": {"result": {"enum": ["requested", "known", "closed", "not open", "own"]}, "model": text, "key": text, "reason": text},
+    }
+    own = {"name": "own", "in": "query", "schema": {"const": "allow"}}
+    name = {"name": "name", "in": "path", "required": True, "schema": {"const": settings.model}}
+    post = _operation("Alertmanager's webhook: ask for a training", alerts.request_schema(), said)
+    return {
+        "/alerts/alertmanager": {"parameters": [own], "post": post},
+        "/models/{name}/alerts/alertmanager": {"parameters": [name, own], "post": post},
+        **{path: {"get": {"summary": text, "responses": {"200": {"description": "ok"}}}} for path, text in _READABLE.items()},
     }
 
 

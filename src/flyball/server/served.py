@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from flyball.core.errors import NotFoundError, RequestError, StoreError
 from flyball.core.ids import loop_id_maker
 from flyball.core.schema import did_you_mean
+from flyball.server.alerts import AlertTaker
 from flyball.server.log import RecordLog
 from flyball.server.made_elsewhere import ElsewhereTaker
 from flyball.server.metrics import Metrics, share
@@ -58,6 +59,7 @@ class Served:
         )
         self.outcomes = OutcomeTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
         self.elsewhere = ElsewhereTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
+        self.alerts = AlertTaker(settings, ports, clock=clock, threads=threads)
 
     @property
     def name(self) -> str:

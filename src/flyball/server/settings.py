@@ -12,7 +12,7 @@ from flyball.core.errors import UsageError
 from flyball.core.record import record
 
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
-    from flyball.ports import BundleStore, Deployments, OutcomeLog, PredictionLog, Reports
+    from flyball.ports import BundleStore, Deployments, Journal, OutcomeLog, PredictionLog, Reports
 
 
 @record
@@ -26,6 +26,7 @@ class ServerSettings:
     `gather`: score what arrives in one turn of the event loop together, where the model gains by it. `request_timeout`: how long one
     request may wait for a model that answers in a process of its own.
     `grpc_port`: where the Open Inference Protocol is also answered over gRPC; None for nowhere, 0 for a free one.
+    `takes_alerts`: an alert of Alertmanager's may ask for a training.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -40,6 +41,7 @@ class ServerSettings:
     clock: Literal["wall", "request"] = "wall"
     matures: timedelta = timedelta(0)
     trusted: bool = False
+    takes_alerts: bool = False
     short_way: bool = True
     gather: bool = True
     traces: bool = False
@@ -75,6 +77,7 @@ class ServerPorts:
     predictions: "PredictionLog"
     outcomes: "OutcomeLog"
     reports: "Reports"
+    journal: "Journal"
 
 
 PortsFactory = Callable[[Path], ServerPorts]

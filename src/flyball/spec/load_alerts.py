@@ -1,6 +1,7 @@
 """Reads `[alerts]`: who is told when something is wrong, and when it is over."""
 
 from datetime import timedelta
+from pathlib import PurePath
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -28,13 +29,21 @@ def read_alerts(section: Section) -> AlertsSpec:
 def _receiver(part: Section) -> Receiver:
     kind = part.choice("kind", KINDS)
     if kind == "log":
-        record = Receiver(kind=kind, file=part.text("file", example="alerts.log") if part.has("file") else "")
+        record = Receiver(kind=kind, file=_file(part) if part.has("file") else "")
     elif kind == "email":
         record = _email(part)
     else:
         record = Receiver(kind=kind, url=_url(part, "url"))
     part.done()
     return record
+
+
+def _file(part: Section) -> str:
+    name = part.text("file", example="alerts.log")
+    path = PurePath(name)
+    if path.is_absolute() or ".." in path.parts or not path.name or not name.isprintable():
+        raise part.refuse("file", name, 'a file in the project, such as "alerts.log"')
+    return name
 
 
 def _email(part: Section) -> Receiver:
@@ -59,6 +68,11 @@ def _email(part: Section) -> Receiver:
         raise SpecError(
             f"{part.file}: {part.path}.password stands in the file",
             hint='name the environment variable that holds it: password = "env:SMTP_PASSWORD"',
+        )
+    if record.password and record.tls == "none" and host.strip("[]") not in ("localhost", "127.0.0.1", "::1"):
+        raise SpecError(
+            f'{part.file}: {part.path}.tls = "none" would send the password over the network for all to read',
+            hint='write tls = "starttls" or tls = "tls"',
         )
     return record
 

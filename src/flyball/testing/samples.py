@@ -74,6 +74,11 @@ def one_event_of_each_kind() -> list[happened.Event]:
         happened.Thawed(reason="back"),
         happened.AlertFired(key="drift:temp", reason=why),
         happened.AlertResolved(key="drift:temp", reason=why),
+        happened.Silenced(pattern="drift:*", reason="a holiday", until=NOON + timedelta(hours=24)),
+        happened.SilenceEnded(pattern="drift:*", reason="back"),
+        happened.Undelivered(receiver="webhook https://hooks.example.com", keys=("drift:temp",), reason=why),
+        happened.RetrainRequested(key='{}:{alertname="FeatureDrift"}', reason=why),
+        happened.RequestClosed(key='{}:{alertname="FeatureDrift"}'),
         happened.ExternalMove(alias="champion", found=None, restored=2),
     ]
 

@@ -163,5 +163,31 @@ CREATE TABLE slots (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS)
+_OUTBOX = """
+CREATE TABLE outbox (
+  number INTEGER PRIMARY KEY,
+  model TEXT NOT NULL,
+  receiver TEXT NOT NULL,
+  id TEXT NOT NULL,
+  written_at INTEGER NOT NULL,
+  again_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  format INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  UNIQUE (model, receiver, id)
+);
+-- Which receiver was told that which alert fires: `seq` is the journal entry that says so.
+CREATE TABLE told (
+  model TEXT NOT NULL,
+  receiver TEXT NOT NULL,
+  key TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (model, receiver, key)
+) WITHOUT ROWID;
+CREATE TABLE told_revisions (model TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1."""
