@@ -14,6 +14,7 @@ from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.core.table import Table
 from flyball.core.window import Window
+from flyball.data.findings import Finding
 from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Event
@@ -242,6 +243,10 @@ class Fitted:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+# In rows that are given to `Trainer.validate`: what they are called by. No column of anybody's data.
+LOGGED_ID = "flyball prediction id"
+
+
 class Trainer(Protocol):
     """Runs the project's own functions, in a process of their own. One per training."""
 
@@ -251,6 +256,14 @@ class Trainer(Protocol):
 
     def prepare(self, spec: Spec) -> Prepared:
         """Read the source and run the prepare steps, taking from the cache what is there already."""
+        ...
+
+    def validate(self, spec: Spec, rows: Table | None = None) -> list[Finding]:
+        """What the project's own schema (`[quality] schema`) finds in the prepared rows, which stay as they are; empty without one.
+
+        With `rows`: in these instead, which need not have all its columns; their column `LOGGED_ID` names them. UserCodeError if it is
+        no schema.
+        """
         ...
 
     def fit(self, order: FitOrder) -> Fitted:
