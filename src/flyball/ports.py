@@ -64,12 +64,14 @@ class PredictionLog(Protocol):
         features: bool = False,
         maturity: Maturity | None = None,
         compared: bool = False,
+        newest: int | None = None,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow.
 
         With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time +
         age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far. With `compared`: without rows
         that belong to no comparison: those that asked for a version (`pinned`) and those made elsewhere, and what shadows said of them.
+        With `newest`: at most so many, those of the latest event times.
         """
         ...
 

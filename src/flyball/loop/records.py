@@ -9,7 +9,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause, Entry
-from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance
+from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance, QualityFinding
 
 Outcome = Literal["registered", "unchanged", "failed", "lost"]
 
@@ -38,7 +38,7 @@ class Evidence:
 
     `calm`: alert keys whose signal has stayed well below its threshold long enough to resolve.
     `new_outcomes`: labels that became known since the last training began. `refused`: what servers said that could not take over a version.
-    `trouble`: what could not be measured, and why.
+    `trouble`: what could not be measured, and why. `quality`: what is wrong with the values the champion was asked.
     """
 
     drift: Mapping[str, ColumnDrift]
@@ -51,6 +51,7 @@ class Evidence:
     finished: Finished | None
     refused: tuple[str, ...] = ()
     trouble: str = ""
+    quality: tuple[QualityFinding, ...] = ()
 
 
 @record

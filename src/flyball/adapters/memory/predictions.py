@@ -90,6 +90,7 @@ class MemoryPredictionLog:
         features: bool = False,
         maturity: Maturity | None = None,
         compared: bool = False,
+        newest: int | None = None,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         with self.lock:
@@ -100,6 +101,7 @@ class MemoryPredictionLog:
             found = found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end]
             if compared:
                 found = [row for row in found if _shared_out(self.answered.get(row.prediction_id, row))]
+            found = found if newest is None else found[max(0, len(found) - newest) :]
             return self._columns(found, features, maturity)
 
     def labelled(
@@ -216,7 +218,7 @@ class MemoryPredictionLog:
                 [source.features for source in sources],
                 {number: names for names, number in contracts.items()},
             )
-        return logged_rows(columns, table, maturity=maturity)
+        return logged_rows(columns, table, maturity=maturity, made_at=[row.made_at for row in found] if features else None)
 
 
 def _prediction(row: Row) -> Prediction:

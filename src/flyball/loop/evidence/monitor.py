@@ -6,6 +6,7 @@ from flyball.core.window import Window
 from flyball.journal.state import State
 from flyball.loop.evidence.drift import window_drift
 from flyball.loop.evidence.performance import past_performance
+from flyball.loop.evidence.quality import window_quality
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.records import MonitorReport
@@ -22,6 +23,7 @@ def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory
         rows=world.predictions.count(spec.model.name, window).get(version, 0),
         columns=columns,
         performance=past_performance(world, spec, state, version, memory, now=now),
+        quality=window_quality(world, spec, state, version, memory, columns, window=window),
     )
 
 
