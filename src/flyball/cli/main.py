@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "log": ("flyball.cli.log", "Take predictions made elsewhere, from a file."),
     "outcomes": ("flyball.cli.outcomes", "Tell what really happened, from a file."),
     "monitor": ("flyball.cli.monitor", "Measure drift and realised performance."),
+    "skew": ("flyball.cli.skew", "Compare what was served with what is trained on."),
     "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),
     "up": ("flyball.cli.up", "Server and loop together, until Ctrl-C."),
     "status": ("flyball.cli.status", "What serves, what runs, what comes next."),

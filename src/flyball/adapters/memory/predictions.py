@@ -209,7 +209,7 @@ class MemoryPredictionLog:
             [actual for actual, _ in outcomes],
             [at for _, at in outcomes],
         ]
-        table = None
+        table, made_at = None, None
         if features:
             sources = [self.answered.get(row.prediction_id, row) for row in found]  # a shadow's features stand in the answered row
             contracts = {names: number for number, names in enumerate(dict.fromkeys(source.names for source in sources))}
@@ -218,7 +218,8 @@ class MemoryPredictionLog:
                 [source.features for source in sources],
                 {number: names for names, number in contracts.items()},
             )
-        return logged_rows(columns, table, maturity=maturity, made_at=[row.made_at for row in found] if features else None)
+            made_at = [source.made_at for source in sources]
+        return logged_rows(columns, table, maturity=maturity, made_at=made_at)
 
 
 def _prediction(row: Row) -> Prediction:
