@@ -10,7 +10,7 @@ from flyball.core.table import Array, Table
 from flyball.data.cells import text_of
 from flyball.data.findings import Finding, Rows, Severity, finding, missing_rows, plain_finding, shown
 from flyball.data.profile import ColumnReference, Reference
-from flyball.spec.records import Spec
+from flyball.spec.records import Expectation, Spec
 from flyball.stats.bounds import share_lower, share_upper
 
 # A share has to have grown by this much, for certain, before a person should look: what is less is for the monitoring to follow.
@@ -71,19 +71,22 @@ def _changed(before: Column, values: Array, missing: Rows) -> tuple[str, Rows] |
 
 
 def _shares(name: str, values: Array, missing: Rows, before: ColumnReference, table: Table, spec: Spec) -> Iterator[Finding]:
-    """Shares that grew far beyond what they were: of missing values, and of values the champion was never trained on."""
+    """Shares that grew far beyond what they were: of missing values, and of values the champion was never trained on.
+
+    What the spec says of a column itself stands instead of the comparison.
+    """
     if before.rows < _FEWEST:
         return
-    expected = spec.quality.expect.get(name)
-    if (expected is None or expected.missing is None) and _grew(missing, before.missing, before.rows):
+    rule = spec.quality.expect.get(name, Expectation())
+    if rule.missing is None and _grew(missing, before.missing, before.rows):
         yield finding("warning", name, "data.more_missing", missing, table, spec, **_told(missing, before.missing, before.rows))
-    if before.kind == "number" and before.edges and values.dtype.kind in "fiub":
+    if before.kind == "number" and before.edges and values.dtype.kind in "fiub" and rule.min is None and rule.max is None:
         numbers = values.astype(np.float64)
         outside = (numbers <= before.edges[0]) | (numbers > before.edges[-1])
         usual = before.counts[0] + before.counts[1] + before.counts[-4] + before.counts[-3]
         if _grew(outside, usual, before.rows):
             yield finding("warning", name, "data.more_outside", outside, table, spec, **_told(outside, usual, before.rows))
-    elif before.kind == "category" and before.categories and values.dtype.kind == "O":
+    elif before.kind == "category" and before.categories and values.dtype.kind == "O" and rule.values is None:
         known = set(before.categories)
         fresh = np.fromiter((value not in known for value in map(text_of, values.tolist())), dtype=bool, count=len(values)) & ~missing
         if _grew(fresh, before.counts[-2], before.rows):

@@ -110,7 +110,7 @@ def logged_table(logged: LoggedRows, data: DataSpec) -> Table | None:
 def _also(problems: Sequence[Reason], workshop: Workshop, spec: Spec) -> str:
     """The other problems, as many as one reads."""
     if not problems:
-        return f"look at {spec.data.source}; docs/data-quality.md says what each finding means"
+        return f"look at {spec.data.source}"
     more = [f"also: {workshop.sentence(problem)}" for problem in problems[:_TOLD]]
     if len(problems) > _TOLD:
         more.append(f"and {len(problems) - _TOLD} more")

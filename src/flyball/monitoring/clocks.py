@@ -1,14 +1,16 @@
 """Times and repeats of what was asked: clocks that run ahead, rows that come late, the same question again and again, and silence."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from flyball.core.reason import Reason
+from flyball.core.reason import Reason, Value
+from flyball.core.record import record
 from flyball.core.schema import Schema
-from flyball.core.window import format_duration, from_micros, to_micros
-from flyball.data.findings import Rows, missing_rows, shown
+from flyball.core.window import Window, format_duration, from_micros, to_micros
+from flyball.data.findings import Rows, missing_rows
 from flyball.data.profile import Reference
 from flyball.data.repeats import row_hashes
 from flyball.monitoring.quality import about_rows
@@ -22,29 +24,33 @@ TOLERANCE = timedelta(minutes=5)
 # This part of the rows repeating others, for certain, is worth a line.
 _REPEATED = 0.05
 _ALPHA = 1e-3
+_DAY = timedelta(days=1)
 _MIN_REFERENCE = 100
 # So many rows in each of the times compared with: less is no habit.
 HABIT = 5
 
 
-def clock_findings(rows: LoggedRows, later: LoggedRows, *, now: datetime, length: timedelta) -> Iterator[QualityFinding]:
-    """Event times after the server's own, and rows that were told of long after they happened. `later`: those that lie after `now`.
+def ahead_findings(rows: LoggedRows, *, now: datetime) -> Iterator[QualityFinding]:
+    """Event times after the server's own.
 
     Rows that were made after `now` are left alone: then somebody looks back, and clocks cannot be compared.
     """
-    for part in (rows, later):
-        if part.made_at is None or not len(part.at):
-            continue
-        before = part.made_at <= to_micros(now)
-        ahead = part.at - part.made_at
-        future = before & (ahead > _micros(TOLERANCE))
-        if future.any():
-            most = timedelta(microseconds=int(ahead[future].max()))
-            yield about_rows("warning", "", "quality.ahead", future, part, by=_told(most))
-        late = before & (-ahead > _micros(length))
-        if late.any():
-            most = timedelta(microseconds=int((-ahead[late]).max()))
-            yield about_rows("warning", "", "quality.late", late, part, by=_told(most), window=format_duration(length))
+    if rows.made_at is None or not len(rows.at):
+        return
+    by = rows.at - rows.made_at
+    ahead = (rows.made_at <= to_micros(now)) & (by > _micros(TOLERANCE))
+    if ahead.any():
+        yield about_rows("warning", "", "quality.ahead", ahead, rows, by=_told(int(by[ahead].max())))
+
+
+def late_findings(before: LoggedRows, *, now: datetime, length: timedelta) -> Iterator[QualityFinding]:
+    """Rows of the window before this one that were told of only since it ended: the reports of their time do not have them."""
+    if before.made_at is None or not len(before.at):
+        return
+    by = before.made_at - before.at
+    late = (before.made_at <= to_micros(now)) & (by > _micros(length))
+    if late.any():
+        yield about_rows("warning", "", "quality.late", late, before, by=_told(int(by[late].max())), window=format_duration(length))
 
 
 def repeat_findings(rows: LoggedRows, schema: Schema, reference: Reference) -> Iterator[QualityFinding]:
@@ -67,32 +73,46 @@ def repeat_findings(rows: LoggedRows, schema: Schema, reference: Reference) -> I
     yield about_rows("warning", "", "quality.repeated", often, rows, again=again, looked=len(where))
 
 
-def silent_span(newest: int | None, *, now: datetime, length: timedelta) -> tuple[datetime, datetime] | None:
-    """The second half of the time in which nothing was asked, if that is long enough to wonder; the first half is left to chance.
+@record
+class Silence:
+    """A time in which nothing was asked: its second half (the first is left to chance), and how many days before are like it.
 
-    `newest`: the event time of the newest row, None if the window has none.
+    `daily`: the seven days before the last row, `weekly`: the same weekday of the three weeks before it; both as days to go back.
     """
+
+    span: Window
+    daily: tuple[int, ...]
+    weekly: tuple[int, ...]
+
+
+def silence(newest: int | None, *, now: datetime, length: timedelta) -> Silence | None:
+    """The silence that lasts, if it is long enough to wonder. `newest`: the event time of the newest row, None if the window has none."""
     gap = length if newest is None else min(length, now - from_micros(newest))
-    return (now - gap / 2, now) if gap >= length / 4 else None
-
-
-def silence_finding(before: Sequence[int], newest: int | None, span: tuple[datetime, datetime]) -> QualityFinding | None:
-    """An error if the same hours of the seven days before (`before`, yesterday first), or of the same weekday of three weeks, had rows."""
-    week, weekly = list(before[:7]), list(before[6::7])
-    daily = len(week) == 7 and min(week) >= HABIT
-    if not daily and not (len(weekly) == 3 and min(weekly) >= HABIT):
+    if gap < length / 4:
         return None
-    usual = sorted(week if daily else weekly)
-    since = span[0] if newest is None else from_micros(newest)
-    reason = Reason(
-        code="quality.silent" if newest is None else "quality.silent_since",
-        values={
-            "since": f"{since:%Y-%m-%d %H:%M}",
-            "start": f"{span[0]:%H:%M}",
-            "end": f"{span[1]:%H:%M}",
-            "usual": usual[len(usual) // 2],
-        },
+    days = max(1, math.ceil(gap / _DAY))
+    weeks = math.ceil(days / 7)
+    return Silence(
+        span=Window(start=now - gap / 2, end=now),
+        daily=tuple(range(days, days + 7)),
+        weekly=tuple(7 * week for week in range(weeks, weeks + 3)),
     )
+
+
+def silence_finding(silence: Silence, newest: int | None, rows: Mapping[int, int]) -> QualityFinding | None:
+    """An error if the same hours of all days that are like it had rows. `rows`: how many each had, by days to go back."""
+    usual: list[int] = []
+    for days in (silence.daily, silence.weekly):
+        counts = [rows[back] for back in days]
+        if not usual and min(counts) >= HABIT:
+            usual = sorted(counts)
+    if not usual:
+        return None
+    start, end = silence.span.start, silence.span.end
+    told: dict[str, Value] = {"start": f"{start:%Y-%m-%d %H:%M}", "end": f"{end:%Y-%m-%d %H:%M}", "usual": usual[len(usual) // 2]}
+    if newest is not None:
+        told["since"] = f"{from_micros(newest):%Y-%m-%d %H:%M}"
+    reason = Reason(code="quality.silent" if newest is None else "quality.silent_since", values=told)
     return QualityFinding(severity="error", column="", reason=reason, rows=0, examples=())
 
 
@@ -112,10 +132,10 @@ def _micros(span: timedelta) -> int:
     return round(span.total_seconds() * 1e6)
 
 
-def _told(span: timedelta) -> str:
-    """A span to one place, in the unit one would say it in."""
-    seconds = span.total_seconds()
+def _told(span: int) -> str:
+    """A span of microseconds to one place, in the unit one would say it in."""
+    seconds = span / 1e6
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
-    return shown(f"{seconds:.0f} s")
+    return f"{seconds:.0f} s"

@@ -47,8 +47,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         f"事件时间比服务器收到的时间晚，最多 {{by}}：{_ROWS_ZH}：是否有客户端的时钟偏快？",
     ),
     "quality.late": (
-        f"{_ROWS}, were told of up to {{by}} after they happened, later than a window ({{window}}): reports of their time do not have them",
-        f"在发生之后最多 {{by}} 才报告，超过一个窗口（{{window}}）：{_ROWS_ZH}：当时的报告不包含它们",
+        "{rows} of the newest {of} rows of the window before this one, such as {examples}, were told of up to {by} after they happened, "
+        "later than a window ({window}): the reports of their time do not have them",
+        "上一个窗口最新的 {of} 行中有 {rows} 行（例如 {examples}）在发生之后最多 {by} 才报告，超过一个窗口（{window}）："
+        "当时的报告不包含它们",
     ),
     "quality.repeated": (
         "{again} of {looked} rows ask what was asked before: the same features of the same unit and id; most often, {rows} times, "
@@ -56,12 +58,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{looked} 行中有 {again} 行重复了之前的请求：单元、标识和特征都相同；最多的一种重复 {rows} 次：{examples}",
     ),
     "quality.silent": (
-        "nothing was asked in this window; between {start} and {end} UTC there are usually {usual} predictions",
-        "此窗口内没有任何请求；在 UTC {start} 至 {end} 之间通常有 {usual} 次预测",
+        "nothing was asked in this window, though from {start} UTC on one would expect {usual} predictions, as on other days",
+        "此窗口内没有任何请求；按往日，UTC {start} 起应有约 {usual} 次预测",
     ),
     "quality.silent_since": (
-        "nothing was asked since {since} UTC; between {start} and {end} UTC there are usually {usual} predictions",
-        "自 UTC {since} 起没有任何请求；在 UTC {start} 至 {end} 之间通常有 {usual} 次预测",
+        "nothing was asked since {since} UTC; from {start} to {end} UTC one would expect {usual} predictions, as on other days",
+        "自 UTC {since} 起没有任何请求；按往日，UTC {start} 至 {end} 应有约 {usual} 次预测",
     ),
     "quality.more": ("and {more} more findings that are not listed", "另有 {more} 条未列出"),
     "suppressed.quality": (

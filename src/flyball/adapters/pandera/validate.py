@@ -62,9 +62,12 @@ def _schema(name: str, project: Path) -> Any:
     try:
         module = importlib.import_module(module_name)
     except BaseException as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name == module_name
-        what = f"there is no module {module_name!r} in the project" if missing else f"cannot be imported: {error}"
-        raise UserCodeError(f"[quality] schema = {name!r}: {what}", hint=explain(error, project)) from error
+        if isinstance(error, ModuleNotFoundError) and error.name == module_name:
+            files = ", ".join(sorted(path.stem for path in project.glob("*.py"))) or "none"
+            raise UserCodeError(
+                f"[quality] schema = {name!r}: there is no module {module_name!r} in the project", hint=f"modules there: {files}"
+            ) from error
+        raise UserCodeError(f"[quality] schema = {name!r} cannot be imported: {error}", hint=explain(error, project)) from error
     there = [key for key, value in vars(module).items() if _is_schema(value, pa) and value is not pa.DataFrameModel]
     if not hasattr(module, wanted):
         raise UserCodeError(

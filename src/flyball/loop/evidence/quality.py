@@ -12,7 +12,7 @@ from flyball.data.snapshot import present
 from flyball.journal.state import State
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
-from flyball.monitoring.clocks import clock_findings, repeat_findings, silence_finding, silent_span
+from flyball.monitoring.clocks import ahead_findings, late_findings, repeat_findings, silence, silence_finding
 from flyball.monitoring.quality import Asked, most_serious, value_findings
 from flyball.monitoring.records import ColumnDrift, QualityFinding
 from flyball.ports import LOGGED_ID, Trainer
@@ -24,12 +24,10 @@ from flyball.spec.records import Spec
 ROWS = 50_000
 CELLS = 2_000_000
 FEWEST = 200
-# Rows whose event time has not come yet: enough to name some.
-_LATER = 1_000
+# Rows whose event time has not come yet, and of the window before: enough to name some.
+_SOME = 1_000
 _FAR = timedelta(days=3650)
 _DAY = timedelta(days=1)
-# The same hours of these days before are what is usual: a week, and the same weekday of the two weeks before it.
-_DAYS_BEFORE = (1, 2, 3, 4, 5, 6, 7, 14, 21)
 
 
 def window_quality(
@@ -45,10 +43,13 @@ def window_quality(
         ignore=spec.monitor.ignore,
         share_margin=spec.monitor.share_margin,
     )
+    some = min(_SOME, _room(manifest))
     later = Window(start=window.end, end=window.end + _FAR)
-    ahead = world.predictions.rows(spec.model.name, version, later, features=True, newest=min(_LATER, _room(manifest)))
+    before = Window(start=window.start - window.length, end=window.start)
+    to_come, gone = (world.predictions.rows(spec.model.name, version, span, features=True, newest=some) for span in (later, before))
     found = list(value_findings(rows, asked, drift))
-    found += clock_findings(rows, ahead, now=window.end, length=window.length)
+    found += [one for part in (rows, to_come) for one in ahead_findings(part, now=window.end)]
+    found += late_findings(gone, now=window.end, length=window.length)
     found += repeat_findings(rows, manifest.schema, reference)
     found += _silence(world, spec, rows, window)
     return most_serious(found)
@@ -96,18 +97,18 @@ def _room(manifest: Manifest) -> int:
 def _silence(world: World, spec: Spec, rows: LoggedRows, window: Window) -> list[QualityFinding]:
     """Nothing was asked, of any version, for longer than is usual at this time of day and week. The past is counted only then."""
     newest = int(rows.at[-1]) if len(rows.at) else None
-    span = silent_span(newest, now=window.end, length=window.length)
-    if span is None:
+    quiet = silence(newest, now=window.end, length=window.length)
+    if quiet is None:
         return []
+    span = quiet.span
 
     def asked(days: int) -> int:
-        then = Window(start=span[0] - days * _DAY, end=span[1] - days * _DAY)
+        then = Window(start=span.start - days * _DAY, end=span.end - days * _DAY)
         return sum(world.predictions.count(spec.model.name, then).values())
 
-    if asked(0):
+    if asked(0):  # of another version
         return []
-    before = [asked(days) for days in _DAYS_BEFORE]
-    finding = silence_finding(before, newest, span)
+    finding = silence_finding(quiet, newest, {days: asked(days) for days in {*quiet.daily, *quiet.weekly}})
     return [] if finding is None else [finding]
 
 
