@@ -187,12 +187,16 @@ def _text(values: Array, row: int) -> str:
     if missing_rows(values[row : row + 1])[0]:
         return ""
     value: Any = values[row].item() if hasattr(values[row], "item") else values[row]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)  # the log keeps all numbers alike
     return shown(repr(value) if isinstance(value, str | float) else value)
 
 
 def _pattern(name: str, served: Array, training: Array, kinds: dict[Difference, Rows]) -> Reason | None:
     """What all differences of a column have in common, if they are of one kind, several, and something is certain."""
     present = [kind for kind, rows in kinds.items() if rows.any()]
+    if set(present) == {"value", "missing_training"}:  # a default, put in where nothing was there
+        return _one_served(name, served[kinds["value"] | kinds["missing_training"]])
     if len(present) != 1 or np.count_nonzero(kinds[present[0]]) < _PATTERN:
         return None
     kind, rows = present[0], kinds[present[0]]
@@ -217,11 +221,18 @@ def _pattern(name: str, served: Array, training: Array, kinds: dict[Difference, 
     return None
 
 
+def _one_served(name: str, values: Array) -> Reason | None:
+    first, *others = values.tolist()
+    if len(values) < _PATTERN or not all(value == first for value in others):
+        return None
+    return Reason(code="skew.always", values={"column": name, "rows": len(values), "value": _text(values, 0)})
+
+
 def _numeric_pattern(name: str, x: Array, y: Array) -> Reason | None:
     """A fixed difference, a fixed ratio, one value for all, or one side rounded: as far as all rows have it."""
     told: dict[str, Value] = {"column": name, "rows": len(x)}
     if np.unique(y).size > 1 and np.unique(x).size == 1:
-        return Reason(code="skew.always", values={**told, "value": float(x[0])})
+        return _one_served(name, x)
     offset = float(np.median(x - y))
     if _close(x - offset, y).all():
         return Reason(code="skew.offset", values={**told, "offset": offset})
@@ -251,5 +262,5 @@ def _text_pattern(name: str, served: list[str], training: list[str]) -> Reason |
         if all(plain(one) == plain(two) for one, two in zip(served, training, strict=True)):
             return Reason(code=code, values=told)
     if len(set(training)) > 1 and len(set(served)) == 1:
-        return Reason(code="skew.always", values={**told, "value": shown(repr(served[0]))})
+        return Reason(code="skew.always", values={**told, "value": repr(shown(served[0]))})
     return None
