@@ -32,6 +32,7 @@ from flyball.core.digest import sha256_file
 from flyball.core.schema import Schema
 from flyball.core.table import Table
 from flyball.core.window import parse_time, to_micros
+from flyball.data.findings import Finding
 from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Registered
@@ -117,6 +118,9 @@ class InProcess:
 
     def warm(self) -> None:
         """There is nothing to start."""
+
+    def validate(self, spec: Spec, rows: Table | None = None) -> list[Finding]:
+        return self._reader.validate(spec, rows)
 
     def prepare(self, spec: Spec) -> Prepared:
         return self._reader.prepare(spec)

@@ -15,6 +15,7 @@ from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.core.table import Table
 from flyball.core.window import Window
+from flyball.data.findings import Finding
 from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Event
@@ -65,12 +66,14 @@ class PredictionLog(Protocol):
         features: bool = False,
         maturity: Maturity | None = None,
         compared: bool = False,
+        newest: int | None = None,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow.
 
         With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time +
         age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far. With `compared`: without rows
         that belong to no comparison: those that asked for a version (`pinned`) and those made elsewhere, and what shadows said of them.
+        With `newest`: at most so many, those of the latest event times.
         """
         ...
 
@@ -329,6 +332,10 @@ class Fitted:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+# In rows that are given to `Trainer.validate`: what they are called by. No column of anybody's data.
+LOGGED_ID = "flyball prediction id"
+
+
 class Trainer(Protocol):
     """Runs the project's own functions, in a process of their own. One per training."""
 
@@ -338,6 +345,14 @@ class Trainer(Protocol):
 
     def prepare(self, spec: Spec) -> Prepared:
         """Read the source and run the prepare steps, taking from the cache what is there already."""
+        ...
+
+    def validate(self, spec: Spec, rows: Table | None = None) -> list[Finding]:
+        """What the project's own schema (`[quality] schema`) finds in the prepared rows, which stay as they are; empty without one.
+
+        With `rows`: in these instead, which need not have all its columns; their column `LOGGED_ID` names them. UserCodeError if it is
+        no schema.
+        """
         ...
 
     def fit(self, order: FitOrder) -> Fitted:

@@ -1,7 +1,7 @@
 """What is found in a table before it is trained on."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from flyball.core.table import Array, Table
-from flyball.data.checks import Finding, check
+from flyball.data.checks import check
+from flyball.data.findings import Finding
 from flyball.spec.records import (
     DataSpec,
     EvaluateSpec,
+    Expectation,
     ModelSpec,
     MonitorSpec,
+    QualitySpec,
     RetrainSpec,
     RolloutSpec,
     ServeSpec,
@@ -175,3 +178,49 @@ def test_errors_come_before_warnings_and_examples_are_row_numbers_without_an_id(
     found = check(_table(age=age, rich=np.where(np.arange(ROWS) == 8, np.inf, np.arange(ROWS) * 1.0)), spec)
     assert [finding.severity for finding in found] == ["error", "warning"]
     assert found[0].examples == ("8",)
+
+
+def test_rows_loaded_twice_are_told() -> None:
+    table = _table()
+    doubled = Table({name: np.concatenate([values, values[:5]]) for name, values in table.columns.items()})
+    found = check(doubled, _spec())
+    assert _codes(found) == [("warning", "who", "data.id_twice"), ("warning", "", "data.row_twice")]
+    assert (found[1].rows, found[1].examples) == (5, ("c0", "c1", "c2", "c3", "c4"))
+
+
+def test_equal_rows_are_no_copies_where_nothing_tells_events_apart() -> None:
+    spec = _spec()
+    nameless = replace(spec, data=replace(spec.data, id=None, time=None, outcome_time=None))
+    table = Table({"plan": np.array(["a", "b"] * 100, dtype=object), "left": np.arange(ROWS) % 2 == 0})
+    assert _codes(check(table, nameless)) == []
+
+
+def test_a_column_that_a_few_words_made_text_is_told_with_them() -> None:
+    ages = np.array([str(number) for number in range(ROWS)], dtype=object)
+    assert _but(age=ages) == []  # postal codes are text and read as numbers
+    ages[7] = "unknown"
+    (one,) = check(_table(age=ages), _spec())
+    assert (one.reason.code, one.rows, one.examples, one.reason.values["found"]) == ("data.mostly_numbers", 1, ("c7",), "unknown")
+
+
+def test_data_that_is_no_longer_written_stops_a_training() -> None:
+    spec = replace(_spec(), quality=QualitySpec(fresh=timedelta(days=2)))
+    newest = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=ROWS - 1)
+    assert _codes(check(_table(), spec, now=newest + timedelta(days=2))) == []
+    assert _codes(check(_table(), spec, now=newest + timedelta(days=3))) == [("error", "at", "data.stale")]
+
+
+def test_rows_without_an_outcome_and_none_of_the_future_tell_how_fresh_the_data_is() -> None:
+    spec = replace(_spec(), quality=QualitySpec(fresh=timedelta(days=2)))
+    now = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=ROWS - 1)
+    old, whole = _table().take(slice(0, 50)), _table()
+    assert _codes(check(old, spec, now=now)) == [("error", "at", "data.stale")]
+    assert _codes(check(old, spec, prepared=whole, now=now)) == []
+    assert _codes(check(whole, spec, now=now - timedelta(hours=ROWS * 2))) == []
+
+
+def test_rules_of_the_spec_stop_a_training_with_counts_and_ids() -> None:
+    rules = {"age": Expectation(min=21), "plan": Expectation(values=("basic",))}
+    found = check(_table(), replace(_spec(), quality=QualitySpec(expect=rules)))
+    assert _codes(found) == [("error", "age", "data.expect_below"), ("error", "plan", "data.expect_not_allowed")]
+    assert (found[0].rows, found[0].examples[:2]) == (4, ("c0", "c50"))

@@ -29,7 +29,13 @@ def check_batch(batch: PredictionBatch) -> None:
             raise DataError(f"prediction {batch.prediction_id[number]} has {len(values)} features, its contract {width}")
 
 
-def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = None, *, maturity: Maturity | None = None) -> LoggedRows:
+def logged_rows(
+    columns: Sequence[Sequence[object]],
+    features: Table | None = None,
+    *,
+    maturity: Maturity | None = None,
+    made_at: Sequence[int] | None = None,
+) -> LoggedRows:
     """LoggedRows from eight columns: prediction_id, at, unit, entity, label, score, actual, outcome_at (None: no outcome).
 
     With `maturity`, an outcome counts that was known by event time + age; with the age 0, whenever it was known by `by`.
@@ -53,6 +59,7 @@ def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = No
         actual=actuals,
         outcome_at=known,
         features=features,
+        made_at=None if made_at is None else np.array(made_at, dtype=np.int64),
     )
 
 

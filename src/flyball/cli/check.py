@@ -109,7 +109,8 @@ def _receivers(spec: Spec) -> None:
 
 def _functions(spec: Spec) -> None:
     """Refuse a `module:function` whose module stands in the project and does not have it. Nothing of the project is run."""
-    for key, name in (*(("data.prepare", step) for step in spec.data.prepare), ("train.run", spec.train.run)):
+    schema = [] if spec.quality.schema is None else [("quality.schema", spec.quality.schema)]
+    for key, name in (*(("data.prepare", step) for step in spec.data.prepare), ("train.run", spec.train.run), *schema):
         module, _, function = name.partition(":")
         path = spec.folder / f"{module.replace('.', '/')}.py"
         if not path.is_file():
@@ -140,5 +141,6 @@ def _columns(spec: Spec) -> list[str]:
     table = load_table(path, times=time_columns(spec.data)).table
     require_columns(table, spec.data.roles, "flyball.toml")
     require_columns(table, spec.evaluate.slices, "evaluate.slices")
+    require_columns(table, spec.quality.expect, "quality.expect")
     feature_names(table, spec.data)
     return []

@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "monitor": ("flyball.cli.monitor", "Measure drift and realised performance."),
     "alerts": ("flyball.cli.alerts", "What fires since when, who was not told; try the receivers."),
     "silence": ("flyball.cli.silence", "Tell nobody of some alerts for a while."),
+    "skew": ("flyball.cli.skew", "Compare what was served with what is trained on."),
     "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),
     "up": ("flyball.cli.up", "Server and loop together, until Ctrl-C."),
     "status": ("flyball.cli.status", "What serves, what runs, what comes next."),

@@ -1,25 +1,35 @@
 """From the spec to the rows of a training: prepare, join the log, check, split. What comes out is not yet written anywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
 
-from flyball.core.errors import DataError
-from flyball.core.reason import Reason
+from flyball.core.errors import DataError, FlyballError
+from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.core.table import Array, Table
 from flyball.core.window import to_micros
 from flyball.data.checks import check
+from flyball.data.expectations import faulty_rows
+from flyball.data.past import Past
+from flyball.data.profile import reference_from_json
 from flyball.data.records import Snapshot, Split
 from flyball.data.snapshot import Rows, assemble, span
 from flyball.data.source import Prepared, infer_schema, require_columns
 from flyball.data.split import split_rows
+from flyball.journal.state import fold
 from flyball.loop.workshop import Workshop
 from flyball.ports import PredictionLog
+from flyball.registry.bundle import read_file, read_manifest
 from flyball.serving.records import LoggedRows
 from flyball.spec.records import DataSpec, Spec
+from flyball.training.code import code_digest, project_code
+from flyball.training.identity import training_digest
+
+# How many problems beside the first are told.
+_TOLD = 9
 
 
 @record
@@ -55,9 +65,10 @@ def gather(spec: Spec, workshop: Workshop, *, now: datetime, progress: Callable[
     require_columns(prepared.table, spec.data.roles, "flyball.toml")
     cached = sum(step.cached for step in prepared.steps)
     progress(f"prepare: {prepared.table.rows} rows, {len(prepared.steps)} steps, {cached} from the cache")
+    logged, left_out = _logged(spec, workshop.predictions, now)
     rows = assemble(
         prepared,
-        _logged(spec, workshop.predictions, now),
+        logged,
         spec.data,
         task=spec.model.task,
         slices=spec.evaluate.slices,
@@ -65,13 +76,15 @@ def gather(spec: Spec, workshop: Workshop, *, now: datetime, progress: Callable[
         window=spec.retrain.window,
         now=now,
     )
-    warnings = [*prepared.warnings]
+    warnings = [*prepared.warnings, *left_out]
     problems: list[Reason] = []
-    for finding in check(rows.table, spec):
+    found = check(rows.table, spec, prepared=prepared.table, past=_past(spec, workshop), now=now)
+    if spec.quality.schema is not None:
+        found += workshop.trainer.validate(spec)
+    for finding in found:
         (problems if finding.severity == "error" else warnings).append(finding.reason)
     if problems:
-        more = [f"also: {workshop.sentence(problem)}" for problem in problems[1:6]]
-        raise DataError(f"the data cannot train: {workshop.sentence(problems[0])}", hint="\n  ".join(more) or f"look at {spec.data.source}")
+        raise DataError(f"the data cannot train: {workshop.sentence(problems[0])}", hint=_also(problems[1:], workshop, spec))
     split = split_rows(rows.table, spec.data, spec.evaluate.split)
     progress(f"rows: {rows.table.rows} with known outcome ({rows.logged} from the log), {len(split.train)} train, {len(split.test)} test")
     schema = infer_schema(rows.table, rows.features, booleans=rows.booleans)
@@ -94,15 +107,51 @@ def logged_table(logged: LoggedRows, data: DataSpec) -> Table | None:
     return Table(named)
 
 
-def _logged(spec: Spec, predictions: PredictionLog, now: datetime) -> Table | None:
+def _also(problems: Sequence[Reason], workshop: Workshop, spec: Spec) -> str:
+    """The other problems, as many as one reads."""
+    if not problems:
+        return f"look at {spec.data.source}"
+    more = [f"also: {workshop.sentence(problem)}" for problem in problems[:_TOLD]]
+    if len(problems) > _TOLD:
+        more.append(f"and {len(problems) - _TOLD} more")
+    return "\n  ".join(more)
+
+
+def _logged(spec: Spec, predictions: PredictionLog, now: datetime) -> tuple[Table | None, list[Reason]]:
+    """The rows the log gives to a training, without those that break a rule of the spec: nobody can correct what was asked.
+
+    Their number is told; where they are many, the monitoring calls it an error and asks for no training.
+    """
     if spec.retrain.source == "source":
-        return None
+        return None, []
     predictions.ingest()
     since = now - spec.retrain.window if spec.retrain.window is not None else None
     unlabelled_after = spec.data.matures if spec.data.no_outcome == "negative" else None
     rows = predictions.labelled(spec.model.name, known_by=now, since=since, unlabelled_after=unlabelled_after)
     logged = logged_table(rows, spec.data)
-    if logged is None or spec.data.time is not None:
-        return logged
-    # without a column of times the table cannot tell: early outcomes are a biased sample, so a row waits for its age here
-    return logged.take(rows.at <= to_micros(now - spec.data.matures))
+    if logged is None:
+        return None, []
+    if spec.data.time is None:
+        # without a column of times the table cannot tell: early outcomes are a biased sample, so a row waits for its age here
+        logged = logged.take(rows.at <= to_micros(now - spec.data.matures))
+    faulty = faulty_rows(logged, spec)
+    if not faulty.any():
+        return logged, []
+    return logged.take(~faulty), [because("data.log_left_out", rows=int(np.count_nonzero(faulty)), of=logged.rows)]
+
+
+def _past(spec: Spec, workshop: Workshop) -> Past | None:
+    """What the champion was trained on; None without a champion, or where its bundle is not on this machine."""
+    state = fold(spec.model.name, workshop.journal.read(spec.model.name))
+    if state.champion is None:
+        return None
+    digest = state.versions[state.champion].registered.bundle
+    try:
+        folder = workshop.bundles.path(digest)
+        manifest = read_manifest(folder, digest)
+        reference = reference_from_json(read_file(folder, manifest, "reference.json"))
+    except FlyballError:  # comparing with the champion is told of where it decides: at the gate
+        return None
+    code = code_digest(project_code(spec.folder, [*spec.data.prepare, spec.train.run]))
+    same = manifest.lineage.code_digest == code and manifest.lineage.spec_digest == training_digest(spec)
+    return Past(schema=manifest.schema, reference=reference, same_code=same)

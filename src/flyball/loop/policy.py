@@ -88,11 +88,11 @@ def signals(evidence: Evidence) -> Mapping[str, Reason]:
     found = {f"drift:{name}": column.reason for name, column in evidence.drift.items() if column.state == "drift"}
     if evidence.floor is not None and evidence.floor.verdict is Verdict.FAIL and evidence.performance is not None:
         found[f"performance:{evidence.performance.metric}"] = evidence.floor.reason
+    for one in evidence.quality:
+        if one.severity == "error":
+            found.setdefault(one.key, one.reason)
     if evidence.refused:
         found["deployment"] = because("deployment.refused", workers=len(evidence.refused), error=evidence.refused[0])
-    for finding in evidence.quality:
-        if finding.severity == "error":
-            found.setdefault(f"quality:{finding.column or 'rows'}", finding.reason)
     return found
 
 
@@ -211,6 +211,9 @@ def _obstacle(state: State, evidence: Evidence, spec: Spec, now: datetime) -> Re
         return because("suppressed.running", action=state.running.started.action)
     if state.rollout is not None:
         return because("suppressed.rollout", version=state.rollout.version)
+    faulty = [one.column or "*" for one in evidence.quality if one.severity == "error"]
+    if faulty:  # what looks like drift or decay may be the fault, and a training from the log would learn it
+        return because("suppressed.quality", columns=", ".join(dict.fromkeys(faulty)), count=len(faulty))
     since = state.last_retrain_at or state.first_at
     if since is not None and now < since + spec.retrain.cooldown:
         return because("suppressed.cooldown", cooldown=format_duration(spec.retrain.cooldown))

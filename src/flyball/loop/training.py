@@ -155,6 +155,8 @@ def take_snapshot(spec: Spec, workshop: Workshop, *, now: datetime, push: bool =
     """Only the rows: prepare, check, write, add to DVC, push if asked."""
     try:
         gathered = gather(spec, workshop, now=now, progress=progress)
+        for warning in gathered.warnings:
+            progress(f"warning: {workshop.sentence(warning)}")
         path, digest = workshop.snapshots.write(gathered.rows.table, gathered.rows.booleans, spec.folder / ".flyball" / "cache")
         where, md5 = workshop.snapshots.keep(path, spec.model.name)
         snapshot = gathered.snapshot(spec.data, digest=digest, path=where, dvc_md5=md5)

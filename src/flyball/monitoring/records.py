@@ -137,13 +137,24 @@ class PerformanceDetails:
 
 @record
 class QualityFinding:
-    """Something wrong with the rows of a window. An error blocks retraining. `examples`: prediction ids."""
+    """Something wrong with the rows of a window. An error blocks retraining. `examples`: prediction ids.
+
+    `share`: the part of the rows looked at that it concerns; `limit`: the part from which on, for certain, it is an error. Both are 0
+    where it is no matter of shares. A `column` that is empty means the rows as a whole.
+    """
 
     severity: Literal["error", "warning"]
     column: str
     reason: Reason
     rows: int
     examples: tuple[str, ...]
+    share: float = 0.0
+    limit: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """The key of its alert."""
+        return f"quality:{self.column or '*'}"
 
 
 @record

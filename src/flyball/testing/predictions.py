@@ -157,6 +157,26 @@ class PredictionLogSuite:
         assert table["empty"].tolist() == [None, None]
         assert log.rows("churn", 1, DAY).features is None
 
+    def test_the_newest_rows_are_those_of_the_latest_event_times_in_order(self, log: PredictionLog) -> None:
+        log.add(predictions(["p1", "p2", "p3", "p4"], at=[NOON + HOUR * hour for hour in (3, 1, 4, 2)]))
+        log.add(predictions(["p3", "p1"], at=[NOON + HOUR * 4, NOON + HOUR * 3], version=2, shadow=True))
+        log.add(predictions(["p5"], at=NOON, version=2))
+        assert log.rows("churn", 1, DAY, newest=2).prediction_id.tolist() == ["p1", "p3"]
+        assert log.rows("churn", 1, DAY, newest=9).prediction_id.tolist() == ["p2", "p4", "p1", "p3"]
+        assert log.rows("churn", 2, DAY, newest=2).prediction_id.tolist() == ["p1", "p3"]
+        assert len(log.rows("churn", 1, DAY, newest=0).at) == 0
+
+    def test_with_the_features_comes_the_time_a_row_was_made(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
+        log.add(predictions(["p1", "p2"], at=[NOON, NOON + HOUR], made_at=[NOON + HOUR * 3, NOON + HOUR]))
+        log.add(predictions(["p1"], at=NOON, version=2, shadow=True))
+        made = log.rows("churn", 1, DAY, features=True).made_at
+        assert made is not None
+        assert made.tolist() == [to_micros(NOON + HOUR * 3), to_micros(NOON + HOUR)]
+        shadowed = log.rows("churn", 2, DAY, features=True).made_at
+        assert shadowed is not None
+        assert shadowed.tolist() == [to_micros(NOON + HOUR * 3)]
+        assert log.rows("churn", 1, DAY).made_at is None
+
     def test_rows_of_different_contracts_have_missing_values_where_their_contract_has_no_column(self, log: PredictionLog) -> None:
         log.add(predictions(["p1"], features=[[1.0, "basic"]]))
         log.add(predictions(["p2"], feature_names=["plan", "tenure"], features=[["plus", 7]], schema_id="later", at=NOON + HOUR))

@@ -100,11 +100,14 @@ def predictions(ids: Sequence[str], *, at: Sequence[datetime] | datetime = NOON,
         "context": None,
     }
     names = columns.pop("feature_names", ["age", "plan"])
+    made = columns.pop("made_at", times)
     fixed = {name: columns.pop(name, default) for name, default in (("model", "churn"), ("worker", "w0"), ("schema_id", "schema"))}
     for name, value in {**values, "features": [[float(n), "basic"] for n in range(rows)], **columns}.items():
         values[name] = value if isinstance(value, list) else [value] * rows
     micros = [to_micros(time) for time in times]
-    return PredictionBatch(feature_names=names, prediction_id=list(ids), at=micros, made_at=micros, **fixed, **values)
+    return PredictionBatch(
+        feature_names=names, prediction_id=list(ids), at=micros, made_at=[to_micros(time) for time in made], **fixed, **values
+    )
 
 
 def deployment(seq: int, *, model: str = "churn", champion: int | None = 1) -> Deployment:

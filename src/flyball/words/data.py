@@ -64,4 +64,107 @@ SENTENCES: dict[str, tuple[str, str]] = {
         f"the id {{column}} is not unique: {_ROWS}; outcomes told by this id may be ambiguous",
         f"标识 {{column}} 不唯一：{_ROWS_ZH}；按此标识报告的结果可能有歧义",
     ),
+    "data.row_twice": (
+        f"{_ROWS}, are exact copies of an earlier row; were they loaded twice?",
+        f"有与前面的行完全相同的副本：{_ROWS_ZH}；是否重复导入？",
+    ),
+    "data.mostly_numbers": (
+        f"{{column}} is text only because of {_ROWS}: {{found!r}}; all other values are numbers, which a model would read as such",
+        f"{{column}} 只因 {_ROWS_ZH} 而成为文本：{{found!r}}；其余的值都是数字，模型本可按数字读取",
+    ),
+    "data.stale": (
+        "the newest row is {days:.1f} days old ({column} is {newest} UTC), [quality] fresh allows {fresh}: does whatever writes the source "
+        "still run?",
+        "最新的一行已有 {days:.1f} 天（{column} 为 {newest} UTC），[quality] fresh 允许 {fresh}：写入数据源的程序还在运行吗？",
+    ),
+    "data.expect_absent": (
+        "[quality] expect names the column {column!r}, which the data does not have{near}; columns present: {present}",
+        "[quality] expect 中的列 {column!r} 在数据中不存在{near}；现有的列：{present}",
+    ),
+    "data.expect_below": (
+        f"{{column}} is below {{limit:g}}, the least that [quality] expect allows, in {_ROWS}: {{found}}",
+        f"{{column}} 低于 [quality] expect 允许的最小值 {{limit:g}}：{_ROWS_ZH}：{{found}}",
+    ),
+    "data.expect_above": (
+        f"{{column}} is above {{limit:g}}, the most that [quality] expect allows, in {_ROWS}: {{found}}",
+        f"{{column}} 高于 [quality] expect 允许的最大值 {{limit:g}}：{_ROWS_ZH}：{{found}}",
+    ),
+    "data.expect_not_number": (
+        f"{{column}} is no number in {_ROWS}: {{found!r}}; [quality] expect gives it a min or max",
+        f"{{column}} 不是数字：{_ROWS_ZH}：{{found!r}}；[quality] expect 为它规定了 min 或 max",
+    ),
+    "data.expect_not_allowed": (
+        f"{{column}} is none of the values that [quality] expect allows ({{limit}}) in {_ROWS}: {{found!r}}",
+        f"{{column}} 不在 [quality] expect 允许的值（{{limit}}）之中：{_ROWS_ZH}：{{found!r}}",
+    ),
+    "data.expect_missing": (
+        f"{{column}} is missing in {{share:.2%}} of the rows, [quality] expect allows {{limit:.2%}}: {_ROWS}",
+        f"{{column}} 缺失 {{share:.2%}}，[quality] expect 允许 {{limit:.2%}}：{_ROWS_ZH}",
+    ),
+    "data.expect_repeated": (
+        f"{{column}} is not unique, as [quality] expect wants it: {_ROWS}, share their value with another ({{found!r}})",
+        f"{{column}} 不唯一，而 [quality] expect 要求唯一：{_ROWS_ZH} 的值与其他行相同（{{found!r}}）",
+    ),
+    "data.log_left_out": (
+        "{rows} of {of} rows of the prediction log break a rule of [quality] expect and are left out of the training",
+        "预测日志的 {of} 行中有 {rows} 行违反 [quality] expect 的规则，未用于训练",
+    ),
+    "data.column_gone": (
+        "the champion reads the column {column!r}, which the data no longer has; if that is meant, list the columns in data.features; "
+        "columns present: {present}",
+        "现任版本读取列 {column!r}，而数据中已没有该列；若是有意为之，请在 data.features 中列出各列；现有的列：{present}",
+    ),
+    "data.column_new": (
+        "the column {column!r} is new and becomes a feature: the champion does not read it; list data.features to choose",
+        "列 {column!r} 是新的，将成为特征：现任版本不读取它；可在 data.features 中选择",
+    ),
+    "data.number_to_text": (
+        f"{{column}} held numbers when the champion was trained and holds text now, in {_ROWS} ({{found!r}})",
+        f"{{column}} 在训练现任版本时为数字，现在有文本：{_ROWS_ZH}（{{found!r}}）",
+    ),
+    "data.text_to_number": (
+        f"{{column}} held text when the champion was trained and holds numbers now, in {_ROWS} ({{found!r}})",
+        f"{{column}} 在训练现任版本时为文本，现在为数字：{_ROWS_ZH}（{{found!r}}）",
+    ),
+    "data.more_missing": (
+        f"{{column}} is missing in {{share:.1%}} of the rows, in the champion's training data it was {{usual:.1%}}: {_ROWS}",
+        f"{{column}} 缺失 {{share:.1%}}，在现任版本的训练数据中为 {{usual:.1%}}：{_ROWS_ZH}",
+    ),
+    "data.more_outside": (
+        f"{{column}} is outside everything the champion was trained on in {{share:.1%}} of the rows: {_ROWS}",
+        f"{{column}} 有 {{share:.1%}} 超出现任版本训练数据的范围：{_ROWS_ZH}",
+    ),
+    "data.more_unknown": (
+        f"{{column}} has values the champion was not trained on in {{share:.1%}} of the rows ({{found!r}}); it was {{usual:.1%}}: {_ROWS}",
+        f"{{column}} 有 {{share:.1%}} 的值未见于现任版本的训练数据（{{found!r}}），原为 {{usual:.1%}}：{_ROWS_ZH}",
+    ),
+    "data.schema_rows": (
+        f"{{schema}} does not accept {{column}}: {{check}} fails in {_ROWS} ({{found}})",
+        f"{{schema}} 不接受 {{column}}：{{check}} 未通过：{_ROWS_ZH}（{{found}}）",
+    ),
+    "data.schema_whole": (
+        "{schema} does not accept {column}: {check} fails ({found})",
+        "{schema} 不接受 {column}：{check} 未通过（{found}）",
+    ),
+    "data.schema_table_rows": (
+        f"{{schema}} does not accept the rows: {{check}} fails in {_ROWS} ({{found}})",
+        f"{{schema}} 不接受这些行：{{check}} 未通过：{_ROWS_ZH}（{{found}}）",
+    ),
+    "data.schema_table_whole": (
+        "{schema} does not accept the rows as a whole: {check} fails ({found})",
+        "{schema} 不接受整个数据：{check} 未通过（{found}）",
+    ),
+    "data.schema_absent": (
+        "{schema} wants the column {column!r}, which the prepared rows do not have",
+        "{schema} 要求列 {column!r}，而准备后的数据中没有该列",
+    ),
+    "data.schema_extra": (
+        "{schema} is strict and does not know the column {column!r}",
+        "{schema} 为严格模式，不认识列 {column!r}",
+    ),
+    "data.schema_warning": ("{schema} warns: {found}", "{schema} 提出警告：{found}"),
+    "data.schema_more": (
+        "{schema} has {more} more complaints that are not listed",
+        "{schema} 另有 {more} 条未列出的意见",
+    ),
 }

@@ -10,7 +10,19 @@ from flyball.core.reason import Reason, Value
 Language = Literal["en", "zh"]
 
 # One catalogue per stage: code → (English, Chinese).
-CATALOGUES = ("data", "training", "evaluation", "serving", "drift", "performance", "loop", "adopt", "alerts")
+CATALOGUES = (
+    "data",
+    "training",
+    "evaluation",
+    "serving",
+    "drift",
+    "quality",
+    "skew",
+    "performance",
+    "loop",
+    "adopt",
+    "alerts",
+)
 
 
 @cache

@@ -1,6 +1,7 @@
 """The parent's side of the child process: port Trainer."""
 
 import contextlib
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,9 +17,10 @@ from flyball.core.codec import from_plain, to_plain
 from flyball.core.digest import sha256_file, sha256_json
 from flyball.core.errors import DataError, FlyballError, UserCodeError
 from flyball.core.table import Table
+from flyball.data.findings import Finding
 from flyball.data.records import PrepareStep, SourceFile
 from flyball.data.source import Prepared, require_columns, time_columns
-from flyball.ports import Fitted
+from flyball.ports import LOGGED_ID, Fitted
 from flyball.spec.records import Spec
 from flyball.training.code import code_digest, project_code
 from flyball.training.records import FitOrder
@@ -37,6 +39,7 @@ class ChildTrainer:
         lock = lock_of(self._project, tracking_uri)
         hello = {"lock": str(lock or ""), "environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
         self._child = Child(self._project, hello=hello, echo=echo)
+        self._prepared: Path | None = None
 
     def warm(self) -> None:
         """Start the process; it imports what it will need by itself."""
@@ -69,6 +72,20 @@ class ChildTrainer:
             for number, step in enumerate(steps)
         )
         return self._read(last, spec, told, ran)
+
+    def validate(self, spec: Spec, rows: Table | None = None) -> list[Finding]:
+        """The rows go as a file; those that were prepared lie there already."""
+        if spec.quality.schema is None:
+            return []
+        with tempfile.TemporaryDirectory(prefix="flyball-rows-") as folder:
+            if rows is not None:
+                path, ids = Path(folder) / "rows.parquet", LOGGED_ID
+                write_parquet(rows, path)
+            else:
+                path, ids = self._prepared or self._prepared_now(spec), spec.data.id or ""
+            order = {"do": "schema", "name": spec.quality.schema, "rows": str(path), "ids": ids, "partly": rows is not None}
+            answer = self._child.ask(order, timeout=spec.train.timeout, doing=f"[quality] schema {spec.quality.schema}")
+        return from_plain(answer["findings"], list[Finding])
 
     def fit(self, order: FitOrder) -> Fitted:
         """Fit in the child; what it printed since its start stands in `output.log` beside the model."""
@@ -119,7 +136,13 @@ class ChildTrainer:
     def _cache(self) -> Path:
         return self._project / ".flyball" / "cache"
 
+    def _prepared_now(self, spec: Spec) -> Path:
+        self.prepare(spec)
+        assert self._prepared is not None
+        return self._prepared
+
     def _read(self, path: Path, spec: Spec, files: tuple[SourceFile, ...], steps: tuple[PrepareStep, ...]) -> Prepared:
+        self._prepared = path
         times = time_columns(spec.data)
         found = read_parquet(path, times=times)
         require_columns(found.table, times, "flyball.toml")

@@ -91,6 +91,7 @@ class MemoryPredictionLog:
         features: bool = False,
         maturity: Maturity | None = None,
         compared: bool = False,
+        newest: int | None = None,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         with self.lock:
@@ -101,6 +102,7 @@ class MemoryPredictionLog:
             found = found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end]
             if compared:
                 found = [row for row in found if _shared_out(self.answered.get(row.prediction_id, row))]
+            found = found if newest is None else found[max(0, len(found) - newest) :]
             return self._columns(found, features, maturity)
 
     def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
@@ -233,7 +235,7 @@ class MemoryPredictionLog:
             [actual for actual, _ in outcomes],
             [at for _, at in outcomes],
         ]
-        table = None
+        table, made_at = None, None
         if features:
             sources = [self.answered.get(row.prediction_id, row) for row in found]  # a shadow's features stand in the answered row
             contracts = {names: number for number, names in enumerate(dict.fromkeys(source.names for source in sources))}
@@ -242,7 +244,8 @@ class MemoryPredictionLog:
                 [source.features for source in sources],
                 {number: names for names, number in contracts.items()},
             )
-        return logged_rows(columns, table, maturity=maturity)
+            made_at = [source.made_at for source in sources]
+        return logged_rows(columns, table, maturity=maturity, made_at=made_at)
 
 
 def _prediction(row: Row) -> Prediction:

@@ -17,28 +17,28 @@ from flyball.core.table import Table
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Arrived, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 
-# Both queries give the same columns in the same order; the last two, the contract and the features, only when they are asked for.
+# Both queries give the same columns in the same order; the last three, contract, features and time made, only when they are asked for.
 _ANSWERED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{features}
 FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id
-WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ?{compared} ORDER BY p.at
+WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ?{compared} ORDER BY p.at{newest}
 """
 _SHADOWS = """
 SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, o.actual, o.at{features}
 FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered {join}
-WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ?{compared} ORDER BY s.at
+WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ?{compared} ORDER BY s.at{newest}
 """
 # Rows that asked for a version, or were made elsewhere, were never shared out; a shadow's answered row may not be here.
 _COMPARED = " AND p.variant <> 'pinned' AND p.worker NOT GLOB 'elsewhere*'"
 _SHADOWS_COMPARED = f" AND (p.id IS NULL OR ({_COMPARED.removeprefix(' AND ')}))"
 # CROSS JOIN: SQLite keeps this order, which reads both tables from front to end.
 _LABELLED = """
-SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.contract, p.features
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.contract, p.features, p.made_at
 FROM predictions p CROSS JOIN outcomes o ON o.prediction = p.id
 WHERE p.stream = ? AND p.at >= ? AND o.at <= ? ORDER BY p.at
 """
 _UNLABELLED = """
-SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, NULL, NULL, p.contract, p.features
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, NULL, NULL, p.contract, p.features, p.made_at
 FROM predictions p
 WHERE p.stream = ? AND p.at >= ? AND p.at <= ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction = p.id AND o.at <= ?)
 ORDER BY p.at
@@ -79,6 +79,7 @@ class SqlitePredictionLog:
         features: bool = False,
         maturity: Maturity | None = None,
         compared: bool = False,
+        newest: int | None = None,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         latest = _NEVER if maturity is None else matured_until(maturity)
@@ -87,13 +88,19 @@ class SqlitePredictionLog:
             if stream is None:
                 return _columns([], {}, features, maturity)
             bounds = (stream, to_micros(window.start), to_micros(window.end), latest)
-            more = ", p.contract, p.features" if features else ""
+            more = ", p.contract, p.features, p.made_at" if features else ""
+            last = "" if newest is None else f" DESC LIMIT {int(newest)}"
             join = "LEFT JOIN predictions p ON p.id = s.answered" if features or compared else ""
-            answered = connection.execute(_ANSWERED.format(features=more, compared=_COMPARED if compared else ""), bounds).fetchall()
-            query = _SHADOWS.format(features=more, join=join, compared=_SHADOWS_COMPARED if compared else "")
+            answered = connection.execute(
+                _ANSWERED.format(features=more, compared=_COMPARED if compared else "", newest=last), bounds
+            ).fetchall()
+            query = _SHADOWS.format(features=more, join=join, compared=_SHADOWS_COMPARED if compared else "", newest=last)
             shadows = connection.execute(query, bounds).fetchall()
             names = _contracts(connection) if features else {}
-        found = sorted(answered + shadows, key=itemgetter(1)) if answered and shadows else answered or shadows
+        both = answered and shadows
+        found = sorted(answered + shadows, key=itemgetter(1)) if both or newest is not None else answered or shadows
+        if newest is not None:
+            found = found[max(0, len(found) - newest) :]
         return _columns(found, names, features, maturity)
 
     def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
@@ -166,15 +173,17 @@ def find(connection: sqlite3.Connection, prediction_id: str, *, model: int | Non
 
 
 def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], features: bool, maturity: Maturity | None) -> LoggedRows:
-    columns = transposed(found, 10 if features else 8)
+    columns = transposed(found, 11 if features else 8)
     table: Table | None = None
+    made_at: list[int] | None = None
     if features:
         contracts = [contract or 0 for contract in columns[8]]  # 0: a shadow whose answered row is not here
         table = feature_table(contracts, map(stored.features, columns[9]), {0: [], **names})
+        made_at = [at if made is None else made for at, made in zip(columns[1], columns[10], strict=True)]
     columns[4] = stored.labels(columns[4])
     columns[5] = stored.scores(columns[5])
     columns[6] = stored.labels(columns[6])
-    return logged_rows(columns[:8], table, maturity=maturity)
+    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at)
 
 
 def _stream(connection: sqlite3.Connection, model: str, version: int) -> int | None:

@@ -6,6 +6,7 @@ from flyball.journal.state import State
 from flyball.loop.records import Floored
 from flyball.loop.world import World
 from flyball.monitoring.drift import RELEASE_WINDOWS, Held, hysteresis
+from flyball.monitoring.quality import holds
 from flyball.monitoring.records import MonitorReport
 from flyball.spec.records import Spec
 
@@ -26,6 +27,8 @@ def calm_keys(world: World, spec: Spec, state: State, report: MonitorReport, flo
         elif kind == "performance":
             floor_stands = spec.monitor.floor is not None and spec.monitor.floor.metric == name
             quiet = not floor_stands or (floor is not None and floor.verdict is Verdict.PASS)
+        elif kind == "quality":
+            quiet = not any(one.key == key and holds(one) for one in report.quality)
         else:
             quiet = not refused
         if quiet:

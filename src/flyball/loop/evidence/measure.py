@@ -45,7 +45,7 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
         keep(world, state, report, spec.monitor.window)
         floor = floored(spec, state, report.performance)
         calm = calm_keys(world, spec, state, report, floor, refused=bool(refused))
-        found = replace(found, drift=report.columns, calm=calm, performance=report.performance, floor=floor)
+        found = replace(found, drift=report.columns, calm=calm, performance=report.performance, floor=floor, quality=report.quality)
     return replace(found, trouble="; ".join(trouble))
 
 

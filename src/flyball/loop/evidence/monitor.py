@@ -8,6 +8,7 @@ from flyball.journal.state import State
 from flyball.loop.counting import count_rows
 from flyball.loop.evidence.drift import window_drift
 from flyball.loop.evidence.performance import past_performance
+from flyball.loop.evidence.quality import window_quality
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.drift import RELEASE_WINDOWS
@@ -30,13 +31,15 @@ def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory
     count_rows(world, state, memory, now=now, version=version)
     window = Window(start=now - spec.monitor.window, end=now)
     found = window_drift(world, spec, state, version, memory, now=now)
+    columns = {} if found is None else found.columns
     return MonitorReport(
         window=window,
         version=version,
         rows=world.predictions.count(spec.model.name, window).get(version, 0),
-        columns={} if found is None else found.columns,
+        columns=columns,
         dataset=None if found is None else found.dataset,
         performance=past_performance(world, spec, state, version, memory, now=now),
+        quality=window_quality(world, spec, state, version, memory, columns, window=window),
     )
 
 
