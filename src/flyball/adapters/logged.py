@@ -29,7 +29,13 @@ def check_batch(batch: PredictionBatch) -> None:
             raise DataError(f"prediction {batch.prediction_id[number]} has {len(values)} features, its contract {width}")
 
 
-def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = None, *, maturity: Maturity | None = None) -> LoggedRows:
+def logged_rows(
+    columns: Sequence[Sequence[object]],
+    features: Table | None = None,
+    *,
+    maturity: Maturity | None = None,
+    context: Table | None = None,
+) -> LoggedRows:
     """LoggedRows from eight columns: prediction_id, at, unit, entity, label, score, actual, outcome_at (None: no outcome).
 
     With `maturity`, an outcome counts that was known by event time + age; with the age 0, whenever it was known by `by`.
@@ -53,6 +59,7 @@ def logged_rows(columns: Sequence[Sequence[object]], features: Table | None = No
         actual=actuals,
         outcome_at=known,
         features=features,
+        context=context,
     )
 
 
@@ -86,6 +93,14 @@ def feature_table(contracts: Sequence[int], rows: Iterable[Features | None], nam
                 for name, cells in columns.items():
                     cells.append(held.get(name))
     return Table({name: typed(cells) for name, cells in columns.items()})
+
+
+def context_table(rows: Iterable[Mapping[str, Label | None]], keys: Sequence[str]) -> Table | None:
+    """These keys of the contexts of rows as columns of objects, missing as None; None without keys."""
+    if not keys:
+        return None
+    held = list(rows)
+    return Table({key: objects([row.get(key) for row in held]) for key in dict.fromkeys(keys)})
 
 
 def transposed(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -126,7 +126,8 @@ class LoggedRows:
     """Logged predictions of one version with what became of them, as arrays of one length, ordered by event time.
 
     `actual` is object: the outcome's label, None where none had come in time. `score` as in PredictionBatch. `day` is the block:
-    days since 1970 (UTC) of the event time. `features` is None unless asked for.
+    days since 1970 (UTC) of the event time. `features` is None unless asked for. `context` has a column for each key that was asked for,
+    missing as None (all of it, if no request had the key), and is None if none was.
     """
 
     prediction_id: NDArray[np.object_]
@@ -139,3 +140,4 @@ class LoggedRows:
     actual: NDArray[np.object_]
     outcome_at: NDArray[np.int64]
     features: Table | None
+    context: Table | None = None

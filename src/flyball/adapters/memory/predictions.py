@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
-from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, micros
+from flyball.adapters.logged import check_batch, context_table, feature_table, logged_rows, matured_until, micros
 from flyball.core.record import record
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Label, LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
@@ -90,6 +90,7 @@ class MemoryPredictionLog:
         features: bool = False,
         maturity: Maturity | None = None,
         compared: bool = False,
+        context: Sequence[str] = (),
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         with self.lock:
@@ -100,7 +101,7 @@ class MemoryPredictionLog:
             found = found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end]
             if compared:
                 found = [row for row in found if _shared_out(self.answered.get(row.prediction_id, row))]
-            return self._columns(found, features, maturity)
+            return self._columns(found, features, maturity, context)
 
     def labelled(
         self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
@@ -195,7 +196,7 @@ class MemoryPredictionLog:
             self._unsorted.discard((model, version))
         return self._streams.get((model, version), [])
 
-    def _columns(self, found: list[Row], features: bool, maturity: Maturity | None) -> LoggedRows:
+    def _columns(self, found: list[Row], features: bool, maturity: Maturity | None, keys: Sequence[str] = ()) -> LoggedRows:
         outcomes = [self.outcomes.get(row.prediction_id, (None, None)) for row in found]
         columns: list[Sequence[object]] = [
             [row.prediction_id for row in found],
@@ -208,15 +209,15 @@ class MemoryPredictionLog:
             [at for _, at in outcomes],
         ]
         table = None
+        sources = [self.answered.get(row.prediction_id, row) for row in found]  # what a shadow's request held stands in the answered row
         if features:
-            sources = [self.answered.get(row.prediction_id, row) for row in found]  # a shadow's features stand in the answered row
             contracts = {names: number for number, names in enumerate(dict.fromkeys(source.names for source in sources))}
             table = feature_table(
                 [contracts[source.names] for source in sources],
                 [source.features for source in sources],
                 {number: names for names, number in contracts.items()},
             )
-        return logged_rows(columns, table, maturity=maturity)
+        return logged_rows(columns, table, maturity=maturity, context=context_table((source.context for source in sources), keys))
 
 
 def _prediction(row: Row) -> Prediction:

@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.logged import check_batch, feature_table, logged_rows, matured_until, micros, transposed
+from flyball.adapters.logged import check_batch, context_table, feature_table, logged_rows, matured_until, micros, transposed
 from flyball.adapters.sqlite import rows as stored
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.ingest import ingest
@@ -16,7 +16,7 @@ from flyball.core.table import Table
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import LoggedRows, Maturity, Outcome, Prediction, PredictionBatch
 
-# Both queries give the same columns in the same order; the last two, the contract and the features, only when they are asked for.
+# Both queries give the same columns in the same order; `more` are the contract and the features, and the context, if asked for.
 _ANSWERED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{features}
 FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id
@@ -78,6 +78,7 @@ class SqlitePredictionLog:
         features: bool = False,
         maturity: Maturity | None = None,
         compared: bool = False,
+        context: Sequence[str] = (),
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         latest = _NEVER if maturity is None else matured_until(maturity)
@@ -86,16 +87,16 @@ class SqlitePredictionLog:
                 "SELECT t.id FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? AND t.version = ?", (model, version)
             ).fetchone()
             if stream is None:
-                return _columns([], {}, features, maturity)
+                return _columns([], {}, features, maturity, context)
             bounds = (stream[0], to_micros(window.start), to_micros(window.end), latest)
-            more = ", p.contract, p.features" if features else ""
-            join = "LEFT JOIN predictions p ON p.id = s.answered" if features or compared else ""
+            more = (", p.contract, p.features" if features else "") + (", p.context" if context else "")
+            join = "LEFT JOIN predictions p ON p.id = s.answered" if more or compared else ""
             answered = connection.execute(_ANSWERED.format(features=more, compared=_COMPARED if compared else ""), bounds).fetchall()
             query = _SHADOWS.format(features=more, join=join, compared=_SHADOWS_COMPARED if compared else "")
             shadows = connection.execute(query, bounds).fetchall()
             names = _contracts(connection) if features else {}
         found = sorted(answered + shadows, key=itemgetter(1)) if answered and shadows else answered or shadows
-        return _columns(found, names, features, maturity)
+        return _columns(found, names, features, maturity, context)
 
     def labelled(
         self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
@@ -158,8 +159,15 @@ def find(connection: sqlite3.Connection, prediction_id: str, *, model: int | Non
     return None if repeat is None else int(repeat[0])
 
 
-def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], features: bool, maturity: Maturity | None) -> LoggedRows:
-    columns = transposed(found, 10 if features else 8)
+def _columns(
+    found: Sequence[tuple[Any, ...]],
+    names: Mapping[int, list[str]],
+    features: bool,
+    maturity: Maturity | None,
+    context: Sequence[str] = (),
+) -> LoggedRows:
+    columns = transposed(found, 8 + 2 * features + bool(context))
+    asked = context_table(map(stored.context, columns[-1]), context) if context else None
     table: Table | None = None
     if features:
         contracts = [contract or 0 for contract in columns[8]]  # 0: a shadow whose answered row is not here
@@ -167,7 +175,7 @@ def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], f
     columns[4] = stored.labels(columns[4])
     columns[5] = stored.scores(columns[5])
     columns[6] = stored.labels(columns[6])
-    return logged_rows(columns[:8], table, maturity=maturity)
+    return logged_rows(columns[:8], table, maturity=maturity, context=asked)
 
 
 def _contracts(connection: sqlite3.Connection) -> dict[int, list[str]]:
