@@ -55,6 +55,8 @@ def estimated(
     Without what the bundle has to keep for it, or with fewer than 100 rows, there is no value and the reason says why.
     """
     finite = np.isfinite(rows.score if rows.score.ndim == 1 else rows.score.sum(axis=1))
+    for forecast in rows.forecasts.values():
+        finite &= np.isfinite(forecast)
     kept = Unlabelled(
         score=rows.score[finite], day=rows.day[finite], forecasts={name: each[finite] for name, each in rows.forecasts.items()}
     )

@@ -24,6 +24,7 @@ from flyball.stats.losses import Codes, Floats
 from flyball.stats.scores import METRICS, Task
 
 FILE = "estimation.json"
+CROSSED = "losses.npz"  # of a training: forecasts of held-out losses by models that had not seen them, and the rows they are of
 FORMAT = 1
 Method = Literal["cbpe", "dle"]
 

@@ -1,9 +1,11 @@
 """A metric with bounds, and the gain of one score over another with bounds: the block is the unit of evidence."""
 
 import numpy as np
+from scipy.special import stdtrit
 
 from flyball.stats.intervals import Interval, block_t, bootstrap_interval, delong, delong_difference, joined, normal_interval, wilson
 from flyball.stats.losses import Codes, Floats, Truth
+from flyball.stats.ranks import Flags
 from flyball.stats.scores import Metric
 
 # Beyond this many blocks they are joined at random: bounds keep their meaning, redrawing keeps its price.
@@ -75,6 +77,49 @@ def gain_with_bounds(
     ours, theirs = metric.prepare(actual, first, cut, group, groups), metric.prepare(actual, second, cut, group, groups)
     sign = 1.0 if metric.direction == "higher" else -1.0
     return bootstrap_interval(value, lambda w: sign * (ours(w) - theirs(w)), groups, generator, alpha=alpha, draws=draws)
+
+
+def gap_with_bounds(
+    metric: Metric,
+    actual: Truth,
+    score: Floats,
+    cut: float,
+    block: Codes,
+    inside: Flags,
+    generator: np.random.Generator,
+    *,
+    alpha: float = 0.05,
+    draws: int = 200,
+) -> Interval | None:
+    """How much worse the metric is on the rows inside than on the others (positive is worse), with bounds, one-sided at `alpha`.
+
+    Rows inside and outside share their blocks: what makes a day hard for both cancels. None where either side does not define the metric.
+    """
+    one = metric.function(actual[inside], score[inside], cut)
+    other = metric.function(actual[~inside], score[~inside], cut)
+    if one is None or other is None:
+        return None
+    worse = -metric.gain(one, other)
+    group, groups = joined(block, int(block.max()) + 1 if metric.mean_of else _MOST_BLOCKS, generator)
+    if metric.mean_of and metric.loss is not None:
+        return _mean_gap(worse, metric.loss(actual, score, cut), group, groups, inside, alpha)
+    ours, theirs = (metric.prepare(actual[part], score[part], cut, group[part], groups) for part in (inside, ~inside))
+    sign = -1.0 if metric.direction == "higher" else 1.0
+    return bootstrap_interval(worse, lambda w: sign * (ours(w) - theirs(w)), groups, generator, alpha=alpha, draws=draws)
+
+
+def _mean_gap(worse: float, losses: Floats, group: Codes, groups: int, inside: Flags, alpha: float) -> Interval:
+    """Bounds of the difference of two mean losses over the same blocks: the residuals of both ratios, block by block."""
+    residual = np.zeros(groups)
+    for part, sign in ((inside, 1.0), (~inside, -1.0)):
+        rows = np.bincount(group[part], minlength=groups)
+        sums = np.bincount(group[part], weights=losses[part], minlength=groups)
+        residual += sign * (sums - sums.sum() / rows.sum() * rows) / rows.sum()
+    blocks = int(np.count_nonzero(np.bincount(group, minlength=groups)))
+    if blocks < 2:
+        return Interval(value=worse, lower=None, upper=None)
+    half = float(stdtrit(blocks - 1, 1 - alpha)) * float(np.sqrt(blocks / (blocks - 1) * np.square(residual).sum()))
+    return Interval(value=worse, lower=worse - half, upper=worse + half)
 
 
 def _independent(metric: Metric, actual: Truth, score: Floats, cut: float, alpha: float) -> Interval | None:
