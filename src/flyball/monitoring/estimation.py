@@ -171,7 +171,7 @@ def _scatter(
         for rows in days:
             real = metric.function(truth[rows], score[rows], cut)
             thought = expected(metric, probability[rows], score[rows], cut)
-            luck = label_variance(metric, probability[rows], score[rows], cut, generator, rows=300, draws=10)
+            luck = label_variance(metric, probability[rows], score[rows], cut, generator, rows=400, draws=20)
             if real is not None and thought is not None and luck is not None:
                 missed.append(real - thought)
                 chance.append(luck)

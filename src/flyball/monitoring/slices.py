@@ -14,8 +14,9 @@ from flyball.core.window import Window
 from flyball.monitoring.performance import MIN_BLOCKS, MIN_ROWS, Judged
 from flyball.monitoring.records import Performance, SlicePerformance
 from flyball.spec.records import Task
-from flyball.stats.blocked import gap_with_bounds, value_with_bounds
-from flyball.stats.losses import Codes
+from flyball.stats.blocked import gap_with_bounds, mean_gap, mean_with_bounds, sums_by_block, value_with_bounds
+from flyball.stats.intervals import Interval, blocks_of
+from flyball.stats.losses import Codes, Floats
 from flyball.stats.ranks import Flags
 from flyball.stats.scores import Metric, metric_for
 
@@ -39,6 +40,10 @@ def members(values: Array) -> Members:
     ranges = _ranges(values)
     if ranges is not None:
         return ranges
+    if set(map(type, values.tolist())) <= {str, type(None)}:  # the common case, ten times as fast
+        texts = {value: at for at, value in enumerate(dict.fromkeys(values.tolist()))}
+        code = np.fromiter(map(texts.__getitem__, values.tolist()), dtype=np.int64, count=len(values))
+        return _frequent([_named(value) for value in texts], code)
     place: dict[str, int] = {}
     known: dict[object, int] = {}
     code = np.empty(len(values), dtype=np.int64)
@@ -71,34 +76,24 @@ def by_slice(
     """
     chosen = metric_for(metric, task)
     parts = [
-        _Part(column, name, held.code == at, held.code[kept.rows] == at)
+        _Part(column=column, name=name, matured=held.code == at, judged=held.code[kept.rows] == at, at=at)
         for column, held in columns.items()
         for at, name in enumerate(held.names)
     ]
-    enough = [part for part in parts if part.inside.sum() >= MIN_ROWS and len(np.unique(kept.block[part.inside])) >= MIN_BLOCKS]
-    alpha = _ALPHA / max(1, len(enough))
+    sizes = [(int(part.judged.sum()), len(np.unique(kept.block[part.judged]))) for part in parts]
+    enough = [rows >= MIN_ROWS and blocks >= MIN_BLOCKS for rows, blocks in sizes]
+    judge = _Judge(kept, chosen, threshold, columns, slices=sum(enough), seed=seed)
     found = []
-    for part in parts:
-        generator = np.random.default_rng(seed)
-        matured, labelled = int(part.rows.sum()), int((part.rows & known).sum())
-        if part in enough:
-            one = _judged_slice(part, kept, chosen, threshold, alpha, len(enough), generator)
-        else:
-            one = _Found(
-                code="slice.too_little",
-                value=chosen.function(kept.truth[part.inside], kept.score[part.inside], threshold),
-                more={"needed": MIN_ROWS, "blocks_needed": MIN_BLOCKS},
-            )
-        rows = int(part.inside.sum())
-        blocks = len(np.unique(kept.block[part.inside]))
+    for part, (rows, blocks), judgeable in zip(parts, sizes, enough, strict=True):
+        one = judge.found(part) if judgeable else judge.too_little(part)
         counts: dict[str, Value] = {"column": part.column, "slice": part.name, "metric": metric, "rows": rows, "blocks": blocks}
         counts |= {"value": one.value, "lower": one.lower, "upper": one.upper, **one.more}
         performance = Performance(
             metric=metric,
             version=version,
             window=window,
-            matured=matured,
-            labelled=labelled,
+            matured=int(part.matured.sum()),
+            labelled=int((part.matured & known).sum()),
             blocks=blocks,
             value=one.value,
             lower=one.lower,
@@ -109,11 +104,15 @@ def by_slice(
     return tuple(found)
 
 
+@record
 class _Part:
-    """One slice: which of the matured rows are in it, and which of the judged ones."""
+    """One slice: its number in its column, which of the matured rows are in it, and which of the judged ones."""
 
-    def __init__(self, column: str, name: str, rows: Flags, inside: Flags) -> None:
-        self.column, self.name, self.rows, self.inside = column, name, rows, inside
+    column: str
+    name: str
+    at: int
+    matured: Flags
+    judged: Flags
 
 
 @record
@@ -125,20 +124,48 @@ class _Found:
     more: Mapping[str, Value] = field(default_factory=dict)
 
 
-def _judged_slice(
-    part: _Part, kept: Judged, metric: Metric, cut: float, alpha: float, slices: int, generator: np.random.Generator
-) -> _Found:
-    inside = part.inside
-    block = np.unique(kept.block[inside], return_inverse=True)[1].reshape(-1)
-    found = value_with_bounds(metric, kept.truth[inside], kept.score[inside], cut, block, generator, alpha=alpha)
-    if found is None or found.lower is None:
-        return _Found(code="slice.no_bounds", value=None if found is None else found.value)
-    if inside.all():
-        return _Found(code="slice.all", value=found.value, lower=found.lower, upper=found.upper)
-    gap = gap_with_bounds(metric, kept.truth, kept.score, cut, kept.block, inside, generator, alpha=alpha)
-    worse = gap is not None and gap.lower is not None and gap.lower > 0
-    more: dict[str, Value] = {"slices": slices, "gap": None if gap is None else gap.value, "least": None if gap is None else gap.lower}
-    return _Found(code="slice.worse" if worse else "slice.not_worse", value=found.value, lower=found.lower, upper=found.upper, more=more)
+class _Judge:
+    """Judges the slices of one look. Where the metric is a mean loss, the sums over blocks of all slices of a column are made at once."""
+
+    def __init__(self, kept: Judged, metric: Metric, cut: float, columns: Mapping[str, Members], *, slices: int, seed: int) -> None:
+        self._kept, self._metric, self._cut, self._slices, self._seed = kept, metric, cut, slices, seed
+        self._alpha = _ALPHA / max(1, slices)
+        self._sums: dict[str, tuple[Floats, Floats]] = {}
+        if metric.loss is not None and metric.mean_of and kept.kind != "rows" and len(kept.truth):
+            losses = metric.loss(kept.truth, kept.score, cut)
+            for name, held in columns.items():
+                self._sums[name] = sums_by_block(losses, kept.block, held.code[kept.rows], len(held.names))
+
+    def too_little(self, part: _Part) -> _Found:
+        """The value that few rows have."""
+        value = self._metric.function(self._kept.truth[part.judged], self._kept.score[part.judged], self._cut)
+        return _Found(code="slice.too_little", value=value, more={"needed": MIN_ROWS, "blocks_needed": MIN_BLOCKS})
+
+    def found(self, part: _Part) -> _Found:
+        """The value with its bounds, and how it compares with the other rows."""
+        value, gap = self._by_sums(part) if part.column in self._sums else self._by_rows(part)
+        if value is None or value.lower is None:
+            return _Found(code="slice.no_bounds", value=None if value is None else value.value)
+        worse = gap is not None and gap.lower is not None and gap.lower > 0
+        code = "slice.all" if part.judged.all() else "slice.worse" if worse else "slice.not_worse"
+        told: dict[str, Value] = {} if gap is None else {"gap": gap.value, "least": gap.lower}
+        return _Found(code=code, value=value.value, lower=value.lower, upper=value.upper, more={"slices": self._slices, **told})
+
+    def _by_sums(self, part: _Part) -> tuple[Interval | None, Interval | None]:
+        sums, rows = self._sums[part.column]
+        ours, our_rows = sums[part.at], rows[part.at]
+        value = mean_with_bounds(self._metric, ours, our_rows, alpha=self._alpha)
+        return value, mean_gap(ours, our_rows, sums.sum(axis=0) - ours, rows.sum(axis=0) - our_rows, alpha=self._alpha)
+
+    def _by_rows(self, part: _Part) -> tuple[Interval | None, Interval | None]:
+        kept, inside = self._kept, part.judged
+        truth, score, metric, cut = kept.truth, kept.score, self._metric, self._cut
+        block = blocks_of(kept.block[inside])
+        value = value_with_bounds(metric, truth[inside], score[inside], cut, block, np.random.default_rng(self._seed), alpha=self._alpha)
+        if inside.all():
+            return value, None
+        chance = np.random.default_rng(self._seed)
+        return value, gap_with_bounds(metric, truth, score, cut, kept.block, inside, chance, alpha=self._alpha)
 
 
 def _ranges(values: Array) -> Members | None:

@@ -95,31 +95,47 @@ def gap_with_bounds(
 
     Rows inside and outside share their blocks: what makes a day hard for both cancels. None where either side does not define the metric.
     """
+    if metric.mean_of and metric.loss is not None:
+        sums, rows = sums_by_block(metric.loss(actual, score, cut), block, inside.astype(np.int64), 2)
+        return mean_gap(sums[1], rows[1], sums[0], rows[0], alpha=alpha)
     one = metric.function(actual[inside], score[inside], cut)
     other = metric.function(actual[~inside], score[~inside], cut)
     if one is None or other is None:
         return None
-    worse = -metric.gain(one, other)
-    group, groups = joined(block, int(block.max()) + 1 if metric.mean_of else _MOST_BLOCKS, generator)
-    if metric.mean_of and metric.loss is not None:
-        return _mean_gap(worse, metric.loss(actual, score, cut), group, groups, inside, alpha)
+    group, groups = joined(block, _MOST_BLOCKS, generator)
     ours, theirs = (metric.prepare(actual[part], score[part], cut, group[part], groups) for part in (inside, ~inside))
     sign = -1.0 if metric.direction == "higher" else 1.0
+    worse = sign * (one - other)
     return bootstrap_interval(worse, lambda w: sign * (ours(w) - theirs(w)), groups, generator, alpha=alpha, draws=draws)
 
 
-def _mean_gap(worse: float, losses: Floats, group: Codes, groups: int, inside: Flags, alpha: float) -> Interval:
-    """Bounds of the difference of two mean losses over the same blocks: the residuals of both ratios, block by block."""
-    residual = np.zeros(groups)
-    for part, sign in ((inside, 1.0), (~inside, -1.0)):
-        rows = np.bincount(group[part], minlength=groups)
-        sums = np.bincount(group[part], weights=losses[part], minlength=groups)
-        residual += sign * (sums - sums.sum() / rows.sum() * rows) / rows.sum()
-    blocks = int(np.count_nonzero(np.bincount(group, minlength=groups)))
+def sums_by_block(losses: Floats, block: Codes, code: Codes, codes: int) -> tuple[Floats, Floats]:
+    """The sums of losses and the numbers of rows with each code in each block: arrays (codes, blocks)."""
+    blocks = int(block.max(initial=-1)) + 1
+    place = code * blocks + block
+    sums = np.bincount(place, weights=losses, minlength=codes * blocks).reshape(codes, blocks).astype(np.float64)
+    return sums, np.bincount(place, minlength=codes * blocks).reshape(codes, blocks).astype(np.float64)
+
+
+def mean_with_bounds(metric: Metric, sums: Floats, rows: Floats, *, alpha: float = 0.05) -> Interval | None:
+    """A metric that is a mean loss, from the sums of its losses over blocks; None without rows. Blocks without rows are none."""
+    held = rows > 0
+    found = block_t(sums[held], rows[held], alpha=alpha)
+    return None if found is None else _within(metric, _complement(found) if metric.mean_of < 0 else found)
+
+
+def mean_gap(ours: Floats, our_rows: Floats, theirs: Floats, their_rows: Floats, *, alpha: float = 0.05) -> Interval | None:
+    """How much larger one mean loss is than another over the same blocks, from their sums: the residuals of both ratios, block by block."""
+    if not our_rows.sum() or not their_rows.sum():
+        return None
+    one, other = ours.sum() / our_rows.sum(), theirs.sum() / their_rows.sum()
+    residual = (ours - one * our_rows) / our_rows.sum() - (theirs - other * their_rows) / their_rows.sum()
+    blocks = int(np.count_nonzero(our_rows + their_rows))
+    gap = float(one - other)
     if blocks < 2:
-        return Interval(value=worse, lower=None, upper=None)
+        return Interval(value=gap, lower=None, upper=None)
     half = float(stdtrit(blocks - 1, 1 - alpha)) * float(np.sqrt(blocks / (blocks - 1) * np.square(residual).sum()))
-    return Interval(value=worse, lower=worse - half, upper=worse + half)
+    return Interval(value=gap, lower=gap - half, upper=gap + half)
 
 
 def _independent(metric: Metric, actual: Truth, score: Floats, cut: float, alpha: float) -> Interval | None:
@@ -142,8 +158,11 @@ def _mean_interval(mean_of: int, losses: Floats, group: Codes, groups: int, alph
     sums = np.bincount(group, weights=losses, minlength=groups).astype(np.float64)
     found = block_t(sums, rows, alpha=alpha)
     assert found is not None, "there are rows"
-    if mean_of > 0:
-        return found
+    return found if mean_of > 0 else _complement(found)
+
+
+def _complement(found: Interval) -> Interval:
+    """One minus it."""
     lower, upper = found.upper, found.lower
     return Interval(value=1.0 - found.value, lower=None if lower is None else 1.0 - lower, upper=None if upper is None else 1.0 - upper)
 

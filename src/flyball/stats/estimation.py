@@ -154,4 +154,9 @@ def _thinned(score: Floats, probability: Floats) -> CalibrationMap:
     """The same map without knots in the middle of a level."""
     inside = np.zeros(len(score), dtype=np.bool_)
     inside[1:-1] = (probability[1:-1] == probability[:-2]) & (probability[1:-1] == probability[2:])
-    return CalibrationMap(score=tuple(score[~inside].tolist()), probability=tuple(probability[~inside].tolist()))
+    return CalibrationMap(score=_short(score[~inside]), probability=_short(probability[~inside]))
+
+
+def _short(values: Floats) -> tuple[float, ...]:
+    """Seven digits: they keep their order, and a map of them half its size."""
+    return tuple(float(f"{value:.7g}") for value in values.tolist())
