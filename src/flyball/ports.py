@@ -67,8 +67,9 @@ class PredictionLog(Protocol):
         maturity: Maturity | None = None,
         compared: bool = False,
         newest: int | None = None,
+        context: Sequence[str] = (),
     ) -> LoggedRows:
-        """The rows of one version whose event time is in the window, answered or shadow.
+        """The rows of one version whose event time is in the window, answered or shadow, with these keys of the requests' context.
 
         With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time +
         age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far. With `compared`: without rows

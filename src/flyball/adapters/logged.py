@@ -35,6 +35,7 @@ def logged_rows(
     *,
     maturity: Maturity | None = None,
     made_at: Sequence[int] | None = None,
+    context: Table | None = None,
 ) -> LoggedRows:
     """LoggedRows from eight columns: prediction_id, at, unit, entity, label, score, actual, outcome_at (None: no outcome).
 
@@ -60,6 +61,7 @@ def logged_rows(
         outcome_at=known,
         features=features,
         made_at=None if made_at is None else np.array(made_at, dtype=np.int64),
+        context=context,
     )
 
 
@@ -118,6 +120,14 @@ def feature_table(contracts: Sequence[int], rows: Iterable[Features | None], nam
                 for name, cells in columns.items():
                     cells.append(held.get(name))
     return Table({name: typed(cells) for name, cells in columns.items()})
+
+
+def context_table(rows: Iterable[Mapping[str, Label | None]], keys: Sequence[str]) -> Table | None:
+    """These keys of the contexts of rows as columns of objects, missing as None; None without keys."""
+    if not keys:
+        return None
+    held = list(rows)
+    return Table({key: objects([row.get(key) for row in held]) for key in dict.fromkeys(keys)})
 
 
 def transposed(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 from flyball.core.table import Table, concat
 from flyball.core.window import Window
 from flyball.data.profile import Reference, reference_from_json
+from flyball.loop.extras import Extras
 from flyball.monitoring.counts import Counter
 from flyball.ports import BundleStore, PredictionLog
 from flyball.registry.bundle import read_file, read_manifest
@@ -26,6 +27,7 @@ class Memory:
 
     def __init__(self, *, keep: timedelta = timedelta(days=120)) -> None:
         self._keep = keep
+        self.extras = Extras()
         self._bundles: dict[str, tuple[Manifest, Reference]] = {}
         self._counters: dict[tuple[str, str], Counter] = {}
         self._days: dict[tuple[str, int, datetime, bool], LoggedRows] = {}

@@ -13,6 +13,7 @@ from flyball.data.profile import build_reference, reference_to_json, score_colum
 from flyball.data.records import Snapshot
 from flyball.data.snapshot import known_at, span
 from flyball.data.split import blocks_of, held_out
+from flyball.loop.estimation import estimation_files
 from flyball.loop.gather import Gathered
 from flyball.ports import Fitted, Tracker
 from flyball.registry.bundle import bundle_digest, verify_bundle, write_bundle
@@ -97,6 +98,7 @@ def pack(
     tracker.package(folder / fitted.model, schema=gathered.schema, fitted=fitted, code=code, folder=model)
     files: dict[str, Path | bytes] = {"reference.json": reference_of(spec, gathered, fitted, scores)}
     files |= {name: folder / file for name, file in fitted.files.items()}
+    files |= estimation_files(spec, gathered, fitted, scores, folder)
     if fitted.engine == "native":
         files["native"] = model
     elif fitted.onnx:

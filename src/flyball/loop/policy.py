@@ -177,9 +177,13 @@ def _training(state: State, evidence: Evidence, spec: Spec, now: datetime) -> li
 
 
 def _asked(state: State, evidence: Evidence, spec: Spec, now: datetime) -> tuple[Cause, Reason] | None:
-    """The strongest reason to train: performance, then what is asked from outside, then drift, both unanswered yet, then the schedule."""
+    """The strongest reason to train: performance, performance as estimated, then what is asked from outside, then drift, both unanswered
+    yet, then the schedule.
+    """
     if "performance" in spec.retrain.on and evidence.floor is not None and evidence.floor.verdict is Verdict.FAIL:
         return "performance", evidence.floor.reason
+    if "performance" in spec.retrain.on and (estimated := _estimated(evidence)) is not None:
+        return "performance", estimated
     open_requests = [request for request in state.requests.values() if not request.answered]
     if "alert" in spec.retrain.on and open_requests:
         return "alert", min(open_requests, key=lambda request: request.at).reason
@@ -204,6 +208,14 @@ def _asked(state: State, evidence: Evidence, spec: Spec, now: datetime) -> tuple
     if "schedule" in spec.retrain.on and every is not None and since is not None and now >= since + every:
         return "schedule", because("retrain.schedule", every=format_duration(every), days=(now - since).total_seconds() / 86400)
     return None
+
+
+def _estimated(evidence: Evidence) -> Reason | None:
+    """Certainly below the floor as far as scores can tell, and a column certainly in drift: neither alone is enough."""
+    drifted = sorted(name for name, column in evidence.drift.items() if column.state == "drift")
+    if evidence.estimated_floor is None or evidence.estimated_floor.verdict is not Verdict.FAIL or not drifted:
+        return None
+    return because("retrain.estimated", **{**evidence.estimated_floor.reason.values, "columns": ", ".join(drifted)})
 
 
 def _obstacle(state: State, evidence: Evidence, spec: Spec, now: datetime) -> Reason | None:

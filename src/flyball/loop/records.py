@@ -16,7 +16,7 @@ Outcome = Literal["registered", "unchanged", "failed", "lost"]
 
 @record
 class Floored:
-    """Realised performance held against its floor. `fail` means: certainly below."""
+    """Performance, realised or estimated, held against its floor. `fail` means: certainly below."""
 
     verdict: Verdict
     reason: Reason
@@ -38,7 +38,8 @@ class Evidence:
 
     `calm`: alert keys whose signal has stayed well below its threshold long enough to resolve.
     `new_outcomes`: labels that became known since the last training began. `refused`: what servers said that could not take over a version.
-    `quality`: what is wrong with the rows of the window. `trouble`: what could not be measured, and why.
+    `quality`: what is wrong with the rows of the window. `trouble`: what could not be measured, and why. `estimated_floor`: what scores
+    alone say of the newest rows; it is measured whenever a report is kept.
     """
 
     drift: Mapping[str, ColumnDrift]
@@ -52,6 +53,7 @@ class Evidence:
     refused: tuple[str, ...] = ()
     trouble: str = ""
     quality: tuple[QualityFinding, ...] = ()
+    estimated_floor: Floored | None = None
 
 
 @record

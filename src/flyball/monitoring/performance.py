@@ -1,6 +1,6 @@
 """Realised performance: how good the answers of one version turned out to be, and whether it is certainly below its floor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from flyball.stats.losses import Codes, Floats, Truth, positions
 from flyball.stats.scores import METRICS, metric_for
 
 NoOutcome = Literal["exclude", "negative", "unknown"]
+BlockKind = Literal["days", "units", "rows"]
 
 MIN_ROWS = 100
 MIN_BLOCKS = 5
@@ -28,6 +29,8 @@ MIN_BLOCKS = 5
 @record
 class Judged:
     """The rows of a log whose answer can be judged. `rows`: which rows of the log they are; `truth`, `score`, `day` go with them.
+
+    `block` numbers the blocks these rows are in, without gaps; `kind` says what a block is.
 
     `labelled` rows had an outcome; `strange` of these had one the model does not know (a new class, no number), `broken` rows a score
     that is not finite: neither can be judged, both are counted.
@@ -40,10 +43,15 @@ class Judged:
     labelled: int
     strange: int
     broken: int
+    block: Codes
+    kind: BlockKind
 
 
-def judged(rows: LoggedRows, classes: Sequence[Label], no_outcome: NoOutcome) -> Judged:
-    """The rows that can be judged, given what a missing outcome means: nothing (`exclude`, `unknown`) or the first class (`negative`)."""
+def judged(rows: LoggedRows, classes: Sequence[Label], no_outcome: NoOutcome, *, timed: bool = True) -> Judged:
+    """The rows that can be judged, given what a missing outcome means: nothing (`exclude`, `unknown`) or the first class (`negative`).
+
+    `timed`: the data have a time, so a block is a day. If not, it is a unit where units repeat, else each row is one.
+    """
     if no_outcome == "negative" and not classes:
         raise SpecError("no_outcome = 'negative' needs classes, and a regression has none", hint="write no_outcome = 'exclude'")
     known = np.fromiter((value is not None for value in rows.actual.tolist()), dtype=np.bool_, count=len(rows.actual))
@@ -57,6 +65,7 @@ def judged(rows: LoggedRows, classes: Sequence[Label], no_outcome: NoOutcome) ->
         truth = np.fromiter((_number(value) for value in rows.actual.tolist()), dtype=np.float64, count=len(rows.actual))
         fits = np.isfinite(truth)
     usable = np.flatnonzero(fits & finite)
+    kind, block = _blocks(rows, usable, timed)
     return Judged(
         rows=usable,
         truth=truth[usable],
@@ -65,6 +74,8 @@ def judged(rows: LoggedRows, classes: Sequence[Label], no_outcome: NoOutcome) ->
         labelled=int(known.sum()),
         strange=int((known & ~fits).sum()),
         broken=int((fits & ~finite).sum()),
+        block=block,
+        kind=kind,
     )
 
 
@@ -79,42 +90,50 @@ def realised(
     no_outcome: NoOutcome,
     *,
     seed: int = 0,
+    timed: bool = True,
 ) -> Performance:
-    """The metric over the matured rows of a window, with a one-sided 95 % bound on each side, the day as block.
+    """The metric over the matured rows of a window, with a one-sided 95 % bound on each side, by block (`timed`: see `judged`).
 
     `rows` holds matured rows only, labelled or not. `exclude` and `unknown` leave the unlabelled out (and count them: matured minus
-    labelled); `negative` takes them as the first class. Fewer than 100 judged rows or 5 days: the value stands, the bounds are None and
+    labelled); `negative` takes them as the first class. Fewer than 100 judged rows or 5 blocks: the value stands, the bounds are None and
     the reason says what is missing. Labels the model does not know and scores that are not finite are left out and counted in the reason.
     """
+    kept = judged(rows, classes, no_outcome, timed=timed)
+    return performance_of(kept, metric, task, threshold, window, version, matured=len(rows.actual), seed=seed)
+
+
+def performance_of(
+    kept: Judged, metric: str, task: Task, threshold: float, window: Window, version: int, *, matured: int, seed: int = 0
+) -> Performance:
+    """The same of rows that were judged before, `matured` of them in all."""
     chosen = metric_for(metric, task)
-    kept = judged(rows, classes, no_outcome)
-    blocks = len(np.unique(kept.day))
+    blocks = int(kept.block.max(initial=-1)) + 1
     found = None
     if len(kept.truth):
-        found = value_with_bounds(chosen, kept.truth, kept.score, threshold, blocks_of(kept.day), np.random.default_rng(seed))
+        found = value_with_bounds(chosen, kept.truth, kept.score, threshold, kept.block, np.random.default_rng(seed))
     enough = len(kept.truth) >= MIN_ROWS and blocks >= MIN_BLOCKS
     bounded = enough and found is not None and found.lower is not None and found.upper is not None
     counts: dict[str, Value] = {
         "metric": metric,
         "rows": len(kept.truth),
         "blocks": blocks,
-        "matured": len(rows.actual),
+        "matured": matured,
         "labelled": kept.labelled,
     }
     counts |= {"strange": kept.strange, "broken": kept.broken}
     if found is None:
-        reason = because("performance.no_value", **counts)
+        reason = _by(kept.kind, "performance.no_value", counts)
     elif not enough:
-        reason = because("performance.too_little", value=found.value, **counts, rows_needed=MIN_ROWS, blocks_needed=MIN_BLOCKS)
+        reason = _by(kept.kind, "performance.too_little", counts, value=found.value, rows_needed=MIN_ROWS, blocks_needed=MIN_BLOCKS)
     elif not bounded:
-        reason = because("performance.no_bounds", value=found.value, **counts)
+        reason = _by(kept.kind, "performance.no_bounds", counts, value=found.value)
     else:
-        reason = because("performance.realised", value=found.value, lower=found.lower, upper=found.upper, **counts)
+        reason = _by(kept.kind, "performance.realised", counts, value=found.value, lower=found.lower, upper=found.upper)
     return Performance(
         metric=metric,
         version=version,
         window=window,
-        matured=len(rows.actual),
+        matured=matured,
         labelled=kept.labelled,
         blocks=blocks,
         value=None if found is None else found.value,
@@ -145,8 +164,9 @@ def below_floor(performance: Performance, metric: str, reference_bound: float, d
     certain = upper < floor if rising else lower > floor
     verdict = Verdict.FAIL if certain else Verdict.UNDECIDED if beyond else Verdict.PASS
     code = {Verdict.FAIL: "below_floor", Verdict.UNDECIDED: "perhaps_below_floor", Verdict.PASS: "above_floor"}[verdict]
+    kind = performance.reason.code.removeprefix("performance.realised")  # of what the blocks are
     reason = because(
-        f"performance.{code}",
+        f"performance.{code}{kind if kind in _KINDS else ''}",
         metric=metric,
         version=performance.version,
         value=value,
@@ -159,6 +179,26 @@ def below_floor(performance: Performance, metric: str, reference_bound: float, d
         blocks=performance.blocks,
     )
     return verdict, reason
+
+
+_KINDS = ("_units", "_rows")
+
+
+def _by(kind: BlockKind, code: str, counts: Mapping[str, Value], **more: Value) -> Reason:
+    """The reason, in the sentence that calls a block what it is."""
+    return Reason(code=code if kind == "days" else f"{code}_{kind}", values={**counts, **more})
+
+
+def _blocks(rows: LoggedRows, kept: NDArray[np.int64], timed: bool) -> tuple[BlockKind, Codes]:
+    """What a block is, as in training, and the block of each kept row."""
+    if timed:
+        return "days", blocks_of(rows.day[kept])
+    units = rows.unit[kept]
+    if any(unit is not None for unit in units.tolist()):
+        found = blocks_of(units)
+        if int(found.max(initial=-1)) + 1 < len(kept):
+            return "units", found
+    return "rows", np.arange(len(kept), dtype=np.int64)
 
 
 def _number(value: object) -> float:

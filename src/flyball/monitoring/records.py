@@ -81,16 +81,23 @@ class DatasetDrift:
 
 @record
 class SlicePerformance:
-    """Performance of the rows in which a column or a key of the context has one value."""
+    """Performance of the rows in which a column or a key of the context has one value.
+
+    The bounds hold together for all slices of a report. `worse`: certainly worse than the other rows, of however many slices it is one.
+    """
 
     column: str
     value: str
     performance: Performance
+    worse: bool = False
 
 
 @record
 class CalibrationBin:
-    """Rows whose score lies in one range: the mean score, and the share of positives among them with bounds."""
+    """Rows whose score lies in one range: the mean score, and the share of positives among them with bounds (one-sided 95 % each).
+
+    With more than two classes, the score is that of the answered class, and a row is positive where that class was the true one.
+    """
 
     score: float
     actual: float
@@ -126,13 +133,20 @@ class Estimated:
 
 @record
 class PerformanceDetails:
-    """Everything there is to say about performance beside the metric of the floor."""
+    """Everything there is to say about performance beside the metric of the floor.
+
+    `estimated` has each metric twice where it can be estimated: over the rows of `metrics`, to see how well estimates do, and over the
+    newest rows, whose labels are not all known. `notes` say what else there is to know: how far scores are from being probabilities,
+    slices that nothing has. `calibration_error`: the mean distance of score and share over the bins of `calibration`, weighted by rows.
+    """
 
     metrics: tuple[Performance, ...]
     slices: tuple[SlicePerformance, ...]
     calibration: tuple[CalibrationBin, ...]
     coverage: Coverage
     estimated: tuple[Estimated, ...]
+    calibration_error: float | None = None
+    notes: tuple[Reason, ...] = ()
 
 
 @record

@@ -127,6 +127,7 @@ class LoggedRows:
 
     `actual` is object: the outcome's label, None where none had come in time. `score` as in PredictionBatch. `day` is the block:
     days since 1970 (UTC) of the event time. `features`, and `made_at` (the server's time), are None unless features were asked for.
+    `context` has a column for each key that was asked for, missing as None (all of it, if no request had the key), and is None if none was.
     """
 
     prediction_id: NDArray[np.object_]
@@ -140,6 +141,7 @@ class LoggedRows:
     outcome_at: NDArray[np.int64]
     features: Table | None
     made_at: NDArray[np.int64] | None = None
+    context: Table | None = None
 
 
 @record

@@ -1,9 +1,11 @@
 """A metric with bounds, and the gain of one score over another with bounds: the block is the unit of evidence."""
 
 import numpy as np
+from scipy.special import stdtrit
 
 from flyball.stats.intervals import Interval, block_t, bootstrap_interval, delong, delong_difference, joined, normal_interval, wilson
 from flyball.stats.losses import Codes, Floats, Truth
+from flyball.stats.ranks import Flags
 from flyball.stats.scores import Metric
 
 # Beyond this many blocks they are joined at random: bounds keep their meaning, redrawing keeps its price.
@@ -77,6 +79,65 @@ def gain_with_bounds(
     return bootstrap_interval(value, lambda w: sign * (ours(w) - theirs(w)), groups, generator, alpha=alpha, draws=draws)
 
 
+def gap_with_bounds(
+    metric: Metric,
+    actual: Truth,
+    score: Floats,
+    cut: float,
+    block: Codes,
+    inside: Flags,
+    generator: np.random.Generator,
+    *,
+    alpha: float = 0.05,
+    draws: int = 200,
+) -> Interval | None:
+    """How much worse the metric is on the rows inside than on the others (positive is worse), with bounds, one-sided at `alpha`.
+
+    Rows inside and outside share their blocks: what makes a day hard for both cancels. None where either side does not define the metric.
+    """
+    if metric.mean_of and metric.loss is not None:
+        sums, rows = sums_by_block(metric.loss(actual, score, cut), block, inside.astype(np.int64), 2)
+        return mean_gap(sums[1], rows[1], sums[0], rows[0], alpha=alpha)
+    one = metric.function(actual[inside], score[inside], cut)
+    other = metric.function(actual[~inside], score[~inside], cut)
+    if one is None or other is None:
+        return None
+    group, groups = joined(block, _MOST_BLOCKS, generator)
+    ours, theirs = (metric.prepare(actual[part], score[part], cut, group[part], groups) for part in (inside, ~inside))
+    sign = -1.0 if metric.direction == "higher" else 1.0
+    worse = sign * (one - other)
+    return bootstrap_interval(worse, lambda w: sign * (ours(w) - theirs(w)), groups, generator, alpha=alpha, draws=draws)
+
+
+def sums_by_block(losses: Floats, block: Codes, code: Codes, codes: int) -> tuple[Floats, Floats]:
+    """The sums of losses and the numbers of rows with each code in each block: arrays (codes, blocks)."""
+    blocks = int(block.max(initial=-1)) + 1
+    place = code * blocks + block
+    sums = np.bincount(place, weights=losses, minlength=codes * blocks).reshape(codes, blocks).astype(np.float64)
+    return sums, np.bincount(place, minlength=codes * blocks).reshape(codes, blocks).astype(np.float64)
+
+
+def mean_with_bounds(metric: Metric, sums: Floats, rows: Floats, *, alpha: float = 0.05) -> Interval | None:
+    """A metric that is a mean loss, from the sums of its losses over blocks; None without rows. Blocks without rows are none."""
+    held = rows > 0
+    found = block_t(sums[held], rows[held], alpha=alpha)
+    return None if found is None else _within(metric, _complement(found) if metric.mean_of < 0 else found)
+
+
+def mean_gap(ours: Floats, our_rows: Floats, theirs: Floats, their_rows: Floats, *, alpha: float = 0.05) -> Interval | None:
+    """How much larger one mean loss is than another over the same blocks, from their sums: the residuals of both ratios, block by block."""
+    if not our_rows.sum() or not their_rows.sum():
+        return None
+    one, other = ours.sum() / our_rows.sum(), theirs.sum() / their_rows.sum()
+    residual = (ours - one * our_rows) / our_rows.sum() - (theirs - other * their_rows) / their_rows.sum()
+    blocks = int(np.count_nonzero(our_rows + their_rows))
+    gap = float(one - other)
+    if blocks < 2:
+        return Interval(value=gap, lower=None, upper=None)
+    half = float(stdtrit(blocks - 1, 1 - alpha)) * float(np.sqrt(blocks / (blocks - 1) * np.square(residual).sum()))
+    return Interval(value=gap, lower=gap - half, upper=gap + half)
+
+
 def _independent(metric: Metric, actual: Truth, score: Floats, cut: float, alpha: float) -> Interval | None:
     """Bounds for independent rows where there is a better way than resampling them."""
     if metric.name in ("accuracy", "error"):
@@ -97,8 +158,11 @@ def _mean_interval(mean_of: int, losses: Floats, group: Codes, groups: int, alph
     sums = np.bincount(group, weights=losses, minlength=groups).astype(np.float64)
     found = block_t(sums, rows, alpha=alpha)
     assert found is not None, "there are rows"
-    if mean_of > 0:
-        return found
+    return found if mean_of > 0 else _complement(found)
+
+
+def _complement(found: Interval) -> Interval:
+    """One minus it."""
     lower, upper = found.upper, found.lower
     return Interval(value=1.0 - found.value, lower=None if lower is None else 1.0 - lower, upper=None if upper is None else 1.0 - upper)
 

@@ -29,14 +29,14 @@ def midranks(values: NDArray[Any]) -> Floats:
     return ranks
 
 
-def weighted_auc(positive: Flags, score: Floats, group: Codes, groups: int) -> Weighted:
+def weighted_auc(positive: Flags, score: Floats, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
     """The area under the ROC curve when every row counts as often as its group's weight says; ties count one half.
 
     Exact for one group or up to 1024 distinct scores. Beyond, rows of neighbouring rank share one of 1024 cells and count as ties, which
     moves the area by at most half the share of pairs inside cells (below .0005) and its spread over draws by less than 1 %: good for
     bounds, while the value itself is always computed exactly.
     """
-    positives, negatives = _cells(positive, score, group, groups)
+    positives, negatives = _cells(positive, score, group, groups, weight)
 
     def values(weights: Floats) -> Floats:
         up, down = weights @ positives, weights @ negatives
@@ -47,12 +47,12 @@ def weighted_auc(positive: Flags, score: Floats, group: Codes, groups: int) -> W
     return values
 
 
-def weighted_average_precision(positive: Flags, score: Floats, group: Codes, groups: int) -> Weighted:
+def weighted_average_precision(positive: Flags, score: Floats, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
     """The mean precision over the steps of recall, scores falling, ties taken together.
 
     Cells as in `weighted_auc`; they make the spread over draws of a small paired gain up to a sixth too wide, never too narrow.
     """
-    positives, negatives = _cells(positive, -score, group, groups)
+    positives, negatives = _cells(positive, -score, group, groups, weight)
 
     def values(weights: Floats) -> Floats:
         up = weights @ positives
@@ -64,7 +64,7 @@ def weighted_average_precision(positive: Flags, score: Floats, group: Codes, gro
     return values
 
 
-def _cells(positive: Flags, score: Floats, group: Codes, groups: int) -> tuple[Floats, Floats]:
+def _cells(positive: Flags, score: Floats, group: Codes, groups: int, weight: Floats | None) -> tuple[Floats, Floats]:
     """How many positives and negatives each group has in each cell of scores, cells rising: two arrays (groups, cells)."""
     order = np.argsort(score, kind="stable")
     starts = _starts(score[order])
@@ -75,8 +75,12 @@ def _cells(positive: Flags, score: Floats, group: Codes, groups: int) -> tuple[F
     cell[order] = np.repeat(runs, np.diff(np.append(starts, len(score))))
     count = int(runs[-1]) + 1 if len(runs) else 0
     place = group * count + cell
-    positives = np.bincount(place[positive], minlength=groups * count).reshape(groups, count).astype(np.float64)
-    return positives, np.bincount(place[~positive], minlength=groups * count).reshape(groups, count).astype(np.float64)
+
+    def counted(rows: Flags) -> Floats:
+        cells = np.bincount(place[rows], weights=None if weight is None else weight[rows], minlength=groups * count)
+        return cells.reshape(groups, count).astype(np.float64)
+
+    return counted(positive), counted(~positive)
 
 
 def _starts(ordered: NDArray[Any]) -> Codes:

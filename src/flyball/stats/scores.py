@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -25,8 +25,14 @@ from flyball.stats.ranks import Flags, Weighted, weighted_auc, weighted_average_
 
 Task = Literal["binary", "multiclass", "regression"]
 Direction = Literal["higher", "lower"]
-# (truth, score, cut, group of each row, number of groups) -> the metric as a function of the weights of the groups.
-Prepare = Callable[[Truth, Floats, float, Codes, int], Weighted]
+
+
+class Prepare(Protocol):
+    """How a metric is computed again and again under other weights."""
+
+    def __call__(self, actual: Truth, score: Floats, cut: float, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
+        """The metric as a function of the weights of the groups. `weight`: how much each row counts (None: once)."""
+        ...
 
 
 @record
@@ -88,9 +94,10 @@ def _ratio(over: Floats, under: Floats) -> Floats:
 
 
 def _mean(loss: Loss, *, complement: bool = False) -> Prepare:
-    def prepare(actual: Truth, score: Floats, cut: float, group: Codes, groups: int) -> Weighted:
-        rows = np.bincount(group, minlength=groups).astype(np.float64)
-        sums = np.bincount(group, weights=loss(actual, score, cut), minlength=groups).astype(np.float64)
+    def prepare(actual: Truth, score: Floats, cut: float, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
+        losses = loss(actual, score, cut)
+        rows = np.bincount(group, weights=weight, minlength=groups).astype(np.float64)
+        sums = np.bincount(group, weights=losses if weight is None else losses * weight, minlength=groups).astype(np.float64)
         if complement:
             sums = rows - sums
         return lambda weights: _ratio(weights @ sums, weights @ rows)
@@ -98,14 +105,15 @@ def _mean(loss: Loss, *, complement: bool = False) -> Prepare:
     return prepare
 
 
-def _root_mean(actual: Truth, score: Floats, cut: float, group: Codes, groups: int) -> Weighted:
-    mean = _mean(squared_error_loss)(actual, score, cut, group, groups)
+def _root_mean(actual: Truth, score: Floats, cut: float, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
+    mean = _mean(squared_error_loss)(actual, score, cut, group, groups, weight)
     return lambda weights: np.asarray(np.sqrt(mean(weights)))
 
 
-def _determination(actual: Truth, score: Floats, cut: float, group: Codes, groups: int) -> Weighted:
+def _determination(actual: Truth, score: Floats, cut: float, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
     centred = actual - actual.mean()  # sums of squares of large values cancel badly
-    parts = (np.ones(len(actual)), centred, np.square(centred), np.square(score - actual))
+    each = np.ones(len(actual)) if weight is None else weight
+    parts = (each, each * centred, each * np.square(centred), each * np.square(score - actual))
     totals = np.stack([np.bincount(group, weights=part, minlength=groups) for part in parts], axis=1)
 
     def values(weights: Floats) -> Floats:
@@ -122,7 +130,7 @@ def _determination(actual: Truth, score: Floats, cut: float, group: Codes, group
 def _confusion(of: Literal["precision", "recall", "f1"]) -> Prepare:
     """Binary: of class 1, NaN when 0/0. Multiclass: the plain mean over the classes that occur, 0/0 counting as 0."""
 
-    def prepare(actual: Truth, score: Floats, cut: float, group: Codes, groups: int) -> Weighted:
+    def prepare(actual: Truth, score: Floats, cut: float, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
         answered = predicted(score, cut)
         classes = 2 if score.ndim == 1 else score.shape[1]
 
@@ -130,8 +138,9 @@ def _confusion(of: Literal["precision", "recall", "f1"]) -> Prepare:
             cells = np.bincount(group * classes + label, weights=kept, minlength=groups * classes).reshape(groups, classes)
             return cells.astype(np.float64) if score.ndim == 2 else cells[:, 1:].astype(np.float64)
 
-        right = count(answered, (answered == actual).astype(np.float64))
-        said, true = count(answered), count(actual)
+        hit = (answered == actual).astype(np.float64)
+        right = count(answered, hit if weight is None else hit * weight)
+        said, true = count(answered, weight), count(actual, weight)
 
         def values(weights: Floats) -> Floats:
             hits, claims, facts = weights @ right, weights @ said, weights @ true
@@ -147,13 +156,13 @@ def _confusion(of: Literal["precision", "recall", "f1"]) -> Prepare:
     return prepare
 
 
-def _ranked(of: Callable[[Flags, Floats, Codes, int], Weighted]) -> Prepare:
+def _ranked(of: Callable[[Flags, Floats, Codes, int, Floats | None], Weighted]) -> Prepare:
     """Binary: of class 1. Multiclass: the plain mean over classes, each against all others."""
 
-    def prepare(actual: Truth, score: Floats, cut: float, group: Codes, groups: int) -> Weighted:
+    def prepare(actual: Truth, score: Floats, cut: float, group: Codes, groups: int, weight: Floats | None = None) -> Weighted:
         if score.ndim == 1:
-            return of(actual == 1, score, group, groups)
-        each = [of(actual == k, score[:, k], group, groups) for k in range(score.shape[1])]
+            return of(actual == 1, score, group, groups, weight)
+        each = [of(actual == k, score[:, k], group, groups, weight) for k in range(score.shape[1])]
         return lambda weights: np.mean([values(weights) for values in each], axis=0)
 
     return prepare

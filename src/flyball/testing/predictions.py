@@ -186,6 +186,25 @@ class PredictionLogSuite:
         assert np.array_equal(table["age"], [1.0, np.nan], equal_nan=True)
         assert np.array_equal(table["tenure"], [np.nan, 7.0], equal_nan=True)
 
+    def test_keys_of_the_context_come_along_if_they_are_asked_for_also_for_shadows(self, log: PredictionLog) -> None:
+        log.add(predictions(["p1"], context={"shop": "x", "till": 3}))
+        log.add(predictions(["p2"], context={"shop": None, "new": True}, at=NOON + HOUR))
+        log.add(predictions(["p3"], context=None, at=NOON + HOUR * 2))
+        log.add(predictions(["p1"], version=2, shadow=True, features=None, context=None))
+        for features in (False, True):
+            rows = log.rows("churn", 1, DAY, features=features, context=("shop", "new", "never"))
+            assert rows.context is not None
+            assert {name: column.tolist() for name, column in rows.context.columns.items()} == {
+                "shop": ["x", None, None],
+                "new": [None, True, None],
+                "never": [None, None, None],
+            }
+            shadow = log.rows("churn", 2, DAY, features=features, context=("till",))
+            assert shadow.context is not None
+            assert shadow.context["till"].tolist() == [3]
+        assert log.rows("churn", 1, DAY).context is None
+        assert log.rows("churn", 9, DAY, context=("shop",)).context is not None
+
     @pytest.mark.parametrize("labels", [[True, False], ["a", "1"], [1, 0], [1.5, 1.0], [True, 1]])
     def test_labels_keep_their_type(self, log: PredictionLog, outcomes: OutcomeLog, labels: list[str | int | float | bool]) -> None:
         log.add(predictions(["p1", "p2"], label=labels))

@@ -3,7 +3,7 @@
 _LEFT_OUT = " ({strange} labels unknown to the model and {broken} broken scores left out)"
 _LEFT_OUT_ZH = "（排除了 {strange} 个模型未知的标签和 {broken} 个无效分数）"
 
-SENTENCES: dict[str, tuple[str, str]] = {
+_BY_DAY: dict[str, tuple[str, str]] = {
     "performance.realised": (
         "{metric} is {value:.4f} [{lower:.4f}, {upper:.4f}] on {rows} rows in {blocks} days; "
         "{labelled} of {matured} matured predictions have an outcome" + _LEFT_OUT + ".",
@@ -44,4 +44,23 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "版本 {version} 的 {metric} 在 {blocks} 天内为 {value:.4f} [{lower:.4f}, {upper:.4f}]，未越过底线 {floor:.4f}"
         "（留出界限 {reference:.4f}，允许下降 {drop:g}）。",
     ),
+}
+
+
+def _with_units(english: str, chinese: str) -> tuple[str, str]:
+    """The same where a block is a unit."""
+    return english.replace(" days", " units"), chinese.replace(" 天", " 个单元").replace("太多天", "太多单元")
+
+
+def _with_rows(english: str, chinese: str) -> tuple[str, str]:
+    """The same where each row is a block."""
+    english = english.replace(" in {blocks} days", "").replace(" in {blocks_needed} days", "").replace(" days", " independent rows")
+    chinese = chinese.replace("{blocks} 天共 ", "").replace("{blocks_needed} 天共 ", "").replace(" 天", " 个独立行")
+    return english.replace("of these independent rows", "of these rows"), chinese.replace("太多天", "太多行")
+
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    **_BY_DAY,
+    **{f"{code}_units": _with_units(*sentences) for code, sentences in _BY_DAY.items()},
+    **{f"{code}_rows": _with_rows(*sentences) for code, sentences in _BY_DAY.items()},
 }

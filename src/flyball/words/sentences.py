@@ -19,6 +19,7 @@ CATALOGUES = (
     "quality",
     "skew",
     "performance",
+    "estimated",
     "loop",
     "adopt",
     "alerts",

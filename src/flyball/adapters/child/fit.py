@@ -17,6 +17,7 @@ from flyball.adapters.pandas.arrow import read_parquet
 from flyball.adapters.pandas.frames import to_frame, to_series
 from flyball.adapters.sklearn.compile import ONNX_FILE, Case, compile_model
 from flyball.adapters.sklearn.convert import classes_of, native_scores
+from flyball.adapters.sklearn.losses import learn
 from flyball.core.codec import from_plain, to_plain
 from flyball.core.errors import FlyballError, UserCodeError
 from flyball.core.schema import Schema
@@ -74,7 +75,10 @@ def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str,
             native=native,
         )
     )
-    for name, content in compiled.files.items():
+    files = dict(compiled.files)
+    if task == "regression":
+        files |= learn(test, schema, compiled.scores, np.asarray(test[command["target"]], dtype=np.float64), folder)
+    for name, content in files.items():
         (folder / name).write_bytes(content)
     np.save(folder / "scores.npy", compiled.scores)
     _lap(seconds, "compile", clock)
@@ -84,7 +88,7 @@ def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str,
         "scores": "scores.npy",
         "model": "model.pkl",
         "onnx": ONNX_FILE if ONNX_FILE in compiled.files else "",
-        "files": {name: name for name in compiled.files if name != ONNX_FILE},
+        "files": {name: name for name in files if name != ONNX_FILE},
         "engine": compiled.engine,
         "engine_reason": compiled.reason,
         "parity": to_plain(compiled.parity),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
-from flyball.adapters.logged import arrived, check_batch, feature_table, logged_rows, matured_until, micros
+from flyball.adapters.logged import arrived, check_batch, context_table, feature_table, logged_rows, matured_until, micros
 from flyball.core.record import record
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Arrived, Label, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
@@ -92,6 +92,7 @@ class MemoryPredictionLog:
         maturity: Maturity | None = None,
         compared: bool = False,
         newest: int | None = None,
+        context: Sequence[str] = (),
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         with self.lock:
@@ -103,7 +104,7 @@ class MemoryPredictionLog:
             if compared:
                 found = [row for row in found if _shared_out(self.answered.get(row.prediction_id, row))]
             found = found if newest is None else found[max(0, len(found) - newest) :]
-            return self._columns(found, features, maturity)
+            return self._columns(found, features, maturity, context)
 
     def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
         """At most `limit` rows of a version that arrived after a place, with features, in order of arrival."""
@@ -223,7 +224,7 @@ class MemoryPredictionLog:
             self._unsorted.discard((model, version))
         return self._streams.get((model, version), [])
 
-    def _columns(self, found: list[Row], features: bool, maturity: Maturity | None) -> LoggedRows:
+    def _columns(self, found: list[Row], features: bool, maturity: Maturity | None, keys: Sequence[str] = ()) -> LoggedRows:
         outcomes = [self.outcomes.get(row.prediction_id, (None, None)) for row in found]
         columns: list[Sequence[object]] = [
             [row.prediction_id for row in found],
@@ -236,8 +237,8 @@ class MemoryPredictionLog:
             [at for _, at in outcomes],
         ]
         table, made_at = None, None
+        sources = [self.answered.get(row.prediction_id, row) for row in found]  # what a shadow's request held stands in the answered row
         if features:
-            sources = [self.answered.get(row.prediction_id, row) for row in found]  # a shadow's features stand in the answered row
             contracts = {names: number for number, names in enumerate(dict.fromkeys(source.names for source in sources))}
             table = feature_table(
                 [contracts[source.names] for source in sources],
@@ -245,7 +246,8 @@ class MemoryPredictionLog:
                 {number: names for names, number in contracts.items()},
             )
             made_at = [source.made_at for source in sources]
-        return logged_rows(columns, table, maturity=maturity, made_at=made_at)
+        asked = context_table((source.context for source in sources), keys)
+        return logged_rows(columns, table, maturity=maturity, made_at=made_at, context=asked)
 
 
 def _prediction(row: Row) -> Prediction:

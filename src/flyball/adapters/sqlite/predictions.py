@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.logged import arrived, check_batch, feature_table, logged_rows, matured_until, micros, transposed
+from flyball.adapters.logged import arrived, check_batch, context_table, feature_table, logged_rows, matured_until, micros, transposed
 from flyball.adapters.sqlite import rows as stored
 from flyball.adapters.sqlite.arrivals import read_arrived
 from flyball.adapters.sqlite.database import Database
@@ -17,7 +17,7 @@ from flyball.core.table import Table
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Arrived, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 
-# Both queries give the same columns in the same order; the last three, contract, features and time made, only when they are asked for.
+# Both queries give the same columns in the same order; `more` are the contract, the features and when they were made, and the context.
 _ANSWERED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{features}
 FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id
@@ -80,17 +80,18 @@ class SqlitePredictionLog:
         maturity: Maturity | None = None,
         compared: bool = False,
         newest: int | None = None,
+        context: Sequence[str] = (),
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         latest = _NEVER if maturity is None else matured_until(maturity)
         with self._database.read() as connection:
             stream = _stream(connection, model, version)
             if stream is None:
-                return _columns([], {}, features, maturity)
+                return _columns([], {}, features, maturity, context)
             bounds = (stream, to_micros(window.start), to_micros(window.end), latest)
-            more = ", p.contract, p.features, p.made_at" if features else ""
+            more = (", p.contract, p.features, p.made_at" if features else "") + (", p.context" if context else "")
             last = "" if newest is None else f" DESC LIMIT {int(newest)}"
-            join = "LEFT JOIN predictions p ON p.id = s.answered" if features or compared else ""
+            join = "LEFT JOIN predictions p ON p.id = s.answered" if more or compared else ""
             answered = connection.execute(
                 _ANSWERED.format(features=more, compared=_COMPARED if compared else "", newest=last), bounds
             ).fetchall()
@@ -101,7 +102,7 @@ class SqlitePredictionLog:
         found = sorted(answered + shadows, key=itemgetter(1)) if both or newest is not None else answered or shadows
         if newest is not None:
             found = found[max(0, len(found) - newest) :]
-        return _columns(found, names, features, maturity)
+        return _columns(found, names, features, maturity, context)
 
     def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
         """At most `limit` rows of a version that arrived after a place, with features, in order of arrival."""
@@ -172,8 +173,15 @@ def find(connection: sqlite3.Connection, prediction_id: str, *, model: int | Non
     return None if repeat is None else int(repeat[0])
 
 
-def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], features: bool, maturity: Maturity | None) -> LoggedRows:
-    columns = transposed(found, 11 if features else 8)
+def _columns(
+    found: Sequence[tuple[Any, ...]],
+    names: Mapping[int, list[str]],
+    features: bool,
+    maturity: Maturity | None,
+    context: Sequence[str] = (),
+) -> LoggedRows:
+    columns = transposed(found, 8 + 3 * features + bool(context))
+    asked = context_table(map(stored.context, columns[-1]), context) if context else None
     table: Table | None = None
     made_at: list[int] | None = None
     if features:
@@ -183,7 +191,7 @@ def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], f
     columns[4] = stored.labels(columns[4])
     columns[5] = stored.scores(columns[5])
     columns[6] = stored.labels(columns[6])
-    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at)
+    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at, context=asked)
 
 
 def _stream(connection: sqlite3.Connection, model: str, version: int) -> int | None:

@@ -10,8 +10,8 @@ from flyball.journal.state import State
 from flyball.loop.evidence.calm import calm_keys
 from flyball.loop.evidence.finished import finished_training
 from flyball.loop.evidence.live import rollout_evidence, watch_evidence
-from flyball.loop.evidence.monitor import keep, monitor
-from flyball.loop.evidence.performance import floored
+from flyball.loop.evidence.monitor import due, keep, monitor
+from flyball.loop.evidence.performance import estimated_floored, floored
 from flyball.loop.memory import Memory
 from flyball.loop.records import Evidence
 from flyball.loop.world import World
@@ -40,12 +40,23 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
         new_outcomes=world.outcomes.labelled_since(state.model, state.last_retrain_at or state.first_at or now, now),
         refused=refused,
     )
-    report = _measured(lambda: monitor(world, spec, state, state.champion or 0, memory, now=now), trouble)
+    # details take longer than the rest, so they are measured for the reports that are kept
+    detailed = due(world, state.model, state.champion, spec.monitor.window, now=now)
+    report = _measured(lambda: monitor(world, spec, state, state.champion or 0, memory, now=now, detailed=detailed), trouble)
     if report is not None:
         keep(world, state, report, spec.monitor.window)
         floor = floored(spec, state, report.performance)
         calm = calm_keys(world, spec, state, report, floor, refused=bool(refused))
-        found = replace(found, drift=report.columns, calm=calm, performance=report.performance, floor=floor, quality=report.quality)
+        estimated = estimated_floored(spec, state, report)
+        found = replace(
+            found,
+            drift=report.columns,
+            calm=calm,
+            performance=report.performance,
+            floor=floor,
+            estimated_floor=estimated,
+            quality=report.quality,
+        )
     return replace(found, trouble="; ".join(trouble))
 
 

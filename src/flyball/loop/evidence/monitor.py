@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from flyball.core.window import Window
 from flyball.journal.state import State
 from flyball.loop.counting import count_rows
+from flyball.loop.evidence.details import performance_details
 from flyball.loop.evidence.drift import window_drift
 from flyball.loop.evidence.performance import past_performance
 from flyball.loop.evidence.quality import window_quality
@@ -26,19 +27,24 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK = {"insufficient data": 0, "ok": 1, "warn": 2, "drift": 3}
 
 
-def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime) -> MonitorReport:
-    """What there is to say of a version now, with what arrived until now counted. No report is saved."""
+def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime, detailed: bool = True) -> MonitorReport:
+    """What there is to say of a version now, with what arrived until now counted; the details of its performance only if they are wanted.
+
+    No report is saved.
+    """
     count_rows(world, state, memory, now=now, version=version)
     window = Window(start=now - spec.monitor.window, end=now)
     found = window_drift(world, spec, state, version, memory, now=now)
     columns = {} if found is None else found.columns
+    performance = past_performance(world, spec, state, version, memory, now=now)
     return MonitorReport(
         window=window,
         version=version,
         rows=world.predictions.count(spec.model.name, window).get(version, 0),
         columns=columns,
         dataset=None if found is None else found.dataset,
-        performance=past_performance(world, spec, state, version, memory, now=now),
+        performance=performance,
+        details=performance_details(world, spec, state, version, memory, performance, now=now) if detailed else None,
         quality=window_quality(world, spec, state, version, memory, columns, window=window),
     )
 
@@ -48,10 +54,15 @@ def keep(world: World, state: State, report: MonitorReport, window: timedelta) -
 
     Of many columns those are kept for which an alert fires, and the furthest; `left_out` says how many are not, by state.
     """
-    latest = world.reports.latest(state.model)
-    if latest is None or latest.version != report.version or report.window.end - latest.window.end >= window / 24:
+    if due(world, state.model, report.version, window, now=report.window.end):
         world.reports.save(state.model, shortened(report, {key.removeprefix("drift:") for key in state.firing}))
         _retain(world, state.model, report.window.end, window)
+
+
+def due(world: World, model: str, version: int, window: timedelta, *, now: datetime) -> bool:
+    """Whether a report of now will be kept."""
+    latest = world.reports.latest(model)
+    return latest is None or latest.version != version or now - latest.window.end >= window / 24
 
 
 def shortened(report: MonitorReport, firing: set[str]) -> MonitorReport:

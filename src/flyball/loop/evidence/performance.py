@@ -7,8 +7,9 @@ from flyball.journal.state import State
 from flyball.loop.memory import Memory
 from flyball.loop.records import Floored
 from flyball.loop.world import World
+from flyball.monitoring.estimated import estimated_below_floor
 from flyball.monitoring.performance import below_floor, realised
-from flyball.monitoring.records import Performance
+from flyball.monitoring.records import MonitorReport, Performance
 from flyball.serving.records import Maturity
 from flyball.spec.records import Spec
 from flyball.stats.scores import METRICS
@@ -17,8 +18,7 @@ from flyball.stats.scores import METRICS
 def past_performance(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime) -> Performance | None:
     """The metric of the floor (or of the live comparison) over the matured past of a version."""
     manifest, _ = memory.bundle(world.bundles, state.versions[version].registered.bundle)
-    metric = spec.monitor.floor.metric if spec.monitor.floor is not None else spec.rollout.metric
-    window = Window(start=now - spec.monitor.performance_window - spec.data.matures, end=now)
+    metric, window = main_metric(spec), past_window(spec, now)
     rows = memory.matured(world.predictions, spec.model.name, version, window, Maturity(age=spec.data.matures, by=now))
     return realised(
         rows,
@@ -29,7 +29,18 @@ def past_performance(world: World, spec: Spec, state: State, version: int, memor
         window=window,
         version=version,
         no_outcome=spec.data.no_outcome,
+        timed=spec.data.time is not None,
     )
+
+
+def main_metric(spec: Spec) -> str:
+    """The metric that is looked at every time: that of the floor, else that of the live comparison."""
+    return spec.monitor.floor.metric if spec.monitor.floor is not None else spec.rollout.metric
+
+
+def past_window(spec: Spec, now: datetime) -> Window:
+    """The time in which the rows lie that performance is about, as far as they are matured."""
+    return Window(start=now - spec.monitor.performance_window - spec.data.matures, end=now)
 
 
 def floored(spec: Spec, state: State, performance: Performance | None) -> Floored | None:
@@ -42,4 +53,25 @@ def floored(spec: Spec, state: State, performance: Performance | None) -> Floore
     if floor.metric not in bounds:
         return None
     verdict, reason = below_floor(performance, floor.metric, bounds[floor.metric], floor.drop)
+    return Floored(verdict=verdict, reason=reason)
+
+
+def estimated_floored(spec: Spec, state: State, report: MonitorReport) -> Floored | None:
+    """The newest estimate held against the floor of the spec; None if there is no floor, or no estimate at this look."""
+    floor = spec.monitor.floor
+    if floor is None or report.details is None or state.champion is None:
+        return None
+    registered = state.versions[state.champion].registered
+    bounds = registered.lower if METRICS[floor.metric].direction == "higher" else registered.upper
+    told = sorted((one for one in report.details.estimated if one.metric == floor.metric), key=lambda one: one.window.end)
+    if floor.metric not in bounds or not told:
+        return None
+    verdict, reason = estimated_below_floor(
+        told[-1],
+        bounds[floor.metric],
+        floor.drop,
+        past=told[0] if len(told) > 1 else None,
+        realised=report.performance,
+        covered=not spec.data.matures,
+    )
     return Floored(verdict=verdict, reason=reason)
