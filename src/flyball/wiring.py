@@ -123,6 +123,7 @@ def server_ports(folder: Path) -> "ServerPorts":
         predictions=stores.predictions,
         outcomes=stores.outcomes,
         reports=stores.reports,
+        journal=stores.journal,
     )
 
 

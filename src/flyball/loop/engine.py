@@ -84,6 +84,7 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         trouble += [told for told in (project_aliases(world, state),) if told]
     except ConflictError:
         pass  # somebody acted meanwhile; the alias still stands as it was found, and the next tick looks again
+    world.reports.looked(model, now)
     return TickReport(model=model, at=now, ingested=ingested, evidence=evidence, entries=tuple(appended), trouble="; ".join(trouble))
 
 

@@ -12,7 +12,7 @@ from flyball.core.errors import UsageError
 from flyball.core.record import record
 
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
-    from flyball.ports import BundleStore, Deployments, OutcomeLog, PredictionLog, Reports
+    from flyball.ports import BundleStore, Deployments, Journal, OutcomeLog, PredictionLog, Reports
 
 
 @record
@@ -75,6 +75,7 @@ class ServerPorts:
     predictions: "PredictionLog"
     outcomes: "OutcomeLog"
     reports: "Reports"
+    journal: "Journal"
 
 
 PortsFactory = Callable[[Path], ServerPorts]

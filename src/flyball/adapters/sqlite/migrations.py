@@ -117,5 +117,13 @@ CREATE TABLE reports (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS)
+_LOOKS = """
+CREATE TABLE looks (
+  model TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (model, at)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _LOOKS)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1."""
