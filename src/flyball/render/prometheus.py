@@ -19,7 +19,7 @@ def files(order: Order) -> Files:
     return {
         CONFIG: to_yaml(config(order), head=_HEAD),
         RULES: to_yaml(rules(order), head=_HEAD),
-        TESTS: to_yaml(tests(order), head=f"{_HEAD}\nRun them with: promtool test rules {TESTS}"),
+        TESTS: to_yaml(unit_tests(order), head=f"{_HEAD}\nRun them with: promtool test rules {TESTS}"),
     }
 
 
@@ -53,7 +53,7 @@ def rules(order: Order) -> dict[str, Tree]:
     return {"groups": [{"name": "flyball-recording", "rules": recorded}, {"name": "flyball-alerting", "rules": alarms}]}
 
 
-def tests(order: Order) -> dict[str, Tree]:
+def unit_tests(order: Order) -> dict[str, Tree]:
     """What the recording rules give; and for each alarm a history in which it fires, and one in which it does not."""
     model = order.specs[0].model.name
     found: list[Tree] = [_recorded(model)]

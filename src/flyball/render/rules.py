@@ -68,12 +68,12 @@ def _absent(order: Order) -> tuple[Alerting, ...]:
     return tuple(
         Alerting(
             name="FlyballMetricsAbsent",
-            expr=f"absent({series('flyball_log_pending_rows', {'job': JOB, 'model': spec.model.name})})",
+            expr=f"absent({series('flyball_log_pending_rows', {'job': JOB, 'model': model})})",
             wait="10m",
             severity="critical",
             says="Nothing is known of {model}: no server tells its metrics.",
         )
-        for spec in order.specs
+        for model in dict.fromkeys(spec.model.name for spec in order.specs)
     )
 
 
