@@ -10,6 +10,10 @@ import pytest
 from trained import Shop, make_shop, running
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write what is rendered to tests/render/golden instead of comparing")
+
+
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A trained churn project; tests only read it."""

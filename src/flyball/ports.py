@@ -174,7 +174,7 @@ class Deployments(Protocol):
 
 
 class Reports(Protocol):
-    """What monitoring found, window by window: servers show the newest as gauges, people look at the series."""
+    """What monitoring found, window by window, and when the loop looked: servers show the newest as gauges, people look at the series."""
 
     def save(self, model: str, report: MonitorReport) -> None:
         """Keep a report; one of the same version and window replaces the one before."""
@@ -193,6 +193,14 @@ class Reports(Protocol):
 
         Say how many went.
         """
+        ...
+
+    def looked(self, model: str, at: datetime) -> None:
+        """Remember that the loop looked at a model then."""
+        ...
+
+    def looks(self, model: str) -> list[datetime]:
+        """When the loop looked last: the ten newest times, in order of time."""
         ...
 
 

@@ -43,6 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "thaw": ("flyball.cli.thaw", "Let the loop act again."),
     "why": ("flyball.cli.why", "Why a version is what it is: every decision with its evidence."),
     "trace": ("flyball.cli.trace", "From one prediction back to version, run, commit and data."),
+    "render": ("flyball.cli.render", "Rules and dashboards for Prometheus and Grafana."),
     "demo": ("flyball.cli.demo", "The loop over a year of real flights, live."),
 }
 

@@ -52,6 +52,7 @@ class Performance:
     """Realised performance of one version over the matured predictions of a window, with a one-sided 95 % bound on each side, by block.
 
     `matured` predictions were old enough, `labelled` of them had an outcome in time. `value`, `lower`, `upper` are None without evidence.
+    `floor`: how bad it may certainly get before it alarms, None for a metric without a floor.
     """
 
     metric: str
@@ -64,6 +65,7 @@ class Performance:
     lower: float | None
     upper: float | None
     reason: Reason
+    floor: float | None = None
 
 
 @record

@@ -8,32 +8,13 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-Labels = tuple[tuple[str, str], ...]
+from flyball.monitoring.gauges import Sample
+from flyball.monitoring.series import BY_NAME, MOST, OTHERS, SERIES, Labels
 
 BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 _FOLD = 1024  # durations that wait to be sorted into buckets
 _BOUNDS = np.array(BUCKETS)
-
-# name → (type, what it says); the order of the page
-_FAMILIES = {
-    "model_predictions_total": ("counter", "Predictions answered, by version and variant."),
-    "model_prediction_latency_seconds": ("histogram", "Time from a whole request to its answer."),
-    "model_feature_drift": ("gauge", "Distance of each feature's recent values from its training reference, 0 to 1."),
-    "model_unseen_categories_total": ("counter", "Values of a category column that did not occur in training."),
-    "model_shadow_predictions_total": ("counter", "Rows scored in shadow, by version."),
-    "model_shadow_errors_total": ("counter", "Rows a shadow version could not score."),
-    "model_fallbacks_total": ("counter", "Requests the champion answered because the challenger could not."),
-    "flyball_requests_refused_total": ("counter", "Requests answered with an error, by HTTP status."),
-    "flyball_outcomes_total": ("counter", "Outcomes received, by what became of them."),
-    "flyball_log_rows_total": ("counter", "Rows of the prediction log: logged (handed to the disk) or lost."),
-    "flyball_log_pending_rows": ("gauge", "Rows waiting to be written."),
-    "flyball_swaps_total": ("counter", "Deployments taken up or refused by this server."),
-    "flyball_versions_left_out_total": ("counter", "Challengers and shadows a deployment was taken up without, by version."),
-    "flyball_deployment_seq": ("gauge", "Journal number of the deployment that serves."),
-    "flyball_serving_version": ("gauge", "Model version in each role."),
-    "flyball_deployment_stale": ("gauge", "1 while the deployments table cannot be read, and the last known deployment serves."),
-}
 
 
 class Cell:
@@ -48,11 +29,12 @@ class Cell:
 class Metrics:
     """Counters, gauges and the latency histogram of one worker. One per app, never shared.
 
-    Durations are kept as they come and sorted into the histogram's buckets a thousand at a time, and whenever somebody looks.
+    Durations are kept as they come and sorted into the histogram's buckets a thousand at a time, and whenever somebody looks. A counter
+    of the catalogue has at most `MOST` label sets; what comes after them is added up under one more, `(others)`.
     """
 
     def __init__(self) -> None:
-        self.counters: dict[tuple[str, Labels], Cell] = {}
+        self.counters: dict[tuple[str, Labels], Cell] = {(one.name, labels): Cell() for one in SERIES for labels in one.born}
         self.gauges: dict[tuple[str, Labels], float] = {}
         self._durations: list[float] = []
         self._buckets = np.zeros(len(BUCKETS) + 1, dtype=np.int64)
@@ -66,7 +48,11 @@ class Metrics:
     def cell(self, name: str, labels: Labels) -> Cell:
         """The counter itself, for hot callers to keep."""
         found = self.counters.get((name, labels))
-        return self.counters.setdefault((name, labels), Cell()) if found is None else found
+        if found is not None:
+            return found
+        if name in BY_NAME and sum(one == name for one, _ in list(self.counters)) >= MOST:
+            labels = tuple((label, value if label == "model" else OTHERS) for label, value in labels)
+        return self.counters.setdefault((name, labels), Cell())
 
     def predictions(self, model: str, version: int, variant: str) -> Cell:
         """The counter of one version's answers in one variant."""
@@ -79,6 +65,12 @@ class Metrics:
     def clear(self, name: str) -> None:
         """Forget every value of a gauge."""
         self.gauges = {key: value for key, value in self.gauges.items() if key[0] != name}
+
+    def show(self, samples: Iterable[Sample], names: Iterable[str]) -> None:
+        """Set gauges to these samples and to nothing else: what they said before of these names is forgotten."""
+        gone = frozenset(names)
+        kept = {key: value for key, value in self.gauges.items() if key[0] not in gone}
+        self.gauges = kept | {(name, labels): value for name, labels, value in samples}
 
     def took(self, seconds: float) -> None:
         """One request was answered in so many seconds."""
@@ -164,14 +156,17 @@ def render(pages: Sequence[Page]) -> str:
         for (name, labels), value in [*counters.items(), *page.metrics.gauges.items()]:
             named = labels if len(pages) == 1 or any(key == "model" for key, _ in labels) else (("model", page.model), *labels)
             values[name, named] = value
+    by_name: dict[str, list[str]] = {}
+    for (name, labels), value in sorted(values.items()):
+        by_name.setdefault(name, []).append(f"{name}{_braces(labels)} {value:.10g}")
     lines: list[str] = []
-    for name, (kind, text) in _FAMILIES.items():
-        lines += [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
-        if kind == "histogram":
+    for series in SERIES:
+        lines += [f"# HELP {series.name} {series.says}", f"# TYPE {series.name} {series.kind}"]
+        if series.kind == "histogram":
             for model, buckets, seconds in histograms:
-                lines += _histogram(name, buckets, seconds, model)
+                lines += _histogram(series.name, buckets, seconds, model)
         else:
-            lines += [f"{name}{_braces(labels)} {value:.10g}" for (found, labels), value in sorted(values.items()) if found == name]
+            lines += by_name.get(series.name, [])
     return "\n".join(lines) + "\n"
 
 
@@ -191,4 +186,5 @@ def _braces(labels: Labels) -> str:
 
 
 def _escaped(text: str) -> str:
+    text = text.encode(errors="backslashreplace").decode()
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

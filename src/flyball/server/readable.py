@@ -7,9 +7,11 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flyball.core.errors import FlyballError, NotFoundError
+from flyball.core.errors import NotFoundError
 from flyball.core.reason import Reason, because
 from flyball.core.schema import did_you_mean
+from flyball.core.window import from_micros
+from flyball.monitoring.series import SERIES
 from flyball.server.answers import Headers, HttpError, Reply, Scope, json_reply
 from flyball.server.metrics import Page, Snapshot, render, shared
 from flyball.server.openmetrics import KIND, asked_for, openmetrics
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from flyball.server.served import Models, Served
 
 _HOST = re.compile(r"([A-Za-z0-9.-]{1,253}|\[[0-9a-fA-F:]{2,45}\])(:\d{1,5})?")
+_KNOWN = frozenset(one.name for one in SERIES if one.source != "server")
 _NO_STORE: Headers = [(b"cache-control", b"no-store")]
 _PAGE: Headers = [
     (b"content-security-policy", POLICY.encode()),
@@ -129,14 +132,11 @@ class Readable:
         for served in self._models.by_name.values():
             metrics, others = served.metrics, list[Snapshot]()
             metrics.set("flyball_log_pending_rows", served.log.rows)
-            try:
-                found = await loop.run_in_executor(self._threads, served.ports.reports.latest, served.name)
-            except FlyballError:
-                found = None  # the last known distances stay
-            if found is not None:
-                metrics.clear("model_feature_drift")
-                for name, column in found.columns.items():
-                    metrics.set("model_feature_drift", column.distance, (("feature_name", name),))
+            metrics.set("flyball_deployment_refused", float(bool(served.reloader.refused)))
+            live = served.reloader.live
+            features = None if live is None else frozenset(live.champion.manifest.schema.names)
+            now = from_micros(served.clock())
+            metrics.show(await loop.run_in_executor(self._threads, served.known.samples, now, features), _KNOWN)
             if served.settings.workers > 1:
                 own = metrics_path(served.settings, self._worker)
                 others = shared(path for path in own.parent.glob("*.json") if path != own)

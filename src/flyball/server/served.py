@@ -8,6 +8,7 @@ from flyball.core.errors import NotFoundError, RequestError, StoreError
 from flyball.core.ids import loop_id_maker
 from flyball.core.schema import did_you_mean
 from flyball.server.alerts import AlertTaker
+from flyball.server.known import Known
 from flyball.server.log import RecordLog
 from flyball.server.made_elsewhere import ElsewhereTaker
 from flyball.server.metrics import Metrics, share
@@ -33,7 +34,9 @@ class Served:
         self.settings = settings
         self.ports = ports
         self.worker = worker
+        self.clock = clock
         self.metrics = Metrics()
+        self.known = Known(settings.model, ports)
         self.reloader = Reloader(settings, ports, self.metrics, worker=worker, on_swap=self._swapped)
         tally = Tally(settings.segments / f"{worker}.tally")
         if tally.lost:

@@ -67,3 +67,16 @@ class ReportsSuite:
     def test_the_reports_of_one_model_are_not_those_of_another(self, reports: Reports) -> None:
         reports.save("churn", report(1))
         assert reports.latest("fraud") is None
+
+    def test_the_newest_report_is_the_one_that_replaced_it(self, reports: Reports) -> None:
+        for rows in (900, 901, 900):
+            reports.save("churn", report(1, rows=rows))
+            assert reports.latest("churn") == report(1, rows=rows)
+
+    def test_the_ten_newest_looks_of_the_loop_are_remembered_in_order_of_time(self, reports: Reports) -> None:
+        assert reports.looks("churn") == []
+        for hour in (3, 1, *range(4, 14), 13):
+            reports.looked("churn", NOON + timedelta(hours=hour))
+        reports.looked("fraud", NOON)
+        assert reports.looks("churn") == [NOON + timedelta(hours=hour) for hour in range(4, 14)]
+        assert reports.looks("fraud") == [NOON]

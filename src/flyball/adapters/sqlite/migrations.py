@@ -189,5 +189,14 @@ CREATE TABLE told (
 CREATE TABLE told_revisions (model TEXT PRIMARY KEY, revision INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX)
+
+_LOOKS = """
+CREATE TABLE looks (
+  model TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (model, at)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX, _LOOKS)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1."""

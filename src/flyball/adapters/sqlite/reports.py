@@ -1,22 +1,24 @@
-"""What monitoring found, window by window, in SQLite."""
+"""What monitoring found, window by window, and when the loop looked, in SQLite."""
 
-from datetime import timedelta
+import hashlib
+from datetime import datetime, timedelta
 
 from flyball.adapters.logged import micros
 from flyball.adapters.sqlite.database import Database
 from flyball.core.codec import from_json, to_json
 from flyball.core.errors import UnsupportedError
-from flyball.core.window import Window, to_micros
+from flyball.core.window import Window, from_micros, to_micros
 from flyball.monitoring.records import MonitorReport
 
 _FORMAT = 1
 
 
 class SqliteReports:
-    """The port `Reports`."""
+    """The port `Reports`. The newest report of each model is parsed once: servers ask for it at every scrape, and it may be large."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._parsed: dict[str, tuple[bytes, MonitorReport]] = {}
 
     def save(self, model: str, report: MonitorReport) -> None:
         """Keep a report; one of the same version and window replaces the one before."""
@@ -28,8 +30,19 @@ class SqliteReports:
 
     def latest(self, model: str) -> MonitorReport | None:
         """The report whose window ends last."""
-        found = self._select("WHERE model = ? ORDER BY ends_at DESC, version DESC LIMIT 1", (model,))
-        return found[0] if found else None
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT format, body FROM reports WHERE model = ? ORDER BY ends_at DESC, version DESC LIMIT 1", (model,)
+            ).fetchone()
+        if row is None:
+            return None
+        digest = hashlib.blake2b(f"{row[0]} {row[1]}".encode(errors="surrogatepass")).digest()
+        known = self._parsed.get(model)
+        if known is not None and known[0] == digest:
+            return known[1]
+        (report,) = _reports([row])
+        self._parsed[model] = (digest, report)
+        return report
 
     def between(self, model: str, window: Window) -> list[MonitorReport]:
         """The reports whose windows end within a window, in order of time."""
@@ -56,9 +69,26 @@ class SqliteReports:
         with self._database.write() as connection:
             return connection.execute(f"DELETE FROM reports WHERE {which}", values).rowcount  # noqa: S608 - the same
 
+    def looked(self, model: str, at: datetime) -> None:
+        """Remember that the loop looked at a model then."""
+        with self._database.write() as connection:
+            connection.execute("INSERT OR IGNORE INTO looks (model, at) VALUES (?, ?)", (model, to_micros(at)))
+            connection.execute(
+                "DELETE FROM looks WHERE model = ? AND at NOT IN (SELECT at FROM looks WHERE model = ? ORDER BY at DESC LIMIT 10)",
+                (model, model),
+            )
+
+    def looks(self, model: str) -> list[datetime]:
+        """When the loop looked last: the ten newest times, in order of time."""
+        with self._database.read() as connection:
+            return [from_micros(at) for (at,) in connection.execute("SELECT at FROM looks WHERE model = ? ORDER BY at", (model,))]
+
     def _select(self, where: str, values: tuple[str | int, ...]) -> list[MonitorReport]:
         with self._database.read() as connection:
-            rows = connection.execute(f"SELECT format, body FROM reports {where}", values).fetchall()  # noqa: S608 - `where` is ours
-        if any(version > _FORMAT for version, _ in rows):
-            raise UnsupportedError("a monitor report was written by a newer Flyball", hint="upgrade flyball on this machine")
-        return [from_json(body, MonitorReport) for _, body in rows]
+            return _reports(connection.execute(f"SELECT format, body FROM reports {where}", values).fetchall())  # noqa: S608 - `where` is ours
+
+
+def _reports(rows: list[tuple[int, str]]) -> list[MonitorReport]:
+    if any(version > _FORMAT for version, _ in rows):
+        raise UnsupportedError("a monitor report was written by a newer Flyball", hint="upgrade flyball on this machine")
+    return [from_json(body, MonitorReport) for _, body in rows]

@@ -8,7 +8,7 @@ from flyball.journal.state import State
 from flyball.loop.counting import count_rows
 from flyball.loop.evidence.details import performance_details
 from flyball.loop.evidence.drift import window_drift
-from flyball.loop.evidence.performance import past_performance
+from flyball.loop.evidence.performance import floor_of, past_performance
 from flyball.loop.evidence.quality import window_quality
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
@@ -43,7 +43,7 @@ def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory
         rows=world.predictions.count(spec.model.name, window).get(version, 0),
         columns=columns,
         dataset=None if found is None else found.dataset,
-        performance=performance,
+        performance=None if performance is None else replace(performance, floor=floor_of(spec, state)),
         details=performance_details(world, spec, state, version, memory, performance, now=now) if detailed else None,
         quality=window_quality(world, spec, state, version, memory, columns, window=window),
     )

@@ -43,6 +43,16 @@ def past_window(spec: Spec, now: datetime) -> Window:
     return Window(start=now - spec.monitor.performance_window - spec.data.matures, end=now)
 
 
+def floor_of(spec: Spec, state: State) -> float | None:
+    """The value the metric of the floor must not certainly be beyond; None without a floor, or without held-out bounds of the champion."""
+    floor = spec.monitor.floor
+    if floor is None or state.champion is None:
+        return None
+    registered, rising = state.versions[state.champion].registered, METRICS[floor.metric].direction == "higher"
+    bound = (registered.lower if rising else registered.upper).get(floor.metric)
+    return None if bound is None else bound - floor.drop if rising else bound + floor.drop
+
+
 def floored(spec: Spec, state: State, performance: Performance | None) -> Floored | None:
     """Performance held against the floor of the spec; None if there is no floor or nothing to hold against it."""
     floor = spec.monitor.floor

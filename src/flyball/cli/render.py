@@ -1,0 +1,142 @@
+"""`flyball render`: what other tools need to know, as their own files."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from flyball.cli.frame import as_json, each_project, projects, say, show_json, span
+from flyball.core.digest import sha256_bytes
+from flyball.core.errors import RefusedError, UsageError
+from flyball.render.records import Files, Order
+from flyball.render.targets import TARGETS, find, render
+
+MADE = ".flyball-render.json"
+"""In a folder that was rendered into: which files were made here, and the digest of what was written."""
+
+_LONGEST = timedelta(seconds=1)  # the last bucket of the servers' histogram: beyond it nothing is known
+
+
+@click.command(epilog="\b\nTargets:\n" + "\n".join(f"  {name:<11} {one.says}" for name, one in TARGETS.items()))
+@click.argument("target")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR", help="Write the files here.")
+@click.option("--force", is_flag=True, help="Also replace files that were not made here, or were changed since.")
+@click.option(
+    "--latency", default="100ms", show_default=True, metavar="SPAN", help="What 99 of 100 requests should stay under, at most 1s."
+)
+@click.option(
+    "--availability",
+    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    default=99.9,
+    show_default=True,
+    metavar="PERCENT",
+    help="The share of requests that should be answered.",
+)
+@click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL", help="Where Grafana reaches Prometheus.")
+@as_json
+@click.pass_context
+def command(
+    ctx: click.Context, target: str, out: Path | None, force: bool, latency: str, availability: float, prometheus: str, as_json: bool
+) -> None:
+    """Render what another tool needs, from flyball.toml and the catalogue of series. Without --out it is printed.
+
+    With --out, files that were not made here, or were changed since, are left alone and named; --force replaces them.
+
+    With -C on a folder of projects, one rendering for all of them.
+    """
+    after = find(target).then
+    specs, well = each_project(ctx, lambda _, spec: spec)
+    if not specs:
+        raise UsageError(f"no project in {ctx.obj} can be read", hint="correct what is said above, then render again")
+    order = Order(specs=tuple(specs), latency=_latency(latency), availability=availability / 100, prometheus=_address(prometheus))
+    files = render(target, order)
+    if out is not None:
+        written = write(files, out, force=force)
+        if as_json:
+            show_json({"target": target, "out": str(out), "files": sorted(files), "written": written})
+        say(f"{len(files)} files in {out}, {len(written)} of them new or changed")
+        say(f"next: {after.format(out=shlex.quote(str(out)))}")
+    elif as_json:
+        show_json({"target": target, "files": dict(files)})
+    else:
+        for name, text in files.items():
+            click.echo(f"# ==> {name} <==\n{text}")
+        say(f"to write these files: flyball render {target} --out DIR")
+    sys.exit(0 if well and len(specs) == len(projects(ctx)) else 1)
+
+
+def write(files: Files, out: Path, *, force: bool) -> list[str]:
+    """Write the files below a folder, all or none, and say which are new or changed.
+
+    RefusedError names those that stand there already and were not made here, or were changed since.
+    """
+    made = _made(out / MADE)
+    theirs, fresh = [], []
+    for name, text in files.items():
+        there = _content(out / name)
+        if there is None or there != text.encode():
+            fresh.append(name)
+            if there is not None and made.get(name) != sha256_bytes(there):
+                theirs.append(name)
+    if theirs and not force:
+        raise RefusedError(
+            f"{out} has files that were not made here or were changed since: {', '.join(theirs)}",
+            hint="name another folder, move them away, or replace them with --force",
+        )
+    for name in fresh:
+        _replace(out / name, files[name])
+    _replace(out / MADE, json.dumps({**made, **{name: sha256_bytes(text.encode()) for name, text in files.items()}}, indent=2) + "\n")
+    return fresh
+
+
+def _content(path: Path) -> bytes | None:
+    """What stands there; None if nothing does."""
+    if path.is_dir():
+        raise RefusedError(f"{path} is a folder, and a file should stand there", hint="move it away or name another folder")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _made(path: Path) -> Mapping[str, str]:
+    """The digests of what was made here before; what cannot be read was not."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(digest) for name, digest in found.items()} if isinstance(found, dict) else {}
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def _latency(text: str) -> timedelta:
+    """A span that may be in milliseconds."""
+    number = text.removesuffix("ms")
+    found = timedelta(milliseconds=float(number)) if text.endswith("ms") and number.isdecimal() else span("--latency", text)
+    if not isinstance(found, timedelta) or not timedelta(0) < found <= _LONGEST:
+        raise UsageError(
+            f"--latency {text} is not between 0 and 1s", hint="servers tell latencies apart up to a second: write for example 250ms"
+        )
+    return found
+
+
+def _address(text: str) -> str:
+    try:
+        split = urlsplit(text)
+        sound = split.scheme in ("http", "https") and bool(split.hostname)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UsageError(f"--prometheus {text} is no web address", hint="write for example http://127.0.0.1:9090")
+    return text

@@ -1,0 +1,45 @@
+"""Trees of plain values as YAML and as JSON. Nothing is put together by hand, so that no name in a tree can change its shape."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import yaml
+
+Tree = Mapping[str, "Tree"] | Sequence["Tree"] | str | int | float | bool | None
+
+
+def to_yaml(tree: Tree, *, head: str = "") -> str:
+    """A tree as YAML 1.1 that means the same in YAML 1.2; `head` stands before it as a comment."""
+    comment = "".join(f"# {line}\n" for line in head.splitlines())
+    text: str = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000)
+    return comment + text
+
+
+def to_json(tree: Tree) -> str:
+    """A tree as indented JSON."""
+    return json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # the library has no types here
+    """PyYAML's safe dumper, for people: no anchors, and text of several lines as lines."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # what is more than a word is quoted: readers of YAML do not agree on what else is a number, a time or a flag
+    style = None if _is_word(text) else "'" if text.isprintable() else '"'
+    if "\n" in text and all(line.isprintable() for line in text.split("\n")):
+        style = "|"  # where this cannot hold the text, PyYAML quotes it
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _is_word(text: str) -> bool:
+    return len(text) > 1 and text.isascii() and text.replace("_", "a").replace(":", "a").isalpha()
+
+
+_Dumper.add_representer(str, _text)

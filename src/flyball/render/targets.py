@@ -1,0 +1,49 @@
+"""The table of what can be rendered: a target, the function that makes its files, and what a person does with them next."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+from flyball.core.errors import UsageError
+from flyball.core.record import record
+from flyball.core.schema import did_you_mean
+from flyball.render.records import Files, Order
+
+
+@record
+class Target:
+    """One target: `module:function` from an Order to files, what it is, and what to do with it (`{out}` is the folder)."""
+
+    function: str
+    says: str
+    then: str
+
+
+TARGETS = {
+    "prometheus": Target(
+        function="flyball.render.prometheus:files",
+        says="scrape configuration, recording and alerting rules, and unit tests of the rules",
+        then="try the rules: (cd {out} && promtool test rules flyball_test.yml); then: prometheus --config.file={out}/prometheus.yml",
+    ),
+    "grafana": Target(
+        function="flyball.render.grafana:files",
+        says="dashboards, and provisioning of the dashboards and their data source",
+        then="copy {out}/provisioning to /etc/grafana/ and {out}/dashboards to /var/lib/grafana/dashboards/flyball, then restart Grafana",
+    ),
+}
+
+
+def render(target: str, order: Order) -> Files:
+    """The files of a target; UsageError names the targets there are."""
+    function = find(target).function
+    module, _, name = function.partition(":")
+    make = cast(Callable[[Order], Files], getattr(import_module(module), name))
+    return make(order)
+
+
+def find(target: str) -> Target:
+    """The target of a name; UsageError names those there are."""
+    found = TARGETS.get(target)
+    if found is None:
+        raise UsageError(f"nothing renders {target!r}{did_you_mean(target, TARGETS)}", hint=f"targets: {', '.join(TARGETS)}")
+    return found

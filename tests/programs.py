@@ -1,0 +1,19 @@
+"""Real programs that tests run: found on the machine, or the test is skipped and says what to install; CI has them all."""
+
+import os
+import shutil
+
+import pytest
+
+PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}
+
+
+def program(name: str) -> str:
+    """The path of a program."""
+    found = shutil.which(name)
+    if found is None:
+        said = f"{name} is not installed here: apt-get install {PACKAGES[name]}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(said)
+        pytest.skip(said)
+    return found

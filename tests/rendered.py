@@ -1,0 +1,57 @@
+"""Specs to render for, and Prometheus' tools run over what was rendered."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from flyball.render.records import Files, Order
+from flyball.spec.load import parse_spec
+from flyball.spec.records import Spec
+from programs import program
+
+_SPEC = """
+[model]
+name = {name}
+task = "binary"
+[data]
+source = "data.csv"
+target = "churned"
+time = "at"
+[train]
+run = "pipeline:train"
+[serve]
+address = {address}
+[monitor]
+floor = {{ metric = "roc_auc", drop = 0.03 }}
+[alerts]
+link = {link}
+to = [ {{ kind = "alertmanager", url = "http://127.0.0.1:9093" }} ]
+"""
+
+
+def spec(name: str = "churn", *, link: str = "https://wiki.example/churn", address: str = "127.0.0.1:8000") -> Spec:
+    """A spec with whatever rendering looks at; texts are written into it as JSON, which TOML reads too."""
+    quoted = {key: json.dumps(text).replace("\x7f", r"\u007f") for key, text in {"name": name, "link": link, "address": address}.items()}
+    return parse_spec(_SPEC.format(**quoted), folder=Path())
+
+
+def order(*specs: Spec) -> Order:
+    """What to render: for these projects, or for one."""
+    return Order(specs=specs or (spec(),))
+
+
+def write_down(files: Files | Mapping[str, str], folder: Path) -> Path:
+    """The files, below a folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def promtool(folder: Path, *words: str) -> str:
+    """What promtool says of files in a folder; it must be content with them."""
+    done = subprocess.run([program("promtool"), *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
