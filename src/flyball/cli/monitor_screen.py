@@ -32,6 +32,7 @@ class Screen:
     def __init__(self, settings: Settings, spec: Spec) -> None:
         self._words = Words("zh" if settings.language == "zh" else "en")
         self._address = address(spec.serve)
+        self._last: list[RenderableType] = []
         self._live = Live(console=console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
 
     def __enter__(self) -> Self:
@@ -43,7 +44,12 @@ class Screen:
 
     def show(self, look: Look) -> None:
         """Draw it over the one before."""
-        self._live.update(Group(*self._parts(look)), refresh=True)
+        self._last = self._parts(look)
+        self._live.update(Group(*self._last), refresh=True)
+
+    def late(self, since: datetime) -> None:
+        """Say it above what stood there last."""
+        self._live.update(Group(Text(self._words("watch_late", since=_second(since)), style="yellow"), *self._last), refresh=True)
 
     def _parts(self, look: Look) -> list[RenderableType]:
         words, picture = self._words, look.picture
@@ -55,15 +61,15 @@ class Screen:
         if picture is None:
             return [*parts, Text(words("watch_none"))]
         parts += [headline(picture, answer(picture), words), Text(title(picture, words)), Text(rows_line(look, picture, words))]
-        parts.append(columns_table(picture.report, words, MOST, look.before or picture.report))
-        parts += performance_lines(picture, words)
-        parts += [
-            Text(words("alert_line", key=clean(one.key, 60), reason=words.tell(one.reason)), style="bold red") for one in picture.firing
-        ]
+        room = self._live.console.size.height - 22
+        parts.append(columns_table(picture.report, words, min(max(room, 3), MOST), look.before or picture.report))
+        parts += [_short(line.plain) for line in performance_lines(picture, words)]
+        for one in picture.firing[:MOST]:
+            parts.append(_short(words("alert_line", key=clean(one.key, 60), reason=words.tell(one.reason)), "bold red"))
         parts.append(Text(words("watch_news"), style="bold"))
         older = len(look.told) - look.fresh
-        parts += [Text(event(one, words), style="" if at < older else "bold") for at, one in enumerate(look.told)]
-        parts += [Text(move(one, picture, words), style="yellow") for one in look.moved[:MOST]]
+        parts += [_short(event(one, words), "" if at < older else "bold") for at, one in enumerate(look.told)]
+        parts += [_short(move(one, picture, words), "yellow") for one in look.moved[:MOST]]
         if not look.told and not look.moved:
             parts.append(Text(words("watch_quiet"), style="dim"))
         return parts
@@ -86,6 +92,9 @@ class Lines:
         """Print it."""
         click.echo(one_line(look, self._address, self._words))
 
+    def late(self, since: datetime) -> None:
+        """A line stands for a look that is done."""
+
 
 class Objects:
     """One JSON document a look, each on a line of its own."""
@@ -102,6 +111,9 @@ class Objects:
     def show(self, look: Look) -> None:
         """Print it."""
         click.echo(to_json(to_plain(as_object(look, self._settings, every_column=self._every))))
+
+    def late(self, since: datetime) -> None:
+        """A line stands for a look that is done."""
 
 
 def as_object(look: Look, settings: Settings, *, every_column: bool) -> dict[str, object]:
@@ -143,7 +155,7 @@ def one_line(look: Look, server: str, words: Words) -> str:
 
 def _state_of(look: Look, picture: Picture, server: str, words: Words) -> str:
     found, report = answer(picture), picture.report
-    parts = [words("line", call=words(f"call_{found.call}"), why=words.tell(found.reasons[0]))]
+    parts = [words.pair(words(f"call_{found.call}"), words.tell(found.reasons[0]))]
     parts += [rows_line(look, picture, words), traffic_line(look, server, words)]
     for name in furthest(report.columns)[:1]:
         column = report.columns[name]
@@ -177,14 +189,19 @@ def rows_line(look: Look, picture: Picture, words: Words) -> str:
 def event(one: Told, words: Words) -> str:
     """An entry of the journal as it is told while it happens."""
     version = f" @{one.version}" if one.version else ""
-    return f"{_second(one.entry.at)}  {words('watch_decided', action=one.action + version, reason=words.tell(one.reason))}"
+    return f"{_second(one.entry.at)}  {words.pair(one.action + version, words.tell(one.reason))}"
 
 
 def move(one: Moved, picture: Picture, words: Words) -> str:
     """A column that changed its state."""
     before, now = (words(f"state_{_CODES[state]}") for state in (one.before, one.now))
     reason = words.tell(picture.report.columns[one.column].reason)
-    return words("watch_moved", column=clean(one.column, 60), before=before, now=now, reason=reason)
+    return words.pair(clean(one.column, 60), words.pair(f"{before} → {now}", reason))
+
+
+def _short(text: str, style: str = "") -> Text:
+    """One line of the screen, cut where the screen ends: what is wrapped pushes the rest out."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _latency(seconds: float | None) -> str:

@@ -39,7 +39,7 @@ def show(picture: Picture, words: Words, *, every: bool, to: Console | None = No
 
 def headline(picture: Picture, found: Answer, words: Words) -> Group:
     """The answer in one line, further reasons and the next step below it."""
-    first = Text(words("line", call=words(f"call_{found.call}"), why=words.tell(found.reasons[0])))
+    first = Text(words.pair(words(f"call_{found.call}"), words.tell(found.reasons[0])))
     first.stylize(_COLOURS[found.call], 0, len(words(f"call_{found.call}")))
     rest = [Text("  " + words.tell(reason)) for reason in found.reasons[1:4]]
     step = Text(f"  {words('next')} {words.tell(found.step)}", style="dim")

@@ -8,6 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Protocol, Self
 
 from flyball.cli.frame import need
 from flyball.cli.monitor_traffic import Numbers, Traffic, asker, traffic
@@ -28,6 +30,8 @@ from flyball.spec.records import Spec
 
 Asker = Callable[[float], Numbers | None]
 MINUTE = timedelta(minutes=1)
+# A look takes milliseconds; one that takes longer than this waits for something.
+LATE = timedelta(seconds=3)
 # So many of the last entries of the journal are shown.
 LAST = 8
 
@@ -71,8 +75,28 @@ class Look:
     trouble: Trouble | None
 
 
+class View(Protocol):
+    """Where looks are shown."""
+
+    def __enter__(self) -> Self:
+        """Take the screen, if it takes one."""
+        ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Give it back."""
+        ...
+
+    def show(self, look: Look) -> None:
+        """Show a look."""
+        ...
+
+    def late(self, since: datetime) -> None:
+        """Say that the look that began then is not done."""
+        ...
+
+
 class Watcher:
-    """Looks; remembers what it takes to say what is new."""
+    """Looks; remembers what it takes to say what is new. `began`: when the look that is not done began, None between two."""
 
     def __init__(
         self, world: World, spec: Spec, memory: Memory, clock: Callable[[], datetime], ask: Callable[[float], Numbers | None]
@@ -86,19 +110,28 @@ class Watcher:
         self._away: datetime | None = None
         self._trouble: Trouble | None = None
         self._logged = 0.0
+        self.began: datetime | None = None
+
+    def now(self) -> datetime:
+        """The time it is."""
+        return self._clock()
 
     def look(self) -> Look:
         """Ingest, count, measure, ask the server. Nothing that fails outside of this process ends it."""
-        now = self._clock()
+        now = self.began = self._clock()
         server = self._server(now)
-        rows, moved, known = 0, tuple[Moved, ...](), len(self._entries)
+        rows, moved, known, trouble = 0, tuple[Moved, ...](), len(self._entries), ""
         try:
             rows = self._world.predictions.ingest()
-            moved = self._measure(now)
-            self._trouble = None
+        except FlyballError as error:  # locked against writing: what is there can still be read
+            trouble = error.message
+        try:
+            moved = self._measure(now, save=not trouble)
         except FlyballError as error:
-            since = self._trouble.since if self._trouble else now
-            self._trouble = Trouble(since=since, message=error.message)
+            trouble = trouble or error.message
+        since = self._trouble.since if self._trouble else now
+        self._trouble = Trouble(since=since, message=trouble) if trouble else None
+        self.began = None
         first = known == 0
         return Look(
             at=now,
@@ -114,7 +147,7 @@ class Watcher:
             trouble=self._trouble,
         )
 
-    def _measure(self, now: datetime) -> tuple[Moved, ...]:
+    def _measure(self, now: datetime, *, save: bool) -> tuple[Moved, ...]:
         world, spec, model = self._world, self._spec, self._spec.model.name
         fresh = world.journal.read(model, after=self._state.seq)
         self._state = fold(model, fresh, start=self._state)
@@ -123,7 +156,8 @@ class Watcher:
         need(version is not None, f"{model} has no champion to watch", "`flyball train` makes the first")
         assert version is not None
         report = monitor(world, spec, self._state, version, self._memory, now=now)
-        keep(world, model, report, spec.monitor.window)
+        if save:
+            keep(world, model, report, spec.monitor.window)
         if self._away is not None:
             window = Window(start=now - MINUTE, end=now)
             self._logged = sum(world.predictions.count(model, window).values()) / MINUTE.total_seconds()
@@ -156,24 +190,37 @@ def watch(world: World, spec: Spec, settings: Settings, memory: Memory, *, pause
 
     _needs_champion(world, spec)
     watcher = Watcher(world, spec, memory, wall_clock, asker(spec.serve, spec.model.name))
-    view = Objects(settings, every_column) if json else Screen(settings, spec) if sys.stdout.isatty() else Lines(settings, spec)
+    view: View = Objects(settings, every_column) if json else Screen(settings, spec) if sys.stdout.isatty() else Lines(settings, spec)
     looks: queue.Queue[Look | Exception] = queue.Queue()
     stop = threading.Event()
     looking = threading.Thread(target=_look_until, args=(watcher, pause.total_seconds(), stop, looks), daemon=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with view:
             looking.start()
             while True:
-                found = looks.get()
-                if isinstance(found, Exception):
-                    raise found
-                view.show(found)
-    except KeyboardInterrupt:
-        pass  # this is how it is ended
+                _show_next(looks, watcher, view)
+    except KeyboardInterrupt:  # this is how it is ended; being asked twice changes nothing
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
         stop.set()
         looking.join(1.0)  # a look that waits for the database is left behind: it is undone as a whole
+
+
+def _show_next(looks: "queue.Queue[Look | Exception]", watcher: Watcher, view: View) -> None:
+    """Show the next look, or say that it is late."""
+    try:
+        found = looks.get(timeout=0.5)
+    except queue.Empty:
+        began = watcher.began
+        if began is not None and watcher.now() - began > LATE:
+            view.late(began)
+        return
+    if isinstance(found, Exception):
+        raise found
+    view.show(found)
 
 
 def _look_until(watcher: Watcher, pause: float, stop: threading.Event, looks: "queue.Queue[Look | Exception]") -> None:

@@ -13,11 +13,11 @@ _ANSWER: dict[str, tuple[str, str]] = {
     ),
     "report.moved": ("{count} of {watched} columns have certainly moved", "{watched} 列中有 {count} 列确定偏移"),
     "report.errors": (
-        "{count} findings about the quality of the data block retraining; the first is about {column}",
+        "data quality: {count} of its findings block retraining, the first is about {column}",
         "有 {count} 项数据质量问题，会阻止重新训练；第一项涉及 {column}",
     ),
     "report.warnings": (
-        "{count} findings about the quality of the data are worth a look; the first is about {column}",
+        "data quality: {count} of its findings are worth a look, the first is about {column}",
         "有 {count} 项数据质量提示值得查看；第一项涉及 {column}",
     ),
     "report.still_firing": ("the alert {key} is still firing", "警报 {key} 仍在触发"),
@@ -239,7 +239,6 @@ _HOW: dict[str, tuple[str, str]] = {
 
 _VERB: dict[str, tuple[str, str]] = {
     "report.title": ("{model}@{version}: {rows} rows, {start} to {end}", "{model}@{version}：{rows} 行，{start} 至 {end}"),
-    "report.line": ("{call}: {why}", "{call}：{why}"),
     "report.all_hint": ("`--all` lists them", "`--all` 可全部列出"),
     "report.floor_line": ("performance: {reason}", "性能：{reason}"),
     "report.quality_line": ("quality {severity}: {reason}; examples: {examples}", "质量 {severity}：{reason}；示例：{examples}"),
@@ -255,7 +254,6 @@ _VERB: dict[str, tuple[str, str]] = {
         "--fail-on warn: {count} columns warn or drift, {column} first",
         "--fail-on warn：{count} 列警告或漂移，首先是 {column}",
     ),
-    "report.failed_performance": ("--fail-on performance: {reason}", "--fail-on performance：{reason}"),
     "report.failed_quality": ("--fail-on quality: {count} errors, {column} first", "--fail-on quality：{count} 个错误，首先是 {column}"),
     "report.watch_server": (
         "server {address}: {requests:.1f} requests/s, {errors:.1f} errors/s, half within {median}, 99 % within {slow}",
@@ -265,15 +263,15 @@ _VERB: dict[str, tuple[str, str]] = {
         "no server at {address} since {since}; from the log: {requests:.1f} predictions/s over the last minute",
         "{address} 自 {since} 起没有服务；据日志：最近一分钟 {requests:.1f} 预测/秒",
     ),
-    "report.watch_moved": ("{column}: {before} → {now}: {reason}", "{column}：{before} → {now}：{reason}"),
     "report.watch_alerts": ("{count} alerts firing", "{count} 个警报触发中"),
     "report.watch_first": ("server {address}: answers; rates at the next look", "服务 {address}：有应答；下次查看时显示速率"),
+    "report.watch_late": (
+        "this look has been waiting for the database, or counting, since {since}",
+        "本次查看自 {since} 起在等待数据库或统计",
+    ),
     "report.watch_trouble": ("the database does not answer since {since}: {message}", "数据库自 {since} 起无应答：{message}"),
-    "report.watch_rows": ("{rows} rows in the window, {fresh} new", "窗口内 {rows} 行，新增 {fresh} 行"),
+    "report.watch_rows": ("{rows} rows in the window, {fresh} log rows taken in", "窗口内 {rows} 行，新读入日志 {fresh} 行"),
     "report.watch_none": ("nothing has been measured yet", "尚未测得任何内容"),
-    "report.watch_fired": ("FIRING {key}: {reason}", "触发 {key}：{reason}"),
-    "report.watch_resolved": ("resolved {key}: {reason}", "解除 {key}：{reason}"),
-    "report.watch_decided": ("{action}: {reason}", "{action}：{reason}"),
     "report.watch_news": ("What happened", "发生的事"),
     "report.watch_quiet": (
         "nothing since this began; `flyball up` or `flyball tick` decides",

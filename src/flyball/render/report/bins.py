@@ -55,9 +55,9 @@ def drawn(column: ColumnReference, counts: Ints) -> Steps | Pairs | None:
         return None
     alone_cells = alone(edges)[2:-2]
     used = (before[1:-1] > 0) | (now[1:-1] > 0)
-    if not (used & ~alone_cells).any() and int(used.sum()) <= BINS // 2:
-        return _values(edges, before, now, used)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if not (used & ~alone_cells).any() and _few(edges[1:][used]):
+            return _values(edges, before, now, used)
         return _numbers(edges, before, now, alone_cells)
 
 
@@ -77,6 +77,13 @@ def _categories(names: tuple[str, ...], before: Ints, now: Ints) -> Pairs | None
         now=tuple(float(new[at]) for at in shown) + ((rest[1],) if tail else ()),
         rest=max(more, 1) if tail else 0,
     )
+
+
+def _few(values: Floats) -> bool:
+    """Whether each value can have a bar of its own that can be seen."""
+    if len(values) < 2:
+        return len(values) == 1 and abs(float(values[0])) < 1e300
+    return len(values) <= BINS // 2 and bool(np.ptp(values) < 4 * BINS * np.diff(values).min())
 
 
 def _values(edges: Floats, before: Ints, now: Ints, used: NDArray[np.bool_]) -> Steps:

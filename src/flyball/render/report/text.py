@@ -11,6 +11,9 @@ from flyball.words.sentences import Language, sentence
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 # More marks than this on one letter reach into the lines above and below.
 _MARKS = 2
+# Values that are sentences of somebody, not names.
+_MESSAGES = frozenset({"message", "error", "reason", "metrics"})
+_LONG = 400
 
 
 def clean(text: str, limit: int = 80) -> str:
@@ -34,10 +37,10 @@ def clean(text: str, limit: int = 80) -> str:
     return "".join(shown)
 
 
-def cleaned(reason: Reason, limit: int = 80) -> Reason:
+def cleaned(reason: Reason) -> Reason:
     """A reason whose texts, most of them from the data, are clean."""
     values: Mapping[str, Value] = {
-        name: clean(value, limit if name == "column" else 400) if isinstance(value, str) else value for name, value in reason.values.items()
+        name: clean(value, _LONG if name in _MESSAGES else 80) if isinstance(value, str) else value for name, value in reason.values.items()
     }
     return Reason(code=reason.code, values=values)
 
@@ -53,6 +56,10 @@ class Words:
     def __call__(self, code: str, **values: Value) -> str:
         """A text of the report."""
         return sentence(Reason(code=f"report.{code}", values=values), self.language)
+
+    def pair(self, name: str, text: str) -> str:
+        """A name and what is said of it."""
+        return f"{name}：{text}" if self.language == "zh" else f"{name}: {text}"
 
     def tell(self, reason: Reason) -> str:
         """Any reason, with clean names in it."""
