@@ -119,7 +119,7 @@ def _details(details: PerformanceDetails | None, settings: Settings) -> dict[str
     coverage = details.coverage
     return {
         "metrics": [_performance(one, settings) for one in details.metrics],
-        "slices": [{"column": one.column, "value": one.value, **_performance(one.performance, settings)} for one in details.slices],
+        "slices": [{"column": one.column, "slice": one.value, **_performance(one.performance, settings)} for one in details.slices],
         "calibration": list(details.calibration),
         "coverage": {
             "predicted": coverage.predicted,
