@@ -76,6 +76,16 @@ def test_a_page_is_written_beside_the_answer_and_beside_json(dear: Shop) -> None
     assert not list(dear.folder.glob(".report.html*")), "no half-written page is left"
 
 
+def test_a_page_that_cannot_be_written_is_an_error_that_names_it(shop: Shop) -> None:
+    said = flyball(shop.folder, "monitor", "--html", "/proc/report.html")
+    assert said.status == 1 and "/proc/report.html cannot be written" in said.err and "Traceback" not in said.err
+
+
+def test_a_schema_is_asked_about_only_where_there_is_one(shop: Shop) -> None:
+    said = flyball(shop.folder, "monitor", "--schema")
+    assert said.status == 1 and "names no schema" in said.err and "[quality] schema" in said.err
+
+
 def test_the_exit_status_says_what_it_was_asked_to(dear: Shop) -> None:
     said = flyball(dear.folder, "monitor", "--fail-on", "drift", "--json")
     assert said.status == 1
@@ -115,6 +125,8 @@ def test_the_verb_speaks_chinese(dear: Shop) -> None:
         (("--html", "."), "no file in a folder that exists"),
         (("--window", "0s"), "has no length"),
         (("--window", "long"), "is not a duration"),
+        (("--window", "999999999d"), "is longer than 3660 days"),
+        (("--window", "99999999999999d"), "--window: "),
         (("--version", "two"), "names no version"),
         (("--version", "other@2"), "names another model"),
     ],

@@ -1,6 +1,7 @@
 """`flyball monitor`: drift, data quality and performance, as an answer, as JSON, as a page to mail, or live."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -11,19 +12,21 @@ import click
 
 from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, span, told, version_of
 from flyball.cli.monitor_report import FAILURES, failures, plain
-from flyball.core.errors import NotFoundError, UsageError
+from flyball.core.errors import NotFoundError, SpecError, StoreError, UsageError
 from flyball.core.record import record
 from flyball.journal.state import State
 from flyball.loop.evidence.monitor import keep, monitor
 from flyball.loop.memory import Memory
 from flyball.loop.picture import Picture, state_at, take_picture
 from flyball.loop.world import World
-from flyball.render.report.text import Words
+from flyball.monitoring.records import QualityFinding
+from flyball.render.report.text import Words, cleaned
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_world
+from flyball.wiring import open_workshop, open_world
 
 STDOUT = "-"
+LONGEST = timedelta(days=3660)
 
 
 @record
@@ -90,7 +93,7 @@ def command(ctx: click.Context, /, now: str | None, as_json: bool, window: str |
     _tell(picture, asked, settings)
     reasons = failures(picture, asked.fail_on)
     for reason in reasons:
-        say(told(reason, settings))
+        say(told(cleaned(reason), settings))
     sys.exit(1 if reasons else 0)
 
 
@@ -101,21 +104,48 @@ def look(world: World, spec: Spec, memory: Memory, asked: Asked, *, now: datetim
     state = state_at(entries, spec.model.name, now)
     version = _version(asked.version, state, spec)
     if asked.rebuild:
-        count = import_module("flyball.loop.counting").rebuild(world, spec, state, memory, now=now, progress=say)
-        say(_words(settings)("rebuilt", count=count))
+        _rebuild(world, spec, state, memory, now=now, settings=settings)
     report = monitor(world, spec, state, version, memory, now=now)
     if asked.schema:
-        findings = import_module("flyball.loop.evidence.quality").live_schema_findings(world, spec, state, version, memory, now=now)
-        report = replace(report, quality=(*report.quality, *findings))
+        report = replace(report, quality=(*report.quality, *_schema(world, spec, state, version, memory, now=now, settings=settings)))
     if asked.window is None and asked.at is None and version == state.champion:  # what the loop would see now: the server's gauges
         keep(world, spec.model.name, report, spec.monitor.window)
     return take_picture(world, spec, state, entries, memory, report, now=now)
+
+
+def _rebuild(world: World, spec: Spec, state: State, memory: Memory, *, now: datetime, settings: Settings) -> None:
+    """Count everything anew, and say each million rows how far it is."""
+    words, told = _words(settings), 0
+
+    def progress(count: int) -> None:
+        nonlocal told
+        if count - told >= 1_000_000:
+            told = count
+            say(words("counted", count=count))
+
+    count = import_module("flyball.loop.counting").rebuild(world, spec, state, memory, now=now, progress=progress)
+    say(words("rebuilt", count=count))
+
+
+def _schema(
+    world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime, settings: Settings
+) -> Sequence[QualityFinding]:
+    """What the project's own schema finds; it runs the project's code, in the process trainings run in."""
+    if spec.quality.schema is None:
+        raise SpecError("--schema: the spec names no schema", hint='write [quality] schema = "module:name" in flyball.toml')
+    trainer = open_workshop(settings, spec, echo=say).trainer
+    found: Sequence[QualityFinding] = import_module("flyball.loop.evidence.quality").live_schema_findings(
+        world, spec, state, version, memory, trainer, now=now
+    )
+    return found
 
 
 def _check(asked: Asked) -> None:
     """Refuse options that contradict each other."""
     if asked.window is not None and asked.window <= timedelta(0):
         raise UsageError("--window: the window has no length", hint="write for example --window 1d")
+    if asked.window is not None and asked.window > LONGEST:
+        raise UsageError(f"--window: the window is longer than {LONGEST.days} days", hint="write for example --window 28d")
     if asked.pause is not None and not asked.watch:
         raise UsageError("--every is for --watch", hint="add --watch, or leave --every out")
     if asked.pause is not None and asked.pause < timedelta(milliseconds=100):
@@ -169,8 +199,14 @@ def _tell(picture: Picture, asked: Asked, settings: Settings) -> None:
 def _write(path: Path, page: str) -> None:
     """Put the page in place as a whole: who reads it meanwhile reads the one before."""
     fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(page, encoding="utf-8")
-    fresh.replace(path)
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device: there is nothing to put in its place
+            path.write_text(page, encoding="utf-8")
+            return
+        fresh.write_text(page, encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}", hint="name another file, or make room") from error
 
 
 def _words(settings: Settings) -> Words:

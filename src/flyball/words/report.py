@@ -245,6 +245,7 @@ _VERB: dict[str, tuple[str, str]] = {
     "report.alert_line": ("alert {key}: {reason}", "警报 {key}：{reason}"),
     "report.dataset_line": ("data set: {reason}", "数据集：{reason}"),
     "report.written": ("the report is in {file} ({size} kB)", "报告已写入 {file}（{size} kB）"),
+    "report.counted": ("… {count} rows", "……{count} 行"),
     "report.rebuilt": ("{count} rows were counted anew from the prediction log", "已从预测日志重新统计 {count} 行"),
     "report.failed_drift": (
         "--fail-on drift: {count} columns are in drift, {column} first",
