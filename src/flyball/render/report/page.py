@@ -1,12 +1,13 @@
 """The report as one self-contained page: no script, nothing from elsewhere, small enough to mail whatever the data."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from flyball.core.record import record
 from flyball.data.profile import ColumnReference
@@ -195,6 +196,11 @@ def _source(picture: Picture, words: Words) -> list[tuple[str, str]]:
     return [(label, clean(value, 200)) for label, value in rows]
 
 
+def _commands(text: str) -> Markup:
+    """A text with what stands between backticks as commands. It is escaped first: a name with backticks in it stays a name."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped in the same line
+
+
 @cache
 def _style() -> Markup:
     return Markup((files("flyball.render.report") / "templates" / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
@@ -212,6 +218,7 @@ def _templates(language: Language) -> Environment:
     )
     made.filters |= {
         "clean": clean,
+        "commands": _commands,
         "tell": words.tell,
         "when": when,
         "whole": whole,
