@@ -70,6 +70,11 @@ def test_monitor_takes_a_frame_and_finds_what_moved(project: Project, own: Shop)
     assert "monthly_charges" in moved._repr_html_()
     arrays = {name: np.asarray(frame[name]) for name in CUSTOMER}
     assert project.monitor(arrays).value.rows == len(frame)
+    page = moved._repr_html_()
+    assert page.startswith('<iframe srcdoc="') and 'sandbox=""' in page, "a notebook shows the page and lets nothing in it run"
+    assert "monthly_charges moved by" in moved.page and "<svg" in moved.page
+    assert "monthly_charges" in repr(moved) and "<svg" not in repr(moved)
+    assert "flyball status" in project.monitor().page, "nothing was predicted: the page says what to look at"
 
 
 def test_why_and_trace_lead_back_to_the_evidence(project: Project, own: Shop, served: str) -> None:

@@ -48,5 +48,9 @@ def test_a_value_that_is_not_known_is_a_dash() -> None:
     )
 
 
+def test_a_value_that_an_older_version_did_not_write_is_a_dash() -> None:
+    assert sentence(because("suppressed.outcomes", found=37)) == "only 37 outcomes came since the last training; - are needed"
+
+
 def test_a_code_of_a_newer_version_is_shown_not_lost() -> None:
     assert sentence(because("future.thing", a=1)) == "future.thing (a=1)"

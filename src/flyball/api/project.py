@@ -16,15 +16,18 @@ from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec
 from flyball.words.sentences import Language, sentence
 
+_FRAME = 'sandbox="" style="width: 100%; height: 760px; border: 1px solid #999"'
+
 
 @record
 class View:
-    """A result that prints as a table in a notebook. `value` is the record or the records behind it."""
+    """A result that prints as a table in a notebook, or as its `page` where it has one. `value` is the record or the records behind it."""
 
     title: str
     head: tuple[str, ...]
     lines: tuple[tuple[object, ...], ...]
     value: Any
+    page: str = ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.value, name)
@@ -43,6 +46,8 @@ class View:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        if self.page:  # in a frame of its own: neither its style nor that of the notebook reaches the other
+            return f'<iframe srcdoc="{html.escape(self.page)}" title="{html.escape(self.title)}" {_FRAME}></iframe>'
         head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
         body = "".join("<tr>" + "".join(f"<td>{html.escape(_cell(cell))}</td>" for cell in line) + "</tr>" for line in self.lines)
         return f"<table><caption>{html.escape(self.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -90,9 +95,14 @@ class Project:
         return View(title=self.name, head=("version", "aliases", "gate", *metrics, "created"), lines=rows, value=listed)
 
     def monitor(self, frame: Any = None) -> View:
-        """Drift of a frame (pandas, or a dict of arrays) from the champion's training data; without one, of the last logged window."""
+        """Drift of a frame (pandas, or a dict of arrays) from the champion's training data; without one, of the last logged window.
+
+        A notebook shows the page of `flyball monitor --html`; `.page` is its text.
+        """
         from flyball.loop.evidence.monitor import monitor
         from flyball.loop.memory import Memory
+        from flyball.loop.picture import plain_picture, take_picture
+        from flyball.render.report.page import html_page
         from flyball.wiring import open_world
 
         world, memory, version = open_world(self._settings), Memory(), self._champion()
@@ -100,12 +110,16 @@ class Project:
         bundle = state.versions[version].registered.bundle
         if frame is None:
             world.predictions.ingest()
-            report = monitor(world, self._spec, state, version, memory, now=self._clock())
+            now = self._clock()
+            report = monitor(world, self._spec, state, version, memory, now=now)
+            picture = take_picture(world, self._spec, state, self._journal().read(self.name), memory, report, now=now)
         else:
-            report = self._monitor_frame(frame, version, bundle, memory, world)
+            report, reference, counts = self._monitor_frame(frame, version, bundle, memory, world)
+            picture = plain_picture(self.name, report, reference, counts, now=report.window.end)
         rows = tuple((name, c.state, c.distance, c.lower, c.upper, c.threshold, self._say(c.reason)) for name, c in report.columns.items())
         title = f"{self.name}@{version}: {report.rows} rows"
-        return View(title=title, head=("column", "state", "distance", "lower", "upper", "threshold", "in words"), lines=rows, value=report)
+        head = ("column", "state", "distance", "lower", "upper", "threshold", "in words")
+        return View(title=title, head=head, lines=rows, value=report, page=html_page(picture, self._language()))
 
     def why(self, version: int) -> View:
         """Every decision about a version, with who, when and why: `flyball why`. The value is a list of records."""
@@ -135,7 +149,7 @@ class Project:
             rows = (*rows, ("run", chain.lineage.run_id), ("commit", chain.lineage.commit), ("data", chain.lineage.snapshot))
         return View(title=f"prediction {prediction_id}", head=("what", "value"), lines=tuple(rows), value=chain)
 
-    def _monitor_frame(self, frame: Any, version: int, bundle: str, memory: Any, world: Any) -> MonitorReport:
+    def _monitor_frame(self, frame: Any, version: int, bundle: str, memory: Any, world: Any) -> tuple[MonitorReport, Any, Any]:
         from flyball.adapters.pandas.frames import to_table
         from flyball.core.window import Window
         from flyball.monitoring.counts import count
@@ -151,7 +165,8 @@ class Project:
         )
         columns = {name: known[name] for name in manifest.schema.names if name in known}
         now = self._clock()
-        return MonitorReport(window=Window(start=now, end=now), version=version, rows=len(table), columns=columns, performance=None)
+        report = MonitorReport(window=Window(start=now, end=now), version=version, rows=len(table), columns=columns, performance=None)
+        return report, reference, counts
 
     def _champion(self) -> int:
         champion: int | None = self._state().champion
@@ -171,8 +186,10 @@ class Project:
         return open_stores(self._settings).journal
 
     def _say(self, reason: Any) -> str:
-        language: Language = "zh" if self._settings.language == "zh" else "en"
-        return sentence(reason, language)
+        return sentence(reason, self._language())
+
+    def _language(self) -> Language:
+        return "zh" if self._settings.language == "zh" else "en"
 
 
 def _cell(value: object) -> str:

@@ -76,7 +76,7 @@ def span(option: str, text: str | None) -> Any:
         return None
     try:
         return parse_duration(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{option}: {error}") from None
 
 

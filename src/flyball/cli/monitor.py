@@ -1,106 +1,211 @@
-"""`flyball monitor`: drift and realised performance."""
+"""`flyball monitor`: drift, data quality and performance, as an answer, as JSON, as a page to mail, or live."""
 
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import click
 
-from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, told
-from flyball.journal.state import State, fold
+from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, span, told, version_of
+from flyball.cli.monitor_report import FAILURES, failures, plain
+from flyball.core.errors import NotFoundError, SpecError, StoreError, UsageError
+from flyball.core.record import record
+from flyball.journal.state import State
+from flyball.loop.counting import rebuild
 from flyball.loop.evidence.monitor import keep, monitor
+from flyball.loop.evidence.quality import live_schema_findings
 from flyball.loop.memory import Memory
-from flyball.monitoring.records import MonitorReport
+from flyball.loop.picture import Picture, state_at, take_picture
+from flyball.loop.world import World
+from flyball.monitoring.records import QualityFinding
+from flyball.render.report.text import Words, cleaned
 from flyball.settings import Settings
-from flyball.wiring import open_world
+from flyball.spec.records import Spec
+from flyball.wiring import open_workshop, open_world
+
+STDOUT = "-"
+LONGEST = timedelta(days=3660)
+
+
+@record
+class Asked:
+    """What the options say. `at`: the time that was given, if one was."""
+
+    window: timedelta | None
+    version: str | None
+    at: str | None
+    html: str | None
+    json: bool
+    every_column: bool
+    fail_on: tuple[str, ...]
+    watch: bool
+    pause: timedelta | None
+    rebuild: bool
+    schema: bool
 
 
 @click.command()
 @click.option("--window", default=None, metavar="SPAN", help="The span up to now, such as 7d (default: the spec's [monitor] window).")
+@click.option("--version", default=None, metavar="N", help="Look at this version instead of the champion.")
+@click.option("--html", default=None, metavar="FILE", help="Write a self-contained page that can be mailed (-: to stdout).")
+@click.option("--all", "every_column", is_flag=True, help="List every column and slice, not only the worst 20.")
+@click.option(
+    "--fail-on",
+    multiple=True,
+    type=click.Choice(FAILURES),
+    help="Exit 1 if a column drifts (warn: or warns), performance is certainly below its floor, or data quality has an error. "
+    "May be repeated.",
+)
+@click.option("--watch", is_flag=True, help="Look again and again, live, until Ctrl-C.")
+@click.option("--every", default=None, metavar="SPAN", help="With --watch: how often to look (default: 2s).")
+@click.option("--rebuild", is_flag=True, help="First count everything anew from the prediction log.")
+@click.option("--schema", is_flag=True, help="Also hold the window's rows against the schema that [quality] names.")
 @now_option
 @as_json
 @click.pass_context
-def command(ctx: click.Context, window: str | None, now: str | None, as_json: bool) -> None:
-    """Hold the predictions of the last window against the champion's training data, and the matured past against its outcomes.
+def command(ctx: click.Context, /, now: str | None, as_json: bool, window: str | None, every: str | None, **given: Any) -> None:
+    """Say whether the model is still good: the answer first, then what moved, how well it did, what is wrong with the data.
 
-    A column drifts when it has certainly moved further than the margin: the whole interval [lower, upper] lies above the threshold. Nothing
-    here is a p-value, so more traffic does not make more alarms.
+    A column drifts when it has certainly moved further than the threshold: the whole interval [lower, upper] lies above it. Nothing here is
+    a p-value, so more traffic does not make more alarms. Performance counts only predictions that are old enough, by days.
+
+    \b
+    flyball monitor                               the answer, the worst columns, performance
+    flyball monitor --window 7d --all             every column over a week
+    flyball monitor --html report.html            a page to mail
+    flyball monitor --fail-on performance         exit 1 for cron and CI
+    flyball monitor --watch                       live, until Ctrl-C
     """
     settings, spec = project(ctx)
-    length = span("--window", window)
-    if length is not None:
-        spec = replace(spec, monitor=replace(spec.monitor, window=length))
-    world = open_world(settings)
+    asked = Asked(window=span("--window", window), at=now, json=as_json, pause=span("--every", every), **given)
+    _check(asked)
+    if asked.window is not None:
+        spec = replace(spec, monitor=replace(spec.monitor, window=asked.window))
+    world, memory = open_world(settings), Memory()
+    if asked.watch:
+        from flyball.cli.monitor_watch import watch
+
+        watch(world, spec, settings, memory, pause=asked.pause or timedelta(seconds=2), json=asked.json, every_column=asked.every_column)
+        return
+    picture = look(world, spec, memory, asked, now=at_time(now), settings=settings)
+    _tell(picture, asked, settings)
+    reasons = failures(picture, asked.fail_on)
+    for reason in reasons:
+        say(told(cleaned(reason), settings))
+    sys.exit(1 if reasons else 0)
+
+
+def look(world: World, spec: Spec, memory: Memory, asked: Asked, *, now: datetime, settings: Settings) -> Picture:
+    """One look at one version, as it was asked for."""
     world.predictions.ingest()
-    state = fold(spec.model.name, world.journal.read(spec.model.name))
+    entries = world.journal.read(spec.model.name)
+    state = state_at(entries, spec.model.name, now)
+    version = _version(asked.version, state, spec)
+    if asked.rebuild:
+        _rebuild(world, spec, state, memory, now=now, settings=settings)
+    report = monitor(world, spec, state, version, memory, now=now)
+    if asked.schema:
+        report = replace(report, quality=(*report.quality, *_schema(world, spec, state, version, memory, now=now, settings=settings)))
+    if asked.window is None and asked.at is None and version == state.champion:  # what the loop would see now: the server's gauges
+        keep(world, state, report, spec.monitor.window)
+    return take_picture(world, spec, state, entries, memory, report, now=now)
+
+
+def _rebuild(world: World, spec: Spec, state: State, memory: Memory, *, now: datetime, settings: Settings) -> None:
+    """Count everything anew, and say each million rows how far it is."""
+    words, told = _words(settings), 0
+
+    def progress(count: int) -> None:
+        nonlocal told
+        if count - told >= 1_000_000:
+            told = count
+            say(words("counted", count=count))
+
+    count = rebuild(world, spec, state, memory, now=now, progress=progress)
+    say(words("rebuilt", count=count))
+
+
+def _schema(
+    world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime, settings: Settings
+) -> Sequence[QualityFinding]:
+    """What the project's own schema finds; it runs the project's code, in the process trainings run in."""
+    if spec.quality.schema is None:
+        raise SpecError("--schema: the spec names no schema", hint='write [quality] schema = "module:name" in flyball.toml')
+    trainer = open_workshop(settings, spec, echo=say).trainer
+    return live_schema_findings(world, spec, state, version, memory, trainer, now=now)
+
+
+def _check(asked: Asked) -> None:
+    """Refuse options that contradict each other."""
+    if asked.window is not None and asked.window <= timedelta(0):
+        raise UsageError("--window: the window has no length", hint="write for example --window 1d")
+    if asked.window is not None and asked.window > LONGEST:
+        raise UsageError(f"--window: the window is longer than {LONGEST.days} days", hint="write for example --window 28d")
+    if asked.pause is not None and not asked.watch:
+        raise UsageError("--every is for --watch", hint="add --watch, or leave --every out")
+    if asked.pause is not None and asked.pause < timedelta(milliseconds=100):
+        raise UsageError("--every: ten looks in a second are the most", hint="write for example --every 2s")
+    once = {"--html": asked.html, "--fail-on": asked.fail_on, "--now": asked.at, "--version": asked.version}
+    alone = [name for name, value in (once | {"--rebuild": asked.rebuild, "--schema": asked.schema}).items() if value]
+    if asked.watch and alone:
+        raise UsageError(f"--watch looks again and again, {alone[0]} is for one look", hint=f"leave out --watch or {alone[0]}")
+    if asked.html == STDOUT and asked.json:
+        raise UsageError("--html - and --json both write to stdout", hint="name a file for --html")
+    if asked.html not in (None, STDOUT):
+        path = Path(asked.html or "")
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError(f"--html {asked.html}: this is no file in a folder that exists", hint="write for example --html report.html")
+
+
+def _version(text: str | None, state: State, spec: Spec) -> int:
+    if text is not None:
+        version = version_of(text, spec.model.name)
+        if version not in state.versions:
+            raise NotFoundError(f"there is no {spec.model.name}@{version}", hint="`flyball models` lists the versions")
+        return version
     need(state.champion is not None, f"{spec.model.name} has no champion to watch", "`flyball train` makes the first")
     assert state.champion is not None
-    report = monitor(world, spec, state, state.champion, Memory(), now=at_time(now))
-    if window is None and now is None:  # what the loop would see now: the server shows it as gauges
-        keep(world, state, report, spec.monitor.window)
-    if as_json:
-        show_json(plain(report, state, settings))
+    return state.champion
+
+
+def _tell(picture: Picture, asked: Asked, settings: Settings) -> None:
+    words = _words(settings)
+    if asked.html is not None:
+        from flyball.render.report.page import html_page
+
+        page = html_page(picture, words.language)
+        if asked.html == STDOUT:
+            click.echo(page)
+            return
+        _write(Path(asked.html), page)
+    if asked.json:
+        show_json(plain(picture, settings))
+        return
+    from flyball.cli.monitor_view import headline, show
+    from flyball.render.report.answer import answer
+
+    if asked.html is None:
+        show(picture, words, every=asked.every_column)
     else:
-        show(report, state, settings)
+        console().print(headline(picture, answer(picture), words))
+        say(words("written", file=asked.html, size=round(len(page.encode()) / 1000)))
 
 
-def plain(report: MonitorReport, state: State, settings: Settings) -> dict[str, object]:
-    """A report as `--json` prints it."""
-    return {
-        "model": state.model,
-        "version": report.version,
-        "window": [report.window.start, report.window.end],
-        "rows": report.rows,
-        "columns": {
-            name: {
-                "state": column.state,
-                "distance": column.distance,
-                "lower": column.lower,
-                "upper": column.upper,
-                "threshold": column.threshold,
-                "missing": column.missing,
-                "out_of_range": column.out_of_range,
-                "new_categories": column.new_categories,
-                "distances": dict(column.distances),
-                "reason": told(column.reason, settings),
-            }
-            for name, column in report.columns.items()
-        },
-        "performance": _performance(report, settings),
-        "alerts": [{"key": key, "reason": told(reason, settings)} for key, reason in sorted(state.firing.items())],
-    }
+def _write(path: Path, page: str) -> None:
+    """Put the page in place as a whole: who reads it meanwhile reads the one before."""
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        if path.exists() and not path.is_file():  # a pipe or a device: there is nothing to put in its place
+            path.write_text(page, encoding="utf-8")
+            return
+        fresh.write_text(page, encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}", hint="name another file, or make room") from error
 
 
-def show(report: MonitorReport, state: State, settings: Settings) -> None:
-    """A report for people: the furthest columns first."""
-    window = f"{report.window.start:%Y-%m-%d %H:%M} to {report.window.end:%Y-%m-%d %H:%M} UTC"
-    title = f"{state.model}@{report.version}: {report.rows} rows, {window}"
-    columns = sorted(report.columns.items(), key=lambda item: (item[1].state != "drift", -item[1].distance))
-    rows = [(name, c.state, c.distance, c.lower, c.upper, c.threshold, c.missing, told(c.reason, settings)) for name, c in columns]
-    if rows:
-        show_table(("column", "state", "distance", "lower", "upper", "threshold", "missing", "in words"), rows, title=title)
-    elif report.rows:
-        say(f"{title}: this version has no reference, so nothing is compared; `flyball adopt --data FILE` makes one")
-    else:
-        say(f"{title}: nothing was predicted, so there is nothing to compare")
-    if report.performance is not None:
-        p = report.performance
-        console().print(f"performance: {told(p.reason, settings)} ({p.labelled} of {p.matured} matured rows have a label)")
-    for key, reason in sorted(state.firing.items()):
-        console().print(f"alert {key}: {told(reason, settings)}")
-
-
-def _performance(report: MonitorReport, settings: Settings) -> dict[str, object] | None:
-    p = report.performance
-    if p is None:
-        return None
-    return {
-        "metric": p.metric,
-        "version": p.version,
-        "window": [p.window.start, p.window.end],
-        "value": p.value,
-        "lower": p.lower,
-        "upper": p.upper,
-        "matured": p.matured,
-        "labelled": p.labelled,
-        "blocks": p.blocks,
-        "reason": told(p.reason, settings),
-    }
+def _words(settings: Settings) -> Words:
+    return Words("zh" if settings.language == "zh" else "en")

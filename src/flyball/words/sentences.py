@@ -23,6 +23,7 @@ CATALOGUES = (
     "loop",
     "adopt",
     "alerts",
+    "report",
 )
 
 
@@ -42,7 +43,7 @@ def catalogue() -> Mapping[str, tuple[str, str]]:
 def sentence(reason: Reason, language: Language = "en") -> str:
     """The sentence of a reason. A code of a newer version is shown with its values, never lost."""
     templates = catalogue().get(reason.code)
-    values = {name: _shown(value) for name, value in reason.values.items()}
+    values = _Values((name, _shown(value)) for name, value in reason.values.items())
     if templates is None:
         return f"{reason.code} ({', '.join(f'{name}={value}' for name, value in values.items())})" if values else reason.code
     return templates[0 if language == "en" else 1].format_map(values)
@@ -53,6 +54,13 @@ class _Nothing:
 
     def __format__(self, spec: str) -> str:
         return "-"
+
+
+class _Values(dict[str, object]):
+    """Values by name. One that a reason of an older version does not have is not known."""
+
+    def __missing__(self, name: str) -> object:
+        return _Nothing()
 
 
 def _shown(value: Value) -> object:

@@ -1,0 +1,106 @@
+"""What a server says of itself at /metrics: requests, errors and how long they took, between two looks."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from flyball.core.record import record
+from flyball.spec.records import ServeSpec
+
+# Seconds to wait for a server: it answers in milliseconds or not at all.
+PATIENCE = 1.0
+_LATENCY = "model_prediction_latency_seconds"
+_REFUSED = "flyball_requests_refused_total"
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server listens, to know where to ask
+
+
+@record
+class Numbers:
+    """What a server counted since it started. `buckets`: upper bound in seconds → requests that took at most so long."""
+
+    at: float
+    requests: float
+    errors: float
+    buckets: tuple[tuple[float, float], ...]
+
+
+@record
+class Traffic:
+    """Rates between two looks, and how long half and 99 % of the requests between them took at most (seconds, None without requests)."""
+
+    requests: float
+    errors: float
+    median: float | None
+    slow: float | None
+
+
+def address(serve: ServeSpec) -> str:
+    """Where the server of a spec answers, seen from here."""
+    host = _EVERYWHERE.get(serve.host, serve.host)
+    return f"http://{f'[{host}]' if ':' in host else quote(host)}:{serve.port}"
+
+
+def fetch(url: str) -> str | None:
+    """The text at an address, None if nobody answers with one."""
+    import httpx
+
+    try:
+        answer = httpx.get(url, timeout=PATIENCE, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
+    return answer.text if answer.status_code == 200 else None
+
+
+def numbers(text: str, model: str, at: float) -> Numbers | None:
+    """The totals of one model on a page of metrics; None if this is no page of a server of that model."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    requests, errors, buckets, known = 0.0, 0.0, dict[float, float](), False
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.labels.get("model", model) != model:
+                    continue
+                if sample.name == f"{_LATENCY}_count":
+                    requests, known = requests + sample.value, True
+                elif sample.name == f"{_LATENCY}_bucket":
+                    bound = float(sample.labels["le"])
+                    buckets[bound] = buckets.get(bound, 0.0) + sample.value
+                elif sample.name == _REFUSED:
+                    errors += sample.value
+    except (ValueError, KeyError):
+        return None
+    return Numbers(at=at, requests=requests, errors=errors, buckets=tuple(sorted(buckets.items()))) if known else None
+
+
+def traffic(before: Numbers, now: Numbers) -> Traffic | None:
+    """What happened between two looks; None if the server started anew in between, or no time passed."""
+    seconds = now.at - before.at
+    if seconds <= 0 or now.requests < before.requests or len(before.buckets) != len(now.buckets):
+        return None
+    pairs = zip(now.buckets, before.buckets, strict=True)
+    fresh = [(bound, count - earlier) for (bound, count), (_, earlier) in pairs]
+    return Traffic(
+        requests=(now.requests - before.requests) / seconds,
+        errors=max(0.0, now.errors - before.errors) / seconds,
+        median=_within(fresh, 0.5),
+        slow=_within(fresh, 0.99),
+    )
+
+
+def asker(serve: ServeSpec, model: str, get: Callable[[str], str | None] = fetch) -> Callable[[float], Numbers | None]:
+    """Asks the server of a spec for its numbers, at a time in seconds."""
+    url = f"{address(serve)}/metrics"
+
+    def ask(at: float) -> Numbers | None:
+        text = get(url)
+        return None if text is None else numbers(text, model, at)
+
+    return ask
+
+
+def _within(fresh: list[tuple[float, float]], share: float) -> float | None:
+    """The bound of the first bucket that holds this share of the requests."""
+    total = fresh[-1][1] if fresh else 0.0
+    if total <= 0:
+        return None
+    return next((bound for bound, count in fresh if count >= share * total), fresh[-1][0])

@@ -1,0 +1,80 @@
+"""One answer first: is the model good, should somebody look, or must somebody act, and why."""
+
+from typing import Literal
+
+from flyball.core.reason import Reason, because
+from flyball.core.record import record
+from flyball.core.verdict import Verdict
+from flyball.loop.picture import Picture, furthest
+
+Call = Literal["good", "look", "act"]
+# Alerts of these kinds say that data moved, which is to be looked at; every other kind is to be acted on.
+_TO_LOOK_AT = frozenset({"drift", "dataset", "estimated"})
+
+
+@record
+class Answer:
+    """`reasons`: why, the most serious first, never none. `step`: what to do next."""
+
+    call: Call
+    reasons: tuple[Reason, ...]
+    step: Reason
+
+
+def answer(picture: Picture) -> Answer:
+    """The answer of a picture. Performance and quality ask for action, drift alone for a look: it explains, it does not judge."""
+    acts, looks = _acts(picture), _looks(picture)
+    if acts:
+        return Answer(call="act", reasons=tuple(reason for reason, _ in (*acts, *looks)), step=acts[0][1])
+    if looks:
+        return Answer(call="look", reasons=tuple(reason for reason, _ in looks), step=looks[0][1])
+    columns = picture.report.columns
+    perhaps = [name for name in furthest(columns) if columns[name].state == "warn"]
+    calm = because("report.calm", watched=len(columns))
+    if perhaps:
+        warned = because("report.perhaps", count=len(perhaps), column=perhaps[0])
+        return Answer(call="good", reasons=(calm, warned), step=because("report.step_wait"))
+    return Answer(call="good", reasons=(calm,), step=because("report.step_none"))
+
+
+def _acts(picture: Picture) -> list[tuple[Reason, Reason]]:
+    found = []
+    floor = picture.floor
+    if floor is not None and floor.verdict is Verdict.FAIL:
+        found.append((floor.reason, because("report.step_floor")))
+    errors = [one for one in picture.report.quality if one.severity == "error"]
+    if errors:
+        found.append((because("report.errors", count=len(errors), column=errors[0].column), because("report.step_quality")))
+    for alert in picture.firing:
+        kind = alert.key.partition(":")[0]
+        told = kind in _TO_LOOK_AT or (kind == "performance" and bool(found)) or (kind == "quality" and bool(errors))
+        if not told:
+            found.append((alert.reason, because("report.step_alert", key=alert.key)))
+    return found
+
+
+def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
+    report, found = picture.report, []
+    columns = report.columns
+    if report.rows == 0 and not columns:
+        return [(because("report.no_rows"), because("report.step_rows"))]
+    if not columns:
+        return [(because("report.no_reference"), because("report.step_reference"))]
+    worst = furthest(columns)
+    moved = [name for name in worst if columns[name].state == "drift"]
+    if moved:
+        found.append((because("report.moved", count=len(moved), watched=len(columns)), because("report.step_drift", column=moved[0])))
+        found.append((columns[moved[0]].reason, because("report.step_drift", column=moved[0])))
+    elif all(column.state == "insufficient data" for column in columns.values()):
+        found.append((columns[worst[0]].reason, because("report.step_few")))
+    floor = picture.floor
+    if floor is not None and floor.verdict is Verdict.UNDECIDED and floor.reason.code == "performance.perhaps_below_floor":
+        found.append((floor.reason, because("report.step_labels")))
+    if any(one.severity == "warning" for one in report.quality):
+        warnings = [one for one in report.quality if one.severity == "warning"]
+        found.append((because("report.warnings", count=len(warnings), column=warnings[0].column), because("report.step_quality")))
+    told = {f"drift:{name}" for name in moved}
+    for alert in picture.firing:
+        if alert.key.partition(":")[0] in _TO_LOOK_AT and alert.key not in told:
+            found.append((because("report.still_firing", key=alert.key), because("report.step_alert", key=alert.key)))
+    return found

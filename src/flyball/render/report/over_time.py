@@ -1,0 +1,206 @@
+"""What moved, over time: distances with their bounds, performance with its floor, and columns by days as a map of colours."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from flyball.core.record import record
+from flyball.loop.picture import Floors, Picture, furthest
+from flyball.monitoring.records import ColumnDrift, MonitorReport
+from flyball.render.report.svg import Frame, Point, band, chart, dot, joined, line, tag, word
+from flyball.render.report.text import Words, clean, day, whole
+
+MAP_ROWS, MAP_DAYS = 20, 28
+_DAY = 86_400.0
+
+
+@record
+class Mark:
+    """One look: a value, its bounds, and what it is held to; of which version."""
+
+    at: datetime
+    version: int
+    value: float
+    lower: float | None
+    upper: float | None
+    limit: float | None
+
+
+def distances(picture: Picture, name: str, words: Words, key: str) -> Markup | None:
+    """The distance of a column at every look that was kept; None if there were less than two."""
+    marks = [
+        Mark(at=report.window.end, version=report.version, value=c.distance, lower=c.lower, upper=c.upper, limit=c.threshold)
+        for report in picture.history
+        if (c := report.columns.get(name)) is not None and c.state != "insufficient data"
+    ]
+    if len(marks) < 2:
+        return None
+    top = min(1.0, 1.1 * max(max(mark.upper or 0.0, mark.limit or 0.0) for mark in marks))
+    frame = _time_frame(marks, 0.0, top, 130)
+    about = words("distance_about", looks=len(marks), first=marks[0].value, last=marks[-1].value)
+    shapes = [*_series(frame, marks, "now"), *_limits(frame, marks), *_changes(frame, marks)]
+    return chart(frame, shapes, title=words("distance_title", name=clean(name, 60)), about=about, key=key)
+
+
+def performance(picture: Picture, words: Words, key: str) -> Markup | None:
+    """Realised performance with its bounds and its floor, and what was estimated before the labels came; None without any."""
+    marks = [_realised(report, picture.floors) for report in picture.history]
+    real = [mark for mark in marks if mark is not None]
+    metric = picture.report.performance.metric if picture.report.performance else ""
+    guessed = [mark for report in picture.history if (mark := _estimated(report, metric)) is not None]
+    everything = [*real, *guessed]
+    if not everything:
+        return None
+    numbers = [n for mark in everything for n in (mark.value, mark.lower, mark.upper, mark.limit) if n is not None]
+    low, high = min(numbers), max(numbers)
+    room = (high - low) * 0.1 or abs(high) * 0.1 or 0.1
+    frame = _time_frame(everything, low - room, high + room, 220, width=720)
+    shapes = [*_series(frame, real, "now"), *_limits(frame, real), *_changes(frame, real)]
+    if guessed:
+        shapes += [line([(frame.x(_seconds(one.at)), frame.y(one.value)) for one in group], "guess") for group in _by_version(guessed)]
+    about = words("performance_about", metric=metric, looks=len(real))
+    return chart(frame, shapes, title=words("performance_title", metric=metric), about=about, key=key)
+
+
+def calibration(picture: Picture, words: Words, key: str) -> Markup | None:
+    """The share of positives by score, against the diagonal; None if nothing was counted."""
+    details = picture.report.details
+    if details is None or not details.calibration:
+        return None
+    frame = Frame(low=0.0, high=1.0, bottom=0.0, top=1.0, height=300)
+    most = max(one.rows for one in details.calibration) or 1
+    shapes = [tag("line", x1=frame.x(0), y1=frame.y(0), x2=frame.x(1), y2=frame.y(1), class_="limit")]
+    for one in details.calibration:
+        x = frame.x(one.score)
+        label = f"{one.score:.3f} → {one.actual:.3f} [{one.lower:.3f}, {one.upper:.3f}], {whole(one.rows)}"
+        shapes.append(tag("line", x1=x, x2=x, y1=frame.y(one.lower), y2=frame.y(one.upper), class_="bar-now"))
+        shapes.append(tag("g", tag("title", label), dot((x, frame.y(one.actual)), "now", 2.5 + 4.0 * (one.rows / most) ** 0.5)))
+    about = "; ".join(f"{one.score:.2f}: {one.actual:.2f}" for one in details.calibration)
+    return chart(frame, shapes, title=words("calibration_title"), about=about, key=key)
+
+
+def heat_map(picture: Picture, words: Words, key: str) -> Markup | None:
+    """The furthest columns by days: the darker, the nearer to the threshold; a dot is certain drift. None with less than two days."""
+    days: dict[date, MonitorReport] = {}
+    for report in picture.history:
+        days[report.window.end.astimezone(UTC).date()] = report
+    shown = sorted(days)[-MAP_DAYS:]
+    names = [name for name in furthest(picture.report.columns) if any(name in days[one].columns for one in shown)][:MAP_ROWS]
+    if len(shown) < 2 or not names:
+        return None
+    left, cell, row = 130, 20, 18
+    parts = []
+    for number, name in enumerate(names):
+        y = number * row
+        label = clean(name, 80)
+        text = label if len(label) <= 18 else label[:17] + "…"
+        parts.append(tag("text", tag("title", label), text, x=left - 6, y=y + 13, text_anchor="end", class_="tick name"))
+        for at, one in enumerate(shown):
+            column = days[one].columns.get(name)
+            if column is not None:
+                parts.append(_cell(column, left + at * cell, y, cell, row, f"{one:%m-%d}"))
+    for at, one in enumerate(shown):
+        if at % max(1, len(shown) // 7) == 0:
+            parts.append(word(left + at * cell + cell / 2, len(names) * row + 14, f"{one:%m-%d}"))
+    return tag(
+        "svg",
+        tag("title", words("map_title"), id=f"{key}-t"),
+        tag("desc", words("map_about", columns=len(names), days=len(shown)), id=f"{key}-d"),
+        *parts,
+        viewBox=f"0 0 {left + cell * max(len(shown), 12) + 4} {len(names) * row + 20}",
+        role="img",
+        class_="map",
+        aria_labelledby=f"{key}-t {key}-d",
+    )
+
+
+def _cell(column: ColumnDrift, x: float, y: float, width: float, height: float, when: str) -> Markup:
+    few = column.state == "insufficient data"
+    part = 0.0 if few or not column.threshold else min(column.distance / column.threshold, 1.0)
+    shade = "few" if few else "h4" if column.state == "drift" else f"h{min(int(part * 4), 3)}"
+    title = tag("title", f"{when}: {column.distance:.2f}/{column.threshold:.2f} {column.state}")
+    box = tag("rect", title, x=x, y=y, width=width - 1, height=height - 1, class_=f"cell {shade}")
+    certain = [tag("circle", cx=x + width / 2, cy=y + height / 2, r=3, class_="sure")] if column.state == "drift" else []
+    return joined([box, *certain])
+
+
+def _realised(report: MonitorReport, floors: Floors | None) -> Mark | None:
+    p = report.performance
+    if p is None or p.value is None:
+        return None
+    limit = floors.values.get(report.version) if floors is not None and floors.metric == p.metric else None
+    return Mark(at=report.window.end, version=report.version, value=p.value, lower=p.lower, upper=p.upper, limit=limit)
+
+
+def _estimated(report: MonitorReport, metric: str) -> Mark | None:
+    for one in report.details.estimated if report.details else ():
+        if one.metric == metric and one.value is not None:
+            return Mark(at=report.window.end, version=report.version, value=one.value, lower=one.lower, upper=one.upper, limit=None)
+    return None
+
+
+def _series(frame: Frame, marks: Sequence[Mark], kind: str) -> list[Markup]:
+    """Bands and lines, one for each version: a new version has another reference, so its distances go on from nowhere."""
+    found = []
+    for group in _by_version(marks):
+        bounded = [one for one in group if one.lower is not None and one.upper is not None]
+        if bounded:
+            lower = [(frame.x(_seconds(one.at)), frame.y(one.lower or 0.0)) for one in bounded]
+            upper = [(frame.x(_seconds(one.at)), frame.y(one.upper or 0.0)) for one in bounded]
+            found.append(band(lower, upper, kind))
+        points: list[Point] = [(frame.x(_seconds(one.at)), frame.y(one.value)) for one in group]
+        found.append(line(points, kind))
+        if len(points) > 1:
+            found.append(dot(points[-1], kind))
+    return found
+
+
+def _limits(frame: Frame, marks: Sequence[Mark]) -> list[Markup]:
+    found = []
+    for group in _by_version([one for one in marks if one.limit is not None]):
+        points = [(frame.x(_seconds(one.at)), frame.y(one.limit or 0.0)) for one in group]
+        if len(points) == 1:
+            points = [(points[0][0] - 12.0, points[0][1]), (points[0][0] + 12.0, points[0][1])]
+        found.append(line(points, "limit"))
+    return found
+
+
+def _changes(frame: Frame, marks: Sequence[Mark]) -> list[Markup]:
+    """Where another version took over."""
+    found = []
+    for before, after in pairwise(marks):
+        if after.version != before.version:
+            x = frame.x(_seconds(after.at))
+            found.append(tag("line", x1=x, x2=x, y1=frame.above, y2=frame.height - frame.below, class_="change"))
+            found.append(word(x + 3, frame.above + 9, f"@{after.version}", anchor="start"))
+    return found
+
+
+def _by_version(marks: Sequence[Mark]) -> Iterable[list[Mark]]:
+    group: list[Mark] = []
+    for mark in marks:
+        if group and group[-1].version != mark.version:
+            yield group
+            group = []
+        group.append(mark)
+    if group:
+        yield group
+
+
+def _time_frame(marks: Sequence[Mark], bottom: float, top: float, height: int, *, width: int = 360) -> Frame:
+    ends = [_seconds(mark.at) for mark in marks]
+    low, high = min(ends), max(ends)
+    wanted = 4 if width < 500 else 7
+    labels = [low + (high - low) * part / (wanted - 1) for part in range(wanted)] if high > low else [low]
+    short_span = high - low < 2 * _DAY
+    told = []
+    for second in labels:
+        at = datetime.fromtimestamp(second, tz=UTC)
+        told.append((second, f"{at:%H:%M}" if short_span else day(at)))
+    return Frame(low=low, high=high, bottom=bottom, top=top, width=width, height=height, right=18, marks=tuple(told))
+
+
+def _seconds(at: datetime) -> float:
+    return at.timestamp()
