@@ -19,7 +19,7 @@ $(UV):
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 
 # The environment of a user: what the demo needs.
-KERNEL := setup.py src/flyball/adapters/trees/_kernel.c src/flyball/stats/_fnv.c
+KERNEL := setup.py src/flyball/adapters/trees/_kernel.c src/flyball/stats/_bins.c src/flyball/stats/_fnv.c
 $(VENV)/.user: $(UV) requirements.lock pyproject.toml $(KERNEL)
 	@echo "Setting up the environment in $(VENV) (once, about a minute) ..."
 	@if [ ! -e $(VENV)/.dev ]; then $(SYNC) requirements.lock; fi
