@@ -38,7 +38,7 @@ def test_every_float_lands_in_the_cell_that_a_search_finds(sample: np.ndarray, m
         beside = [np.nextafter(edges, np.inf), np.nextafter(edges, -np.inf)]  # one step of the floats to either side
     values = np.concatenate([sample, more, edges, *beside])
     expected = searched(edges, values)
-    for lookup in (Lookup(edges), Lookup(edges, None)):
+    for lookup in (Lookup(edges), Lookup(edges, grid=False), Lookup(edges, make=None), Lookup(edges, grid=False, make=None)):
         assert lookup.cell(values).tolist() == expected.tolist()
         assert lookup.tally(values).tolist() == np.bincount(expected, minlength=len(edges) + 4).tolist()
         assert lookup.tally(values[::-1]).tolist() == lookup.tally(values).tolist()

@@ -35,8 +35,8 @@ class NumberCells:
 
     __slots__ = ("lookup", "size")
 
-    def __init__(self, edges: NDArray[np.float64]) -> None:
-        self.lookup = Lookup(edges)
+    def __init__(self, edges: NDArray[np.float64], *, grid: bool = True) -> None:
+        self.lookup = Lookup(edges, grid=grid)
         self.size = len(edges) + 5
 
     @staticmethod

@@ -71,14 +71,17 @@ class Lookup:
 
     A uniform grid over the edges says how many edges lie below each grid cell; the edges within it (`rounds` at most) are compared one
     by one. It is exact for every float: the grid cell of an edge and that of a value are computed by the same monotone arithmetic.
-    Where the edges are too uneven for a grid the tails are searched, or everything is. NaN is below all edges here.
+    Where the edges are too uneven for a grid the tails are searched, or everything is. NaN is below all edges here. Without `grid`
+    everything is searched: slower, but it takes no room beside the edges.
 
     `make` is what looks up in C, if it was built; with None numpy does everything.
     """
 
     __slots__ = ("_compiled", "_first", "_inverse", "_last", "_low", "_start", "_trimmed", "edges", "rounds")
 
-    def __init__(self, edges: Floats, make: "Callable[[Floats, float, float, int, bool], Grid] | None" = _COMPILED) -> None:
+    def __init__(
+        self, edges: Floats, *, grid: bool = True, make: "Callable[[Floats, float, float, int, bool], Grid] | None" = _COMPILED
+    ) -> None:
         self.edges = np.ascontiguousarray(edges, dtype=np.float64)
         self.rounds = 0  # 0: no grid
         self._start: NDArray[np.intp] = np.zeros(1, dtype=np.intp)
@@ -86,7 +89,7 @@ class Lookup:
         self._last = 0
         self._trimmed = False
         self._first: Floats = np.append(self.edges, np.inf)
-        if len(self.edges) > 2:
+        if grid and len(self.edges) > 2:
             self._choose_grid()
         self._compiled = self._in_c(make) if make else None
 
