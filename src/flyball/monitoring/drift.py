@@ -102,9 +102,7 @@ def drift_over(
         raise DataError("these counts were made against another reference", hint="count the rows again on this one")
     usable = [scale for scale in sorted(set(scales)) if 1 <= scale <= len(windows)] or [1]
     together = {scale: merge(windows[-scale:]) for scale in usable}
-    newest = _enough(windows, min_rows)
-    # Where the newest rows are all there is to judge, one look at them is enough.
-    latest = None if usable == [newest] else merge(windows[-newest:])
+    latest = merge(windows[-_enough(windows, min_rows) :])
     tests = max(1, len(reference.columns)) * SIGNALS
     limits = {
         scale: Limits(
@@ -121,7 +119,7 @@ def drift_over(
         counted = {scale: part.columns[name] for scale, part in together.items()}
         if any(len(counts) != len(column.counts) for counts in counted.values()):
             raise DataError(f"column {name!r} has counts for other cells than its reference", hint="count the rows again")
-        now = None if latest is None else _now(column, latest.columns[name], limits[usable[0]])
+        now = _now(column, latest.columns[name], limits[usable[0]])
         judged = [_judge(name, column, counted[scale], now, limits[scale], min_rows, scale) for scale in usable]
         found[name] = _answer(name, column, max(judged, key=lambda one: _RANK[one.state]))
     return found
@@ -177,7 +175,7 @@ def _now(column: ColumnReference, counts: Ints, limits: Limits) -> Mapping[Signa
 
 
 def _judge(
-    name: str, column: ColumnReference, counts: Ints, now: Mapping[SignalName, float] | None, limits: Limits, min_rows: int, scale: int
+    name: str, column: ColumnReference, counts: Ints, now: Mapping[SignalName, float], limits: Limits, min_rows: int, scale: int
 ) -> _Judged:
     rows = int(counts.sum())
     distance = column_distance(column, counts, limits)
@@ -188,9 +186,7 @@ def _judge(
     elif rows < min_rows:
         state, reason = "insufficient data", because("drift.few_rows", column=name, rows=rows, needed=min_rows)
     else:
-        every = signals(column, counts, distance, limits)
-        now = {one.name: one.estimate for one in every} if now is None else now
-        found = [one for one in every if now.get(one.name, 0.0) > RELEASE * one.threshold]
+        found = [one for one in signals(column, counts, distance, limits) if now.get(one.name, 0.0) > RELEASE * one.threshold]
         certain, likely = [one for one in found if one.certain], [one for one in found if one.likely]
         if certain or likely:
             state, signal = ("drift", certain[0]) if certain else ("warn", likely[0])
