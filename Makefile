@@ -8,7 +8,7 @@ RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --
 SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-predict bench-seeds clean
+.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -19,7 +19,7 @@ $(UV):
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION)
 
 # The environment of a user: what the demo needs.
-KERNEL := setup.py src/flyball/adapters/trees/_kernel.c src/flyball/stats/_fnv.c
+KERNEL := setup.py src/flyball/adapters/trees/_kernel.c src/flyball/stats/_bins.c src/flyball/stats/_fnv.c
 $(VENV)/.user: $(UV) requirements.lock pyproject.toml $(KERNEL)
 	@echo "Setting up the environment in $(VENV) (once, about a minute) ..."
 	@if [ ! -e $(VENV)/.dev ]; then $(SYNC) requirements.lock; fi
@@ -107,6 +107,8 @@ bench-train: $(VENV)/.dev  ## flyball train over the bare fit
 	$(BIN)/python bench/train.py $(ARGS)
 bench-serving: $(VENV)/.dev  ## CPU per request beside the servers people use; writes docs/performance.md
 	$(BIN)/python -m bench.serving $(ARGS)
+bench-monitoring: $(VENV)/.dev  ## what monitoring costs and says beside scipy, NannyML and Evidently; writes docs/monitoring-performance.md
+	$(BIN)/python -m bench.monitoring $(ARGS)
 bench-predict: $(VENV)/.dev  ## a million rows beside mlflow models predict
 	$(BIN)/python bench/predict.py $(ARGS)
 bench-seeds: $(VENV)/.dev  ## the demo over five seeds (about half an hour)

@@ -1,4 +1,4 @@
-"""What is compiled: the tree kernel, and a hash. Optional: without a compiler the package installs and answers in other ways."""
+"""What is compiled: the tree kernel, a hash, and counting. Optional: without a compiler the package installs and answers in other ways."""
 
 import sys
 import sysconfig
@@ -12,6 +12,7 @@ FLAGS = ["/O2"] if sys.platform == "win32" else ["-O3", "-std=c11", "-fno-math-e
 
 PARTS = {
     "flyball.adapters.trees._kernel": "src/flyball/adapters/trees/_kernel.c",
+    "flyball.stats._bins": "src/flyball/stats/_bins.c",
     "flyball.stats._fnv": "src/flyball/stats/_fnv.c",
 }
 

@@ -21,6 +21,9 @@ PINS: dict[str, tuple[str, ...]] = {
     "litserve": ("litserve==0.2.19", "uvloop==0.23.0", "httptools==0.9.0", *_MODEL),
     "ray": ("ray[serve]==2.60.0", "uvloop==0.23.0", *_MODEL),
     "rival": ("fastapi==0.165.0", "uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0", "msgspec==0.22.0", "orjson==3.13.0", *_ONNX),
+    # Monitors, for bench.monitoring. Neither says that it does not work with pandas 3; NannyML does not name statsmodels, which it imports.
+    "evidently": ("evidently==0.7.23", "pandas==2.3.3", "numpy==2.4.6"),
+    "nannyml": ("nannyml==0.13.1", "statsmodels==0.15.0", "pandas==2.3.3", "numpy==2.4.6"),
 }
 SHOWN = {
     "flask": ("flask", "gunicorn", "scikit-learn"),
@@ -31,6 +34,8 @@ SHOWN = {
     "litserve": ("litserve", "scikit-learn"),
     "ray": ("ray", "scikit-learn"),
     "rival": ("fastapi", "uvicorn", "uvloop", "onnxruntime", "msgspec"),
+    "evidently": ("evidently", "pandas", "numpy", "scipy"),
+    "nannyml": ("nannyml", "pandas", "numpy", "scipy"),
 }
 
 

@@ -1,5 +1,7 @@
 """From values to cells."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,3 +49,42 @@ def test_the_empty_text_is_missing_as_it_is_to_the_model() -> None:
     assert text_of("") is None
     assert text_of(0) == "0"
     assert text_of(False) == "False"
+
+
+MIXED = st.sampled_from(
+    ["a", "b", "", "nan", "None", "1", "1.0", 1, 1.0, True, False, 0, -0.0, 0.0, None, float("nan"), np.str_("a"), (1,)]
+)
+
+
+@given(
+    values=st.lists(MIXED | st.text(max_size=2), max_size=60),
+    known=st.lists(st.sampled_from(["a", "b", "1", "True", "", "-0.0"]), unique=True),
+)
+def test_counting_categories_is_always_counting_codes(values: list[object], known: list[str]) -> None:
+    cells = CategoryCells(known)
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    expected = [cells.size - 1 if text is None else known.index(text) if text in known else cells.size - 2 for text in map(text_of, values)]
+    assert cells.codes(column).tolist() == expected
+    assert cells.count(column).tolist() == np.bincount(np.array(expected, dtype=int), minlength=cells.size).tolist()
+
+
+def test_a_million_distinct_categories_are_counted_without_keeping_any() -> None:
+    values = np.array([f"id-{at}" for at in range(1_000_000)], dtype=object)
+    tracemalloc.start()
+    try:
+        assert CategoryCells(("id-7", "b")).count(values).tolist() == [1, 0, 999_999, 0]
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_column_of_numbers_is_counted_without_a_copy() -> None:
+    cells = NumberCells(np.arange(10.0))
+    for values in (np.zeros(500_000), np.zeros(500_000, np.float32), np.zeros(500_000, np.int64), np.zeros((500_000, 2))[:, 1]):
+        tracemalloc.start()
+        try:
+            assert cells.count(values)[1] == len(values)
+            assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        finally:
+            tracemalloc.stop()

@@ -1,6 +1,6 @@
 """From values to cells: which cell of its reference each value of a column falls into. The cells are fixed when a model is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,19 @@ from flyball.stats.bins import Lookup, atoms
 
 Codes = NDArray[np.intp]
 Ints = NDArray[np.int64]
+
+
+def _compiled() -> Callable[[Array, dict[str, int], int, Callable[[object], int], Ints], None] | None:
+    try:
+        from flyball.stats._bins import count_texts
+    except ImportError:  # not built: Python does the same, slower
+        return None
+    return count_texts
+
+
+_count_texts = _compiled()
+# Values that Python counts at a time, so that a column of any length takes little memory.
+_BLOCK = 16_384
 
 
 def alone(edges: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -44,28 +57,23 @@ class NumberCells:
 
     def codes(self, values: Array) -> Codes:
         """The cell of each value."""
-        numbers, failed = self.as_numbers(values)
-        codes = self.lookup.index(numbers)
-        codes += 1
-        codes[numbers == -np.inf] = 0
-        codes[numbers == np.inf] = self.size - 3
-        codes[np.isnan(numbers)] = self.size - 2
+        numbers, failed = self._numbers(values)
+        codes = self.lookup.cell(numbers)
         if failed is not None:
             codes[failed] = self.size - 1
         return codes
 
     def count(self, values: Array) -> Ints:
         """How many values fall into each cell: the same as counting `codes`, without making them."""
-        numbers, failed = self.as_numbers(values)
-        inner = self.lookup.counts(numbers)
-        missing = int(np.count_nonzero(numbers != numbers))
-        # NaN and the infinities were counted at the ends: look for them only if something is there.
-        low = int(np.count_nonzero(numbers == -np.inf)) if inner[0] > missing else 0
-        high = int(np.count_nonzero(numbers == np.inf)) if inner[-1] else 0
-        inner[0] -= missing + low
-        inner[-1] -= high
+        numbers, failed = self._numbers(values)
         bad = int(failed.sum()) if failed is not None else 0
-        return np.concatenate([[low], inner, [high, missing - bad, bad]])
+        counts = np.append(self.lookup.tally(numbers), bad)
+        counts[-2] -= bad  # what could not be read is NaN among the numbers
+        return counts
+
+    def _numbers(self, values: Array) -> tuple[Array, NDArray[np.bool_] | None]:
+        """What the lookup reads: numbers as they are, without a copy, everything else as float64."""
+        return (values, None) if values.dtype.kind in "fiub" else self.as_numbers(values)
 
 
 class CategoryCells:
@@ -76,17 +84,29 @@ class CategoryCells:
     def __init__(self, categories: Sequence[str]) -> None:
         self.categories = tuple(categories)
         self.size = len(self.categories) + 2
-        self._cell: dict[str | None, int] = {name: at for at, name in enumerate(self.categories)}
-        self._cell[None] = self.size - 1
+        # The empty text is missing, whatever a reference says.
+        self._cell = {name: at for at, name in enumerate(self.categories) if name}
 
     def codes(self, values: Array) -> Codes:
         """The cell of each value."""
-        other, cell = self.size - 2, self._cell
-        return np.fromiter((cell.get(text_of(value), other) for value in values.tolist()), dtype=np.intp, count=len(values))
+        cell, of_other = self._cell.get, self._of_other
+        known = ((cell(value) if value.__class__ is str else None, value) for value in values.tolist())
+        return np.fromiter((of_other(value) if at is None else at for at, value in known), dtype=np.intp, count=len(values))
 
     def count(self, values: Array) -> Ints:
-        """How many values fall into each cell."""
-        return np.bincount(self.codes(values), minlength=self.size).astype(np.int64)
+        """How many values fall into each cell: the same as counting `codes`, without making them."""
+        counts = np.zeros(self.size, dtype=np.int64)
+        if _count_texts is not None and values.dtype.kind == "O":
+            _count_texts(values, self._cell, self.size - 2, self._of_other, counts)
+        else:
+            for at in range(0, len(values), _BLOCK):
+                counts += np.bincount(self.codes(values[at : at + _BLOCK]), minlength=self.size)
+        return counts
+
+    def _of_other(self, value: object) -> int:
+        """The cell of a value that is no text among the known ones as it stands."""
+        text = text_of(value)
+        return self.size - 1 if text is None else self._cell.get(text, self.size - 2)
 
 
 Cells = NumberCells | CategoryCells

@@ -1,9 +1,13 @@
 """Cells for counting numbers: edges at quantiles, heavy values alone in a cell, and a fast lookup of the cell of each value."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from flyball.stats._bins import Grid
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -12,6 +16,20 @@ Ints = NDArray[np.int64]
 _BLOCK = 16_384
 # A grid cell with more edges than this is not worth its comparisons.
 _MOST_ROUNDS = 6
+# What the compiled part reads as it lies in memory: the C types of numbers.
+_PLAIN = frozenset("?bBhHiIlLqQfd")
+
+
+def compiled() -> "Callable[[Floats, float, float, int, bool], Grid] | None":
+    """The compiled lookup, or None where it was not built: numpy then answers the same, three times slower."""
+    try:
+        from flyball.stats._bins import Grid
+    except ImportError:
+        return None
+    return Grid
+
+
+_COMPILED = compiled()
 
 
 def quantile_edges(values: Floats, bins: int) -> Floats:
@@ -49,17 +67,21 @@ def atoms(edges: Floats) -> NDArray[np.bool_]:
 
 
 class Lookup:
-    """How many edges lie below each value, the same as `np.searchsorted(edges, values, side="left")`, several times faster.
+    """How many edges lie below each value, the same as `np.searchsorted(edges, values, side="left")`, many times faster.
 
     A uniform grid over the edges says how many edges lie below each grid cell; the edges within it (`rounds` at most) are compared one
     by one. It is exact for every float: the grid cell of an edge and that of a value are computed by the same monotone arithmetic.
     Where the edges are too uneven for a grid the tails are searched, or everything is. NaN is below all edges here. Without `grid`
     everything is searched: slower, but it takes no room beside the edges.
+
+    `make` is what looks up in C, if it was built; with None numpy does everything.
     """
 
-    __slots__ = ("_first", "_inverse", "_last", "_low", "_start", "_trimmed", "edges", "rounds")
+    __slots__ = ("_compiled", "_first", "_inverse", "_last", "_low", "_start", "_trimmed", "edges", "rounds")
 
-    def __init__(self, edges: Floats, *, grid: bool = True) -> None:
+    def __init__(
+        self, edges: Floats, *, grid: bool = True, make: "Callable[[Floats, float, float, int, bool], Grid] | None" = _COMPILED
+    ) -> None:
         self.edges = np.ascontiguousarray(edges, dtype=np.float64)
         self.rounds = 0  # 0: no grid
         self._start: NDArray[np.intp] = np.zeros(1, dtype=np.intp)
@@ -69,22 +91,86 @@ class Lookup:
         self._first: Floats = np.append(self.edges, np.inf)
         if grid and len(self.edges) > 2:
             self._choose_grid()
+        self._compiled = self._in_c(make) if make else None
 
     def index(self, values: NDArray[Any]) -> NDArray[np.intp]:
         """Number of edges strictly below each value, in 0 … len(edges)."""
+        if self._compiled is not None:
+            cell = self.cell(values)
+            cell[cell == len(self.edges) + 3] = 1  # NaN
+            return np.clip(cell - 1, 0, len(self.edges))
         found = np.empty(len(values), dtype=np.intp)
-        for at in range(0, len(values), _BLOCK):
-            block = np.asarray(values[at : at + _BLOCK], dtype=np.float64)
-            found[at : at + _BLOCK] = self._block(block)
+        for at, block in _blocks(values):
+            found[at : at + len(block)] = self._block(block)
         return found
 
-    def counts(self, values: NDArray[Any]) -> Ints:
-        """How many values fall into each of the len(edges) + 1 cells; NaN counts in the first."""
-        total = np.zeros(len(self.edges) + 1, dtype=np.int64)
-        for at in range(0, len(values), _BLOCK):
-            block = np.asarray(values[at : at + _BLOCK], dtype=np.float64)
-            total += np.bincount(self._block(block), minlength=len(total))
+    def cell(self, values: NDArray[Any]) -> NDArray[np.intp]:
+        """The number of each value's cell among -inf · below · (e_0, e_1] … · above · +inf · NaN."""
+        found = np.empty(len(values), dtype=np.intp)
+        for at, block in self._readable(values):
+            part = found[at : at + len(block)]
+            if self._compiled is not None:
+                self._compiled.find(block, part)
+            else:
+                part[:] = self._block(block) + 1
+                part[block == -np.inf] = 0
+                part[block == np.inf] = len(self.edges) + 2
+                part[np.isnan(block)] = len(self.edges) + 3
+        return found
+
+    def tally(self, values: NDArray[Any]) -> Ints:
+        """How many values fall into each of the cells that `cell` numbers: len(edges) + 4 counts."""
+        total = np.zeros(len(self.edges) + 4, dtype=np.int64)
+        part = np.empty_like(total)
+        for _, block in self._readable(values):
+            if self._compiled is not None:
+                self._compiled.count(block, part)
+            else:
+                self._tally_block(block, part)
+            total += part
         return total
+
+    def counts(self, values: NDArray[Any]) -> Ints:
+        """How many values fall into each of the len(edges) + 1 cells below, between and above the edges; NaN counts in the first."""
+        every = self.tally(values)
+        found = every[1:-2].copy()
+        found[0] += every[0] + every[-1]
+        found[-1] += every[-2]
+        return found
+
+    def _readable(self, values: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+        """The values and where they begin: all at once as they lie, if C can read them, else in blocks of float64."""
+        as_it_lies = values.dtype.char in _PLAIN and values.dtype.isnative
+        if self._compiled is not None and as_it_lies and values.flags.aligned:
+            yield 0, values
+            return
+        yield from _blocks(values)
+
+    def _tally_block(self, block: Floats, into: Ints) -> None:
+        into[1:-2] = np.bincount(self._block(block), minlength=len(into) - 3)
+        missing = int(np.count_nonzero(block != block))
+        # NaN and the infinities were counted at the ends: look for them only if something is there.
+        low = int(np.count_nonzero(block == -np.inf)) if into[1] > missing else 0
+        into[1] -= missing + low  # before the other end, which is the same cell where there is no edge
+        high = int(np.count_nonzero(block == np.inf)) if into[-3] else 0
+        into[-3] -= high
+        into[0], into[-2], into[-1] = low, high, missing
+
+    def _in_c(self, make: "Callable[[Floats, float, float, int, bool], Grid]") -> "Grid | None":
+        """The same grid compiled; it looks for -inf and the largest float too, which get a place of their own at each end."""
+        low, inverse, places, trimmed = self._low, self._inverse, self._last + 1 if self.rounds else 0, self._trimmed
+        if not self.rounds and 0 < len(self.edges) <= 2:
+            low, places, trimmed = float(self.edges[0]), len(self.edges), False
+            with np.errstate(over="ignore", divide="ignore"):
+                inverse = float(np.float64(1.0) / (self.edges[-1] - self.edges[0]))
+            if not 0.0 < inverse < np.inf:
+                inverse = 0.0
+        with np.errstate(over="ignore"):
+            start = float(low - np.float64(1.5) / inverse) if inverse else low
+        try:
+            return make(self.edges, start if np.isfinite(start) else low, inverse, places + 3 if places else 0, trimmed)
+        except ValueError:  # edges that do not rise, or more than it takes: nothing that `quantile_edges` makes
+            return None
 
     def _block(self, values: Floats) -> NDArray[np.intp]:
         if not self.rounds:
@@ -139,6 +225,11 @@ class Lookup:
         inner = held[1:-1] if trim else held
         self.rounds = int(inner.max())
         return 1 <= self.rounds <= _MOST_ROUNDS
+
+
+def _blocks(values: NDArray[Any]) -> Iterator[tuple[int, Floats]]:
+    for at in range(0, len(values), _BLOCK):
+        yield at, np.require(values[at : at + _BLOCK], dtype=np.float64, requirements="A")
 
 
 def _with_atoms(edges: Floats, alone: Floats) -> Floats:
