@@ -8,6 +8,7 @@ from flyball.core.table import Array
 from flyball.data.cells import CategoryCells, Cells, NumberCells
 from flyball.data.season import Hourly, grouped_codes, hourly
 from flyball.data.timeline import FEWEST_ROWS, Timeline, Windows, rows_of
+from flyball.stats.bounds import prediction_limit, square_tail
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -91,8 +92,6 @@ def _calibration(column: _Column, windows: Windows) -> Calibration:
 
 
 def _limit(distance: Floats, chance: Floats, days: float) -> float:
-    from flyball.stats.bounds import prediction_limit, square_tail  # a server that only counts does without scipy
-
     beyond = np.maximum(distance - chance, 0.0)
     worst = float(beyond.max())
     if days >= 1 or len(distance) < _ENOUGH:

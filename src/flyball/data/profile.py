@@ -167,7 +167,8 @@ def _column(values: Array, category: bool, time: Timeline | None, bins: int) -> 
         cells = NumberCells(edges)
     codes = cells.codes(values)
     counts = np.bincount(codes, minlength=cells.size)
-    season, seasonal = None, ()
+    season: ColumnSeason | None = None
+    seasonal: tuple[Calibration, ...] = ()
     if time is not None and time.slots is not None:
         season = season_of(codes[time.order], cells.size - (1 if category else 2), cells.size, time.slots, time.season)
         seasonal = calibrate(cells, codes, values, time, np.array(season.starts, dtype=np.intp))

@@ -116,7 +116,8 @@ def _variation(
     room = np.sqrt(math.log(4.0 / alpha) * spread / 2.0)
     lower = distance - noise - room
     if block is not None:
-        gap, together = (np.bincount(block.coarse, weights=one, minlength=flat.total) for one in (share - known, pooled))
+        gap: Floats = np.bincount(block.coarse, weights=share - known, minlength=flat.total).astype(np.float64)
+        together: Floats = np.bincount(block.coarse, weights=pooled, minlength=flat.total).astype(np.float64)
         real = np.bincount(block.coarse, minlength=flat.total) > 0
         lower = np.maximum(lower, 0.5 * flat.sums(np.abs(gap)) - _noise(flat, together, real, total, spread) - room)
     deviation = np.sqrt(pooled * (1.0 - pooled) * spread[flat.owner])

@@ -1,4 +1,4 @@
-"""What others report of a column beside its distance: stability index, Jensen-Shannon, Wasserstein, chi-square and G. They decide nothing."""
+"""What others report of a column beside its distance: stability index, Jensen-Shannon, Wasserstein, chi-square, G. They decide nothing."""
 
 from collections.abc import Mapping, Sequence
 

@@ -115,32 +115,29 @@ def drift_over(
     (half of what is usually not there). With `season`, a window is compared with the hours it has rows in, if the reference was made for
     that season and zone. A `Yardstick` instead of the reference is quicker where one looks often (its own `ignore` counts then).
     """
-    if not spans:
-        raise DataError("there is no window to compare with the reference")
     yard = reference if isinstance(reference, Yardstick) else Yardstick(reference, ignore)
-    if any(counts.reference != yard.digest for counts in _all_counts(spans, latest, history)):
-        raise DataError("these counts were made against another reference", hint="count the rows again on this one")
+    _check(yard, spans, latest, history)
     ordered = sorted(spans, key=lambda span: span.window.length)
-    lengths = len(ordered) if looks is not None else max(len(ordered), len(SCALES))
-    budget = max(1, len(yard.names)) * SIGNALS
     times = HORIZON // EVERY if looks is None else looks
-    limits = Limits(
-        margin=margin,
-        share_margin=share_margin,
-        alpha=0.75 * alpha / (budget * times * lengths),
-        reference_alpha=0.25 * alpha / budget,
-    )
+    tests = SIGNALS * times * (len(ordered) if looks is not None else max(len(ordered), len(SCALES)))
+    many = max(1, len(yard.names))
+    seasonal = yard.seasonal(season, zone)
     look = Look(
         yard=yard,
         spans=ordered,
         latest=latest.counts if isinstance(latest, Span) else latest,
         history=history,
-        limits=limits,
+        limits=Limits(
+            margin=margin,
+            share_margin=share_margin,
+            alpha=0.75 * alpha / (many * tests),
+            reference_alpha=0.25 * alpha / (many * SIGNALS),
+        ),
         min_rows=min_rows,
-        weights=_weights(yard, ordered, latest, season, zone),
-        past=[weights_of(span.hours, season, zone, SLOTS[season]) for span in history] if yard.seasonal(season, zone) else None,
+        weights=_weights(ordered, latest, season, zone) if seasonal else None,
+        past=[weights_of(span.hours, season, zone, SLOTS[season]) for span in history] if seasonal else None,
         place=UTC if zone == "UTC" else ZoneInfo(zone),
-        tests=SIGNALS * times * lengths,
+        tests=tests,
     )
     columns: dict[str, ColumnDrift] = {}
     p_values: dict[str, float] = {}
@@ -173,16 +170,17 @@ def hysteresis(
     return held
 
 
-def _all_counts(spans: Sequence[Span], latest: Counts | Span | None, history: Sequence[Span]) -> list[Counts]:
+def _check(yard: Yardstick, spans: Sequence[Span], latest: Counts | Span | None, history: Sequence[Span]) -> None:
+    if not spans:
+        raise DataError("there is no window to compare with the reference")
     newest = [] if latest is None else [latest.counts if isinstance(latest, Span) else latest]
-    return [*(span.counts for span in spans), *newest, *(span.counts for span in history)]
+    every = [*(span.counts for span in spans), *newest, *(span.counts for span in history)]
+    if any(counts.reference != yard.digest for counts in every):
+        raise DataError("these counts were made against another reference", hint="count the rows again on this one")
 
 
-def _weights(
-    yard: Yardstick, spans: Sequence[Span], latest: Counts | Span | None, season: Season, zone: str
-) -> tuple[Sequence[Floats], Floats] | None:
-    if not yard.seasonal(season, zone):
-        return None
+def _weights(spans: Sequence[Span], latest: Counts | Span | None, season: Season, zone: str) -> tuple[Sequence[Floats], Floats]:
+    """The part of the rows in each hour of the season, per window and for the latest rows."""
     slots = SLOTS[season]
     found = [weights_of(span.hours, season, zone, slots) for span in spans]
     if isinstance(latest, Span):

@@ -1,6 +1,7 @@
 """One look at the columns of a block: every window of it judged at once, then the answer for each column."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime, timedelta, tzinfo
 
 import numpy as np
@@ -50,6 +51,7 @@ class Look:
     past: Sequence[Floats] | None
     place: tzinfo
     tests: int
+    mixtures: dict[tuple[str, bytes], Expected] = field(default_factory=dict)  # many windows have the same hours
 
 
 @record
@@ -85,8 +87,11 @@ def _expected(look: Look, block: Block, weights: Floats) -> Expected | None:
     hours = block.hours(SLOTS[look.yard.reference.season])
     if hours is None or not weights.any():
         return None
-    share, absent, worth = hours.mixture(weights)
-    return Expected(hours=hours, share=share, absent=absent, worth=worth)
+    key = block.names[0], weights.tobytes()
+    if key not in look.mixtures:
+        share, absent, worth = hours.mixture(weights)
+        look.mixtures[key] = Expected(hours=hours, share=share, absent=absent, worth=worth)
+    return look.mixtures[key]
 
 
 def _newest(look: Look, block: Block) -> Floats | None:

@@ -114,4 +114,3 @@ def usual_shares(block: Block, at: int, event: Event, mixtures: Sequence[Expecte
         inside = event.cells[one.hours.starts[here] - block.flat.starts[at]]
         found.append(float(one.share[here][inside].sum()))
     return found
-

@@ -116,7 +116,9 @@ def _share(
     return now / np.maximum(rows, 1.0), np.maximum(usual + margin, floor), floor, usual
 
 
-def _unseen(block: Block, name: SignalName, counts: Ints, rows: Floats, calm: Calm, limits: Limits) -> tuple[Floats, Floats, Floats, Floats]:
+def _unseen(
+    block: Block, name: SignalName, counts: Ints, rows: Floats, calm: Calm, limits: Limits
+) -> tuple[Floats, Floats, Floats, Floats]:
     """The share of values that training did not have at all; `floor` is how many of them one has to expect."""
     if name == "out_of_range":
         margin, now = calm.out_of_range, outside(block, counts)
@@ -142,15 +144,17 @@ def _unseen(block: Block, name: SignalName, counts: Ints, rows: Floats, calm: Ca
 
 def _hits(block: Block, name: SignalName, counts: Ints) -> Floats:
     """The rows that a share counts."""
+    found: Floats
     match name:
         case "unparsable":
-            return counts[block.last].astype(np.float64)
+            found = counts[block.last].astype(np.float64)
         case "missing":
-            return counts[block.missing_at].astype(np.float64)
+            found = counts[block.missing_at].astype(np.float64)
         case "present":
-            return block.flat.sums(counts) - counts[block.missing_at]
+            found = block.flat.sums(counts) - counts[block.missing_at]
         case _:
-            return infinite(block, counts)
+            found = infinite(block, counts)
+    return found
 
 
 def infinite(block: Block, counts: Ints) -> Floats:
@@ -164,8 +168,6 @@ def outside(block: Block, counts: Ints) -> Floats:
     low, high = block.flat.starts + 1, block.last - 3
     found: Floats = np.where(high > low, counts[low] + counts[high], 0).astype(np.float64)
     return found
-
-
 
 
 def _upper(hits: Floats, rows: Floats, alpha: float) -> Floats:

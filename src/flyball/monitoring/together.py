@@ -16,7 +16,7 @@ def dataset_drift(columns: Mapping[str, ColumnDrift], p_values: Mapping[str, flo
     windows and looks. Where many columns moved, each of them has to prove less than for an alarm of its own.
 
     Columns that are in drift are certain for all columns together, and are named in any case. Of the error, a quarter is theirs (one
-    look has far less than that) and three quarters are for the rest, by e-values (e-BH), because columns of one table are never independent.
+    look has far less than that) and three quarters are for the rest, by e-values (e-BH): columns of one table are never independent.
     """
     watched = [name for name, one in columns.items() if one.state != "insufficient data"]
     evidence = [e_value(p_values.get(name, 1.0)) for name in watched]
