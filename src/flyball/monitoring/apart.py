@@ -71,7 +71,7 @@ def apart(block: Block, counts: Ints, alpha: float, expected: Expected | None) -
     if block.number:
         inside = block.inside if expected is None else (expected.hours.width > 1) | block.inside[expected.hours.starts]
         before = block.below if plain else flat.cumulated(known)
-        after = flat.cumulated(values.astype(np.float64)) / np.maximum(now, 1.0)[flat.owner] if plain else flat.cumulated(share)
+        after = flat.cumulated(values) / np.maximum(now, 1.0)[flat.owner] if plain else flat.cumulated(share)
         if plain:  # cells without values repeat the last sum
             before, after = np.where(block.value, before, 0.0), np.where(block.value, after, 0.0)
         least, most = _ks(flat, before, after, known, share, inside)

@@ -90,7 +90,7 @@ def _jensen_shannon(flat: Flat, f: Floats, g: Floats) -> Floats:
 
 def _wasserstein(block: Block, counts: Ints, now: Floats) -> Floats:
     """As `stats.distances.wasserstein` between the .5 % and 99.5 % quantiles of the reference, in units of its scale."""
-    after = block.flat.cumulated((counts * block.value).astype(np.float64)) / np.maximum(now, 1.0)[block.flat.owner]
+    after = block.flat.cumulated(counts * block.value) / np.maximum(now, 1.0)[block.flat.owner]
     right = block.below - after
     left = np.append(0.0, right[:-1])
     total = np.abs(left) + np.abs(right)

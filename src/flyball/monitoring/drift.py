@@ -117,28 +117,16 @@ def drift_over(
     """
     yard = reference if isinstance(reference, Yardstick) else Yardstick(reference, ignore)
     _check(yard, spans, latest, history)
-    ordered = sorted(spans, key=lambda span: span.window.length)
-    times = HORIZON // EVERY if looks is None else looks
-    tests = SIGNALS * times * (len(ordered) if looks is not None else max(len(ordered), len(SCALES)))
     many = max(1, len(yard.names))
-    seasonal = yard.seasonal(season, zone)
-    look = Look(
-        yard=yard,
-        spans=ordered,
-        latest=latest.counts if isinstance(latest, Span) else latest,
-        history=history,
-        limits=Limits(
-            margin=margin,
-            share_margin=share_margin,
-            alpha=0.75 * alpha / (many * tests),
-            reference_alpha=0.25 * alpha / (many * SIGNALS),
-        ),
-        min_rows=min_rows,
-        weights=_weights(ordered, latest, season, zone) if seasonal else None,
-        past=[weights_of(span.hours, season, zone, SLOTS[season]) for span in history] if seasonal else None,
-        place=UTC if zone == "UTC" else ZoneInfo(zone),
-        tests=tests,
+    lengths = len(spans) if looks is not None else max(len(spans), len(SCALES))
+    tests = SIGNALS * lengths * (HORIZON // EVERY if looks is None else looks)
+    limits = Limits(
+        margin=margin,
+        share_margin=share_margin,
+        alpha=0.75 * alpha / (many * tests),
+        reference_alpha=0.25 * alpha / (many * SIGNALS),
     )
+    look = _look(yard, spans, latest, history, limits, min_rows, season, zone, tests)
     columns: dict[str, ColumnDrift] = {}
     p_values: dict[str, float] = {}
     for block in yard.blocks:
@@ -168,6 +156,33 @@ def hysteresis(
             calm = was.calm + 1 if quiet else 0
             held[name] = Held(state=now.state, calm=0) if calm >= windows else Held(state="drift", calm=calm)
     return held
+
+
+def _look(
+    yard: Yardstick,
+    spans: Sequence[Span],
+    latest: Counts | Span | None,
+    history: Sequence[Span],
+    limits: Limits,
+    min_rows: int,
+    season: Season,
+    zone: str,
+    tests: int,
+) -> Look:
+    ordered = sorted(spans, key=lambda span: span.window.length)
+    seasonal = yard.seasonal(season, zone)
+    return Look(
+        yard=yard,
+        spans=ordered,
+        latest=latest.counts if isinstance(latest, Span) else latest,
+        history=history,
+        limits=limits,
+        min_rows=min_rows,
+        weights=_weights(ordered, latest, season, zone) if seasonal else None,
+        past=[weights_of(span.hours, season, zone, SLOTS[season]) for span in history] if seasonal else None,
+        place=UTC if zone == "UTC" else ZoneInfo(zone),
+        tests=tests,
+    )
 
 
 def _check(yard: Yardstick, spans: Sequence[Span], latest: Counts | Span | None, history: Sequence[Span]) -> None:

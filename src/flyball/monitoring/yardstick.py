@@ -65,7 +65,7 @@ class Block:
         self._prepare_numbers() if self.number else self._prepare_categories()
 
     def _prepare_numbers(self) -> None:
-        self.below = self.flat.cumulated((self.known * self.value).astype(np.float64)) / np.maximum(self.held, 1.0)[self.flat.owner]
+        self.below = self.flat.cumulated(self.known * self.value) / np.maximum(self.held, 1.0)[self.flat.owner]
         self.inside = np.zeros(self.flat.total, dtype=bool)
         self.width = np.zeros(self.flat.total)
         self.discrete = np.zeros(len(self.columns), dtype=bool)
