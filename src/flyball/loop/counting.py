@@ -100,7 +100,8 @@ def score_arrays(arrived: Arrived, manifest: Manifest) -> dict[str, Array]:
             whole = ~np.isnan(score[:, :width]).any(axis=1) & np.isnan(score[:, width:]).all(axis=1)
             held[whole] = score[whole, :width]
         score = held
-    return score_columns(score, names, manifest.schema)
+    answers = arrived.label if manifest.classes else None
+    return score_columns(score, manifest.outputs or manifest.classes, manifest.schema, answers)
 
 
 def tallied(arrived: Arrived, manifest: Manifest, counters: Sequence[Counter], now: datetime) -> list[tuple[Slot, ...]]:

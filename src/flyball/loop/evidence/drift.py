@@ -16,14 +16,16 @@ from flyball.loop.memory import Memory
 from flyball.loop.spans import Counted, Wanted, counted
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counts, Span
-from flyball.monitoring.drift import MIN_ROWS, drift_over
-from flyball.monitoring.drift import SCALES as WINDOWS
+from flyball.monitoring.drift import MIN_ROWS, DriftFound, drift_over
 from flyball.monitoring.records import ColumnDrift, DatasetDrift
 from flyball.monitoring.scales import SCALES, floored, window_start
 from flyball.spec.records import MonitorSpec, Spec
 from flyball.stats.distances import ks_interval, total_variation
 
 _DAY = timedelta(days=1)
+
+# How many windows are taken together.
+_SCALES = (1, 4, 7, 14, 28)
 
 
 @record
@@ -35,7 +37,6 @@ class Look:
     spans: tuple[Span, ...]
     latest: Counts | None
     history: tuple[Span, ...]
-    days: tuple[Counts, ...]
 
 
 @record
@@ -54,18 +55,18 @@ def window_drift(world: World, spec: Spec, state: State, version: int, memory: M
     Counts nothing: `count_rows` comes before.
     """
     length = spec.monitor.window
-    found = counted(world, state, version, memory, now=now, back=max(*SCALES, length * max(WINDOWS)), beside=length)
+    found = counted(world, state, version, memory, now=now, back=max(*SCALES, length), beside=length)
     if not found:
         return None
     look = _look(found[0], length, now)
     if look.latest is None:
         return Drifted(window=look.window.window, rows=0, columns={}, dataset=None)
-    columns, dataset = _judged(look, spec.monitor)
+    judged = _judged(look, spec.monitor)
     return Drifted(
         window=look.window.window,
         rows=look.window.counts.rows,
-        columns=_beside(state, version, columns, found, length),
-        dataset=dataset,
+        columns=_beside(state, version, judged.columns, found, length),
+        dataset=judged.dataset,
     )
 
 
@@ -88,24 +89,29 @@ def window_spans(
 
 def _look(kept: Counted, length: timedelta, now: datetime) -> Look:
     start = window_start(length, now)
-    edges = tuple({window_start(length * number, now) for number in range(1, max(WINDOWS) + 1)})
-    made = kept.make(Wanted(since=(*SCALES, length), latest=MIN_ROWS, between=(kept.past(), edges)))
+    made = kept.make(Wanted(since=(*SCALES, length), latest=MIN_ROWS, between=(kept.past(),)))
     return Look(
         reference=kept.reference,
         window=next(span for span in made.since if span.window.start == start),
         spans=tuple(made.since),
         latest=made.latest,
         history=tuple(made.between[0]),
-        days=tuple(span.counts for span in made.between[1]),
     )
 
 
-def _judged(look: Look, spec: MonitorSpec) -> tuple[Mapping[str, ColumnDrift], DatasetDrift | None]:
+def _judged(look: Look, spec: MonitorSpec) -> DriftFound:
     """The one place that calls the judgement of drift."""
-    if not look.days:
-        return {}, None
-    found = drift_over(look.reference, look.days, window_days=spec.window / _DAY, margin=spec.margin, share_margin=spec.share_margin)
-    return found, None
+    return drift_over(
+        look.reference,
+        [span for span in look.spans if span.counts.rows],
+        latest=look.latest,
+        history=look.history,
+        margin=spec.margin,
+        share_margin=spec.share_margin,
+        season=spec.season,
+        zone=spec.zone,
+        ignore=spec.ignore,
+    )
 
 
 def _beside(
