@@ -20,7 +20,7 @@ from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Event
 from flyball.monitoring.records import MonitorReport
-from flyball.monitoring.slots import Kept, Series, Step
+from flyball.monitoring.slots import Kept, Ledger, Step
 from flyball.registry.records import EngineName, Parity
 from flyball.serving.records import Accepted, Arrived, Deployment, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 from flyball.spec.records import Spec
@@ -125,18 +125,18 @@ class OutcomeLog(Protocol):
 class CountStore(Protocol):
     """Counts of what was predicted, slot by slot. They add up, so it does not matter who counted what, and in what order."""
 
-    def places(self, model: str) -> Mapping[Series, Place]:
-        """Every series of a model, and up to which place in the prediction log its rows are counted."""
+    def places(self, model: str) -> Mapping[Ledger, Place]:
+        """Every ledger of a model, and up to which place in the prediction log its rows are counted."""
         ...
 
     def add(self, model: str, steps: Sequence[Step]) -> bool:
-        """Add the counts to what the slots hold and move the places, all of it, durably, if every series is at its step's `after`;
+        """Add the counts to what the slots hold and move the places, all of it, durably, if every ledger is at its step's `after`;
         else False, and nothing has changed. So a row is counted once, whoever counts, also twice at once.
         """
         ...
 
-    def slots(self, model: str, series: Series, window: Window) -> list[Kept]:
-        """The slots of a series that touch the window, in order of start."""
+    def slots(self, model: str, ledger: Ledger, window: Window) -> list[Kept]:
+        """The slots of a ledger that touch the window, in order of start."""
         ...
 
     def compact(self, model: str, lengths: Sequence[tuple[timedelta, datetime]]) -> int:
@@ -145,8 +145,8 @@ class CountStore(Protocol):
         """
         ...
 
-    def forget(self, model: str, series: Collection[Series]) -> None:
-        """Drop these series, as if they had never been counted."""
+    def forget(self, model: str, ledgers: Collection[Ledger]) -> None:
+        """Drop these ledgers, as if they had never been counted."""
         ...
 
 

@@ -1,5 +1,6 @@
 """`flyball up`: server and loop together, until Ctrl-C."""
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from flyball.core.errors import FlyballError, UsageError
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec
 from flyball.spec.records import Spec
+
+# Seconds between two times that what was answered is counted: often enough that no count is large, rarely enough to cost nothing.
+_COUNTED_EVERY = 5.0
 
 
 @click.command()
@@ -81,6 +85,17 @@ class _Project:
         except Exception as error:  # noqa: BLE001 - see above
             say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")
 
+    def count(self) -> None:
+        """Count what was answered since, so that a tick has little left to count; what hinders it, the next tick says."""
+        from flyball.journal.state import fold
+        from flyball.loop.counting import count_rows
+        from flyball.wiring import wall_clock
+
+        with contextlib.suppress(Exception):
+            if self.world.predictions.ingest():
+                state = fold(self.spec.model.name, self.world.journal.read(self.spec.model.name))
+                count_rows(self.world, state, self.memory, now=wall_clock())
+
     def gone(self) -> bool:
         """Whether the server has ended; said once."""
         if self.server.poll() is None:
@@ -112,12 +127,16 @@ def _start(folder: Path, options: list[str], *, alone: bool) -> _Project | None:
 
 
 def _look_until(running: list[_Project], pause: float, stop: threading.Event) -> None:
-    """Tick every project again and again, until told to stop or until no server is left."""
-    due = 0.0
+    """Tick every project again and again, and count in between, until told to stop or until no server is left."""
+    due = counted = 0.0
     while not stop.is_set() and not all([one.gone() for one in running]):
-        if time.monotonic() >= due:
-            due = time.monotonic() + pause
+        now = time.monotonic()
+        looks = now >= due
+        if looks:
+            due = now + pause
+        if looks or now >= counted:
             for one in running:
                 if not stop.is_set() and one.server.poll() is None:
-                    one.look()
+                    (one.look if looks else one.count)()
+            counted = time.monotonic() + _COUNTED_EVERY
         stop.wait(0.2)

@@ -18,7 +18,7 @@ from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counter
 from flyball.monitoring.scales import coarser, slots_of
-from flyball.monitoring.slots import Series, Slot, Step
+from flyball.monitoring.slots import Ledger, Slot, Step
 from flyball.registry.records import Manifest
 from flyball.serving.records import Arrived, Place
 from flyball.spec.records import Spec
@@ -32,7 +32,7 @@ _FEWEST, _MOST = 50, 10_000
 class Ruler:
     """What a version's rows are counted with: the reference of one version, on the columns both have."""
 
-    series: Series
+    ledger: Ledger
     counter: Counter
 
 
@@ -59,7 +59,7 @@ def rebuild(world: World, spec: Spec, state: State, memory: Memory, *, now: date
     world.predictions.ingest()
     kept = world.counts.places(spec.model.name)
     world.counts.forget(spec.model.name, tuple(kept))
-    wanted = {series.version for series in kept} & state.versions.keys() | set(live(state))
+    wanted = {ledger.version for ledger in kept} & state.versions.keys() | set(live(state))
     return _count(world, state, memory, wanted, now=now, asked=state.champion, progress=progress)
 
 
@@ -151,7 +151,7 @@ def _count(
 def _ruler(world: World, state: State, memory: Memory, version: int, against: int) -> Ruler:
     bundles = [state.versions[one].registered.bundle for one in (version, against)]
     counter = memory.counter(world.bundles, bundles[0], bundles[1])
-    return Ruler(series=Series(version=version, against=against, reference=counter.reference), counter=counter)
+    return Ruler(ledger=Ledger(version=version, against=against, reference=counter.reference), counter=counter)
 
 
 def _said(arrived: Arrived, counter: Counter, scores: Mapping[str, Array]) -> NDArray[np.bool_] | None:
@@ -165,7 +165,7 @@ def _count_version(
     world: World, state: State, memory: Memory, version: int, now: datetime, progress: Callable[[int], None] | None, before: int
 ) -> int:
     """Count what arrived of one version on every reference, until there is no more."""
-    found = {ruler.series: ruler.counter for ruler in rulers(world, state, memory, version)}
+    found = {ruler.ledger: ruler.counter for ruler in rulers(world, state, memory, version)}
     if not found:
         return 0
     _drop_replaced(world, state, version, found)
@@ -174,14 +174,14 @@ def _count_version(
     waiting = dict(found)
     while waiting:
         kept = world.counts.places(state.model)
-        places = {series: kept.get(series) for series in waiting}
+        places = {ledger: kept.get(ledger) for ledger in waiting}
         after = min(places.values(), key=_order)
-        together = [series for series in waiting if places[series] == after]
+        together = [ledger for ledger in waiting if places[ledger] == after]
         arrived = world.predictions.arrived(state.model, version, after or Place(), limit=most_rows(manifest))
         if len(arrived.at):
-            slots = tallied(arrived, manifest, [found[series] for series in together], now)
+            slots = tallied(arrived, manifest, [found[ledger] for ledger in together], now)
             steps = [
-                Step(series=series, after=after, place=arrived.place, slots=each) for series, each in zip(together, slots, strict=True)
+                Step(ledger=ledger, after=after, place=arrived.place, slots=each) for ledger, each in zip(together, slots, strict=True)
             ]
             if not world.counts.add(state.model, steps):
                 continue  # somebody else counts too: see how far they are
@@ -190,8 +190,8 @@ def _count_version(
                 if progress is not None:
                     progress(before + rows)
         if not arrived.more:
-            for series in together:
-                del waiting[series]
+            for ledger in together:
+                del waiting[ledger]
     return rows
 
 
@@ -199,14 +199,14 @@ def _order(place: Place | None) -> tuple[int, int]:
     return (-1, -1) if place is None else (place.answered, place.shadows)
 
 
-def _drop_outdated(world: World, state: State, kept: Mapping[Series, Place]) -> None:
+def _drop_outdated(world: World, state: State, kept: Mapping[Ledger, Place]) -> None:
     """Forget what versions that are no longer live were compared with; their own counts stay."""
     alive = live(state)
-    world.counts.forget(state.model, [series for series in kept if series.version not in alive and series.against != series.version])
+    world.counts.forget(state.model, [ledger for ledger in kept if ledger.version not in alive and ledger.against != ledger.version])
 
 
-def _drop_replaced(world: World, state: State, version: int, found: Mapping[Series, Counter]) -> None:
+def _drop_replaced(world: World, state: State, version: int, found: Mapping[Ledger, Counter]) -> None:
     """Forget counts on a reference that its version no longer has: the new one is counted from the beginning."""
-    now = {series.against: series for series in found}
+    now = {ledger.against: ledger for ledger in found}
     kept = world.counts.places(state.model)
     world.counts.forget(state.model, [one for one in kept if one.version == version and one.against in now and one != now[one.against]])

@@ -150,7 +150,7 @@ def counted(
     manifest, _ = memory.bundle(world.bundles, state.versions[version].registered.bundle)
     found = []
     for ruler in rulers(world, state, memory, version):
-        against = ruler.series.against
+        against = ruler.ledger.against
         length = back if against == version else beside
         if length is None:
             continue
@@ -164,7 +164,7 @@ def counted(
 def _pieces(world: World, model: str, ruler: Ruler, manifest: Manifest, window: Window, now: datetime) -> list[Piece]:
     """One piece for each slot of `now` in the window that holds rows, newest first."""
     first, last = to_micros(window.start), to_micros(window.end)
-    slots = world.counts.slots(model, ruler.series, window)
+    slots = world.counts.slots(model, ruler.ledger, window)
     homes, lengths = slots_of(np.array([slot.start for slot in slots], dtype=np.int64), now)
     too_long = [slot.length > length or slot.start < first for slot, length in zip(slots, lengths.tolist(), strict=True)]
     broken = _joined([(slot.start, slot.start + slot.length) for slot, bad in zip(slots, too_long, strict=True) if bad])
@@ -183,7 +183,7 @@ def _again(world: World, model: str, ruler: Ruler, manifest: Manifest, window: W
     """The rows of a window, counted from the log in slots of `now`."""
     place = Place()
     while True:
-        arrived = world.predictions.arrived(model, ruler.series.version, place, limit=most_rows(manifest), window=window)
+        arrived = world.predictions.arrived(model, ruler.ledger.version, place, limit=most_rows(manifest), window=window)
         if len(arrived.at):
             for slot in tallied(arrived, manifest, [ruler.counter], now)[0]:
                 yield slot.start, slot.tally

@@ -6,7 +6,7 @@ from flyball.serving.records import Place
 
 
 @record
-class Series:
+class Ledger:
     """Rows of `version`, counted on the cells of the reference of version `against`; `reference` is its digest."""
 
     version: int
@@ -40,9 +40,9 @@ class Kept:
 
 @record
 class Step:
-    """What counting the rows from one place to the next adds to a series; `after` is None for a series that begins."""
+    """What counting the rows from one place to the next adds to a ledger; `after` is None for a ledger that begins."""
 
-    series: Series
+    ledger: Ledger
     after: Place | None
     place: Place
     slots: tuple[Slot, ...]

@@ -93,7 +93,7 @@ def tally_from_bytes(content: bytes) -> Tally:
         body = zlib.decompress(stored.body) if stored.packed else stored.body
         cut = stored.cells * stored.gap_width
         gaps, counts = _wide(body[:cut], stored.gap_width), _wide(body[cut:], stored.count_width)
-        if stored.format != _FORMAT or len(gaps) != len(counts) or len(stored.hours) != len(stored.rows):
+        if stored.format != _FORMAT or not len(gaps) == len(counts) == stored.cells or len(stored.hours) != len(stored.rows):
             raise ValueError(f"format {stored.format}, {len(gaps)} cells and {len(counts)} counts")
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, zlib.error) as error:
         raise DataError(f"these are no stored counts: {error}", hint="rebuild them from the prediction log") from error

@@ -80,3 +80,18 @@ class ReportsSuite:
         reports.looked("fraud", NOON)
         assert reports.looks("churn") == [NOON + timedelta(hours=hour) for hour in range(4, 14)]
         assert reports.looks("fraud") == [NOON]
+
+    def test_reports_are_thinned_out_and_removed(self, reports: Reports) -> None:
+        for days in range(1, 9):
+            reports.save("churn", report(days))
+        reports.save("churn", report(8, version=2))
+        reports.save("fraud", report(3))
+        window = Window(start=NOON + 2 * _DAY, end=NOON + 8 * _DAY)
+        everything = Window(start=NOON, end=NOON + 99 * _DAY)
+        assert reports.thin("churn", window, every=3 * _DAY) == 3
+        kept = [(one.window.end - NOON).days for one in reports.between("churn", everything)]
+        assert kept == [1, 3, 6, 7, 8, 8], "the last of every three days since 1970"
+        assert reports.thin("churn", window, every=3 * _DAY) == 0
+        assert reports.thin("churn", window, every=None) == 3
+        assert [(one.window.end - NOON).days for one in reports.between("churn", everything)] == [1, 8, 8]
+        assert len(reports.between("fraud", everything)) == 1

@@ -8,19 +8,19 @@ from datetime import datetime, timedelta
 from flyball.adapters.logged import micros
 from flyball.adapters.sqlite.database import Database
 from flyball.core.window import Window, to_micros
-from flyball.monitoring.slots import Kept, Series, Step
+from flyball.monitoring.slots import Kept, Ledger, Step
 from flyball.monitoring.tally import Tally, added, tally_from_bytes, tally_to_bytes
 from flyball.serving.records import Place
 
-_SERIES = "SELECT id, answered, shadows FROM series WHERE model = ? AND version = ? AND against = ? AND reference = ?"
-_HELD = "SELECT id, tally FROM slots WHERE series = ? AND length = ? AND start = ? AND variant = ?"
+_LEDGER = "SELECT id, answered, shadows FROM ledgers WHERE model = ? AND version = ? AND against = ? AND reference = ?"
+_HELD = "SELECT id, tally FROM slots WHERE ledger = ? AND length = ? AND start = ? AND variant = ?"
 # One range of the index for each length there is: slots of all lengths may touch a window.
 _TOUCHING = """
 SELECT start, length, variant, tally FROM slots
-WHERE series = ?1 AND length = ?2 AND start > ?3 - ?2 AND start < ?4
+WHERE ledger = ?1 AND length = ?2 AND start > ?3 - ?2 AND start < ?4
 """
 _SHORTER = (
-    "SELECT ?1, id, series, start, variant, tally FROM slots WHERE series = ?2 AND length = ?3 AND start >= ?4 AND start < ?5 LIMIT ?6"
+    "SELECT ?1, id, ledger, start, variant, tally FROM slots WHERE ledger = ?2 AND length = ?3 AND start >= ?4 AND start < ?5 LIMIT ?6"
 )
 _AT_ONCE = 1000
 """Slots added up in one transaction, so that other writers do not wait long."""
@@ -35,35 +35,35 @@ class SqliteCounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def places(self, model: str) -> Mapping[Series, Place]:
-        """Every series of a model, and up to which place in the prediction log its rows are counted."""
-        query = "SELECT version, against, reference, answered, shadows FROM series WHERE model = ? ORDER BY version, against"
+    def places(self, model: str) -> Mapping[Ledger, Place]:
+        """Every ledger of a model, and up to which place in the prediction log its rows are counted."""
+        query = "SELECT version, against, reference, answered, shadows FROM ledgers WHERE model = ? ORDER BY version, against"
         with self._database.read() as connection:
             rows = connection.execute(query, (model,)).fetchall()
         return {
-            Series(version=version, against=against, reference=reference): Place(answered=answered, shadows=shadows)
+            Ledger(version=version, against=against, reference=reference): Place(answered=answered, shadows=shadows)
             for version, against, reference, answered, shadows in rows
         }
 
     def add(self, model: str, steps: Sequence[Step]) -> bool:
-        """Add the counts to what the slots hold and move the places, all or nothing; False if a series is elsewhere."""
+        """Add the counts to what the slots hold and move the places, all or nothing; False if a ledger is elsewhere."""
         with self._database.write() as connection:
-            found = [_find(connection, model, step.series) for step in steps]
+            found = [_find(connection, model, step.ledger) for step in steps]
             if any((None if one is None else one[1]) != step.after for one, step in zip(found, steps, strict=True)):
                 return False
             for one, step in zip(found, steps, strict=True):
-                key = _begin(connection, model, step.series) if one is None else one[0]
+                key = _begin(connection, model, step.ledger) if one is None else one[0]
                 connection.execute(
-                    "UPDATE series SET answered = ?, shadows = ? WHERE id = ?", (step.place.answered, step.place.shadows, key)
+                    "UPDATE ledgers SET answered = ?, shadows = ? WHERE id = ?", (step.place.answered, step.place.shadows, key)
                 )
                 for slot in step.slots:
                     _put(connection, key, slot.length, slot.start, slot.variant, [slot.tally])
         return True
 
-    def slots(self, model: str, series: Series, window: Window) -> list[Kept]:
-        """The slots of a series that touch the window, in order of start."""
+    def slots(self, model: str, ledger: Ledger, window: Window) -> list[Kept]:
+        """The slots of a ledger that touch the window, in order of start."""
         with self._database.read() as connection:
-            found = _find(connection, model, series)
+            found = _find(connection, model, ledger)
             if found is None:
                 return []
             rows = []
@@ -88,35 +88,35 @@ class SqliteCounts:
             if len(rows) < _AT_ONCE:
                 return gone
 
-    def forget(self, model: str, series: Collection[Series]) -> None:
-        """Drop these series, as if they had never been counted."""
-        if not series:
+    def forget(self, model: str, ledgers: Collection[Ledger]) -> None:
+        """Drop these ledgers, as if they had never been counted."""
+        if not ledgers:
             return
         with self._database.write() as connection:
-            for one in series:
+            for one in ledgers:
                 found = _find(connection, model, one)
                 if found is not None:
-                    connection.execute("DELETE FROM slots WHERE series = ?", (found[0],))
-                    connection.execute("DELETE FROM series WHERE id = ?", (found[0],))
+                    connection.execute("DELETE FROM slots WHERE ledger = ?", (found[0],))
+                    connection.execute("DELETE FROM ledgers WHERE id = ?", (found[0],))
 
 
-def _find(connection: sqlite3.Connection, model: str, series: Series) -> tuple[int, Place] | None:
-    row = connection.execute(_SERIES, (model, series.version, series.against, series.reference)).fetchone()
+def _find(connection: sqlite3.Connection, model: str, ledger: Ledger) -> tuple[int, Place] | None:
+    row = connection.execute(_LEDGER, (model, ledger.version, ledger.against, ledger.reference)).fetchone()
     return None if row is None else (row[0], Place(answered=row[1], shadows=row[2]))
 
 
-def _begin(connection: sqlite3.Connection, model: str, series: Series) -> int:
-    values = (model, series.version, series.against, series.reference)
-    query = "INSERT INTO series (model, version, against, reference, answered, shadows) VALUES (?, ?, ?, ?, 0, 0)"
+def _begin(connection: sqlite3.Connection, model: str, ledger: Ledger) -> int:
+    values = (model, ledger.version, ledger.against, ledger.reference)
+    query = "INSERT INTO ledgers (model, version, against, reference, answered, shadows) VALUES (?, ?, ?, ?, 0, 0)"
     return connection.execute(query, values).lastrowid or 0
 
 
 def _lengths(connection: sqlite3.Connection, key: int) -> list[int]:
-    """The lengths of slots a series has, by a jump through the index for each."""
+    """The lengths of slots a ledger has, by a jump through the index for each."""
     found: list[int] = []
     while True:
         after = found[-1] if found else -1
-        (length,) = connection.execute("SELECT MIN(length) FROM slots WHERE series = ? AND length > ?", (key, after)).fetchone()
+        (length,) = connection.execute("SELECT MIN(length) FROM slots WHERE ledger = ? AND length > ?", (key, after)).fetchone()
         if length is None:
             return found
         found.append(length)
@@ -127,7 +127,7 @@ def _put(connection: sqlite3.Connection, key: int, length: int, start: int, vari
     held = connection.execute(_HELD, (key, length, start, variant)).fetchone()
     if held is None:
         values = (key, length, start, variant, tally_to_bytes(added(tallies)))
-        connection.execute("INSERT INTO slots (series, length, start, variant, tally) VALUES (?, ?, ?, ?, ?)", values)
+        connection.execute("INSERT INTO slots (ledger, length, start, variant, tally) VALUES (?, ?, ?, ?, ?)", values)
     else:
         whole = added([tally_from_bytes(held[1]), *tallies])
         connection.execute("UPDATE slots SET tally = ? WHERE id = ?", (tally_to_bytes(whole), held[0]))
@@ -136,7 +136,7 @@ def _put(connection: sqlite3.Connection, key: int, length: int, start: int, vari
 def _shorter(connection: sqlite3.Connection, model: str, rules: Sequence[tuple[int, int]], limit: int) -> list[_Short]:
     """Slots that are shorter than they need be, at most so many, each with the longest length it may go into."""
     found: list[_Short] = []
-    keys = [key for (key,) in connection.execute("SELECT id FROM series WHERE model = ?", (model,)).fetchall()]
+    keys = [key for (key,) in connection.execute("SELECT id FROM ledgers WHERE model = ?", (model,)).fetchall()]
     for key in keys:
         for short in _lengths(connection, key):
             after = -_FAR
@@ -150,8 +150,8 @@ def _shorter(connection: sqlite3.Connection, model: str, rules: Sequence[tuple[i
 def _gather(connection: sqlite3.Connection, rows: Sequence[_Short]) -> None:
     """Move slots into longer ones that hold them."""
     into = defaultdict[tuple[int, int, int, str], list[Tally]](list)
-    for length, _, series, start, variant, tally in rows:
-        into[series, length, start // length * length, variant].append(tally_from_bytes(tally))
-    for (series, length, start, variant), tallies in into.items():
-        _put(connection, series, length, start, variant, tallies)
+    for length, _, ledger, start, variant, tally in rows:
+        into[ledger, length, start // length * length, variant].append(tally_from_bytes(tally))
+    for (ledger, length, start, variant), tallies in into.items():
+        _put(connection, ledger, length, start, variant, tallies)
     connection.executemany("DELETE FROM slots WHERE id = ?", [(row[1],) for row in rows])

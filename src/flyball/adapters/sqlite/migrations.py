@@ -139,10 +139,10 @@ CREATE INDEX shadows_by_arrival ON shadows (stream);
 CREATE INDEX predictions_by_arrival ON predictions (stream);
 """
 
-# Counts by stretch of time. A series is what is counted together: the rows of `version` on the reference of version `against`, up to a
+# Counts by stretch of time. A ledger is what is counted together: the rows of `version` on the reference of version `against`, up to a
 # place in the log. Times and lengths are microseconds; the form of `tally` is in monitoring/tally.py.
 _COUNTS = """
-CREATE TABLE series (
+CREATE TABLE ledgers (
   id INTEGER PRIMARY KEY,
   model TEXT NOT NULL,
   version INTEGER NOT NULL,
@@ -154,12 +154,12 @@ CREATE TABLE series (
 );
 CREATE TABLE slots (
   id INTEGER PRIMARY KEY,
-  series INTEGER NOT NULL REFERENCES series (id),
+  ledger INTEGER NOT NULL REFERENCES ledgers (id),
   length INTEGER NOT NULL,
   start INTEGER NOT NULL,
   variant TEXT NOT NULL,
   tally BLOB NOT NULL,
-  UNIQUE (series, length, start, variant)
+  UNIQUE (ledger, length, start, variant)
 );
 """
 

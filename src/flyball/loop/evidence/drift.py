@@ -65,7 +65,7 @@ def window_drift(world: World, spec: Spec, state: State, version: int, memory: M
     return Drifted(
         window=look.window.window,
         rows=look.window.counts.rows,
-        columns=_beside(state, version, judged.columns, found, length),
+        columns=_beside(state, version, judged.columns, look, found[1:], length),
         dataset=judged.dataset,
     )
 
@@ -115,21 +115,23 @@ def _judged(look: Look, spec: MonitorSpec) -> DriftFound:
 
 
 def _beside(
-    state: State, version: int, columns: Mapping[str, ColumnDrift], found: Sequence[Counted], length: timedelta
+    state: State, version: int, columns: Mapping[str, ColumnDrift], look: Look, others: Sequence[Counted], length: timedelta
 ) -> dict[str, ColumnDrift]:
     """The same with the distances of the newest window to the references of the first champion and of the one before this one."""
     if version != state.champion:
         return dict(columns)
-    distances: dict[int | None, dict[str, float]] = {kept.against: _distances(found[0].reference, kept, length) for kept in found}
+    distances: dict[int | None, dict[str, float]] = {version: _distances(look.reference, look.reference, look.window.counts)}
+    for kept in others:
+        (span,) = kept.make(Wanted(since=(length,))).since
+        distances[kept.against] = _distances(look.reference, kept.reference, span.counts)
     first, previous = distances.get(state.first_champion, {}), distances.get(state.previous, {})
     return {name: replace(column, first=first.get(name), previous=previous.get(name)) for name, column in columns.items()}
 
 
-def _distances(own: Reference, kept: Counted, length: timedelta) -> dict[str, float]:
-    """How far each column is from a reference in the newest window; without those that were another kind of thing there."""
-    (span,) = kept.make(Wanted(since=(length,))).since
-    columns = {name: (kept.reference.columns[name], counts) for name, counts in span.counts.columns.items()}
-    return {name: _distance(column, counts) for name, (column, counts) in columns.items() if own.columns[name].kind == column.kind}
+def _distances(own: Reference, other: Reference, counts: Counts) -> dict[str, float]:
+    """How far each column is from a reference; without those that were another kind of thing there."""
+    columns = {name: (other.columns[name], cells) for name, cells in counts.columns.items()}
+    return {name: _distance(column, cells) for name, (column, cells) in columns.items() if own.columns[name].kind == column.kind}
 
 
 def _distance(column: ColumnReference, counts: NDArray[np.int64]) -> float:
