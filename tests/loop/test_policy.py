@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
@@ -44,7 +45,7 @@ from flyball.loop.records import (
     StartRollout,
     Suppress,
 )
-from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance
+from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance, QualityFinding
 from flyball.spec.load import parse_spec
 from flyball.spec.records import Spec
 
@@ -450,3 +451,27 @@ def test_the_end_of_a_training_is_written_down_before_another_is_asked_for() -> 
 def test_without_a_champion_nothing_is_retrained() -> None:
     assert at(state(), evidence(below_floor=True), days=99) != []
     assert causes(at(state(), evidence(below_floor=True), days=99)) == []
+
+
+def finding(column: str, severity: Literal["error", "warning"] = "error") -> QualityFinding:
+    reason = because("quality.infinite", column=column, rows=3, of=9, examples="p1")
+    return QualityFinding(severity=severity, column=column, reason=reason, rows=3, examples=("p1",), share=1 / 3, limit=0.002)
+
+
+def test_faulty_data_blocks_a_training_while_it_lasts_whatever_asks_for_it() -> None:
+    faulty = replace(evidence(below_floor=True, drifted=("x",)), quality=(finding("x"), finding("y")))
+    (suppressed,) = [one for one in at(state(*CHAMPION), faulty, days=40) if isinstance(one, Suppress | Retrain)]
+    assert isinstance(suppressed, Suppress)
+    assert suppressed.because == because("suppressed.quality", columns="x, y", count=2)
+    told = replace(evidence(below_floor=True), quality=(finding("x", "warning"),))
+    assert [type(one) for one in at(state(*CHAMPION), told, days=40)] == [Notify, Retrain]
+
+
+def test_each_faulty_column_is_an_alert_of_its_own_and_told_once() -> None:
+    faulty = replace(evidence(), quality=(finding("x"), finding("x"), finding(""), finding("y", "warning")))
+    fired = at(state(*CHAMPION), faulty, days=1)
+    assert [one.alert.key for one in fired if isinstance(one, Notify)] == ["quality:x", "quality:*"]
+    known = state(*CHAMPION, *((T0, AlertFired(key=key, reason=because("x"))) for key in ("quality:x", "quality:*")))
+    assert at(known, faulty, days=1) == []
+    (over,) = at(known, evidence(calm=("quality:x",)), days=1)
+    assert isinstance(over, Resolve)
