@@ -18,7 +18,7 @@ def compared(served: Array, training: Array) -> ColumnSkew:
     assert 0 <= found.share <= 1
     for reason in (found.reason, found.pattern):
         if reason is not None:
-            assert all("nan" not in sentence(reason, language).replace("'nan'", "") for language in ("en", "zh"))  # type: ignore[arg-type]
+            assert all("nan" not in sentence(reason, language).replace("'nan'", "") for language in ("en", "zh"))
     return found
 
 

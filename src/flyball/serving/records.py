@@ -126,7 +126,8 @@ class LoggedRows:
     """Logged predictions of one version with what became of them, as arrays of one length, ordered by event time.
 
     `actual` is object: the outcome's label, None where none had come in time. `score` as in PredictionBatch. `day` is the block:
-    days since 1970 (UTC) of the event time. `features`, and `made_at` (the server's time), are None unless features were asked for.
+    days since 1970 (UTC) of the event time. `features`, and `made_at` (the server's time), are None unless features were asked for,
+    as is `bare`: which rows were logged without features, whose values are all missing.
     """
 
     prediction_id: NDArray[np.object_]
@@ -140,3 +141,4 @@ class LoggedRows:
     outcome_at: NDArray[np.int64]
     features: Table | None
     made_at: NDArray[np.int64] | None = None
+    bare: NDArray[np.bool_] | None = None

@@ -209,7 +209,7 @@ class MemoryPredictionLog:
             [actual for actual, _ in outcomes],
             [at for _, at in outcomes],
         ]
-        table, made_at = None, None
+        table, made_at, bare = None, None, None
         if features:
             sources = [self.answered.get(row.prediction_id, row) for row in found]  # a shadow's features stand in the answered row
             contracts = {names: number for number, names in enumerate(dict.fromkeys(source.names for source in sources))}
@@ -218,8 +218,8 @@ class MemoryPredictionLog:
                 [source.features for source in sources],
                 {number: names for names, number in contracts.items()},
             )
-            made_at = [source.made_at for source in sources]
-        return logged_rows(columns, table, maturity=maturity, made_at=made_at)
+            made_at, bare = [source.made_at for source in sources], [source.features is None for source in sources]
+        return logged_rows(columns, table, maturity=maturity, made_at=made_at, bare=bare)
 
 
 def _prediction(row: Row) -> Prediction:

@@ -169,14 +169,16 @@ def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], f
     columns = transposed(found, 11 if features else 8)
     table: Table | None = None
     made_at: list[int] | None = None
+    bare: list[bool] | None = None
     if features:
         contracts = [contract or 0 for contract in columns[8]]  # 0: a shadow whose answered row is not here
         table = feature_table(contracts, map(stored.features, columns[9]), {0: [], **names})
         made_at = [at if made is None else made for at, made in zip(columns[1], columns[10], strict=True)]
+        bare = [value is None for value in columns[9]]
     columns[4] = stored.labels(columns[4])
     columns[5] = stored.scores(columns[5])
     columns[6] = stored.labels(columns[6])
-    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at)
+    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at, bare=bare)
 
 
 def _contracts(connection: sqlite3.Connection) -> dict[int, list[str]]:

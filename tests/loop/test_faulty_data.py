@@ -181,6 +181,18 @@ def test_a_new_model_that_nobody_asks_yet_is_not_silent(town: Town) -> None:
         assert not [entry for entry in day(town, lambda rows: rows.iloc[:0]) if isinstance(entry.event, AlertFired)]
 
 
+def test_predictions_told_without_features_are_no_fault_of_any_column(town: Town) -> None:
+    rows = people(0, town.seed, changed=False)
+    _, schema = town._engine(state(town).versions[1].registered.bundle)
+    batch = _batch(rows, 1, np.full(len(rows), 0.5), schema, shadow=False)
+    town.world.predictions.add(replace(batch, worker="elsewhere", features=[None] * len(rows)))
+    town.day += 1
+    tick(town.world, town.spec, Memory(), now=town.now)
+    assert (report(town).rows, report(town).quality) == (len(rows), ())
+    found = compared(town, later(1))
+    assert (found.served, found.matched) == (0, 0)
+
+
 def with_schema(town: Town) -> Spec:
     (town.folder / "quarter_schema.py").write_text(SCHEMA)
     return replace(town.spec, quality=QualitySpec(schema="quarter_schema:Rows"))

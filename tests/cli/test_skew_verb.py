@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ def serve(folder: Path, rows: pd.DataFrame) -> None:
         charge_per_tenure=rows["monthly_charges"] / (rows["tenure_months"] + 1),
         calls_per_month=rows["support_calls"] / (rows["tenure_months"] + 1),
     )
-    features = [
+    features: list[list[Any] | None] = [
         [None if value is None or value != value else value for value in row] for row in asked[names].astype(object).to_numpy().tolist()
     ]
     at = [to_micros(moment.to_pydatetime()) for moment in pd.to_datetime(rows["observed_at"])]
