@@ -20,7 +20,7 @@ from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Event
 from flyball.monitoring.records import MonitorReport
-from flyball.monitoring.slots import Kept, Ledger, Step
+from flyball.monitoring.slots import CountKey, Kept, Step
 from flyball.registry.records import EngineName, Parity
 from flyball.serving.records import Accepted, Arrived, Deployment, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 from flyball.spec.records import Spec
@@ -125,7 +125,7 @@ class OutcomeLog(Protocol):
 class CountStore(Protocol):
     """Counts of what was predicted, slot by slot. They add up, so it does not matter who counted what, and in what order."""
 
-    def places(self, model: str) -> Mapping[Ledger, Place]:
+    def places(self, model: str) -> Mapping[CountKey, Place]:
         """Every ledger of a model, and up to which place in the prediction log its rows are counted."""
         ...
 
@@ -135,7 +135,7 @@ class CountStore(Protocol):
         """
         ...
 
-    def slots(self, model: str, ledger: Ledger, window: Window) -> list[Kept]:
+    def slots(self, model: str, ledger: CountKey, window: Window) -> list[Kept]:
         """The slots of a ledger that touch the window, in order of start."""
         ...
 
@@ -145,7 +145,7 @@ class CountStore(Protocol):
         """
         ...
 
-    def forget(self, model: str, ledgers: Collection[Ledger]) -> None:
+    def forget(self, model: str, ledgers: Collection[CountKey]) -> None:
         """Drop these ledgers, as if they had never been counted."""
         ...
 

@@ -21,6 +21,7 @@ from flyball.server.metrics import Metrics, Page, render
 from flyball.server.pages import openapi
 from flyball.server.settings import ServerSettings
 from flyball.spec.load import parse_spec
+from flyball.words.sentences import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -145,6 +146,18 @@ def test_writing_down_a_documented_default_changes_nothing(heading: str) -> None
         if default is not None:
             assignment = f"{codes(row[0])[0]} = {default[1]}"
             assert parse_spec(spec_with(heading, assignment), folder=ROOT).digest == without, assignment
+
+
+def test_every_finding_about_data_is_documented_and_no_other() -> None:
+    text = sections(read("docs/data-quality.md"))
+    told = [
+        code
+        for heading in ("Before a training", "What the model is asked")
+        for row in rows(text[heading], "finding")
+        for code in codes(row[0])
+    ]
+    known = [code for code in catalogue() if code.startswith(("data.", "quality."))]
+    assert sorted(told) == sorted(known)
 
 
 def test_every_public_name_is_documented() -> None:

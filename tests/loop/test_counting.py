@@ -23,7 +23,7 @@ from flyball.loop.evidence.drift import window_spans
 from flyball.loop.memory import Memory
 from flyball.loop.spans import Wanted, counted
 from flyball.monitoring.counts import Counts
-from flyball.monitoring.slots import Ledger
+from flyball.monitoring.slots import CountKey
 from flyball.serving.records import Place
 from flyball.testing.samples import NOON
 from served import manifest
@@ -372,4 +372,4 @@ def test_a_picture_has_the_counts_of_the_window_and_of_each_day(watched: Watched
 def test_counting_says_which_ledgers_there_are(watched: Watched) -> None:
     watched.world.predictions.add(rows("p", [NOW - MINUTE]))
     watched.count(NOW)
-    assert list(watched.world.counts.places(MODEL)) == [Ledger(version=1, against=1, reference=everything(watched).reference)]
+    assert list(watched.world.counts.places(MODEL)) == [CountKey(version=1, against=1, reference=everything(watched).reference)]

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
@@ -518,4 +519,28 @@ def test_errors_in_the_data_are_alerts_and_what_is_wrong_at_this_look_is_never_o
     firing = state(*CHAMPION, (T0, AlertFired(key="quality:age", reason=because("x"))))
     assert at(firing, seen, days=1) == []
     (over,) = at(firing, evidence(calm=("quality:age",)), days=1)
+    assert isinstance(over, Resolve)
+
+
+def finding(column: str, severity: Literal["error", "warning"] = "error") -> QualityFinding:
+    reason = because("quality.infinite", column=column, rows=3, of=9, examples="p1")
+    return QualityFinding(severity=severity, column=column, reason=reason, rows=3, examples=("p1",), share=1 / 3, limit=0.002)
+
+
+def test_faulty_data_blocks_a_training_while_it_lasts_whatever_asks_for_it() -> None:
+    faulty = replace(evidence(below_floor=True, drifted=("x",)), quality=(finding("x"), finding("y")))
+    (suppressed,) = [one for one in at(state(*CHAMPION), faulty, days=40) if isinstance(one, Suppress | Retrain)]
+    assert isinstance(suppressed, Suppress)
+    assert suppressed.because == because("suppressed.quality", columns="x, y", count=2)
+    told = replace(evidence(below_floor=True), quality=(finding("x", "warning"),))
+    assert [type(one) for one in at(state(*CHAMPION), told, days=40)] == [Notify, Retrain]
+
+
+def test_each_faulty_column_is_an_alert_of_its_own_and_told_once() -> None:
+    faulty = replace(evidence(), quality=(finding("x"), finding("x"), finding(""), finding("y", "warning")))
+    fired = at(state(*CHAMPION), faulty, days=1)
+    assert [one.alert.key for one in fired if isinstance(one, Notify)] == ["quality:x", "quality:*"]
+    known = state(*CHAMPION, *((T0, AlertFired(key=key, reason=because("x"))) for key in ("quality:x", "quality:*")))
+    assert at(known, faulty, days=1) == []
+    (over,) = at(known, evidence(calm=("quality:x",)), days=1)
     assert isinstance(over, Resolve)

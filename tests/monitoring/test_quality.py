@@ -34,14 +34,14 @@ _DAYS = np.repeat(np.arange(360), 50)
 TRAINED: Mapping[str, Array] = {
     "temp": CHANCE.normal(20, 5, _TRAINED),
     "month": _DAYS // 30 + 1,
-    "plan": texts(CHANCE.choice(["basic", "pro", None], _TRAINED, p=[0.6, 0.35, 0.05]).tolist()),
+    "plan": texts(CHANCE.choice(np.array(["basic", "pro", None], dtype=object), _TRAINED, p=[0.6, 0.35, 0.05]).tolist()),
 }
 REFERENCE = build_reference(Table(dict(TRAINED)), SCHEMA, {}, _DAYS)
 UNTIMED = build_reference(Table(dict(TRAINED)), SCHEMA, {})
 GOOD: Mapping[str, Array] = {
     "temp": CHANCE.normal(20, 5, ROWS),
     "month": np.full(ROWS, 3.0),
-    "plan": texts(CHANCE.choice(["basic", "pro", None], ROWS, p=[0.6, 0.35, 0.05]).tolist()),
+    "plan": texts(CHANCE.choice(np.array(["basic", "pro", None], dtype=object), ROWS, p=[0.6, 0.35, 0.05]).tolist()),
 }
 ASKED = Asked(schema=SCHEMA, reference=REFERENCE, expect={}, ignore=(), share_margin=0.002)
 
@@ -60,7 +60,7 @@ def sane(one: QualityFinding) -> None:
     assert math.isfinite(one.share) and 0 <= one.share <= 1
     assert len(one.examples) <= 5 and len(one.examples) <= one.rows
     for language in ("en", "zh"):
-        text = sentence(one.reason, language)  # type: ignore[arg-type]  # one of the two
+        text = sentence(one.reason, language)
         assert text and "nan" not in text.replace("'nan'", "")
 
 

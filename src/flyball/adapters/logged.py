@@ -36,6 +36,7 @@ def logged_rows(
     maturity: Maturity | None = None,
     made_at: Sequence[int] | None = None,
     context: Table | None = None,
+    bare: Sequence[bool] | None = None,
 ) -> LoggedRows:
     """LoggedRows from eight columns: prediction_id, at, unit, entity, label, score, actual, outcome_at (None: no outcome).
 
@@ -62,6 +63,7 @@ def logged_rows(
         features=features,
         made_at=None if made_at is None else np.array(made_at, dtype=np.int64),
         context=context,
+        bare=None if bare is None else np.array(bare, dtype=np.bool_),
     )
 
 

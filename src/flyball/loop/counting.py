@@ -18,7 +18,7 @@ from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counter
 from flyball.monitoring.scales import coarser, slots_of
-from flyball.monitoring.slots import Ledger, Slot, Step
+from flyball.monitoring.slots import CountKey, Slot, Step
 from flyball.registry.records import Manifest
 from flyball.serving.records import Arrived, Place
 from flyball.spec.records import Spec
@@ -32,7 +32,7 @@ _FEWEST, _MOST = 50, 10_000
 class Ruler:
     """What a version's rows are counted with: the reference of one version, on the columns both have."""
 
-    ledger: Ledger
+    ledger: CountKey
     counter: Counter
 
 
@@ -151,7 +151,7 @@ def _count(
 def _ruler(world: World, state: State, memory: Memory, version: int, against: int) -> Ruler:
     bundles = [state.versions[one].registered.bundle for one in (version, against)]
     counter = memory.counter(world.bundles, bundles[0], bundles[1])
-    return Ruler(ledger=Ledger(version=version, against=against, reference=counter.reference), counter=counter)
+    return Ruler(ledger=CountKey(version=version, against=against, reference=counter.reference), counter=counter)
 
 
 def _said(arrived: Arrived, counter: Counter, scores: Mapping[str, Array]) -> NDArray[np.bool_] | None:
@@ -199,13 +199,13 @@ def _order(place: Place | None) -> tuple[int, int]:
     return (-1, -1) if place is None else (place.answered, place.shadows)
 
 
-def _drop_outdated(world: World, state: State, kept: Mapping[Ledger, Place]) -> None:
+def _drop_outdated(world: World, state: State, kept: Mapping[CountKey, Place]) -> None:
     """Forget what versions that are no longer live were compared with; their own counts stay."""
     alive = live(state)
     world.counts.forget(state.model, [ledger for ledger in kept if ledger.version not in alive and ledger.against != ledger.version])
 
 
-def _drop_replaced(world: World, state: State, version: int, found: Mapping[Ledger, Counter]) -> None:
+def _drop_replaced(world: World, state: State, version: int, found: Mapping[CountKey, Counter]) -> None:
     """Forget counts on a reference that its version no longer has: the new one is counted from the beginning."""
     now = {ledger.against: ledger for ledger in found}
     kept = world.counts.places(state.model)

@@ -11,6 +11,7 @@ from flyball.core.table import Array, Table
 from flyball.core.window import Window
 from flyball.data.snapshot import as_text, micros
 from flyball.journal.state import State
+from flyball.loop.asked import asked_rows
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.skew import ColumnSkew, SkewReport, compare_column
@@ -81,7 +82,7 @@ def _served(world: World, spec: Spec, state: State, memory: Memory, window: Wind
         if not newest:
             capped = True
             break
-        rows = world.predictions.rows(spec.model.name, version, window, features=True, newest=newest + 1)
+        rows = asked_rows(world.predictions, spec.model.name, version, window, newest + 1)
         capped |= len(rows.at) > newest
         if rows.features is None or not len(rows.at):
             continue

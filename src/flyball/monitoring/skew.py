@@ -215,7 +215,8 @@ def _pattern(name: str, served: Array, training: Array, kinds: dict[Difference, 
     y, y_bad = _numbers(training[rows])
     texts = _texts(served[rows]) | _texts(training[rows])
     if not (x_bad | y_bad | texts).any() and np.isfinite(x).all() and np.isfinite(y).all():
-        return _numeric_pattern(name, x, y)
+        with np.errstate(all="ignore"):  # of numbers at the end of their range; what comes of it is no pattern
+            return _numeric_pattern(name, x, y)
     if texts.all():
         return _text_pattern(name, [str(value) for value in served[rows]], [str(value) for value in training[rows]])
     return None
@@ -234,7 +235,7 @@ def _numeric_pattern(name: str, x: Array, y: Array) -> Reason | None:
     if np.unique(y).size > 1 and np.unique(x).size == 1:
         return _one_served(name, x)
     offset = float(np.median(x - y))
-    if _close(x - offset, y).all():
+    if np.isfinite(offset) and _close(x - offset, y).all():
         return Reason(code="skew.offset", values={**told, "offset": offset})
     for digits in range(7):
         for code, one, two in (("skew.rounded_served", x, y), ("skew.rounded_training", y, x)):

@@ -6,7 +6,7 @@ from flyball.serving.records import Place
 
 
 @record
-class Ledger:
+class CountKey:
     """Rows of `version`, counted on the cells of the reference of version `against`; `reference` is its digest."""
 
     version: int
@@ -42,7 +42,7 @@ class Kept:
 class Step:
     """What counting the rows from one place to the next adds to a ledger; `after` is None for a ledger that begins."""
 
-    ledger: Ledger
+    ledger: CountKey
     after: Place | None
     place: Place
     slots: tuple[Slot, ...]

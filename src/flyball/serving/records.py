@@ -126,8 +126,9 @@ class LoggedRows:
     """Logged predictions of one version with what became of them, as arrays of one length, ordered by event time.
 
     `actual` is object: the outcome's label, None where none had come in time. `score` as in PredictionBatch. `day` is the block:
-    days since 1970 (UTC) of the event time. `features`, and `made_at` (the server's time), are None unless features were asked for.
-    `context` has a column for each key that was asked for, missing as None (all of it, if no request had the key), and is None if none was.
+    days since 1970 (UTC) of the event time. `features`, and `made_at` (the server's time), are None unless features were asked for,
+    as is `bare`: which rows were logged without features, whose values are all missing. `context` has a column for each key that was
+    asked for, missing as None (all of it, if no request had the key), and is None if none was.
     """
 
     prediction_id: NDArray[np.object_]
@@ -142,6 +143,7 @@ class LoggedRows:
     features: Table | None
     made_at: NDArray[np.int64] | None = None
     context: Table | None = None
+    bare: NDArray[np.bool_] | None = None
 
 
 @record

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 
 from flyball.core.window import Window, to_micros
-from flyball.monitoring.slots import Ledger, Slot, Step
+from flyball.monitoring.slots import CountKey, Slot, Step
 from flyball.monitoring.tally import Tally, added
 from flyball.ports import CountStore
 from flyball.serving.records import Place
@@ -14,8 +14,8 @@ from flyball.testing.samples import NOON
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ALWAYS = Window(start=NOON - 900 * DAY, end=NOON + 900 * DAY)
-OWN = Ledger(version=2, against=2, reference="a" * 64)
-FIRST = Ledger(version=2, against=1, reference="b" * 64)
+OWN = CountKey(version=2, against=2, reference="a" * 64)
+FIRST = CountKey(version=2, against=1, reference="b" * 64)
 
 
 def tally(rows: int, *cells: int, at: timedelta = timedelta(0)) -> Tally:
@@ -29,12 +29,14 @@ def slot(at: timedelta, rows: int, *cells: int, length: timedelta = MINUTE, vari
     return Slot(start=to_micros(NOON + at), length=length // timedelta(microseconds=1), variant=variant, tally=tally(rows, *cells, at=at))
 
 
-def step(ledger: Ledger, after: int | None, place: int, *slots: Slot) -> Step:
+def step(ledger: CountKey, after: int | None, place: int, *slots: Slot) -> Step:
     """From one place to the next."""
     return Step(ledger=ledger, after=None if after is None else Place(answered=after), place=Place(answered=place), slots=slots)
 
 
-def held(store: CountStore, ledger: Ledger = OWN, window: Window = ALWAYS, model: str = "churn") -> list[tuple[float, str, int, list[int]]]:
+def held(
+    store: CountStore, ledger: CountKey = OWN, window: Window = ALWAYS, model: str = "churn"
+) -> list[tuple[float, str, int, list[int]]]:
     """Minutes after noon, variant, rows and cells of the slots of a ledger."""
     found = []
     for kept in store.slots(model, ledger, window):
@@ -126,6 +128,6 @@ class CountStoreSuite:
         assert held(store) == [(1.0, "champion", 1, [2])]
 
     def test_ledgers_differ_by_version_reference_and_whose_reference_it_is(self, store: CountStore) -> None:
-        others = [FIRST, Ledger(version=3, against=2, reference=OWN.reference), Ledger(version=2, against=2, reference="c" * 64)]
+        others = [FIRST, CountKey(version=3, against=2, reference=OWN.reference), CountKey(version=2, against=2, reference="c" * 64)]
         store.add("churn", [step(ledger, None, 1, slot(MINUTE, number, 1)) for number, ledger in enumerate([OWN, *others], 1)])
         assert [held(store, ledger)[0][2] for ledger in (OWN, *others)] == [1, 2, 3, 4]

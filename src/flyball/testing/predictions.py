@@ -177,6 +177,13 @@ class PredictionLogSuite:
         assert shadowed.tolist() == [to_micros(NOON + HOUR * 3)]
         assert log.rows("churn", 1, DAY).made_at is None
 
+    def test_with_the_features_comes_which_rows_have_none(self, log: PredictionLog) -> None:
+        log.add(predictions(["p1", "p2", "p3"], at=[NOON, NOON + HOUR, NOON + HOUR * 2], features=[None, [None, None], [1.0, "basic"]]))
+        bare = log.rows("churn", 1, DAY, features=True).bare
+        assert bare is not None
+        assert bare.tolist() == [True, False, False]
+        assert log.rows("churn", 1, DAY).bare is None
+
     def test_rows_of_different_contracts_have_missing_values_where_their_contract_has_no_column(self, log: PredictionLog) -> None:
         log.add(predictions(["p1"], features=[[1.0, "basic"]]))
         log.add(predictions(["p2"], feature_names=["plan", "tenure"], features=[["plus", 7]], schema_id="later", at=NOON + HOUR))

@@ -1,5 +1,6 @@
 """A user's pandera schema held against rows."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,3 +163,20 @@ def test_what_is_no_schema_is_refused_with_what_there_is(project: Path, name: st
         complaints(name, rows(), rows()["who"], project, partly=False)
     assert message in refused.value.message
     assert hint in refused.value.hint
+
+
+def test_without_pandera_the_way_to_install_it_is_told() -> None:
+    code = """
+import sys
+sys.modules["pandera"] = None
+import pandas as pd
+from pathlib import Path
+from flyball.adapters.pandera.validate import complaints
+from flyball.core.errors import UnsupportedError
+try:
+    complaints("own:Rows", pd.DataFrame({"a": [1]}), pd.Series([0]), Path(), partly=False)
+except UnsupportedError as error:
+    print(error.message, "|", error.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[quality] schema needs pandera | pip install 'flyball[pandera]'"

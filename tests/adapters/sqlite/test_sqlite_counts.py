@@ -14,7 +14,7 @@ from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.migrations import MIGRATIONS
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
-from flyball.monitoring.slots import Ledger
+from flyball.monitoring.slots import CountKey
 from flyball.serving.records import Place
 from flyball.testing.counts import DAY, HOUR, MINUTE, OWN, CountStoreSuite, held, slot, step
 from flyball.testing.predictions import DAY as TODAY
@@ -28,11 +28,11 @@ import numpy as np
 from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
-from flyball.monitoring.slots import Ledger, Slot, Step
+from flyball.monitoring.slots import CountKey, Slot, Step
 from flyball.monitoring.tally import tally_of
 from flyball.serving.records import Place
 folder = Path(sys.argv[1])
-own = Ledger(version=1, against=1, reference="a")
+own = CountKey(version=1, against=1, reference="a")
 with Database(folder / "flyball.db") as database:
     log, store = SqlitePredictionLog(database, folder / "log"), SqliteCounts(database)
     print("ready", flush=True)
@@ -82,7 +82,7 @@ def _fill(log: SqlitePredictionLog, rows: int) -> None:
 
 
 def _minutes(store: SqliteCounts) -> list[tuple[float, int]]:
-    return [(at, rows) for at, _, rows, _ in held(store, Ledger(version=1, against=1, reference="a"))]
+    return [(at, rows) for at, _, rows, _ in held(store, CountKey(version=1, against=1, reference="a"))]
 
 
 def test_two_processes_that_count_at_once_count_each_row_once(log: SqlitePredictionLog, store: SqliteCounts, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from flyball.adapters.logged import micros
 from flyball.core.window import Window, to_micros
-from flyball.monitoring.slots import Kept, Ledger, Step
+from flyball.monitoring.slots import CountKey, Kept, Step
 from flyball.monitoring.tally import Tally, added, tally_to_bytes
 from flyball.serving.records import Place
 
@@ -18,10 +18,10 @@ class MemoryCounts:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._places: dict[str, dict[Ledger, Place]] = {}
-        self._slots: dict[tuple[str, Ledger], dict[_Key, Tally]] = {}
+        self._places: dict[str, dict[CountKey, Place]] = {}
+        self._slots: dict[tuple[str, CountKey], dict[_Key, Tally]] = {}
 
-    def places(self, model: str) -> Mapping[Ledger, Place]:
+    def places(self, model: str) -> Mapping[CountKey, Place]:
         """Every ledger of a model, and up to which place in the prediction log its rows are counted."""
         with self._lock:
             return dict(self._places.get(model, {}))
@@ -39,7 +39,7 @@ class MemoryCounts:
                     _put(held, (slot.start, slot.length, slot.variant), slot.tally)
             return True
 
-    def slots(self, model: str, ledger: Ledger, window: Window) -> list[Kept]:
+    def slots(self, model: str, ledger: CountKey, window: Window) -> list[Kept]:
         """The slots of a ledger that touch the window, in order of start."""
         first, last = to_micros(window.start), to_micros(window.end)
         with self._lock:
@@ -62,7 +62,7 @@ class MemoryCounts:
                         gone += 1
         return gone
 
-    def forget(self, model: str, ledgers: Collection[Ledger]) -> None:
+    def forget(self, model: str, ledgers: Collection[CountKey]) -> None:
         """Drop these ledgers, as if they had never been counted."""
         with self._lock:
             for one in ledgers:

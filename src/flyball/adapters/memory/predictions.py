@@ -236,7 +236,7 @@ class MemoryPredictionLog:
             [actual for actual, _ in outcomes],
             [at for _, at in outcomes],
         ]
-        table, made_at = None, None
+        table, made_at, bare = None, None, None
         sources = [self.answered.get(row.prediction_id, row) for row in found]  # what a shadow's request held stands in the answered row
         if features:
             contracts = {names: number for number, names in enumerate(dict.fromkeys(source.names for source in sources))}
@@ -245,9 +245,9 @@ class MemoryPredictionLog:
                 [source.features for source in sources],
                 {number: names for names, number in contracts.items()},
             )
-            made_at = [source.made_at for source in sources]
+            made_at, bare = [source.made_at for source in sources], [source.features is None for source in sources]
         asked = context_table((source.context for source in sources), keys)
-        return logged_rows(columns, table, maturity=maturity, made_at=made_at, context=asked)
+        return logged_rows(columns, table, maturity=maturity, made_at=made_at, context=asked, bare=bare)
 
 
 def _prediction(row: Row) -> Prediction:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flyball.adapters.logged import micros
 from flyball.adapters.sqlite.database import Database
 from flyball.core.window import Window, to_micros
-from flyball.monitoring.slots import Kept, Ledger, Step
+from flyball.monitoring.slots import CountKey, Kept, Step
 from flyball.monitoring.tally import Tally, added, tally_from_bytes, tally_to_bytes
 from flyball.serving.records import Place
 
@@ -35,13 +35,13 @@ class SqliteCounts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def places(self, model: str) -> Mapping[Ledger, Place]:
+    def places(self, model: str) -> Mapping[CountKey, Place]:
         """Every ledger of a model, and up to which place in the prediction log its rows are counted."""
         query = "SELECT version, against, reference, answered, shadows FROM ledgers WHERE model = ? ORDER BY version, against"
         with self._database.read() as connection:
             rows = connection.execute(query, (model,)).fetchall()
         return {
-            Ledger(version=version, against=against, reference=reference): Place(answered=answered, shadows=shadows)
+            CountKey(version=version, against=against, reference=reference): Place(answered=answered, shadows=shadows)
             for version, against, reference, answered, shadows in rows
         }
 
@@ -60,7 +60,7 @@ class SqliteCounts:
                     _put(connection, key, slot.length, slot.start, slot.variant, [slot.tally])
         return True
 
-    def slots(self, model: str, ledger: Ledger, window: Window) -> list[Kept]:
+    def slots(self, model: str, ledger: CountKey, window: Window) -> list[Kept]:
         """The slots of a ledger that touch the window, in order of start."""
         with self._database.read() as connection:
             found = _find(connection, model, ledger)
@@ -88,7 +88,7 @@ class SqliteCounts:
             if len(rows) < _AT_ONCE:
                 return gone
 
-    def forget(self, model: str, ledgers: Collection[Ledger]) -> None:
+    def forget(self, model: str, ledgers: Collection[CountKey]) -> None:
         """Drop these ledgers, as if they had never been counted."""
         if not ledgers:
             return
@@ -100,12 +100,12 @@ class SqliteCounts:
                     connection.execute("DELETE FROM ledgers WHERE id = ?", (found[0],))
 
 
-def _find(connection: sqlite3.Connection, model: str, ledger: Ledger) -> tuple[int, Place] | None:
+def _find(connection: sqlite3.Connection, model: str, ledger: CountKey) -> tuple[int, Place] | None:
     row = connection.execute(_LEDGER, (model, ledger.version, ledger.against, ledger.reference)).fetchone()
     return None if row is None else (row[0], Place(answered=row[1], shadows=row[2]))
 
 
-def _begin(connection: sqlite3.Connection, model: str, ledger: Ledger) -> int:
+def _begin(connection: sqlite3.Connection, model: str, ledger: CountKey) -> int:
     values = (model, ledger.version, ledger.against, ledger.reference)
     query = "INSERT INTO ledgers (model, version, against, reference, answered, shadows) VALUES (?, ?, ?, ?, 0, 0)"
     return connection.execute(query, values).lastrowid or 0

@@ -184,14 +184,16 @@ def _columns(
     asked = context_table(map(stored.context, columns[-1]), context) if context else None
     table: Table | None = None
     made_at: list[int] | None = None
+    bare: list[bool] | None = None
     if features:
         contracts = [contract or 0 for contract in columns[8]]  # 0: a shadow whose answered row is not here
         table = feature_table(contracts, map(stored.features, columns[9]), {0: [], **names})
         made_at = [at if made is None else made for at, made in zip(columns[1], columns[10], strict=True)]
+        bare = [value is None for value in columns[9]]
     columns[4] = stored.labels(columns[4])
     columns[5] = stored.scores(columns[5])
     columns[6] = stored.labels(columns[6])
-    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at, context=asked)
+    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at, context=asked, bare=bare)
 
 
 def _stream(connection: sqlite3.Connection, model: str, version: int) -> int | None:

@@ -10,6 +10,7 @@ from flyball.core.table import Array, Table
 from flyball.core.window import Window
 from flyball.data.snapshot import present
 from flyball.journal.state import State
+from flyball.loop.asked import asked_rows
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.clocks import ahead_findings, late_findings, repeat_findings, silence, silence_finding
@@ -46,7 +47,7 @@ def window_quality(
     some = min(_SOME, _room(manifest))
     later = Window(start=window.end, end=window.end + _FAR)
     before = Window(start=window.start - window.length, end=window.start)
-    to_come, gone = (world.predictions.rows(spec.model.name, version, span, features=True, newest=some) for span in (later, before))
+    to_come, gone = (asked_rows(world.predictions, spec.model.name, version, span, some) for span in (later, before))
     found = list(value_findings(rows, asked, drift))
     found += [one for part in (rows, to_come) for one in ahead_findings(part, now=window.end)]
     found += late_findings(gone, now=window.end, length=window.length)
@@ -86,7 +87,7 @@ def live_schema_findings(
 
 
 def _newest(world: World, spec: Spec, version: int, manifest: Manifest, window: Window) -> LoggedRows:
-    return world.predictions.rows(spec.model.name, version, window, features=True, newest=_room(manifest))
+    return asked_rows(world.predictions, spec.model.name, version, window, _room(manifest))
 
 
 def _room(manifest: Manifest) -> int:
