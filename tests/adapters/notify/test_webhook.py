@@ -1,11 +1,13 @@
 """Webhooks, Slack's and others': what is posted, what counts as taken, and what a refusal tells."""
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from flyball.adapters.notify.text import document
 from flyball.alerting.records import Parcel
 from flyball.core.reason import because
 from flyball.spec.records import Receiver
@@ -155,3 +157,9 @@ def test_a_thousand_alerts_are_one_message_of_a_length_that_is_taken(tmp_path: P
     text = there.heard[0].json["text"]
     assert len(text) <= 12_000
     assert "and 999 more fire" in text and text.count("\n") <= 22
+
+
+def test_the_document_in_the_docs_is_the_document_that_is_sent() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    shown = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert document(notification(line(), id=shown["id"], link="https://wiki.example/churn"), "en") == shown
