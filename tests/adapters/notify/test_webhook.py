@@ -1,6 +1,7 @@
 """Webhooks, Slack's and others': what is posted, what counts as taken, and what a refusal tells."""
 
 import json
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -91,6 +92,13 @@ def test_whatever_is_no_2xx_was_not_taken_and_the_address_stays_secret(tmp_path:
         said = Post(tmp_path).send(webhook(f"{there.url}{SECRET}"))
     assert said.startswith(expected)
     assert "secret" not in said and "hidden" not in said and "T012" not in said and "\n" not in said
+
+
+def test_no_log_of_a_library_holds_the_address(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with listening() as there:
+        assert Post(tmp_path).send(webhook(f"{there.url}{SECRET}")) == ""
+    assert "secret" not in caplog.text
 
 
 def test_a_redirection_is_not_followed(tmp_path: Path) -> None:
