@@ -70,7 +70,7 @@ def test_a_silence_is_in_the_journal_in_alerts_and_in_status_until_it_ends(tmp_p
     monkeypatch.setenv("FLYBALL_ACTOR", "ann")
     happens(project(tmp_path, '{ kind = "log" }'), fired("drift:temp"), fired("performance:brier"))
     said = ok(flyball(tmp_path, "silence", "drift:*", "--for", "24h", "--reason", "a holiday", "--now", NOW))
-    assert "until 2026-04-02 12:00 UTC; 1 of them fire now" in said.err
+    assert "until 2026-04-02 12:00 UTC; firing now: 1" in said.err
     found = ok(flyball(tmp_path, "alerts", "--now", NOW, "--json")).json
     assert [{name: one[name] for name in ("pattern", "actor", "reason", "until", "covers")} for one in found["silences"]] == [
         {"pattern": "drift:*", "actor": "ann", "reason": "a holiday", "until": "2026-04-02T12:00:00Z", "covers": 1}

@@ -61,3 +61,31 @@ def test_the_server_is_ready_when_each_of_them_is(tmp_path: Path) -> None:
             await served.client.aclose()
 
     asyncio.run(story())
+
+
+def test_an_alert_finds_its_model_by_its_label_or_by_the_route(tmp_path: Path) -> None:
+    first, second = site(tmp_path / "first"), other(tmp_path / "second")
+    first.deploy(1)
+
+    def group(model: str, key: str) -> dict[str, Any]:
+        labels = {"alertname": "Late", "model": model}
+        return {
+            "version": "4",
+            "groupKey": key,
+            "status": "firing",
+            "commonLabels": labels,
+            "alerts": [{"status": "firing", "labels": labels}],
+        }
+
+    async def story() -> None:
+        theirs = second.settings(model=NAME, takes_alerts=True), second.ports
+        async with running(make_app(first.settings(takes_alerts=True), first.ports, others=[theirs])) as app:
+            served = Served(first, app)
+            assert (await served.post("/alerts/alertmanager", group(NAME, "a"))).json()["model"] == NAME
+            assert (await served.post(f"/models/{quote(NAME, safe='')}/alerts/alertmanager", group("x", "b"))).json()["model"] == NAME
+            assert (await served.post("/alerts/alertmanager", group("nobody", "c"))).status_code == 404
+            answer = await served.post("/alerts/alertmanager", {"version": "4"})
+            assert answer.status_code == 422 and "POST /models/NAME/alerts/alertmanager" in answer.json()["error"]
+
+    asyncio.run(story())
+    assert (len(second.ports.journal.read(NAME)), len(first.ports.journal.read(MODEL))) == (2, 0)

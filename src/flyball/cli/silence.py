@@ -38,6 +38,5 @@ def command(ctx: click.Context, pattern: str, duration: str | None, reason: str,
     if length is None or not reason:
         raise UsageError("a silence needs --for and --reason", hint=f"flyball silence '{pattern}' --for 24h --reason '...'")
     silence(world, model, pattern, reason=reason, length=length, actor=settings.actor, now=moment)
-    firing = [key for key in current(world, model).firing if matches(pattern, key)]
-    covered = f"{len(firing)} of them fire now" if firing else "none of them fires now"
-    say(f"nobody is told of {pattern} until {moment + length:%Y-%m-%d %H:%M} UTC; {covered}")
+    firing = sum(matches(pattern, key) for key in current(world, model).firing)
+    say(f"nobody is told of {pattern} until {moment + length:%Y-%m-%d %H:%M} UTC; firing now: {firing}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
+from itertools import groupby
 from typing import assert_never
 
 from flyball.alerting.records import Severity
@@ -171,8 +172,12 @@ def empty(model: str) -> State:
 def fold(model: str, entries: Iterable[Entry], *, start: State | None = None) -> State:
     """The state after these entries, which follow `start` (default: the beginning)."""
     state = start or empty(model)
-    for entry in entries:
-        state = apply(state, entry)
+    for alerts, run in groupby(entries, key=lambda entry: isinstance(entry.event, AlertFired | AlertResolved)):
+        if alerts:
+            state = _alerts(state, run)
+        else:
+            for entry in run:
+                state = apply(state, entry)
     return state
 
 
@@ -190,7 +195,7 @@ def apply(state: State, entry: Entry) -> State:
         case Thawed():
             return replace(state, freeze=None)
         case AlertFired() | AlertResolved():
-            return _alerts(state, event, entry)
+            return _alerts(state, [entry])
         case Silenced():
             silence = Silence(at=at, until=event.until, reason=event.reason, actor=entry.actor)
             return replace(state, silences={**state.silences, event.pattern: silence})
@@ -209,21 +214,24 @@ def apply(state: State, entry: Entry) -> State:
             assert_never(event)
 
 
-def _alerts(state: State, event: AlertFired | AlertResolved, entry: Entry) -> State:
-    if isinstance(event, AlertFired):
-        severity = event.severity or severity_of(event.key)
-        standing = Standing(seq=entry.seq, since=entry.at, reason=event.reason, severity=severity)
-        return replace(state, firing={**state.firing, event.key: event.reason}, standing={**state.standing, event.key: standing})
-    firing = {key: reason for key, reason in state.firing.items() if key != event.key}
-    was = state.standing.get(event.key)
-    over = {} if was is None else {event.key: replace(was, over_at=entry.at, over=event.reason)}
-    return replace(
-        state,
-        firing=firing,
-        standing={**state.standing, **over},
-        answered_keys=state.answered_keys - {event.key},
-        suppressed=_still_asked(state.suppressed, firing, state.requests),
-    )
+def _alerts(state: State, entries: Iterable[Entry]) -> State:
+    """The state after some entries about alerts, one after the other: thousands of columns may drift at one look."""
+    firing, standing, answered, suppressed = dict(state.firing), dict(state.standing), set(state.answered_keys), state.suppressed
+    seq = state.seq
+    for entry in entries:
+        event, seq = entry.event, entry.seq
+        if isinstance(event, AlertFired):
+            severity = event.severity or severity_of(event.key)
+            firing[event.key] = event.reason
+            standing[event.key] = Standing(seq=entry.seq, since=entry.at, reason=event.reason, severity=severity)
+        elif isinstance(event, AlertResolved):
+            firing.pop(event.key, None)
+            answered.discard(event.key)
+            if event.key in standing:
+                standing[event.key] = replace(standing[event.key], over_at=entry.at, over=event.reason)
+            if suppressed:
+                suppressed = _still_asked(suppressed, firing, state.requests)
+    return replace(state, seq=seq, firing=firing, standing=standing, answered_keys=frozenset(answered), suppressed=suppressed)
 
 
 def _still_asked(

@@ -50,13 +50,13 @@ def compose(
             fresh, again = kept, list[str]()
         else:
             again = [] if name in blocked else _due_again(state, spec, known, fresh, now)
-        lines = [line_of(state, spec, key) for key in (*(one.key for one in over), *fresh)]
+        lines = [line_of(state, spec, key) for key in (*(one.key for one in over if one.key in state.standing), *fresh)]
         lines += [line_of(state, spec, key, again=True) for key in again]
         if lines:
             message = notification(state, spec, name, lines, now=now, most=None if receiver.kind == "alertmanager" else MOST_LINES)
             letters.append(Letter(receiver=name, notification=message, written_at=now, again_at=now))
             told += [Told(receiver=name, key=line.key, seq=line.seq, at=now) for line in lines if line.status == "firing"]
-            forget += over
+        forget += over
     return Composed(letters=tuple(letters), told=tuple(told), forget=tuple(forget), left_out=tuple(left_out))
 
 

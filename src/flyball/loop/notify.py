@@ -50,7 +50,7 @@ def not_told(called: str, letters: Sequence[Letter]) -> Reason:
     """Letters of one receiver that wait, as a person is told of them."""
     alerts = sum(one.notification.firing + one.notification.resolved for one in letters)
     attempts, again_at = max(one.attempts for one in letters), max(one.again_at for one in letters)
-    error = next((one.error for one in letters if one.error), "it was not tried to its end")
+    error = next((one.error for one in letters if one.error), "it is being sent, or whoever sent it died")
     return because("alerts.not_told", receiver=called, alerts=alerts, error=error, attempts=attempts, again=f"{again_at:%Y-%m-%d %H:%M}")
 
 
@@ -82,7 +82,8 @@ class _Round:
         until = self._now + _LEASE
         claimed = {name: self._post.outbox.claim(self._model, name, now=self._now, until=until) for name in self._receivers}
         left = [one for one in self._post.outbox.waiting(self._model) if not claimed.get(one.receiver)]
-        for name in dict.fromkeys(one.receiver for one in left):
+        # a letter without an error is being sent by another tick, or was by one that died
+        for name in dict.fromkeys(one.receiver for one in left if one.error or one.attempts > 1):
             self.untold.append(not_told(receiver_name(self._receivers[name]), [one for one in left if one.receiver == name]))
         blocked = {one.receiver for one in left}
         parcels: dict[str, Parcel] = {}

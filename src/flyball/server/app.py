@@ -173,7 +173,7 @@ class App:
         body = await self.bodies.read(scope, receive, browsers=verb == "predict")
         if verb == ROUTE:
             if name is None and len(self.models.by_name) > 1:
-                served = self.models.one(model_of(body))
+                served = self.models.one(model_of(body), ROUTE)
             return await served.alerts.answer(body, scope.get("query_string", b""))
         if verb == "predict":
             return Reply(200, await served.predictor.answer(body))

@@ -106,11 +106,11 @@ class Models:
         self.by_name: Mapping[str, Served] = {one.name: one for one in served}
         self.first = served[0]
 
-    def one(self, name: str | None) -> Served:
+    def one(self, name: str | None, verb: str = "predict") -> Served:
         """The model of a name; NotFoundError if there is none, RequestError if none is named and there are several."""
         if name is None:
             if len(self.by_name) > 1:
-                raise RequestError(f"this server has several models: {', '.join(self.by_name)}", hint="name one: POST /models/NAME/predict")
+                raise RequestError(f"this server has several models: {', '.join(self.by_name)}", hint=f"name one: POST /models/NAME/{verb}")
             return self.first
         found = self.by_name.get(name)
         if found is None:

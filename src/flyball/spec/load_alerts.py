@@ -17,11 +17,19 @@ def read_alerts(section: Section) -> AlertsSpec:
     lines = section.raw("to") if section.has("to") else []
     if not isinstance(lines, list):
         raise section.refuse("to", lines, 'a list such as [ { kind = "log" } ]')
+    receivers = tuple(_receiver(Section(section.file, f"alerts.to[{number}]", line)) for number, line in enumerate(lines))
+    for number, receiver in enumerate(receivers):
+        if receiver in receivers[:number]:
+            raise SpecError(
+                f"{section.file}: alerts.to[{number}] is the same receiver as alerts.to[{receivers.index(receiver)}]", hint="name it once"
+            )
     record = AlertsSpec(
-        to=tuple(_receiver(Section(section.file, f"alerts.to[{number}]", line)) for number, line in enumerate(lines)),
+        to=receivers,
         repeat=section.duration("repeat", timedelta(0), least=timedelta(minutes=1)) if section.has("repeat") else None,
         link=section.text("link", example="https://wiki.example/churn") if section.has("link") else "",
     )
+    if not record.link.isprintable():
+        raise section.refuse("link", record.link, "a text on one line")
     section.done()
     return record
 
@@ -83,9 +91,13 @@ def _url(part: Section, key: str) -> str:
         if not url.removeprefix("env:").isidentifier():
             raise part.refuse(key, url, '"env:NAME" with the name of an environment variable')
         return url
-    split = urlsplit(url)
-    if split.scheme not in ("http", "https") or not split.hostname:
-        raise part.refuse(key, url, '"https://..." or "env:NAME" with the name of an environment variable that holds it')
+    try:
+        split = urlsplit(url)
+        sound = split.scheme in ("http", "https") and bool(split.hostname) and split.port != 0 and url.isprintable() and " " not in url
+    except ValueError:
+        sound = False
+    if not sound:  # what was found may be a secret, so it is not repeated
+        raise part.refuse(key, "...", '"https://..." or "env:NAME" with the name of an environment variable that holds it')
     if split.username or split.password:
         raise SpecError(
             f"{part.file}: {part.path}.{key} holds a password", hint='put the whole address into a variable: url = "env:ALERT_URL"'

@@ -1,11 +1,14 @@
 """Webhooks, Slack's and others': what is posted, what counts as taken, and what a refusal tells."""
 
+import json
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from flyball.adapters.notify.text import document
 from flyball.alerting.records import Parcel
 from flyball.core.reason import because
 from flyball.spec.records import Receiver
@@ -91,6 +94,13 @@ def test_whatever_is_no_2xx_was_not_taken_and_the_address_stays_secret(tmp_path:
     assert "secret" not in said and "hidden" not in said and "T012" not in said and "\n" not in said
 
 
+def test_no_log_of_a_library_holds_the_address(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with listening() as there:
+        assert Post(tmp_path).send(webhook(f"{there.url}{SECRET}")) == ""
+    assert "secret" not in caplog.text
+
+
 def test_a_redirection_is_not_followed(tmp_path: Path) -> None:
     with listening() as elsewhere, listening(status(307, location=f"{elsewhere.url}/steal?very-secret")) as there:
         said = Post(tmp_path).send(webhook(there.url))
@@ -155,3 +165,9 @@ def test_a_thousand_alerts_are_one_message_of_a_length_that_is_taken(tmp_path: P
     text = there.heard[0].json["text"]
     assert len(text) <= 12_000
     assert "and 999 more fire" in text and text.count("\n") <= 22
+
+
+def test_the_document_in_the_docs_is_the_document_that_is_sent() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    shown = json.loads(page.split("```json\n")[1].split("```")[0])
+    assert document(notification(line(), id=shown["id"], link="https://wiki.example/churn"), "en") == shown

@@ -1,5 +1,6 @@
 """The port `Sender`: each notification by its receiver's kind, all at the same time, none for longer than it may take."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -44,6 +45,8 @@ class NotifySender:
         self._tools = Tools(folder=folder, language=language, secret=secret, echo=echo, seconds=min(_ONE_STEP, patience))
         self._patience = patience
         self._busy: dict[str, threading.Thread] = {}
+        for name in ("httpx", "httpcore"):  # they log whole addresses, which are as good as passwords
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     def send(self, parcels: Sequence[Parcel]) -> list[str]:
         """Hand each over to its receiver; for each what kept it from being taken, empty if it was."""
