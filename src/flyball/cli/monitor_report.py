@@ -38,7 +38,10 @@ def plain(picture: Picture, settings: Settings, names: Iterable[str] | None = No
             }
             for one in report.quality
         ],
-        "alerts": [{"key": one.key, "since": one.since, "reason": told(one.reason, settings)} for one in picture.firing],
+        "alerts": [
+            {"key": one.key, "since": one.since, "silent_until": one.silent_until, "reason": told(one.reason, settings)}
+            for one in picture.firing
+        ],
     }
 
 

@@ -34,7 +34,8 @@ def show(picture: Picture, words: Words, *, every: bool, to: Console | None = No
         out.print(_details(report, words, every=every))
     for one in picture.firing:
         since = f" ({words('since_at', since=when(one.since))})" if one.since else ""
-        out.print(Text(words("alert_line", key=clean(one.key, 80), reason=words.tell(one.reason)) + since, style="bold"))
+        silent = f" {words('silent', until=when(one.silent_until))}" if one.silent_until else ""
+        out.print(Text(words("alert_line", key=clean(one.key, 80), reason=words.tell(one.reason)) + since + silent, style="bold"))
 
 
 def headline(picture: Picture, found: Answer, words: Words) -> Group:

@@ -35,11 +35,12 @@ _INSTANT = timedelta(microseconds=1)
 
 @record
 class Firing:
-    """An alert that is firing, and since when."""
+    """An alert that is firing, since when, and until when nobody is told of it."""
 
     key: str
     reason: Reason
     since: datetime | None
+    silent_until: datetime | None = None
 
 
 @record

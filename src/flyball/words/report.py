@@ -82,6 +82,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "report.alert": ("Alert", "警报"),
     "report.since": ("Since", "起始"),
     "report.since_at": ("Since {since}.", "自 {since} 起。"),
+    "report.silent": ("(silenced until {until})", "（静默至 {until}）"),
     "report.in_words": ("In words", "说明"),
     "report.changed": ("What changed", "发生了什么变化"),
     "report.key_reference": ("training data", "训练数据"),

@@ -246,6 +246,18 @@ def test_a_frozen_loop_is_told_with_its_reason() -> None:
     assert "The loop stands still since 2026-03-28 12:00 UTC: an audit" in words_of(html_page(replace(picture(), freeze=FREEZE)))
 
 
+def test_an_alert_that_nobody_is_told_of_says_so() -> None:
+    found = picture()
+    silent = replace(found, firing=tuple(replace(one, silent_until=NOW) for one in found.firing))
+    assert "(silenced until 2026-03-29 12:00 UTC)" in words_of(html_page(silent))
+
+
+def test_commands_are_shown_as_commands_and_names_with_backticks_as_names() -> None:
+    page = html_page(wide(["`<b>`", "y"], moved=1))
+    assert "<code>flyball trace ID</code>" in page
+    assert "<b>" not in page
+
+
 def test_the_page_speaks_chinese() -> None:
     page = html_page(picture(), "zh")
     text = words_of(page)

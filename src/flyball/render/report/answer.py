@@ -8,8 +8,8 @@ from flyball.core.verdict import Verdict
 from flyball.loop.picture import Picture, furthest
 
 Call = Literal["good", "look", "act"]
-# Alerts of these kinds say that data moved, which is to be looked at; every other kind is to be acted on.
-_TO_LOOK_AT = frozenset({"drift", "dataset", "estimated"})
+# Alerts of these kinds are to be acted on; every other kind says that something moved, which is to be looked at.
+_TO_ACT_ON = frozenset({"performance", "quality", "deployment"})
 
 
 @record
@@ -47,8 +47,8 @@ def _acts(picture: Picture) -> list[tuple[Reason, Reason]]:
         found.append((because("report.errors", count=len(errors), column=errors[0].column), because("report.step_quality")))
     for alert in picture.firing:
         kind = alert.key.partition(":")[0]
-        told = kind in _TO_LOOK_AT or (kind == "performance" and bool(found)) or (kind == "quality" and bool(errors))
-        if not told:
+        told = (kind == "performance" and bool(found)) or (kind == "quality" and bool(errors))
+        if kind in _TO_ACT_ON and not told:
             found.append((alert.reason, because("report.step_alert", key=alert.key)))
     return found
 
@@ -75,6 +75,6 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
         found.append((because("report.warnings", count=len(warnings), column=warnings[0].column), because("report.step_quality")))
     told = {f"drift:{name}" for name in moved}
     for alert in picture.firing:
-        if alert.key.partition(":")[0] in _TO_LOOK_AT and alert.key not in told:
+        if alert.key.partition(":")[0] not in _TO_ACT_ON and alert.key not in told:
             found.append((because("report.still_firing", key=alert.key), because("report.step_alert", key=alert.key)))
     return found

@@ -56,9 +56,10 @@ def drawn(column: ColumnReference, counts: Ints) -> Steps | Pairs | None:
     alone_cells = alone(edges)[2:-2]
     used = (before[1:-1] > 0) | (now[1:-1] > 0)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        if not (used & ~alone_cells).any() and _few(edges[1:][used]):
-            return _values(edges, before, now, used)
-        return _numbers(edges, before, now, alone_cells)
+        few = not (used & ~alone_cells).any() and _few(edges[1:][used])
+        found = _values(edges, before, now, used) if few else _numbers(edges, before, now, alone_cells)
+        wide = found is not None and not np.isfinite(np.float64(found.edges[-1]) - np.float64(found.edges[0]))
+    return None if wide else found  # there is no drawing what is further apart than any number
 
 
 def _categories(names: tuple[str, ...], before: Ints, now: Ints) -> Pairs | None:

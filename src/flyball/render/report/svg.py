@@ -115,7 +115,8 @@ def nice(low: float, high: float, wanted: int = 4) -> list[float]:
     size = 10.0 ** math.floor(math.log10(span / wanted))
     step = next((size * factor for factor in (1.0, 2.0, 2.5, 5.0) if span / (size * factor) <= wanted), size * 10.0)
     first = math.ceil(low / step - 1e-9)
-    return [number * step for number in range(first, first + 2 * wanted + 2) if number * step <= high + step * 1e-9]
+    found = (number * step for number in range(first, first + 2 * wanted + 2))
+    return [value for value in found if math.isfinite(value) and value <= high + step * 1e-9]
 
 
 def _axes(frame: Frame, percent: bool) -> Markup:
