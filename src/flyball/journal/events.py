@@ -191,6 +191,21 @@ class ExternalMove:
     restored: int | None
 
 
+@record
+class Referenced:
+    """A version is compared with other rows than before: the same files with another reference, in `bundle` instead of `replaced`.
+
+    `reference` is the digest that live counts are marked with, `source` the name of the file that `rows` rows were read from.
+    """
+
+    version: int
+    bundle: str
+    replaced: str
+    reference: str
+    rows: int
+    source: str
+
+
 Event = (
     Registered
     | RetrainStarted
@@ -207,6 +222,7 @@ Event = (
     | AlertFired
     | AlertResolved
     | ExternalMove
+    | Referenced
 )
 
 # The name each event is stored under; a name once written is kept for ever.
@@ -226,6 +242,7 @@ EVENTS: dict[str, type[Event]] = {
     "alert fired": AlertFired,
     "alert resolved": AlertResolved,
     "external move": ExternalMove,
+    "referenced": Referenced,
 }
 
 

@@ -13,6 +13,7 @@ from flyball.journal.events import (
     ExternalMove,
     Frozen,
     Promoted,
+    Referenced,
     Registered,
     RetrainEnded,
     RetrainStarted,
@@ -99,6 +100,10 @@ def _tell(event: Event) -> tuple[str, int, Reason]:
             return "resolved", 0, event.reason
         case ExternalMove():
             return "restored", event.restored or 0, because("event.external", alias=event.alias, found=event.found, restored=event.restored)
+        case Referenced():
+            bundle = event.bundle[:12]
+            told = because("event.referenced", version=event.version, rows=event.rows, source=event.source, bundle=bundle)
+            return "reference", event.version, told
         case _:
             assert_never(event)
 
@@ -119,7 +124,7 @@ def _registered(event: Registered) -> Reason:
 
 def _versions(event: Event) -> set[int]:
     match event:
-        case Registered() | RetrainEnded() | WatchEnded() | RolloutEnded():
+        case Registered() | RetrainEnded() | WatchEnded() | RolloutEnded() | Referenced():
             return {event.version}
         case RolloutStarted():
             return {event.version}

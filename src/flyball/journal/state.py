@@ -16,6 +16,7 @@ from flyball.journal.events import (
     ExternalMove,
     Frozen,
     Promoted,
+    Referenced,
     Registered,
     RetrainEnded,
     RetrainStarted,
@@ -154,6 +155,8 @@ def apply(state: State, entry: Entry) -> State:
             )
         case ExternalMove():
             return state
+        case Referenced():
+            return _referenced(state, event)
         case _:
             assert_never(event)
 
@@ -228,6 +231,15 @@ def _aliases(state: State, event: RolloutStarted | RolloutEnded | Promoted | Sta
             return replace(state, watch=None)
         case _:
             assert_never(event)
+
+
+def _referenced(state: State, event: Referenced) -> State:
+    """The version is the same, in another bundle."""
+    known = state.versions.get(event.version)
+    if known is None:
+        return state
+    moved = replace(known, registered=replace(known.registered, bundle=event.bundle))
+    return replace(state, versions={**state.versions, event.version: moved})
 
 
 def _settle(state: State, version: int) -> State:

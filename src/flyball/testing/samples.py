@@ -75,6 +75,7 @@ def one_event_of_each_kind() -> list[happened.Event]:
         happened.AlertFired(key="drift:temp", reason=why),
         happened.AlertResolved(key="drift:temp", reason=why),
         happened.ExternalMove(alias="champion", found=None, restored=2),
+        happened.Referenced(version=1, bundle="b", replaced="a", reference="r", rows=1000, source="rows.csv"),
     ]
 
 
