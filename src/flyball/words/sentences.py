@@ -10,7 +10,7 @@ from flyball.core.reason import Reason, Value
 Language = Literal["en", "zh"]
 
 # One catalogue per stage: code → (English, Chinese).
-CATALOGUES = ("data", "training", "evaluation", "serving", "drift", "performance", "loop", "adopt", "reference")
+CATALOGUES = ("data", "training", "evaluation", "serving", "drift", "performance", "loop", "adopt", "reference", "multivariate")
 
 
 @cache
