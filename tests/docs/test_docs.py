@@ -109,8 +109,14 @@ def command_of(verb: str) -> click.Command:
     return command
 
 
+def commands_of(verb: str) -> list[click.Command]:
+    """A verb, and what stands under it."""
+    command = command_of(verb)
+    return [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+
+
 def options_of(verb: str) -> set[str]:
-    options = [one for one in command_of(verb).params if isinstance(one, click.Option) and not one.hidden]
+    options = [one for command in commands_of(verb) for one in command.params if isinstance(one, click.Option) and not one.hidden]
     return {name for one in options for name in (*one.opts, *one.secondary_opts)}
 
 
@@ -121,6 +127,9 @@ def test_every_verb_and_every_option_is_documented_and_no_other() -> None:
         assert {name for row in rows(text, "option") for name in codes(row[0])} == options_of(verb), verb
         for argument in (one for one in command_of(verb).params if isinstance(one, click.Argument)):
             assert re.search(rf"`flyball {verb} \[?{argument.human_readable_name.strip('[]')}\]?`", text), (verb, argument.name)
+        for command in commands_of(verb)[1:]:
+            named = [one.human_readable_name for one in command.params if isinstance(one, click.Argument)]
+            assert f"`{' '.join(['flyball', verb, str(command.name), *named])}`" in text, (verb, command.name)
     general = {name for option in cli.params for name in option.opts} | {"-h", "--help"}
     assert {name for row in rows(sections(read("docs/cli.md"))["The command line"], "option") for name in codes(row[0])} == general
 

@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "predict": ("flyball.cli.predict", "Score a file of any size with what is deployed."),
     "log": ("flyball.cli.log", "Take predictions made elsewhere, from a file."),
     "outcomes": ("flyball.cli.outcomes", "Tell what really happened, from a file."),
+    "reference": ("flyball.cli.reference", "What drift is measured from: show it, or make it from a file."),
     "monitor": ("flyball.cli.monitor", "Measure drift and realised performance."),
     "alerts": ("flyball.cli.alerts", "What fires since when, who was not told; try the receivers."),
     "silence": ("flyball.cli.silence", "Tell nobody of some alerts for a while."),

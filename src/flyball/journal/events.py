@@ -234,6 +234,21 @@ class ExternalMove:
     restored: int | None
 
 
+@record
+class Referenced:
+    """A version is compared with other rows than before: the same files with another reference, in `bundle` instead of `replaced`.
+
+    `reference` is the digest that live counts are marked with, `source` the name of the file that `rows` rows were read from.
+    """
+
+    version: int
+    bundle: str
+    replaced: str
+    reference: str
+    rows: int
+    source: str
+
+
 Event = (
     Registered
     | RetrainStarted
@@ -255,6 +270,7 @@ Event = (
     | RetrainRequested
     | RequestClosed
     | ExternalMove
+    | Referenced
 )
 
 # The name each event is stored under; a name once written is kept for ever.
@@ -279,6 +295,7 @@ EVENTS: dict[str, type[Event]] = {
     "retrain requested": RetrainRequested,
     "request closed": RequestClosed,
     "external move": ExternalMove,
+    "referenced": Referenced,
 }
 
 

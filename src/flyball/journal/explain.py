@@ -13,6 +13,7 @@ from flyball.journal.events import (
     ExternalMove,
     Frozen,
     Promoted,
+    Referenced,
     Registered,
     RequestClosed,
     RetrainEnded,
@@ -105,6 +106,10 @@ def _tell(event: Event) -> tuple[str, int, Reason]:
             return "thaw", 0, because("event.thawed", reason=event.reason)
         case ExternalMove():
             return "restored", event.restored or 0, because("event.external", alias=event.alias, found=event.found, restored=event.restored)
+        case Referenced():
+            bundle = event.bundle[:12]
+            told = because("event.referenced", version=event.version, rows=event.rows, source=event.source, bundle=bundle)
+            return "reference", event.version, told
         case _:
             assert_never(event)
 
@@ -148,7 +153,7 @@ def _registered(event: Registered) -> Reason:
 
 def _versions(event: Event) -> set[int]:
     match event:
-        case Registered() | RetrainEnded() | WatchEnded() | RolloutEnded():
+        case Registered() | RetrainEnded() | WatchEnded() | RolloutEnded() | Referenced():
             return {event.version}
         case RolloutStarted():
             return {event.version}

@@ -19,6 +19,7 @@ from flyball.journal.events import (
     ExternalMove,
     Frozen,
     Promoted,
+    Referenced,
     Registered,
     RequestClosed,
     RetrainEnded,
@@ -210,6 +211,8 @@ def apply(state: State, entry: Entry) -> State:
             return state
         case ExternalMove():
             return state
+        case Referenced():
+            return _referenced(state, event)
         case _:
             assert_never(event)
 
@@ -322,6 +325,15 @@ def _aliases(state: State, event: RolloutStarted | RolloutEnded | Promoted | Sta
             return replace(state, watch=None)
         case _:
             assert_never(event)
+
+
+def _referenced(state: State, event: Referenced) -> State:
+    """The version is the same, in another bundle."""
+    known = state.versions.get(event.version)
+    if known is None:
+        return state
+    moved = replace(known, registered=replace(known.registered, bundle=event.bundle))
+    return replace(state, versions={**state.versions, event.version: moved})
 
 
 def _settle(state: State, version: int) -> State:

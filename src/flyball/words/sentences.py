@@ -25,6 +25,8 @@ CATALOGUES = (
     "adopt",
     "alerts",
     "report",
+    "reference",
+    "multivariate",
 )
 
 
