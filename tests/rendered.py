@@ -32,7 +32,8 @@ to = [ {{ kind = "alertmanager", url = "http://127.0.0.1:9093" }} ]
 
 def spec(name: str = "churn", *, link: str = "https://wiki.example/churn", address: str = "127.0.0.1:8000") -> Spec:
     """A spec with whatever rendering looks at; texts are written into it as JSON, which TOML reads too."""
-    quoted = {key: json.dumps(text).replace("\x7f", r"\u007f") for key, text in {"name": name, "link": link, "address": address}.items()}
+    texts = {"name": name, "link": link, "address": address}
+    quoted = {key: json.dumps(text, ensure_ascii=False).replace("\x7f", r"\u007f") for key, text in texts.items()}
     return parse_spec(_SPEC.format(**quoted), folder=Path())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flyball.render.grafana import files as boards
 from flyball.render.prometheus import CONFIG, RULES, TESTS, config, files, rules, unit_tests
 from flyball.render.records import Order
 from flyball.render.rule_cases import cases
@@ -102,3 +103,11 @@ def test_the_objectives_asked_for_are_in_the_rules() -> None:
     assert by_name["FlyballSlow"].expr.endswith("> 0.25")
     assert "> 0.144" in by_name["FlyballErrorBudgetBurnsFast"].expr
     assert "(99 % answered)" in by_name["FlyballErrorBudgetBurnsFast"].says
+
+
+def test_the_documentation_explains_every_alarm_and_names_every_file() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "prometheus.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| `(Flyball\w+)` \| (\w+) \|", text, flags=re.MULTILINE))
+    assert told == {one.name: one.severity for one in alertings(order())}
+    named = set(re.findall(r"^\| `([\w./-]+\.(?:yml|json))` \|", text, flags=re.MULTILINE))
+    assert named == {*files(order()), *boards(order())}

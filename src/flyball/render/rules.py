@@ -60,7 +60,7 @@ def recordings() -> tuple[Recording, ...]:
 
 def alertings(order: Order) -> tuple[Alerting, ...]:
     """Every alarm: of the server, of the loop, of the data, of the model."""
-    return (*_absent(order), *_serving(order), *_log(), *_loop(), *_data(), *_model())
+    return (*_absent(order), *_versions(), *_requests(order), *_log(), *_loop(), *_data(), *_model())
 
 
 def _absent(order: Order) -> tuple[Alerting, ...]:
@@ -77,15 +77,7 @@ def _absent(order: Order) -> tuple[Alerting, ...]:
     )
 
 
-def _serving(order: Order) -> tuple[Alerting, ...]:
-    budget = 1 - order.availability
-    latency = order.latency.total_seconds()
-
-    def burns(factor: float, short: str, long: str) -> str:
-        limit = f"{factor * budget:.6g}"
-        return f"instance:request_errors:ratio_rate{short} > {limit}\n  and instance:request_errors:ratio_rate{long} > {limit}"
-
-    share = f"{order.availability:.6%}".rstrip("0%").rstrip(".") + " %"
+def _versions() -> tuple[Alerting, ...]:
     return (
         Alerting(
             name="FlyballServerDown",
@@ -100,27 +92,6 @@ def _serving(order: Order) -> tuple[Alerting, ...]:
             wait="10m",
             severity="critical",
             says="The server of {model} has no version to answer with.",
-        ),
-        Alerting(
-            name="FlyballErrorBudgetBurnsFast",
-            expr=burns(14.4, "5m", "1h"),
-            wait="2m",
-            severity="critical",
-            says=f"{{instance}} fails {{value:percent}} of its requests: a month's budget ({share} answered) is gone in two days.",
-        ),
-        Alerting(
-            name="FlyballErrorBudgetBurnsSlowly",
-            expr=burns(6, "30m", "6h"),
-            wait="15m",
-            severity="warning",
-            says=f"{{instance}} fails {{value:percent}} of its requests: a month's budget ({share} answered) is gone in five days.",
-        ),
-        Alerting(
-            name="FlyballSlow",
-            expr=f"model:latency_seconds:p99_5m > {latency:g}",
-            wait="10m",
-            severity="warning",
-            says=f"One request of {{model}} in a hundred takes {{value:duration}} or longer; meant are {format_duration(order.latency)}.",
         ),
         Alerting(
             name="FlyballDeploymentRefused",
@@ -152,6 +123,40 @@ def _serving(order: Order) -> tuple[Alerting, ...]:
             wait="15m",
             severity="warning",
             says="Version {version} of {model} cannot score {value:percent} of the rows it is to be compared on: it will not be promoted.",
+        ),
+    )
+
+
+def _requests(order: Order) -> tuple[Alerting, ...]:
+    budget = 1 - order.availability
+    latency = order.latency.total_seconds()
+
+    def burns(factor: float, short: str, long: str) -> str:
+        limit = f"{factor * budget:.6g}"
+        return f"instance:request_errors:ratio_rate{short} > {limit}\n  and instance:request_errors:ratio_rate{long} > {limit}"
+
+    share = f"{order.availability:.6%}".rstrip("0%").rstrip(".") + " %"
+    return (
+        Alerting(
+            name="FlyballErrorBudgetBurnsFast",
+            expr=burns(14.4, "5m", "1h"),
+            wait="2m",
+            severity="critical",
+            says=f"{{instance}} fails {{value:percent}} of its requests: a month's budget ({share} answered) is gone in two days.",
+        ),
+        Alerting(
+            name="FlyballErrorBudgetBurnsSlowly",
+            expr=burns(6, "30m", "6h"),
+            wait="15m",
+            severity="warning",
+            says=f"{{instance}} fails {{value:percent}} of its requests: a month's budget ({share} answered) is gone in five days.",
+        ),
+        Alerting(
+            name="FlyballSlow",
+            expr=f"model:latency_seconds:p99_5m > {latency:g}",
+            wait="10m",
+            severity="warning",
+            says=f"One request of {{model}} in a hundred takes {{value:duration}} or longer; meant are {format_duration(order.latency)}.",
         ),
     )
 

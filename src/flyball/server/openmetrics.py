@@ -17,8 +17,8 @@ def asked_for(scope: Scope) -> bool:
 
 def openmetrics(text: str) -> str:
     """The Prometheus text format in OpenMetrics: a counter's family has no `_total`, which its samples keep; the page ends with `# EOF`."""
-    lines, counters = [], {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ") and line.endswith(" counter")}
-    for line in text.splitlines():
+    lines, counters = [], {line.split(" ")[2] for line in text.split("\n") if line.startswith("# TYPE ") and line.endswith(" counter")}
+    for line in text.removesuffix("\n").split("\n"):  # nothing else ends a line: a name may hold other separators
         if line.startswith("# "):
             _, what, name, rest = line.split(" ", 3)
             family = name.removesuffix("_total") if name in counters else name
