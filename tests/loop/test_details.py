@@ -195,7 +195,11 @@ def test_outcomes_that_come_too_late_do_not_count_and_are_counted(tmp_path: Path
 
 def test_before_labels_come_scores_and_drift_together_ask_for_a_training(tmp_path: Path) -> None:
     """Outcomes take a week. Customers who cannot be told apart make the scores say themselves that they are worth little."""
-    text = TEXT.replace('matures = "1d"', 'matures = "7d"').replace("min_outcomes = 500", "min_outcomes = 1")
+    text = (
+        TEXT.replace('matures = "1d"', 'matures = "7d"')
+        .replace("min_outcomes = 500", "min_outcomes = 1")
+        .replace('window = "21d"', 'window = "60d"')
+    )
     text = text.replace('on = ["performance", "schedule"]\nevery = "28d"', 'on = ["performance"]')
     town = Shops(tmp_path / "town", text=text)
     town.begin()
