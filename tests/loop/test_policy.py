@@ -544,3 +544,25 @@ def test_each_faulty_column_is_an_alert_of_its_own_and_told_once() -> None:
     assert at(known, faulty, days=1) == []
     (over,) = at(known, evidence(calm=("quality:x",)), days=1)
     assert isinstance(over, Resolve)
+
+
+def test_an_estimate_below_the_floor_asks_for_a_training_only_with_a_column_in_drift() -> None:
+    known, on = state(*CHAMPION), replace(SPEC, retrain=replace(SPEC.retrain, on=("performance",)))
+    told = because("estimated.below_floor", metric="brier", value=0.3, lower=0.25, upper=0.35, floor=0.18, rows=900)
+    for verdict, drifted, expected in (
+        (Verdict.FAIL, ("temp", "age"), ["performance"]),
+        (Verdict.FAIL, (), []),
+        (Verdict.UNDECIDED, ("temp",), []),
+        (Verdict.PASS, ("temp",), []),
+    ):
+        seen = replace(evidence(drifted=drifted), estimated_floor=Floored(verdict=verdict, reason=told))
+        assert causes(at(known, seen, days=10, spec=on)) == expected
+    seen = replace(evidence(drifted=("temp", "age")), estimated_floor=Floored(verdict=Verdict.FAIL, reason=told))
+    (asked,) = (action for action in at(known, seen, days=10, spec=on) if isinstance(action, Retrain))
+    assert (asked.reason.code, asked.reason.values["columns"]) == ("retrain.estimated", "age, temp")
+    realised = replace(seen, floor=Floored(verdict=Verdict.FAIL, reason=because("performance.floor")))
+    (asked,) = (action for action in at(known, realised, days=10, spec=on) if isinstance(action, Retrain))
+    assert asked.reason.code == "performance.floor"
+    only_drift = replace(SPEC, retrain=replace(SPEC.retrain, on=("drift",)))
+    (asked,) = (action for action in at(known, seen, days=10, spec=only_drift) if isinstance(action, Retrain))
+    assert asked.cause == "drift"

@@ -60,7 +60,7 @@ def look(first: LoggedRows, second: LoggedRows, metric: str = "brier", **changes
 
 
 def shuffled(rows: LoggedRows, order: Any) -> LoggedRows:
-    names = [field.name for field in dataclasses.fields(rows) if field.name not in ("features", "made_at", "bare")]
+    names = [field.name for field in dataclasses.fields(rows) if field.name not in ("features", "made_at", "bare", "context")]
     kept: dict[str, Any] = {name: getattr(rows, name)[order] for name in names}
     return LoggedRows(**kept, features=None)
 

@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from flyball.core.window import Window
 from flyball.monitoring.performance import NoOutcome, below_floor, realised
 from flyball.monitoring.records import Performance
 from flyball.serving.records import LoggedRows
+from flyball.stats.intervals import delong, wilson
 from flyball.words.performance import SENTENCES
 
 WINDOW = Window(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 3, 15, tzinfo=UTC))
@@ -84,6 +86,39 @@ def test_what_has_no_outcome_can_be_negative_by_the_spec() -> None:
     explicit = flights(unlabelled=100)
     explicit.actual[:100] = 0
     assert found.value == judge(explicit).value
+
+
+def by_block(rows: LoggedRows, units: Sequence[object] | None, metric: str, *, timed: bool) -> Performance:
+    unit = np.empty(len(rows.at), dtype=object)
+    unit[:] = list(units) if units is not None else [None] * len(rows.at)
+    return realised(replace(rows, unit=unit), metric, "binary", (0, 1), 0.5, WINDOW, 3, "exclude", timed=timed)
+
+
+def test_without_a_time_the_unit_is_the_block_where_units_repeat() -> None:
+    rows = flights()
+    found = by_block(rows, [f"u{row % 40}" for row in range(700)], "brier", timed=False)
+    assert found.blocks == 40
+    assert "on 700 rows in 40 units" in sentence(found)
+    assert by_block(rows, [f"u{row % 40}" for row in range(700)], "brier", timed=True).blocks == 14
+
+
+@pytest.mark.parametrize("units", [None, [f"u{row}" for row in range(700)]])
+def test_rows_that_share_no_block_are_bounded_by_wilson_and_delong(units: list[object] | None) -> None:
+    rows = flights()
+    accuracy, auc = (by_block(rows, units, metric, timed=False) for metric in ("accuracy", "roc_auc"))
+    truth = np.array(rows.actual.tolist())
+    hits = int(((rows.score >= 0.5) == (truth == 1)).sum())
+    assert (accuracy.lower, accuracy.upper) == pytest.approx(wilson(hits, 700))
+    placed = delong(truth == 1, rows.score)
+    assert placed is not None and auc.value is not None and auc.lower is not None
+    assert (auc.value, auc.value - auc.lower) == pytest.approx((placed[0], 1.6448536 * placed[1] ** 0.5))
+    assert "on 700 rows;" in sentence(auc)
+
+
+def test_the_sentence_of_a_floor_names_the_blocks_it_rests_on() -> None:
+    found = by_block(flights(), None, "brier", timed=False)
+    _, reason = below_floor(found, "brier", 0.3, 0.0)
+    assert "over 700 independent rows" in SENTENCES[reason.code][0].format(**reason.values)
 
 
 def test_a_regression_has_no_negative() -> None:

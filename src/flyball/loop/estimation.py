@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from flyball.data.split import blocks_of
 from flyball.loop.gather import Gathered
-from flyball.monitoring.estimation import CROSSED, FILE, estimation_to_json, learn_classes, learn_losses
+from flyball.monitoring.estimation import CROSSED, FILE, MOST_CLASSES, estimation_to_json, learn_classes, learn_losses
 from flyball.ports import Fitted
 from flyball.spec.records import Spec
 from flyball.stats.intervals import blocks_of as numbered
@@ -31,7 +31,7 @@ def estimation_files(spec: Spec, gathered: Gathered, fitted: Fitted, scores: NDA
         return {FILE: estimation_to_json(estimation)}
     truth = positions(actual, fitted.classes)
     known = (truth >= 0) & np.isfinite(scores if scores.ndim == 1 else scores.sum(axis=1))
-    if not known.any():
+    if not known.any() or len(fitted.classes) > MOST_CLASSES:
         return {}
     estimation = learn_classes(
         spec.model.task, truth[known], scores[known], spec.model.cut, numbered(block[known]), by_day=by_day, seed=spec.evaluate.split.seed

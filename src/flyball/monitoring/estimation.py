@@ -34,6 +34,8 @@ _MOST_NUMBERS = 40_000  # of all redrawn maps together, so that a model of many 
 _MOST_GROUPS = 200
 _MOST_DAYS = 40
 _ROWS_A_DAY = 20
+_FEW_CLASSES = 10  # more than these are looked at on fewer days: each class has a curve of its own
+MOST_CLASSES = 200
 LEAST_DAYS = 5
 
 
@@ -164,14 +166,17 @@ def _scatter(
     """By metric, how much days miss their estimate beyond chance; None with too few days of enough rows."""
     order = np.argsort(block, kind="stable")
     days = [rows for rows in np.split(order, np.cumsum(np.bincount(block))[:-1]) if len(rows) >= _ROWS_A_DAY]
-    days = days[:: max(1, -(-len(days) // _MOST_DAYS))]
+    classes = probability.shape[1]
+    most = _MOST_DAYS if classes <= _FEW_CLASSES else LEAST_DAYS
+    if len(days) > most:
+        days = [days[at] for at in np.linspace(0, len(days) - 1, most).astype(np.int64).tolist()]
     found = {}
     for metric in (one for one in METRICS.values() if task in one.tasks):
         missed, chance = [], []
         for rows in days:
             real = metric.function(truth[rows], score[rows], cut)
             thought = expected(metric, probability[rows], score[rows], cut)
-            luck = label_variance(metric, probability[rows], score[rows], cut, generator, rows=400, draws=20)
+            luck = label_variance(metric, probability[rows], score[rows], cut, generator, rows=max(50, 4000 // max(10, classes)), draws=20)
             if real is not None and thought is not None and luck is not None:
                 missed.append(real - thought)
                 chance.append(luck)

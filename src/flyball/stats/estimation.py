@@ -19,7 +19,7 @@ _CELLS = 1000
 _ROWS_A_CELL = 20
 
 # What expected values of many classes may cost: rows × classes × classes.
-_MOST = 20_000_000
+_MOST = 4_000_000
 
 
 @record
@@ -91,7 +91,7 @@ def expected(metric: Metric, probability: Floats, score: Floats, cut: float) -> 
     rows, classes = probability.shape
     if rows == 0:
         return None
-    kept = strided(rows, _MOST // (classes * (classes if score.ndim == 2 else 1)))
+    kept = strided(rows, _affordable(probability, score))
     probability, score = probability[kept], score[kept]
     truth = np.repeat(np.arange(classes), len(score))
     weighted = metric.prepare(
@@ -117,19 +117,31 @@ def label_variance(
 ) -> float | None:
     """How much the metric varies by the chance of the labels alone, these rows and their probabilities being given.
 
-    Exact for means of losses. Else from labels drawn for at most `rows` of the rows, evenly spaced: a variance falls with their number.
+    By its formula for means of losses. Else from labels drawn for at most `rows` of the rows, evenly spaced: it falls with their number.
     """
     if len(score) == 0:
         return None
-    if metric.loss is not None and metric.mean_of and score.ndim == 1:
-        gap = metric.loss(np.ones(len(score), dtype=np.int64), score, cut) - metric.loss(np.zeros(len(score), dtype=np.int64), score, cut)
-        return float((probability[:, 0] * probability[:, 1] * np.square(gap)).sum()) / len(score) ** 2
+    if metric.loss is not None and metric.mean_of:
+        kept = strided(len(score), _affordable(probability, score))
+        likely, few = probability[kept], score[kept]
+        mean, square = np.zeros(len(few)), np.zeros(len(few))
+        for label in range(likely.shape[1]):
+            loss = metric.loss(np.full(len(few), label), few, cut)
+            mean += likely[:, label] * loss
+            square += likely[:, label] * np.square(loss)
+        return float(np.maximum(square - np.square(mean), 0.0).mean()) / len(score)
     kept = strided(len(score), rows)
     found = [metric.function(labels_like(probability[kept], generator), score[kept], cut) for _ in range(draws)]
     known = np.array([value for value in found if value is not None])
     if len(known) < max(2, 0.9 * draws):
         return None
     return float(known.var(ddof=1)) * len(known_rows(len(score), rows)) / len(score)
+
+
+def _affordable(probability: Floats, score: Floats) -> int:
+    """Up to how many rows are looked at: enough for any two classes, fewer where each row has a score for each of many."""
+    classes: int = probability.shape[1]
+    return max(1, _MOST // (classes * (classes if score.ndim == 2 else 1)))
 
 
 def strided(rows: int, most: int) -> slice:

@@ -1,7 +1,7 @@
 """Sentences of what is told of performance beside its value: estimates without labels, slices, calibration, coverage."""
 
-_BLIND = " An estimate from scores cannot see that the same inputs have come to mean something else."
-_BLIND_ZH = "仅凭分数的估计看不出同样的输入含义已经改变。"
+_BLIND = " Without outcomes nobody can see that the same inputs have come to mean something else (concept drift)."
+_BLIND_ZH = "没有结果，就看不出同样的输入含义已经改变（概念漂移）。"
 
 SENTENCES: dict[str, tuple[str, str]] = {
     "estimated.value": (

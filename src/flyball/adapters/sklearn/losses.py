@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from flyball.adapters.trees.flat import to_bytes
 from flyball.adapters.trees.flatten import flatten
@@ -29,9 +30,13 @@ def learn(held_out: Table, schema: Schema, answer: Numbers, actual: Numbers, fol
     """
     if len(answer) < _LEAST or answer.ndim != 1:
         return {}
-    kept = slice(None, None, max(1, -(-len(answer) // _MOST)))
-    off = (actual - answer)[kept]
-    matrix = inputs(held_out, answer, schema)[kept]
+    with threadpool_limits(limits=1, user_api="openmp"):  # so few rows are not worth the waiting of threads for each other
+        return _learn(inputs(held_out, answer, schema), actual - answer, schema, folder)
+
+
+def _learn(inputs_of_all: Numbers, off_of_all: Numbers, schema: Schema, folder: Path) -> Mapping[str, bytes]:
+    kept = slice(None, None, max(1, -(-len(off_of_all) // _MOST)))
+    off, matrix = off_of_all[kept], inputs_of_all[kept]
     fold = np.arange(len(off)) * _FOLDS // len(off)
     files, crossed = {}, {}
     for loss, values in {"absolute_error": np.abs(off), "squared_error": np.square(off)}.items():
@@ -39,7 +44,7 @@ def learn(held_out: Table, schema: Schema, answer: Numbers, actual: Numbers, fol
         crossed[loss] = np.empty(len(off))
         for held in range(_FOLDS):
             crossed[loss][fold == held] = np.maximum(_fit(matrix[fold != held], values[fold != held]).predict(matrix[fold == held]), 0.0)
-    np.savez(folder / CROSSED, **{"rows": np.arange(len(answer))[kept], **crossed}, allow_pickle=False)
+    np.savez(folder / CROSSED, **{"rows": np.arange(len(off_of_all))[kept], **crossed}, allow_pickle=False)
     return files
 
 
