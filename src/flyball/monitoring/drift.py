@@ -103,7 +103,7 @@ def drift_over(
     A short window shows a large change in minutes, a long one proves what is too small for it. `spans`: one per length, in any order.
     `latest`: the newest `min_rows` rows or more; what a window shows must still be there, so that a fault that is over does not alarm
     for a month. `history`: disjoint finer windows, the oldest first, in which the onset of a drift is found (`ColumnDrift.since`). Each
-    column gets its most serious finding, the shortest window among equals; what is ok is told of the longest window up to a day.
+    column gets its most serious finding, the shortest window among equals; of what is ok the longest window up to a day is told.
 
     The bounds of all columns, signals, lengths and looks hold together with probability 1 - `alpha` (for rows that are independent, of
     each hour if there is a season): a union bound. `looks`: how many windows of one length are looked at. None: one that ends at every

@@ -127,12 +127,13 @@ def lasting(span: Span) -> timedelta:
 
 
 def _chosen(judged: Sequence[_Judged]) -> NDArray[np.intp]:
-    """The window each column is told of by: the shortest with its most serious state; for what is ok the longest up to a day, and where
-    there is too little, the longest.
+    """The window each column is told of by: the shortest with its most serious finding (state first, then the order of the signals);
+    for what is ok the longest up to a day, and where there is too little, the longest.
     """
     states = np.stack([one.state for one in judged])
     worst = states.max(axis=0)
-    chosen = (states == worst).argmax(axis=0)
+    serious = np.stack([np.where(one.state >= _WARN, 10 * one.state + 9 - one.signal, 10 * one.state) for one in judged])
+    chosen = serious.argmax(axis=0)
     last = len(judged) - 1
     for scale, one in enumerate(judged):
         if one.span.window.length <= _SHOWN:
