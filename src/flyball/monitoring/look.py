@@ -12,7 +12,7 @@ from flyball.core.record import record
 from flyball.data.season import SLOTS
 from flyball.monitoring.apart import Expected
 from flyball.monitoring.counts import Counts, Span
-from flyball.monitoring.details import distances, tests
+from flyball.monitoring.details import distances, table_tests
 from flyball.monitoring.explain import Case, calm_reason, signal_reason
 from flyball.monitoring.onset import event_of, onset, usual_shares
 from flyball.monitoring.records import ColumnDrift, State
@@ -144,7 +144,7 @@ def _chosen(judged: Sequence[_Judged]) -> NDArray[np.intp]:
 def _answers(look: Look, block: Block, judged: _Judged, which: NDArray[np.intp]) -> Iterator[tuple[int, ColumnDrift]]:
     counts, found, far = judged.counts, judged.signals, judged.signals.apart
     further = distances(block, counts, far, judged.expected)
-    tested = tests(block, counts) if judged.expected is None else [{} for _ in block.names]
+    tested = table_tests(block, counts) if judged.expected is None else [{} for _ in block.names]
     rows = np.maximum(found.rows, 1.0)
     nothing = np.zeros(len(block.names))
     missing = counts[block.missing_at] / rows
