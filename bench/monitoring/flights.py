@@ -104,8 +104,8 @@ def say_flights() -> None:
                 if name not in before:
                     told.append(f"  {now:%d %b}  {sentence(one.columns[name].reason)}")
         print("\n".join(told))
-        for month, columns in days.items():
-            print(f"  {month:10} {', '.join(f'{name} {count}' for name, count in sorted(columns.items()))}")
+        for when, columns in days.items():
+            print(f"  {when:10} {', '.join(f'{name} {count}' for name, count in sorted(columns.items()))}")
         print(f"  last day: {sentence(found[-1][1].dataset.reason)}", flush=True)
 
 

@@ -6,7 +6,7 @@ from bench.monitoring.alarms import delay, hour, null, season
 
 
 def test_fifty_features_looked_at_for_hours_raise_no_alarm_where_the_usual_test_calls_half_of_them() -> None:
-    found = null(0, days=0.4, every=6, reference_rows=50_000)
+    found = null(0, days=0.4, every=6, reference_rows=20_000)
     assert (found.looks, found.alarms) == (96, 0)
     assert found.naive >= 25
 
@@ -17,7 +17,7 @@ def test_rows_that_hang_together_and_a_daily_wave_raise_no_alarm_against_a_calib
 
 @pytest.mark.parametrize(("shift", "minutes"), [(0.25, 60), (0.5, 10), (1.0, 5)])
 def test_a_change_is_found_as_soon_as_promised(shift: float, minutes: float) -> None:
-    found = [delay(seed, shift, reference_rows=100_000, features=50, patience=65, every=4 if shift < 0.5 else 1) for seed in range(2)]
+    found = [delay(seed, shift, references=2, patience=65, every=2 if shift < 0.5 else 1) for seed in range(3)]
     assert np.median([one.minutes for one in found]) <= minutes
     assert sum(one.early for one in found) == 0
 

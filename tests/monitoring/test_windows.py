@@ -65,8 +65,11 @@ def test_a_reference_of_the_last_version_is_read_and_gives_the_same_alarms() -> 
             now = found[name]
             kind = "drift.moved" if now.reason.code.startswith("drift.moved") else now.reason.code
             assert (now.state, kind) == (before["state"], before["code"])
-            for field in ("distance", "lower", "upper", "threshold", "chance"):
+            for field in ("distance", "threshold", "chance"):
                 assert getattr(now, field) == pytest.approx(before[field], abs=1e-9), field
+            # Half of the error is now for values that moved: their bounds are a little closer.
+            assert before["lower"] - 1e-9 <= now.lower <= before["lower"] + 0.01
+            assert before["upper"] - 0.01 <= now.upper <= before["upper"] + 1e-9
             assert now.distances == pytest.approx(before["distances"])
 
 
@@ -207,12 +210,12 @@ def test_hours_that_training_hardly_had_fall_back_to_all_of_it() -> None:
     times = np.concatenate(days)
     table = Table({"x": rng.normal(size=len(times)), "c": np.full(len(times), "a", dtype=object)})
     for season in ("day", "week"):
-        reference = build_reference(table, SCHEMA, {}, times, season=season)  # type: ignore[arg-type]  # of a tuple
+        reference = build_reference(table, SCHEMA, {}, times, season=season)
         counter = Counter(reference)
         for hour, seen in ((10, True), (2, False)):
             for shift, state in ((0.0, "ok"), (2.0, "drift")):
                 span = _span(counter, START + HOUR * hour, HOUR, rng.normal(shift, 1, 2000))
-                found = _hour(drift_over(reference, [span], latest=None, season=season))  # type: ignore[arg-type]  # of a tuple
+                found = _hour(drift_over(reference, [span], latest=None, season=season))
                 assert found.state == state, (season, seen, shift)
 
 
@@ -319,7 +322,7 @@ def test_columns_of_all_shapes_never_abort_a_look() -> None:
     schema = Schema(columns=tuple(Column(name=name, kind=kind, nullable=True) for name, kind in kinds.items()))  # type: ignore[arg-type]
     times = _times(START, timedelta(days=20), 2000)
     for season in ("none", "day", "week"):
-        reference = build_reference(Table(dict(shapes)), schema, {}, times, season=season)  # type: ignore[arg-type]
+        reference = build_reference(Table(dict(shapes)), schema, {}, times, season=season)
         counter = Counter(reference)
         numbers: Sequence[str] = [name for name, kind in kinds.items() if kind == "number"]
         for values in shapes.values():
@@ -329,7 +332,7 @@ def test_columns_of_all_shapes_never_abort_a_look() -> None:
                 counts=counter.count(Table(live), {}),
                 hours={474_816 + hour: 83 for hour in range(24)},
             )
-            found = drift_over(reference, [span], latest=span, history=[span], season=season)  # type: ignore[arg-type]
+            found = drift_over(reference, [span], latest=span, history=[span], season=season)
             for name, answer in found.columns.items():
                 numbers_of = (answer.distance, answer.lower, answer.upper, answer.threshold, answer.chance, *answer.distances.values())
                 assert np.isfinite(numbers_of).all(), name

@@ -38,7 +38,7 @@ class Look:
     """What one look at all columns is made of. `spans`: the shortest first.
 
     `weights`: the part of the rows in each hour of the season, per span, and for the newest rows; `past` the same for the history. None
-    without a season. `tests`: how many signals, windows and looks share the error of one column.
+    without a season. `tests`: how many windows and looks share the error of a signal.
     """
 
     yard: Yardstick
