@@ -146,12 +146,24 @@ class Delay:
 
 
 def delay(
-    seed: int, shift: float, *, features: int = FEATURES, reference_rows: int = 200_000, every: int = 1, patience: int = 180
+    seed: int,
+    shift: float,
+    *,
+    features: int = FEATURES,
+    references: int = FEATURES,
+    reference_rows: int = 200_000,
+    every: int = 1,
+    patience: int = 180,
 ) -> Delay:
-    """One of the features moves by `shift` standard deviations, at a random second of the second half of a day."""
+    """One of the features moves by `shift` standard deviations, at a random second of the second half of a day.
+
+    `references` trainings are simulated and shared by the features.
+    """
     rng = np.random.default_rng(seed)
     names = [f"f{at}" for at in range(features)]
-    yard = Yardstick(reference_of({name: rng.normal(size=reference_rows) for name in names}, None))
+    known = reference_of({name: rng.normal(size=reference_rows) for name in names[:references]}, None)
+    columns = {name: known.columns[names[at % references]] for at, name in enumerate(names)}
+    yard = Yardstick(replace(known, columns=columns))
     minutes = DAY + patience
     stream = Minutes(yard, minutes, RATE)
     changed = float(rng.uniform(DAY / 2, DAY))

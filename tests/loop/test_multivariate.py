@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ def rows(shop: Shop) -> pd.DataFrame:
     return pd.read_parquet(found[-1])
 
 
-def answer(folder: Path, rows: pd.DataFrame, **changed: object) -> None:
+def answer(folder: Path, rows: pd.DataFrame, **changed: Any) -> None:
     """Log these rows as answered in the seven days before NOW."""
     moments = [NOW - timedelta(days=6.9) + timedelta(days=6.8) * part for part in np.linspace(0, 1, len(rows))]
     frame = rows[list(CUSTOMER)].assign(prediction=0, observed_at=[moment.isoformat() for moment in moments], **changed)

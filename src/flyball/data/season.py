@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 Season = Literal["none", "day", "week"]
 
 HOUR = 3_600_000_000  # microseconds
+# The first and the last hour that have a date everywhere; what lies outside is no time anybody meant.
+_CALENDAR = -17_259_000, 70_389_000
 # Slots of a season, and in how many groups of cells a column is counted in each: about 5 kB a column for a day, 8 kB for a week.
 SLOTS: Mapping[Season, int] = {"none": 0, "day": 24, "week": 168}
 # A slot with fewer rows of the training is compared with the same hour of all days, and if those are few too, with everything.
@@ -59,7 +61,7 @@ def slots_of(hours: Ints, season: Season, zone: str) -> NDArray[np.intp]:
 
     An hour belongs where its middle lies, so that zones with half hours are no trouble.
     """
-    known, back = np.unique(hours, return_inverse=True)
+    known, back = np.unique(np.clip(hours, *_CALENDAR), return_inverse=True)
     place = _place(zone)
     local = [datetime.fromtimestamp(hour * 3600 + 1800, place) for hour in known.tolist()]
     slots = [at.hour if season == "day" else at.weekday() * 24 + at.hour for at in local]

@@ -19,6 +19,9 @@ MOST_WINDOWS = 400
 # Windows of less than a day mean something only with so many rows: a night without traffic is no restless window.
 FEWEST_ROWS = 100
 
+# There are so many of them a day at least, or the times say nothing of parts of a day.
+_SPREAD = 1.5
+
 _DAY = 86_400_000_000
 _GOLDEN = 0.6180339887498949
 
@@ -72,6 +75,8 @@ def _windows(ordered: Ints, days: float) -> Windows | None:
     used = np.arange(len(rows)) if days >= 1 else np.flatnonzero(rows >= FEWEST_ROWS)
     if len(used) < FEWEST_WINDOWS or rows[used].sum() < 0.5 * len(ordered):
         return None
+    if days < 1 and len(used) < _SPREAD * len(np.unique(ordered // _DAY)):
+        return None  # dates without a time of day: what looks like minutes are days
     # From here on a window is known by its number among those that have rows.
     number = np.repeat(np.arange(len(rows)), rows)
     return Windows(days=days, place=number, rows=rows, first=first, used=used, chosen=used[_spread(len(used))])

@@ -37,8 +37,10 @@ def distances(block: Block, counts: Ints, far: Apart, expected: Expected | None)
     return answers
 
 
-def tests(block: Block, counts: Ints) -> list[Mapping[str, float]]:
+def table_tests(block: Block, counts: Ints) -> list[Mapping[str, float]]:
     """Chi-square and G of discrete columns as `stats.significance.table_test` has them; nothing for the others."""
+    if not block.discrete.any():
+        return [{} for _ in block.names]
     flat, owner = block.flat, block.flat.owner
     f, g = block.known * block.value, counts * block.value
     n, m = np.maximum(flat.sums(f), 1.0), np.maximum(flat.sums(g), 1.0)

@@ -17,7 +17,7 @@ from flyball.monitoring.hours import weights_of
 from flyball.monitoring.look import MIN_REFERENCE_ROWS, RELEASE, Look, look_at
 from flyball.monitoring.records import ColumnDrift, DatasetDrift, State
 from flyball.monitoring.scales import SCALES
-from flyball.monitoring.signals import SIGNALS, Limits
+from flyball.monitoring.signals import MOVED_PART, SIGNALS, Limits
 from flyball.monitoring.together import dataset_drift
 from flyball.monitoring.yardstick import Yardstick
 
@@ -103,7 +103,7 @@ def drift_over(
     A short window shows a large change in minutes, a long one proves what is too small for it. `spans`: one per length, in any order.
     `latest`: the newest `min_rows` rows or more; what a window shows must still be there, so that a fault that is over does not alarm
     for a month. `history`: disjoint finer windows, the oldest first, in which the onset of a drift is found (`ColumnDrift.since`). Each
-    column gets its most serious finding, the shortest window among equals; what is ok is told of the longest window up to a day.
+    column gets its most serious finding, the shortest window among equals; of what is ok the longest window up to a day is told.
 
     The bounds of all columns, signals, lengths and looks hold together with probability 1 - `alpha` (for rows that are independent, of
     each hour if there is a season): a union bound. `looks`: how many windows of one length are looked at. None: one that ends at every
@@ -119,11 +119,12 @@ def drift_over(
     _check(yard, spans, latest, history)
     many = max(1, len(yard.names))
     lengths = len(spans) if looks is not None else max(len(spans), len(SCALES))
-    tests = SIGNALS * lengths * (HORIZON // EVERY if looks is None else looks)
+    tests = lengths * (HORIZON // EVERY if looks is None else looks)
     limits = Limits(
         margin=margin,
         share_margin=share_margin,
-        alpha=0.75 * alpha / (many * tests),
+        alpha=0.75 * alpha * (1.0 - MOVED_PART) / (many * (SIGNALS - 1) * tests),
+        moved_alpha=0.75 * alpha * MOVED_PART / (many * tests),
         reference_alpha=0.25 * alpha / (many * SIGNALS),
     )
     look = _look(yard, spans, latest, history, limits, min_rows, season, zone, tests)

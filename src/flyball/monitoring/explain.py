@@ -1,5 +1,6 @@
 """Why a column is in its state: the reason behind its sentence."""
 
+import math
 from datetime import datetime, tzinfo
 
 import numpy as np
@@ -106,9 +107,9 @@ def _moved_number(case: Case) -> tuple[str, dict[str, Value]]:
     if len(edges) > 1 and at <= 1:
         return "moved_below", values
     if below >= _UNUSUAL:
-        return "moved_high", {**values, "part": below}
+        return "moved_high", {**values, "part": math.floor(1000 * below) / 1000}  # never 100 %: it is within the range
     if above >= _UNUSUAL:
-        return "moved_low", {**values, "part": above}
+        return "moved_low", {**values, "part": math.floor(1000 * above) / 1000}
     return "moved", values
 
 

@@ -12,7 +12,7 @@ from flyball.core.record import record
 from flyball.data.season import SLOTS
 from flyball.monitoring.apart import Expected
 from flyball.monitoring.counts import Counts, Span
-from flyball.monitoring.details import distances, tests
+from flyball.monitoring.details import distances, table_tests
 from flyball.monitoring.explain import Case, calm_reason, signal_reason
 from flyball.monitoring.onset import event_of, onset, usual_shares
 from flyball.monitoring.records import ColumnDrift, State
@@ -38,7 +38,7 @@ class Look:
     """What one look at all columns is made of. `spans`: the shortest first.
 
     `weights`: the part of the rows in each hour of the season, per span, and for the newest rows; `past` the same for the history. None
-    without a season. `tests`: how many signals, windows and looks share the error of one column.
+    without a season. `tests`: how many windows and looks share the error of a signal.
     """
 
     yard: Yardstick
@@ -127,12 +127,13 @@ def lasting(span: Span) -> timedelta:
 
 
 def _chosen(judged: Sequence[_Judged]) -> NDArray[np.intp]:
-    """The window each column is told of by: the shortest with its most serious state; for what is ok the longest up to a day, and where
-    there is too little, the longest.
+    """The window each column is told of by: the shortest with its most serious finding (state first, then the order of the signals);
+    for what is ok the longest up to a day, and where there is too little, the longest.
     """
     states = np.stack([one.state for one in judged])
     worst = states.max(axis=0)
-    chosen = (states == worst).argmax(axis=0)
+    serious = np.stack([np.where(one.state >= _WARN, 10 * one.state + 9 - one.signal, 10 * one.state) for one in judged])
+    chosen = serious.argmax(axis=0)
     last = len(judged) - 1
     for scale, one in enumerate(judged):
         if one.span.window.length <= _SHOWN:
@@ -143,7 +144,7 @@ def _chosen(judged: Sequence[_Judged]) -> NDArray[np.intp]:
 def _answers(look: Look, block: Block, judged: _Judged, which: NDArray[np.intp]) -> Iterator[tuple[int, ColumnDrift]]:
     counts, found, far = judged.counts, judged.signals, judged.signals.apart
     further = distances(block, counts, far, judged.expected)
-    tested = tests(block, counts) if judged.expected is None else [{} for _ in block.names]
+    tested = table_tests(block, counts) if judged.expected is None else [{} for _ in block.names]
     rows = np.maximum(found.rows, 1.0)
     nothing = np.zeros(len(block.names))
     missing = counts[block.missing_at] / rows

@@ -20,19 +20,23 @@ SignalName = Literal["unparsable", "missing", "present", "infinite", "moved", "o
 # The worst kind first: unreadable, not there, moved, never seen.
 NUMBER: tuple[SignalName, ...] = ("unparsable", "missing", "present", "infinite", "moved", "out_of_range")
 CATEGORY: tuple[SignalName, ...] = ("missing", "present", "moved", "new_categories")
-# Signals per column that share its error budget.
+# Signals per column that share its error budget: half of it is for values that moved, which are the hardest to prove.
 SIGNALS = 6
+MOVED_PART = 0.5
 # In a window shorter than any that was calibrated, only a share that covers half of what is usually not there is news.
 _FLOOD = 0.5
 
 
 @record
 class Limits:
-    """What one look at one column is held to. `alpha` is for one signal, `reference_alpha` for one fact about the reference."""
+    """What one look at one column is held to. `alpha` is for one share, `moved_alpha` for the distance, `reference_alpha` for one fact
+    about the reference.
+    """
 
     margin: float
     share_margin: float
     alpha: float
+    moved_alpha: float
     reference_alpha: float
 
 
@@ -56,15 +60,17 @@ class Signals:
     blind: NDArray[np.bool_]
 
     def p_values(self, block: Block) -> Floats:
-        """How probable at most the estimates are if the truth is at their thresholds, per signal and column."""
+        """How probable at most the estimates are if the truth is at their thresholds, per signal and column, shared among the signals."""
         found = np.ones(self.estimate.shape)
         over = (self.estimate > self.threshold) & (self.threshold < 1.0)
         moved = self.names.index("moved")
         if over[moved].any():
-            found[moved] = np.where(over[moved], self.apart.tail(block, self.apart.distance - self.threshold[moved]), 1.0)
+            tail = self.apart.tail(block, self.apart.distance - self.threshold[moved]) / MOVED_PART
+            found[moved] = np.where(over[moved], tail, 1.0)
         over[moved] = False
         hits, rows = np.rint(self.estimate * self.rows)[over], np.broadcast_to(self.rows, over.shape)[over]
-        found[over] = special.betainc(np.maximum(hits, 1.0), rows - hits + 1.0, self.threshold[over])
+        shares = special.betainc(np.maximum(hits, 1.0), rows - hits + 1.0, self.threshold[over])
+        found[over] = shares * (SIGNALS - 1) / (1.0 - MOVED_PART)
         return found
 
 
@@ -72,7 +78,7 @@ def signals(block: Block, counts: Ints, length: timedelta, limits: Limits, expec
     """Everything that may have happened to the columns of a block in a window of this length."""
     calm = block.calm(length, expected is not None)
     rows = block.flat.sums(counts)
-    far = apart(block, counts, limits.alpha, expected)
+    far = apart(block, counts, limits.moved_alpha, expected)
     names = NUMBER if block.number else CATEGORY
     shape = len(names), len(block.columns)
     estimate, threshold, floor, usual = np.zeros(shape), np.ones(shape), np.zeros(shape), np.zeros(shape)

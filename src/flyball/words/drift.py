@@ -11,12 +11,12 @@ _MOVED_ZH = "{column} 偏移 {distance:.2f} [{lower:.2f}, {upper:.2f}]，阈值 
 _CERTAIN: dict[str, tuple[str, str]] = {
     "drift.moved": (_MOVED, _MOVED_ZH),
     "drift.moved_high": (
-        f"{_MOVED}, higher than {{part:.0%}} of what the model was trained on",
-        f"{_MOVED_ZH}，高于训练数据的 {{part:.0%}}",
+        f"{_MOVED}, higher than {{part:.1%}} of what the model was trained on",
+        f"{_MOVED_ZH}，高于训练数据的 {{part:.1%}}",
     ),
     "drift.moved_low": (
-        f"{_MOVED}, lower than {{part:.0%}} of what the model was trained on",
-        f"{_MOVED_ZH}，低于训练数据的 {{part:.0%}}",
+        f"{_MOVED}, lower than {{part:.1%}} of what the model was trained on",
+        f"{_MOVED_ZH}，低于训练数据的 {{part:.1%}}",
     ),
     "drift.moved_above": (
         _MOVED.replace(" to {now:.4g}", " to more than {now:.4g}") + ": the model has not seen values this high",

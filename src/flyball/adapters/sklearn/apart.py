@@ -22,7 +22,7 @@ def tell_apart(before: Table, now: Table, schema: Schema, day: Codes, seed: int 
     `day`: numbers without gaps, one per row. Then for each column how much the area under the ROC curve falls when its values are
     shuffled among the rows that are asked about.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types of its own
+    from threadpoolctl import threadpool_limits
 
     # One thread: threads that wait for each other on a busy machine take a hundred times as long as one that works.
     with threadpool_limits(limits=1):
