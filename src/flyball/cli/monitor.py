@@ -20,6 +20,7 @@ from flyball.loop.evidence.quality import live_schema_findings
 from flyball.loop.memory import Memory
 from flyball.loop.picture import Picture, state_at, take_picture
 from flyball.loop.world import World
+from flyball.monitoring.multivariate import MultivariateFound
 from flyball.monitoring.records import QualityFinding
 from flyball.render.report.text import Words, cleaned
 from flyball.settings import Settings
@@ -45,6 +46,7 @@ class Asked:
     pause: timedelta | None
     rebuild: bool
     schema: bool
+    multivariate: bool
 
 
 @click.command()
@@ -62,6 +64,7 @@ class Asked:
 @click.option("--watch", is_flag=True, help="Look again and again, live, until Ctrl-C.")
 @click.option("--every", default=None, metavar="SPAN", help="With --watch: how often to look (default: 2s).")
 @click.option("--rebuild", is_flag=True, help="First count everything anew from the prediction log.")
+@click.option("--multivariate", is_flag=True, help="Also look at all columns together; it takes some seconds.")
 @click.option("--schema", is_flag=True, help="Also hold the window's rows against the schema that [quality] names.")
 @now_option
 @as_json
@@ -111,7 +114,10 @@ def look(world: World, spec: Spec, memory: Memory, asked: Asked, *, now: datetim
         report = replace(report, quality=(*report.quality, *_schema(world, spec, state, version, memory, now=now, settings=settings)))
     if asked.window is None and asked.at is None and version == state.champion:  # what the loop would see now: the server's gauges
         keep(world, state, report, spec.monitor.window)
-    return take_picture(world, spec, state, entries, memory, report, now=now)
+    picture = take_picture(world, spec, state, entries, memory, report, now=now)
+    if asked.multivariate:
+        picture = replace(picture, multivariate=_multivariate(world, spec, state, version, memory, now=now, settings=settings))
+    return picture
 
 
 def _rebuild(world: World, spec: Spec, state: State, memory: Memory, *, now: datetime, settings: Settings) -> None:
@@ -126,6 +132,17 @@ def _rebuild(world: World, spec: Spec, state: State, memory: Memory, *, now: dat
 
     count = rebuild(world, spec, state, memory, now=now, progress=progress)
     say(words("rebuilt", count=count))
+
+
+def _multivariate(
+    world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime, settings: Settings
+) -> MultivariateFound:
+    """All columns together: can a classifier tell recent rows from those of the training?"""
+    from flyball.adapters.sklearn.apart import tell_apart
+    from flyball.loop.multivariate import multivariate
+
+    snapshots = open_workshop(settings, spec, echo=say).snapshots
+    return multivariate(world, snapshots, tell_apart, spec, state, version, memory, now=now)
 
 
 def _schema(
@@ -149,7 +166,11 @@ def _check(asked: Asked) -> None:
     if asked.pause is not None and asked.pause < timedelta(milliseconds=100):
         raise UsageError("--every: ten looks in a second are the most", hint="write for example --every 2s")
     once = {"--html": asked.html, "--fail-on": asked.fail_on, "--now": asked.at, "--version": asked.version}
-    alone = [name for name, value in (once | {"--rebuild": asked.rebuild, "--schema": asked.schema}).items() if value]
+    alone = [
+        name
+        for name, value in (once | {"--rebuild": asked.rebuild, "--schema": asked.schema, "--multivariate": asked.multivariate}).items()
+        if value
+    ]
     if asked.watch and alone:
         raise UsageError(f"--watch looks again and again, {alone[0]} is for one look", hint=f"leave out --watch or {alone[0]}")
     if asked.html == STDOUT and asked.json:

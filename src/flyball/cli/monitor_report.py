@@ -6,6 +6,7 @@ from flyball.cli.frame import told
 from flyball.core.reason import Reason, because
 from flyball.core.verdict import Verdict
 from flyball.loop.picture import Picture, furthest
+from flyball.monitoring.multivariate import MultivariateFound
 from flyball.monitoring.records import ColumnDrift, Estimated, MonitorReport, Performance, PerformanceDetails
 from flyball.render.report.answer import answer
 from flyball.settings import Settings
@@ -38,6 +39,7 @@ def plain(picture: Picture, settings: Settings, names: Iterable[str] | None = No
             }
             for one in report.quality
         ],
+        "multivariate": _multivariate(picture.multivariate, settings) if picture.multivariate is not None else None,
         "alerts": [
             {"key": one.key, "since": one.since, "silent_until": one.silent_until, "reason": told(one.reason, settings)}
             for one in picture.firing
@@ -85,6 +87,23 @@ def _column(column: ColumnDrift, settings: Settings) -> Mapping[str, object]:
         "previous": column.previous,
         "since": column.since,
         "reason": told(column.reason, settings),
+    }
+
+
+def _multivariate(found: MultivariateFound, settings: Settings) -> dict[str, object]:
+    domain = found.domain
+    return {
+        "window": [found.window.start, found.window.end],
+        "state": domain.state,
+        "auc": domain.auc,
+        "lower": domain.lower,
+        "upper": domain.upper,
+        "columns": dict(domain.columns),
+        "reason": told(domain.reason, settings),
+        "vectors": {
+            name: {"state": one.state, "distance": one.distance, "threshold": one.threshold, "reason": told(one.reason, settings)}
+            for name, one in found.vectors.items()
+        },
     }
 
 

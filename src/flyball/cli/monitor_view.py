@@ -8,7 +8,7 @@ from rich.text import Text
 
 from flyball.cli.frame import console
 from flyball.loop.picture import Picture, furthest
-from flyball.monitoring.records import ColumnDrift, MonitorReport, Performance
+from flyball.monitoring.records import ColumnDrift, Estimated, MonitorReport, Performance
 from flyball.render.report.answer import Answer, answer
 from flyball.render.report.page import left_out, worst_slices
 from flyball.render.report.text import Words, clean, lasting, percent, when, whole
@@ -27,6 +27,9 @@ def show(picture: Picture, words: Words, *, every: bool, to: Console | None = No
     out.print(clean(title(picture, words), 300))
     if report.dataset is not None:
         out.print(words("dataset_line", reason=words.tell(report.dataset.reason)))
+    if picture.multivariate is not None:
+        for reason in (picture.multivariate.domain.reason, *(one.reason for one in picture.multivariate.vectors.values())):
+            out.print(Text(words("together_line", reason=words.tell(reason))))
     out.print(columns_table(report, words, len(report.columns) if every else MOST))
     for line in [*performance_lines(picture, words), *_quality(report, words)]:
         out.print(line)
@@ -107,7 +110,8 @@ def performance_lines(picture: Picture, words: Words) -> list[Text]:
         lines.append(Text(words("floor_line", reason=words.tell(reason))))
     details = report.details
     if details is not None:
-        lines += [Text(f"{words(f'method_{one.method}')}: {words.tell(one.reason)}") for one in details.estimated]
+        silent = {one.reason.code: one for one in details.estimated if one.value is None}  # why there is none, once
+        lines += [Text(f"{words(f'method_{one.method}')}: {words.tell(one.reason)}") for one in silent.values()]
         c = details.coverage
         numbers = {"predicted": c.predicted, "matured": c.matured, "labelled": c.labelled}
         lines.append(Text(words("coverage", **numbers, median=lasting(c.lag_median), ninety=lasting(c.lag_90))))
@@ -132,6 +136,10 @@ def _details(report: MonitorReport, words: Words, *, every: bool) -> Group:
     parts: list[RenderableType] = []
     if details.metrics:
         parts.append(_table((words("metric"), words("value"), words("rows"), words("blocks")), [_metric(one) for one in details.metrics]))
+    guessed = [one for one in details.estimated if one.value is not None]
+    if guessed:
+        head = (words(f"method_{guessed[0].method}"), words("value"), words("rows"), words("window"))
+        parts += [_table(head, [_guess(one) for one in guessed]), Text(words("estimate_is_blind"), style="dim")]
     slices = worst_slices(details.slices)
     if slices:
         most = len(slices) if every else MOST
@@ -149,6 +157,12 @@ def _details(report: MonitorReport, words: Words, *, every: bool) -> Group:
 def _metric(one: Performance) -> tuple[str, ...]:
     bounds = f" [{one.lower:.4f}, {one.upper:.4f}]" if one.lower is not None and one.upper is not None else ""
     return one.metric, "-" if one.value is None else f"{one.value:.4f}{bounds}", whole(one.labelled), whole(one.blocks)
+
+
+def _guess(one: Estimated) -> tuple[str, ...]:
+    bounds = f" [{one.lower:.4f}, {one.upper:.4f}]" if one.lower is not None and one.upper is not None else ""
+    span = f"{when(one.window.start)} – {when(one.window.end)}"
+    return one.metric, f"{one.value:.4f}{bounds}", whole(one.rows), span
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Protocol, Self
@@ -106,6 +107,7 @@ class Watcher:
         self._state: State = empty(spec.model.name)
         self._past: deque[MonitorReport] = deque()
         self._picture: Picture | None = None
+        self._detailed: MonitorReport | None = None  # the last report with everything about performance
         self._numbers: Numbers | None = None
         self._away: datetime | None = None
         self._trouble: Trouble | None = None
@@ -155,7 +157,13 @@ class Watcher:
         version = self._state.champion
         need(version is not None, f"{model} has no champion to watch", "`flyball train` makes the first")
         assert version is not None
-        report = monitor(world, spec, self._state, version, self._memory, now=now)
+        last = self._detailed
+        fresh_details = last is None or last.version != version or now - last.window.end >= MINUTE
+        report = monitor(world, spec, self._state, version, self._memory, now=now, detailed=fresh_details)
+        if fresh_details:
+            self._detailed = report
+        elif last is not None:  # what takes long to measure changes slowly
+            report = replace(report, details=last.details)
         if save:
             keep(world, self._state, report, spec.monitor.window)
         if self._away is not None:

@@ -17,6 +17,7 @@ from flyball.loop.memory import Memory
 from flyball.loop.records import Floored
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counts
+from flyball.monitoring.multivariate import MultivariateFound
 from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.monitoring.records import State as ColumnState
 from flyball.ports import Reports
@@ -66,7 +67,8 @@ class Picture:
     """One report with what stands around it. `history`: earlier reports and this one, in order of time, thinned to some points a day.
 
     `counts` of the report's window stand on the cells of `reference`; both are None where there is nothing to draw. `decisions`: what
-    happened in `period`. `watched` is False if the version is not the one that answers, so that floor and alerts are not about it.
+    happened in `period`. `multivariate`: only if it was asked for. `watched` is False if the version is not the one that answers, so
+    that floor and alerts are not about it.
     """
 
     model: str
@@ -84,6 +86,7 @@ class Picture:
     counts: Counts | None
     source: Source | None
     freeze: Freeze | None
+    multivariate: MultivariateFound | None = None
 
 
 def state_at(entries: Sequence[Entry], model: str, now: datetime) -> State:
@@ -114,7 +117,7 @@ def take_picture(
         report=report,
         champion=state.champion,
         watched=watched,
-        firing=_firing(state, entries) if watched else (),
+        firing=_firing(state, entries, now) if watched else (),
         floor=floored(spec, _as_champion(state, report.version), report.performance),
         floors=_floors(spec, state),
         history=past_reports(world.reports, state.model, report, period) if past else (report,),
@@ -204,9 +207,13 @@ def _floors(spec: Spec, state: State) -> Floors | None:
     return Floors(metric=floor.metric, direction=METRICS[floor.metric].direction, values=values)
 
 
-def _firing(state: State, entries: Sequence[Entry]) -> tuple[Firing, ...]:
+def _firing(state: State, entries: Sequence[Entry], now: datetime) -> tuple[Firing, ...]:
     since = {entry.event.key: entry.at for entry in entries if isinstance(entry.event, AlertFired)}
-    return tuple(Firing(key=key, reason=reason, since=since.get(key)) for key, reason in sorted(state.firing.items()))
+    found = []
+    for key, reason in sorted(state.firing.items()):
+        silence = state.silenced(key, now)
+        found.append(Firing(key=key, reason=reason, since=since.get(key), silent_until=silence.until if silence else None))
+    return tuple(found)
 
 
 def _source(world: World, state: State, memory: Memory, version: int) -> Source:

@@ -245,6 +245,13 @@ _VERB: dict[str, tuple[str, str]] = {
     "report.quality_line": ("quality {severity}: {reason}; examples: {examples}", "质量 {severity}：{reason}；示例：{examples}"),
     "report.alert_line": ("alert {key}: {reason}", "警报 {key}：{reason}"),
     "report.dataset_line": ("data set: {reason}", "数据集：{reason}"),
+    "report.together_line": ("all columns together: {reason}", "所有列合看：{reason}"),
+    "report.together": ("All columns together", "所有列合看"),
+    "report.window": ("Window", "窗口"),
+    "report.estimate_is_blind": (
+        "An estimate from scores cannot see that the same inputs have come to mean something else.",
+        "由分数得出的估计无法察觉相同输入的含义已经改变。",
+    ),
     "report.written": ("the report is in {file} ({size} kB)", "报告已写入 {file}（{size} kB）"),
     "report.counted": ("… {count} rows", "……{count} 行"),
     "report.rebuilt": ("{count} rows were counted anew from the prediction log", "已从预测日志重新统计 {count} 行"),

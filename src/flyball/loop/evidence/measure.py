@@ -42,11 +42,15 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
     )
     # details take longer than the rest, so they are measured for the reports that are kept
     detailed = due(world, state.model, state.champion, spec.monitor.window, now=now)
-    report = _measured(lambda: monitor(world, spec, state, state.champion or 0, memory, now=now, detailed=detailed), trouble)
+    champion, partly = state.champion, list[str]()
+    report = _measured(lambda: monitor(world, spec, state, champion, memory, now=now, detailed=detailed, trouble=partly), trouble)
+    trouble += partly
     if report is not None:
         keep(world, state, report, spec.monitor.window)
         floor = floored(spec, state, report.performance)
         calm = calm_keys(world, spec, state, report, floor, refused=bool(refused))
+        if partly:  # what was not looked at is not over
+            calm = frozenset(key for key in calm if not key.startswith("quality:"))
         estimated = estimated_floored(spec, state, report)
         found = replace(
             found,

@@ -1,8 +1,11 @@
 """One look at one version: drift of the window that ends now, performance of the matured past, and quality of what was asked."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
+from flyball.core.errors import FlyballError
 from flyball.core.window import Window
 from flyball.journal.state import State
 from flyball.loop.counting import count_rows
@@ -27,10 +30,24 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _RANK = {"insufficient data": 0, "ok": 1, "warn": 2, "drift": 3}
 
 
-def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime, detailed: bool = True) -> MonitorReport:
+T = TypeVar("T")
+
+
+def monitor(
+    world: World,
+    spec: Spec,
+    state: State,
+    version: int,
+    memory: Memory,
+    *,
+    now: datetime,
+    detailed: bool = True,
+    trouble: list[str] | None = None,
+) -> MonitorReport:
     """What there is to say of a version now, with what arrived until now counted; the details of its performance only if they are wanted.
 
-    No report is saved.
+    No report is saved. Details and quality that cannot be measured are left out where `trouble` is given, which is then told why; else,
+    and for drift and performance always, the error is raised.
     """
     count_rows(world, state, memory, now=now, version=version)
     window = Window(start=now - spec.monitor.window, end=now)
@@ -44,9 +61,21 @@ def monitor(world: World, spec: Spec, state: State, version: int, memory: Memory
         columns=columns,
         dataset=None if found is None else found.dataset,
         performance=None if performance is None else replace(performance, floor=floor_of(spec, state)),
-        details=performance_details(world, spec, state, version, memory, performance, now=now) if detailed else None,
-        quality=window_quality(world, spec, state, version, memory, columns, window=window),
+        details=_told(lambda: performance_details(world, spec, state, version, memory, performance, now=now), trouble)
+        if detailed
+        else None,
+        quality=_told(lambda: window_quality(world, spec, state, version, memory, columns, window=window), trouble) or (),
     )
+
+
+def _told(measurement: Callable[[], T], trouble: list[str] | None) -> T | None:
+    try:
+        return measurement()
+    except FlyballError as error:
+        if trouble is None:
+            raise
+        trouble.append(error.message)
+        return None
 
 
 def keep(world: World, state: State, report: MonitorReport, window: timedelta) -> None:
