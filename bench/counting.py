@@ -21,6 +21,7 @@ from flyball.monitoring.tally import Tally, added, tally_from_bytes, tally_to_by
 
 _AT_ONCE = 1000
 _YEAR = timedelta(days=365)
+_LOGGED = 9  # bytes of a number in the prediction log
 
 
 def counted(counter: Counter, names: list[str], rows: int, rng: np.random.Generator) -> tuple[Tally, float]:
@@ -59,7 +60,9 @@ def main() -> None:
             told = f"{spent / rows * 1e6:.1f} us a row, {len(content) / 1e3:.1f} kB a slot, {slots:.0f} of them"
             timed = f"{(packed - began) * 1e3:.1f} ms to write one, {(read - packed) * 1e3:.1f} ms to read"
             print(f"{width} columns, slots of {grain.slot}: {rows} rows, {told}, {timed}")
-        print(f"{width} columns: {total / 1e6:.0f} MB for a year on one reference, {3 * total / 1e6:.0f} MB on three")
+        logged = options.per_minute * (_YEAR / timedelta(minutes=1)) * width * _LOGGED
+        kept = f"{total / 1e6:.0f} MB for a year on one reference, {3 * total / 1e6:.0f} MB on three"
+        print(f"{width} columns: {kept}; the features in the log take {logged / total:.0f} times as much")
 
 
 if __name__ == "__main__":

@@ -114,6 +114,19 @@ def take(batch: Any, numbers: list[int], **changes: Any) -> Any:
     return replace(batch, **columns, **changes)
 
 
+def test_a_look_at_the_past_sees_what_it_would_have_seen_then(watched: Watched) -> None:
+    watched.world.predictions.add(rows("p", [NOW - 13 * MINUTE * number for number in range(1500)], odd=True))
+    watched.count(NOW + 40 * DAY)  # by then all of it is kept in slots of a day
+    fresh = Watched(watched.folder / "made")
+    fresh.register(1, reference()).promote(1)
+    fresh.world = replace(fresh.world, predictions=watched.world.predictions)
+    for back in (timedelta(0), 17 * MINUTE, 5 * HOUR, 2 * DAY, 3 * DAY + 7 * MINUTE, 12 * DAY):
+        fresh.world.counts.forget(MODEL, tuple(fresh.world.counts.places(MODEL)))
+        fresh.count(NOW - back)
+        assert seen(watched, NOW - back) == seen(fresh, NOW - back)
+    assert len({str(seen(watched, NOW - back)[0][:4]) for back in (timedelta(0), 5 * HOUR, 2 * DAY)}) == 3
+
+
 def test_a_row_is_counted_once_however_often_it_is_counted(watched: Watched) -> None:
     watched.world.predictions.add(rows("p", [NOW - MINUTE] * 7))
     assert [watched.count(NOW) for _ in range(3)] == [7, 0, 0]
@@ -367,6 +380,16 @@ def test_a_picture_has_the_counts_of_the_window_and_of_each_day(watched: Watched
     assert newest is not None and newest.rows == 3
     assert [(span.window.start.day, span.counts.rows) for span in days] == [(28, 1), (30, 2), (1, 1)]
     assert days[-1].window.end == NOW
+
+
+def test_a_loop_that_trains_for_years_does_not_keep_every_lookup(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    for version in range(1, 17):
+        watched.register(version, reference(version / 100)).promote(version)
+        watched.count(NOW)
+    assert len(watched.memory._counters) == 12
+    bundle = watched.state.versions[16].registered.bundle
+    assert watched.memory.counter(watched.world.bundles, bundle, bundle) is watched.memory.counter(watched.world.bundles, bundle, bundle)
 
 
 def test_counting_says_which_ledgers_there_are(watched: Watched) -> None:

@@ -19,6 +19,8 @@ from flyball.registry.records import Manifest
 from flyball.serving.records import LoggedRows, Maturity
 
 _DAY = timedelta(days=1)
+# Counters remembered: a look at one version needs three, and their lookups are large. A loop that trains for years must not keep them all.
+_COUNTERS = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -80,10 +82,14 @@ class Memory:
 
         A column that the newer version no longer reads is not missing from its rows, it is not asked for.
         """
-        if (own, against) not in self._counters:
+        found = self._counters.pop((own, against), None)
+        if found is None:
             (_, mine), (_, theirs) = self.bundle(bundles, own), self.bundle(bundles, against)
-            self._counters[own, against] = Counter(theirs, columns=None if own == against else mine.columns)
-        return self._counters[own, against]
+            found = Counter(theirs, columns=None if own == against else mine.columns)
+        self._counters[own, against] = found  # the last is the one used last
+        for key in list(self._counters)[:-_COUNTERS]:
+            del self._counters[key]
+        return found
 
     def _forget(self, now: datetime) -> None:
         old = [key for key in self._days if key[2] < now - self._keep]
