@@ -5,6 +5,7 @@ import shutil
 import socket
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -93,6 +94,10 @@ def _project(folder: Path) -> list[Finding]:
         detail = "only you may read it" if not mode else f"others may read it: chmod 600 {settings.key.name}"
         found.append(Finding(what="signing key", state="ok" if not mode else "broken", detail=detail))
     found.append(Finding(what="mlflow", state="ok", detail=settings.tracking_uri or "this project's own store, mlflow.db"))
+    if spec.quality.schema is not None:
+        there = find_spec("pandera") is not None
+        detail = spec.quality.schema if there else "[quality] schema needs pandera: pip install 'flyball[pandera]'"
+        found.append(Finding(what="schema", state="ok" if there else "broken", detail=detail))
     found.append(_port(spec))
     return found
 

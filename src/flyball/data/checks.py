@@ -22,6 +22,7 @@ from flyball.spec.records import Spec
 MOST_CLASSES = 1000
 # A column of text of which all but this part reads as numbers was meant to be one of numbers.
 _FEW_WORDS = 0.1
+_SAMPLE = 1000
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -119,6 +120,9 @@ def _mixed(name: str, values: Array, missing: Rows, table: Table, spec: Spec) ->
         fewer = odd if odd.sum() <= is_text.sum() else is_text
         yield finding("warning", name, "data.mixed_types", fewer, table, spec, found=shown(values[fewer][0]))
         return
+    some = values[~missing][:: max(1, int(np.count_nonzero(~missing)) // _SAMPLE)].tolist()
+    if sum(not reads_as_number(value) for value in some) > 5 * _FEW_WORDS * len(some):
+        return  # words, as most text is: no need to look at all of them
     words = np.fromiter((not reads_as_number(value) for value in values.tolist()), dtype=bool, count=len(values)) & ~missing
     if 0 < words.sum() < _FEW_WORDS * np.count_nonzero(~missing):
         yield finding("warning", name, "data.mostly_numbers", words, table, spec, found=shown(values[words][0]))
