@@ -35,6 +35,7 @@ from rendered import order, spec, write_down
 from reported import full_report
 from trained import CUSTOMER, MODEL, Shop, running
 
+pytestmark = pytest.mark.slow
 WAIT = 60
 # What a healthy hour of a young server does not have. Everything else must have an answer.
 EMPTY = {

@@ -60,7 +60,7 @@ def unit_tests(order: Order) -> dict[str, Tree]:
     for name, case in cases(model).items():
         alarm = next(one for one in alertings(order) if one.name == name)
         found += [_test(alarm, case, order, fires=True), _test(alarm, case, order, fires=False)]
-    return {"rule_files": [RULES], "evaluation_interval": "1m", "tests": found}
+    return {"rule_files": [RULES], "evaluation_interval": "5m", "tests": found}
 
 
 def _test(alarm: Alerting, case: Case, order: Order, *, fires: bool) -> Tree:
