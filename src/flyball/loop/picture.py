@@ -10,7 +10,7 @@ from flyball.core.window import Window
 from flyball.data.profile import Reference
 from flyball.journal.events import AlertFired, Entry, Registered
 from flyball.journal.explain import Told, tell
-from flyball.journal.state import Freeze, State, fold
+from flyball.journal.state import Freeze, State
 from flyball.loop.evidence.performance import floored
 from flyball.loop.memory import Memory
 from flyball.loop.records import Floored
@@ -85,12 +85,6 @@ class Picture:
     freeze: Freeze | None
 
 
-def state_at(entries: Sequence[Entry], model: str, now: datetime) -> State:
-    """The state as it was at a time, or as it is now if nothing answered at that time yet."""
-    then = fold(model, [entry for entry in entries if entry.at <= now])
-    return then if then.champion is not None else fold(model, entries)
-
-
 def take_picture(
     world: World,
     spec: Spec,
@@ -113,7 +107,7 @@ def take_picture(
         report=report,
         champion=state.champion,
         watched=watched,
-        firing=_firing(state, entries) if watched else (),
+        firing=_firing(state, entries, now) if watched else (),
         floor=floored(spec, _as_champion(state, report.version), report.performance),
         floors=_floors(spec, state),
         history=past_reports(world.reports, state.model, report, period) if past else (report,),
@@ -205,9 +199,14 @@ def _floors(spec: Spec, state: State) -> Floors | None:
     return Floors(metric=floor.metric, direction=METRICS[floor.metric].direction, values=values)
 
 
-def _firing(state: State, entries: Sequence[Entry]) -> tuple[Firing, ...]:
+def _firing(state: State, entries: Sequence[Entry], now: datetime) -> tuple[Firing, ...]:
+    """The alerts that fire; a look into the past leaves out what began later."""
     since = {entry.event.key: entry.at for entry in entries if isinstance(entry.event, AlertFired)}
-    return tuple(Firing(key=key, reason=reason, since=since.get(key)) for key, reason in sorted(state.firing.items()))
+    return tuple(
+        Firing(key=key, reason=reason, since=since.get(key))
+        for key, reason in sorted(state.firing.items())
+        if key not in since or since[key] <= now
+    )
 
 
 def _source(world: World, state: State, memory: Memory, version: int) -> Source:
