@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from flyball.cli.monitor_view import show
 from flyball.core.codec import to_json, to_plain
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
+from flyball.journal.events import AlertFired
 from flyball.loop.picture import Picture
 from flyball.loop.records import Floored
 from flyball.monitoring.records import QualityFinding
 from flyball.render.report.page import MOST_BYTES
 from flyball.render.report.text import Words
 from flyball.settings import read_settings
+from flyball.wiring import open_stores
 from reports import FLOOR_NUMBERS, details, picture, wide
 from trained import CUSTOMER, MODEL, Shop, flyball, running, until_logged
 
@@ -74,6 +77,16 @@ def test_a_page_is_written_beside_the_answer_and_beside_json(dear: Shop) -> None
     assert said.json["answer"]["call"] == "look"
     assert flyball(dear.folder, "monitor", "--html", "-").out.startswith("<!doctype html>")
     assert not list(dear.folder.glob(".report.html*")), "no half-written page is left"
+
+
+def test_a_look_into_the_past_shows_no_alert_that_began_later(own: Shop) -> None:
+    journal = open_stores(read_settings(own.folder)).journal
+    fired = AlertFired(key="drift:plan", reason=because("alert.unwatched", key="drift:plan"))
+    at = datetime(2025, 3, 9, tzinfo=UTC)
+    journal.append(MODEL, [fired], expected=len(journal.read(MODEL)), actor="loop", at=at)
+    (alert,) = flyball(own.folder, "monitor", "--json", "--now", "2025-03-10T00:00:00Z").json["alerts"]
+    assert (alert["key"], alert["since"]) == ("drift:plan", "2025-03-09T00:00:00Z")
+    assert flyball(own.folder, "monitor", "--json", "--now", "2025-03-08T00:00:00Z").json["alerts"] == []
 
 
 def test_a_page_that_cannot_be_written_is_an_error_that_names_it(shop: Shop) -> None:

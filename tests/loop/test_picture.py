@@ -7,10 +7,9 @@ from typing import Any
 
 from flyball.adapters.memory.reports import MemoryReports
 from flyball.core.window import Window
-from flyball.journal.events import Promoted
-from flyball.loop.picture import DRAWN, furthest, past_reports, state_at
+from flyball.loop.picture import DRAWN, furthest, past_reports
 from flyball.monitoring.records import ColumnDrift
-from reports import DAY, NOW, entries, picture, wide
+from reports import DAY, NOW, picture, wide
 
 PERIOD = Window(start=NOW - 28 * DAY, end=NOW)
 
@@ -80,11 +79,3 @@ def test_the_worst_column_is_the_first_by_state_then_by_its_threshold() -> None:
         "perhaps": one("warn", 0.5, 0.05),
     }
     assert furthest(columns) == ["gone", "perhaps", "near", "calm", "few"]
-
-
-def test_the_state_is_that_of_the_time_unless_nothing_answered_yet() -> None:
-    story = entries()
-    promoted = next(entry for entry in story if isinstance(entry.event, Promoted))
-    assert state_at(story, "town", promoted.at).firing == {}
-    assert state_at(story, "town", NOW).firing.keys() == {"drift:price"}
-    assert state_at(story, "town", promoted.at - DAY).champion == 3

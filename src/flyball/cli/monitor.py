@@ -13,12 +13,12 @@ from flyball.cli.frame import as_json, at_time, console, need, now_option, proje
 from flyball.cli.monitor_report import FAILURES, failures, plain
 from flyball.core.errors import NotFoundError, SpecError, StoreError, UsageError
 from flyball.core.record import record
-from flyball.journal.state import State
+from flyball.journal.state import State, fold
 from flyball.loop.counting import rebuild
 from flyball.loop.evidence.monitor import keep, monitor
 from flyball.loop.evidence.quality import live_schema_findings
 from flyball.loop.memory import Memory
-from flyball.loop.picture import Picture, state_at, take_picture
+from flyball.loop.picture import Picture, take_picture
 from flyball.loop.world import World
 from flyball.monitoring.multivariate import MultivariateFound
 from flyball.monitoring.records import QualityFinding
@@ -105,7 +105,7 @@ def look(world: World, spec: Spec, memory: Memory, asked: Asked, *, now: datetim
     """One look at one version, as it was asked for."""
     world.predictions.ingest()
     entries = world.journal.read(spec.model.name)
-    state = state_at(entries, spec.model.name, now)
+    state = fold(spec.model.name, entries)
     version = _version(asked.version, state, spec)
     if asked.rebuild:
         _rebuild(world, spec, state, memory, now=now, settings=settings)

@@ -10,7 +10,7 @@ from flyball.core.window import Window
 from flyball.data.profile import Reference
 from flyball.journal.events import AlertFired, Entry, Registered
 from flyball.journal.explain import Told, tell
-from flyball.journal.state import Freeze, State, fold
+from flyball.journal.state import Freeze, State
 from flyball.loop.evidence.drift import window_spans
 from flyball.loop.evidence.performance import floored
 from flyball.loop.memory import Memory
@@ -87,12 +87,6 @@ class Picture:
     source: Source | None
     freeze: Freeze | None
     multivariate: MultivariateFound | None = None
-
-
-def state_at(entries: Sequence[Entry], model: str, now: datetime) -> State:
-    """The state as it was at a time, or as it is now if nothing answered at that time yet."""
-    then = fold(model, [entry for entry in entries if entry.at <= now])
-    return then if then.champion is not None else fold(model, entries)
 
 
 def take_picture(
@@ -208,11 +202,13 @@ def _floors(spec: Spec, state: State) -> Floors | None:
 
 
 def _firing(state: State, entries: Sequence[Entry], now: datetime) -> tuple[Firing, ...]:
+    """The alerts that fire; a look into the past leaves out what began later."""
     since = {entry.event.key: entry.at for entry in entries if isinstance(entry.event, AlertFired)}
     found = []
     for key, reason in sorted(state.firing.items()):
-        silence = state.silenced(key, now)
-        found.append(Firing(key=key, reason=reason, since=since.get(key), silent_until=silence.until if silence else None))
+        if key not in since or since[key] <= now:
+            silence = state.silenced(key, now)
+            found.append(Firing(key=key, reason=reason, since=since.get(key), silent_until=silence.until if silence else None))
     return tuple(found)
 
 
