@@ -12,12 +12,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "somebody tries whether alerts of {model} arrive here; nothing is wrong, and nothing is to be done",
         "有人在测试 {model} 的告警能否送达；没有问题，无需处理",
     ),
-    "alerts.line_firing": ("{key} ({severity}, since {since} UTC): {told}", "{key}（{severity}，自 {since} UTC 起）：{told}"),
+    "alerts.line_firing": ("{key} ({severity}, since {began} UTC): {told}", "{key}（{severity}，自 {began} UTC 起）：{told}"),
     "alerts.line_again": (
-        "{key} still fires ({severity}, since {since} UTC): {told}",
-        "{key} 仍在告警（{severity}，自 {since} UTC 起）：{told}",
+        "{key} still fires ({severity}, since {began} UTC): {told}",
+        "{key} 仍在告警（{severity}，自 {began} UTC 起）：{told}",
     ),
-    "alerts.line_over": ("{key} is over ({since} to {until} UTC): {told}", "{key} 已恢复（{since} 至 {until} UTC）：{told}"),
+    "alerts.line_over": ("{key} is over ({began} to {until} UTC): {told}", "{key} 已恢复（{began} 至 {until} UTC）：{told}"),
     "alerts.more": ("and {count} more; `flyball alerts` lists all", "另有 {count} 项；`flyball alerts` 列出全部"),
     "alerts.silenced": (
         "nobody is told of {pattern} until {until}: {reason}",

@@ -93,7 +93,7 @@ def _line(line: Line, language: Language) -> str:
         f"alerts.line_{code}",
         key=line.key,
         severity=severity,
-        since=_minute(line.since),
+        began=_minute(line.since),
         until=None if line.until is None else _minute(line.until),
         told=told(line, language),
     )
