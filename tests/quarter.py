@@ -40,7 +40,7 @@ from flyball.loop.engine import tick
 from flyball.loop.memory import Memory
 from flyball.loop.training import Workshop, train
 from flyball.loop.world import World
-from flyball.ports import Fitted, Job, RunReport
+from flyball.ports.training import Fitted, Job, RunReport
 from flyball.registry.bundle import read_manifest
 from flyball.registry.signing import load_key
 from flyball.serving.engine import Engine, load_engine

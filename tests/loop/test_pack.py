@@ -13,7 +13,7 @@ from flyball.data.snapshot import Rows
 from flyball.data.source import Prepared
 from flyball.loop.gather import Gathered
 from flyball.loop.pack import reference_of
-from flyball.ports import Fitted
+from flyball.ports.training import Fitted
 from flyball.spec.load import load_spec
 
 SPEC = """

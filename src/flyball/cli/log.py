@@ -15,7 +15,7 @@ from flyball.core.errors import DataError, RequestError, UsageError
 from flyball.core.record import record
 from flyball.core.schema import did_you_mean
 from flyball.core.window import to_micros
-from flyball.ports import BundleStore
+from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest
 from flyball.serving.contract import Contract
 from flyball.serving.elsewhere import KEYS, Known, MadeElsewhere, check_elsewhere, elsewhere_batches

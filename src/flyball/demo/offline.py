@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from flyball.ports import BundleStore
+    from flyball.ports.serving import BundleStore
 
 Scores = NDArray[np.float64]
 

@@ -16,7 +16,8 @@ from flyball.evaluation.records import Check, Decision
 from flyball.journal.events import Event, Promoted, Registered
 from flyball.journal.state import State, fold
 from flyball.loop.deploy import deployment_of
-from flyball.ports import BundleStore, Deployments, Journal
+from flyball.ports.history import Journal
+from flyball.ports.serving import BundleStore, Deployments
 from flyball.registry.bundle import write_bundle
 from flyball.registry.records import Manifest
 from flyball.registry.signing import SigningKey

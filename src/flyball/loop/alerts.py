@@ -22,7 +22,7 @@ from flyball.journal.events import (
 from flyball.journal.explain import Told, tell
 from flyball.journal.state import State
 from flyball.loop.notify import not_told
-from flyball.ports import Sender
+from flyball.ports.watching import Sender
 from flyball.spec.records import Spec
 
 _OF_ALERTS = (AlertFired, AlertResolved, Silenced, SilenceEnded, Undelivered, RetrainRequested, RequestClosed)

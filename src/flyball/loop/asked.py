@@ -3,7 +3,7 @@
 import numpy as np
 
 from flyball.core.window import Window
-from flyball.ports import PredictionLog
+from flyball.ports.history import PredictionLog
 from flyball.serving.records import LoggedRows
 
 

@@ -47,7 +47,7 @@ from flyball.loop.records import (
     Written,
 )
 from flyball.loop.world import World
-from flyball.ports import Job
+from flyball.ports.training import Job
 from flyball.spec.records import Spec
 
 ACTOR = "loop"

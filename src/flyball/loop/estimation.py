@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from flyball.data.split import blocks_of
 from flyball.loop.gather import Gathered
 from flyball.monitoring.estimation import CROSSED, FILE, MOST_CLASSES, estimation_to_json, learn_classes, learn_losses
-from flyball.ports import Fitted
+from flyball.ports.training import Fitted
 from flyball.spec.records import Spec
 from flyball.stats.intervals import blocks_of as numbered
 from flyball.stats.losses import absolute_error_loss, positions, squared_error_loss

@@ -10,7 +10,8 @@ from flyball.core.record import record
 from flyball.core.table import Table, concat
 from flyball.core.window import Window, from_micros
 from flyball.monitoring.estimation import FILE, Estimation, estimation_from_json
-from flyball.ports import BundleStore, PredictionLog
+from flyball.ports.history import PredictionLog
+from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_file, read_manifest
 from flyball.serving.losses import LossForecast, load_losses
 from flyball.serving.records import LoggedRows

@@ -21,7 +21,7 @@ from flyball.data.source import Prepared, infer_schema, require_columns
 from flyball.data.split import split_rows
 from flyball.journal.state import fold
 from flyball.loop.workshop import Workshop
-from flyball.ports import PredictionLog
+from flyball.ports.history import PredictionLog
 from flyball.registry.bundle import read_file, read_manifest
 from flyball.serving.records import LoggedRows
 from flyball.spec.records import DataSpec, Spec

@@ -7,7 +7,7 @@ from flyball.core.errors import ConflictError
 from flyball.core.reason import Reason
 from flyball.journal.events import Event, RequestClosed, RetrainRequested
 from flyball.journal.state import fold
-from flyball.ports import Journal
+from flyball.ports.history import Journal
 
 MOST_OPEN = 100
 """Alerts from outside that may fire at once for one model: a sender gone wild must not fill the journal."""

@@ -10,7 +10,8 @@ from flyball.core.window import format_duration
 from flyball.journal.events import Registered
 from flyball.journal.explain import registered
 from flyball.journal.state import Running, State
-from flyball.ports import BundleStore, Journal, PredictionLog
+from flyball.ports.history import Journal, PredictionLog
+from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import EngineName, Lineage
 from flyball.serving.records import Outcome, Prediction

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from flyball.core.errors import DataError, FlyballError, IntegrityError
-from flyball.ports import BundleStore
+from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest
 from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.engine import load_engine

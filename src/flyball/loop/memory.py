@@ -13,7 +13,8 @@ from flyball.core.window import Window
 from flyball.data.profile import Reference, reference_from_json
 from flyball.loop.extras import Extras
 from flyball.monitoring.counts import Counter
-from flyball.ports import BundleStore, PredictionLog
+from flyball.ports.history import PredictionLog
+from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_file, read_manifest
 from flyball.registry.records import Manifest
 from flyball.serving.records import LoggedRows, Maturity

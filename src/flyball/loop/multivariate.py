@@ -29,7 +29,7 @@ from flyball.monitoring.multivariate import (
     too_few,
     vector_found,
 )
-from flyball.ports import Snapshots
+from flyball.ports.training import Snapshots
 from flyball.registry.records import Lineage
 from flyball.spec.records import Spec
 

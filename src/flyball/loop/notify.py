@@ -19,7 +19,7 @@ from flyball.journal.events import Entry, Undelivered
 from flyball.journal.state import State
 from flyball.loop.compose import MOST_LINES, compose, line_of, notification
 from flyball.loop.world import Post
-from flyball.ports import Journal
+from flyball.ports.history import Journal
 from flyball.spec.records import Receiver, Spec
 
 _LEASE = timedelta(minutes=1)

@@ -15,7 +15,7 @@ from flyball.data.snapshot import known_at, micros, span
 from flyball.data.split import held_out
 from flyball.loop.estimation import estimation_files
 from flyball.loop.gather import Gathered
-from flyball.ports import Fitted, Tracker
+from flyball.ports.training import Fitted, Tracker
 from flyball.registry.bundle import bundle_digest, verify_bundle, write_bundle
 from flyball.registry.records import Lineage, Manifest
 from flyball.registry.signing import SigningKey

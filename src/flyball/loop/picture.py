@@ -20,7 +20,7 @@ from flyball.monitoring.counts import Counts
 from flyball.monitoring.multivariate import MultivariateFound
 from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.monitoring.records import State as ColumnState
-from flyball.ports import Reports
+from flyball.ports.watching import Reports
 from flyball.registry.records import Lineage
 from flyball.spec.records import Spec
 from flyball.stats.scores import METRICS

@@ -26,7 +26,7 @@ from flyball.journal.state import State, fold
 from flyball.loop.adopt import Shelf
 from flyball.loop.deploy import deployment_of
 from flyball.monitoring.drift import MIN_REFERENCE_ROWS
-from flyball.ports import BundleStore
+from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import MANIFEST, read_file, read_manifest, write_bundle
 from flyball.registry.records import Manifest
 from flyball.serving.engine import labels, load_engine

@@ -14,7 +14,7 @@ from flyball.core.verdict import Verdict, combine
 from flyball.core.window import Window
 from flyball.evaluation.records import Check, Decision
 from flyball.loop.judge import Judgement, Rival
-from flyball.ports import PredictionLog
+from flyball.ports.history import PredictionLog
 
 _LATELY = timedelta(days=7)
 _ENOUGH = 10_000  # rows to look at; a busier log is looked at for a shorter time

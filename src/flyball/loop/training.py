@@ -27,7 +27,7 @@ from flyball.loop.requested import asked_for
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
 from flyball.loop.workshop import Workshop
-from flyball.ports import Fitted, RunReport
+from flyball.ports.training import Fitted, RunReport
 from flyball.registry.bundle import read_manifest
 from flyball.registry.card import model_card
 from flyball.registry.records import Manifest

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 from flyball.core.reason import Reason
 from flyball.core.record import record
-from flyball.ports import BundleStore, Journal, PredictionLog, Registry, Snapshots, Tracker, Trainer, Workspace
+from flyball.ports.history import Journal, PredictionLog
+from flyball.ports.serving import BundleStore, Registry
+from flyball.ports.training import Snapshots, Tracker, Trainer, Workspace
 from flyball.registry.signing import SigningKey
 from flyball.words.sentences import sentence
 

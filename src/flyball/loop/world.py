@@ -1,19 +1,10 @@
 """What a tick is handed: the ports, bound to one project."""
 
 from flyball.core.record import record
-from flyball.ports import (
-    BundleStore,
-    CountStore,
-    Deployments,
-    Executor,
-    Journal,
-    Outbox,
-    OutcomeLog,
-    PredictionLog,
-    Registry,
-    Reports,
-    Sender,
-)
+from flyball.ports.history import Journal, OutcomeLog, PredictionLog
+from flyball.ports.serving import BundleStore, Deployments, Registry
+from flyball.ports.training import Executor
+from flyball.ports.watching import CountStore, Outbox, Reports, Sender
 
 
 @record

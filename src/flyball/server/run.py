@@ -25,7 +25,7 @@ from flyball.server.process import WorkerProcess
 from flyball.server.settings import ServerSettings, find_factory
 
 if TYPE_CHECKING:
-    from flyball.ports import PredictionLog
+    from flyball.ports.history import PredictionLog
 
 _INGEST_EVERY = 1.0
 _INGESTER_NICE = 10  # a tenth of the core at least, when workers want all of it

@@ -12,7 +12,9 @@ from flyball.core.errors import UsageError
 from flyball.core.record import record
 
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
-    from flyball.ports import BundleStore, Deployments, Journal, OutcomeLog, PredictionLog, Reports
+    from flyball.ports.history import Journal, OutcomeLog, PredictionLog
+    from flyball.ports.serving import BundleStore, Deployments
+    from flyball.ports.watching import Reports
 
 
 @record

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flyball.core.errors import IntegrityError, NotFoundError
-from flyball.ports import BundleStore
+from flyball.ports.serving import BundleStore
 
 
 class BundleStoreSuite:

@@ -8,7 +8,7 @@ import numpy as np
 from flyball.core.window import Window, to_micros
 from flyball.monitoring.slots import CountKey, Slot, Step
 from flyball.monitoring.tally import Tally, added
-from flyball.ports import CountStore
+from flyball.ports.watching import CountStore
 from flyball.serving.records import Place
 from flyball.testing.samples import NOON
 

@@ -3,7 +3,7 @@
 
 from datetime import timedelta
 
-from flyball.ports import Deployments
+from flyball.ports.serving import Deployments
 from flyball.testing.samples import Clock, deployment
 
 

@@ -4,7 +4,7 @@
 import time
 from pathlib import Path
 
-from flyball.ports import Executor, Job, JobState
+from flyball.ports.training import Executor, Job, JobState
 
 
 def wait_for(executor: Executor, action: str) -> JobState:

@@ -11,7 +11,7 @@ from flyball.core.errors import ConflictError, DataError
 from flyball.core.reason import because
 from flyball.journal.chain import GENESIS
 from flyball.journal.events import EVENTS, Frozen, RolledBack, Thawed
-from flyball.ports import Journal
+from flyball.ports.history import Journal
 from flyball.testing.samples import NOON, one_event_of_each_kind
 
 

@@ -10,7 +10,7 @@ from flyball.alerting.records import Letter, Line, Notification, Told
 from flyball.core.errors import ConflictError
 from flyball.core.reason import because
 from flyball.core.window import Window
-from flyball.ports import Outbox
+from flyball.ports.watching import Outbox
 from flyball.testing.samples import NOON
 
 _MINUTE = timedelta(minutes=1)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from flyball.core.window import Window
-from flyball.ports import OutcomeLog, PredictionLog
+from flyball.ports.history import OutcomeLog, PredictionLog
 from flyball.serving.records import Accepted, Label, Outcome
 from flyball.testing.samples import NOON, predictions
 

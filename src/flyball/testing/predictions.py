@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flyball.core.errors import DataError
 from flyball.core.window import Window, to_micros
-from flyball.ports import OutcomeLog, PredictionLog
+from flyball.ports.history import OutcomeLog, PredictionLog
 from flyball.serving.records import Maturity, Outcome, Place, PredictionBatch
 from flyball.testing.samples import NOON, predictions
 

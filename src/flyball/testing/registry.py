@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flyball.core.errors import NotFoundError
-from flyball.ports import Registry
+from flyball.ports.serving import Registry
 
 
 class RegistrySuite:

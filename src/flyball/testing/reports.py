@@ -6,7 +6,7 @@ from datetime import timedelta
 from flyball.core.reason import because
 from flyball.core.window import Window
 from flyball.monitoring.records import ColumnDrift, MonitorReport, Performance
-from flyball.ports import Reports
+from flyball.ports.watching import Reports
 from flyball.testing.samples import NOON
 
 _DAY = timedelta(days=1)

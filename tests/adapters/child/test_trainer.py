@@ -17,7 +17,7 @@ from flyball.adapters.pandas.frames import to_table
 from flyball.core.errors import DataError, UserCodeError
 from flyball.core.schema import Schema
 from flyball.data.source import infer_schema
-from flyball.ports import Fitted
+from flyball.ports.training import Fitted
 from flyball.spec.load import parse_spec
 from flyball.training.records import FitOrder
 from projects import SPEC, customers, make_project

@@ -13,7 +13,7 @@ import pytest
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.adapters.local.process import group_is_gone, identity
 from flyball.core.errors import DataError
-from flyball.ports import Job
+from flyball.ports.training import Job
 from flyball.testing.executor import ExecutorSuite, wait_for
 
 _VERBS = r"""
@@ -41,7 +41,7 @@ _SUBMITTER = """
 import sys
 from pathlib import Path
 from flyball.adapters.local.executor import LocalExecutor
-from flyball.ports import Job
+from flyball.ports.training import Job
 program = (sys.executable, "-c", sys.argv[1])
 LocalExecutor(Path(sys.argv[2]), program=program).submit(Job(action="a1", verb=("note", "x"), folder=Path(sys.argv[3])))
 """

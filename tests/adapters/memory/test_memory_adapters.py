@@ -12,7 +12,7 @@ from flyball.adapters.memory.outcomes import MemoryOutcomeLog
 from flyball.adapters.memory.predictions import MemoryPredictionLog
 from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.core.errors import UserCodeError
-from flyball.ports import Job
+from flyball.ports.training import Job
 from flyball.serving.records import PredictionBatch
 from flyball.serving.segments import SegmentWriter
 from flyball.testing.deployments import DeploymentsSuite

@@ -9,7 +9,7 @@ from flyball.adapters.mlflow.store import MlflowStore
 from flyball.adapters.mlflow.tracker import MlflowTracker
 from flyball.core.errors import StoreError
 from flyball.data.records import Snapshot
-from flyball.ports import RunReport
+from flyball.ports.training import RunReport
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow says when it is imported and used is not ours to answer for
 

@@ -20,7 +20,7 @@ from flyball.core.table import Table
 from flyball.data.findings import Finding
 from flyball.data.records import PrepareStep, SourceFile
 from flyball.data.source import Prepared, require_columns, time_columns
-from flyball.ports import LOGGED_ID, Fitted
+from flyball.ports.training import LOGGED_ID, Fitted
 from flyball.spec.records import Spec
 from flyball.training.code import code_digest, project_code
 from flyball.training.records import FitOrder

@@ -17,7 +17,7 @@ from pathlib import Path
 from flyball.adapters.local.job import write_record
 from flyball.adapters.local.process import group_is_gone, identity
 from flyball.core.errors import DataError, StoreError, UnsupportedError
-from flyball.ports import Job, JobState
+from flyball.ports.training import Job, JobState
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _GRACE = 5.0

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from flyball.core.errors import FlyballError
-from flyball.ports import Job, JobState
+from flyball.ports.training import Job, JobState
 
 
 class MemoryExecutor:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flyball.core.schema import Kind, Schema
-from flyball.ports import Fitted
+from flyball.ports.training import Fitted
 
 _TYPES: dict[Kind, str] = {"number": "double", "integer": "long", "boolean": "boolean", "category": "string"}
 

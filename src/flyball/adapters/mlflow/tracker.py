@@ -10,7 +10,7 @@ from flyball.adapters.mlflow.package import write_model_folder
 from flyball.adapters.mlflow.store import MlflowStore, told
 from flyball.core.errors import NotFoundError
 from flyball.core.schema import Schema
-from flyball.ports import Fitted, RunReport
+from flyball.ports.training import Fitted, RunReport
 
 IDENTITY, STATE, KEPT = "flyball.identity", "flyball.state", "flyball"
 _THEIRS = "flyball.metrics_before"

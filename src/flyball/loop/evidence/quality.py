@@ -16,7 +16,7 @@ from flyball.loop.world import World
 from flyball.monitoring.clocks import ahead_findings, late_findings, repeat_findings, silence, silence_finding
 from flyball.monitoring.quality import Asked, most_serious, value_findings
 from flyball.monitoring.records import ColumnDrift, QualityFinding
-from flyball.ports import LOGGED_ID, Trainer
+from flyball.ports.training import LOGGED_ID, Trainer
 from flyball.registry.records import Manifest
 from flyball.serving.records import LoggedRows
 from flyball.spec.records import Spec
