@@ -24,6 +24,7 @@ from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
 from flyball.adapters.sqlite.journal import SqliteJournal
+from flyball.adapters.sqlite.looks import SqliteLooks
 from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
@@ -218,6 +219,7 @@ class Town:
             registry=registry,
             executor=MemoryExecutor(self._job),
             reports=SqliteReports(self.database),
+            looks=SqliteLooks(self.database),
             counts=SqliteCounts(self.database),
         )
         self.workshop = Workshop(

@@ -13,6 +13,7 @@ from flyball.adapters.memory.counts import MemoryCounts
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.executor import MemoryExecutor
 from flyball.adapters.memory.journal import MemoryJournal
+from flyball.adapters.memory.looks import MemoryLooks
 from flyball.adapters.memory.outcomes import MemoryOutcomeLog
 from flyball.adapters.memory.predictions import MemoryPredictionLog
 from flyball.adapters.memory.registry import MemoryRegistry
@@ -89,6 +90,7 @@ class Watched:
             registry=MemoryRegistry(),
             executor=MemoryExecutor(lambda job: "{}"),
             reports=MemoryReports(),
+            looks=MemoryLooks(),
             counts=MemoryCounts() if database is None else SqliteCounts(database),
         )
 

@@ -13,6 +13,7 @@ from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
 from flyball.adapters.sqlite.journal import SqliteJournal
+from flyball.adapters.sqlite.looks import SqliteLooks
 from flyball.adapters.sqlite.outbox import SqliteOutbox
 from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
@@ -45,6 +46,7 @@ class Stores:
     outcomes: SqliteOutcomeLog
     deployments: SqliteDeployments
     reports: SqliteReports
+    looks: SqliteLooks
     counts: SqliteCounts
     bundles: LocalBundles
     outbox: SqliteOutbox
@@ -60,6 +62,7 @@ def open_stores(settings: Settings) -> Stores:
         outcomes=SqliteOutcomeLog(database, clock=wall_clock),
         deployments=SqliteDeployments(database, clock=wall_clock),
         reports=SqliteReports(database),
+        looks=SqliteLooks(database),
         counts=SqliteCounts(database),
         bundles=LocalBundles(settings.bundles, settings.key),
         outbox=SqliteOutbox(database),
@@ -81,6 +84,7 @@ def open_world(settings: Settings) -> "World":
         registry=MlflowRegistry(_mlflow(settings)),
         executor=LocalExecutor(settings.jobs),
         reports=stores.reports,
+        looks=stores.looks,
         counts=stores.counts,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
     )
@@ -142,6 +146,7 @@ def server_ports(folder: Path) -> "ServerPorts":
         predictions=stores.predictions,
         outcomes=stores.outcomes,
         reports=stores.reports,
+        looks=stores.looks,
         journal=stores.journal,
     )
 

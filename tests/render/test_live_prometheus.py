@@ -89,7 +89,7 @@ def something_happened(folder: Path) -> None:
     stores, now = open_stores(read_settings(folder)), datetime.now(UTC)
     stores.reports.save(MODEL, full_report(now, features=tuple(CUSTOMER)))
     for minutes in (2, 1):
-        stores.reports.looked(MODEL, now - timedelta(minutes=minutes))
+        stores.looks.looked(MODEL, now - timedelta(minutes=minutes))
     events: list[Event] = [AlertFired(key="drift:plan", reason=because("test.drift")), Frozen(reason="a test", until=None)]
     stores.journal.append(MODEL, events, expected=stores.journal.read(MODEL)[-1].seq, actor="test", at=now)
     stores.database.close()

@@ -51,7 +51,7 @@ def test_alerts_freezes_and_looks_are_seen_as_they_come_and_go(play: Callable[..
     async def story(served: Served) -> list[str]:
         append(served, AlertFired(key="drift:temp", reason=WHY), AlertFired(key="odd", reason=WHY), Frozen(reason="r", until=None))
         for minutes in (0, 1, 5):
-            served.site.ports.reports.looked(MODEL, NOW + timedelta(minutes=minutes))
+            served.site.ports.looks.looked(MODEL, NOW + timedelta(minutes=minutes))
         first = (await served.get("/metrics")).text
         append(served, AlertResolved(key="drift:temp", reason=WHY), Thawed(reason="r"))
         return [first, (await served.get("/metrics")).text]

@@ -85,7 +85,7 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         trouble += [told for told in (project_aliases(world, state),) if told]
     except ConflictError:
         pass  # somebody acted meanwhile; the alias still stands as it was found, and the next tick looks again
-    world.reports.looked(model, now)
+    world.looks.looked(model, now)
     # last, so that whoever listens badly keeps nothing else waiting
     notified = Notified() if world.post is None else notify(world.post, world.journal, spec, state, now=now, actor=actor)
     return TickReport(

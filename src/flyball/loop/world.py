@@ -4,7 +4,7 @@ from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog
 from flyball.ports.serving import BundleStore, Deployments, Registry
 from flyball.ports.training import Executor
-from flyball.ports.watching import CountStore, Outbox, Reports, Sender
+from flyball.ports.watching import CountStore, Looks, Outbox, Reports, Sender
 
 
 @record
@@ -27,5 +27,6 @@ class World:
     registry: Registry
     executor: Executor
     reports: Reports
+    looks: Looks
     counts: CountStore
     post: Post | None = None

@@ -43,7 +43,7 @@ class CountStore(Protocol):
 
 
 class Reports(Protocol):
-    """What monitoring found, window by window, and when the loop looked: servers show the newest as gauges, people look at the series."""
+    """What monitoring found, window by window: servers show the newest as gauges, people look at the series."""
 
     def save(self, model: str, report: MonitorReport) -> None:
         """Keep a report; one of the same version and window replaces the one before."""
@@ -63,6 +63,10 @@ class Reports(Protocol):
         Say how many went.
         """
         ...
+
+
+class Looks(Protocol):
+    """When the loop looked, so that one that stands still is seen."""
 
     def looked(self, model: str, at: datetime) -> None:
         """Remember that the loop looked at a model then."""

@@ -36,7 +36,7 @@ class Known:
         with self._lock:
             self._keep("report", lambda: self._report(features))
             self._keep("journal", lambda: self._journal(now))
-            self._keep("looks", lambda: looks_samples(self._ports.reports.looks(self._model)))
+            self._keep("looks", lambda: looks_samples(self._ports.looks.looks(self._model)))
             return [sample for part in self._last.values() for sample in part]
 
     def _keep(self, part: str, read: Callable[[], Sequence[Sample]]) -> None:

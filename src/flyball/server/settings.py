@@ -14,7 +14,7 @@ from flyball.core.record import record
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
     from flyball.ports.history import Journal, OutcomeLog, PredictionLog
     from flyball.ports.serving import BundleStore, Deployments
-    from flyball.ports.watching import Reports
+    from flyball.ports.watching import Looks, Reports
 
 
 @record
@@ -79,6 +79,7 @@ class ServerPorts:
     predictions: "PredictionLog"
     outcomes: "OutcomeLog"
     reports: "Reports"
+    looks: "Looks"
     journal: "Journal"
 
 

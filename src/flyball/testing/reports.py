@@ -73,14 +73,6 @@ class ReportsSuite:
             reports.save("churn", report(1, rows=rows))
             assert reports.latest("churn") == report(1, rows=rows)
 
-    def test_the_ten_newest_looks_of_the_loop_are_remembered_in_order_of_time(self, reports: Reports) -> None:
-        assert reports.looks("churn") == []
-        for hour in (3, 1, *range(4, 14), 13):
-            reports.looked("churn", NOON + timedelta(hours=hour))
-        reports.looked("fraud", NOON)
-        assert reports.looks("churn") == [NOON + timedelta(hours=hour) for hour in range(4, 14)]
-        assert reports.looks("fraud") == [NOON]
-
     def test_reports_are_thinned_out_and_removed(self, reports: Reports) -> None:
         for days in range(1, 9):
             reports.save("churn", report(days))

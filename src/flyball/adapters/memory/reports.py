@@ -1,6 +1,6 @@
 """What monitoring found, window by window, in memory."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from flyball.adapters.logged import micros
 from flyball.core.window import Window, to_micros
@@ -12,7 +12,6 @@ class MemoryReports:
 
     def __init__(self) -> None:
         self._kept: dict[str, list[MonitorReport]] = {}
-        self._looks: dict[str, list[datetime]] = {}
 
     def save(self, model: str, report: MonitorReport) -> None:
         """Keep a report; one of the same version and window replaces the one before."""
@@ -38,11 +37,3 @@ class MemoryReports:
         )
         self._kept[model] = [report for report in before if report.window.end not in window or report.window.end in last.values()]
         return len(before) - len(self._kept[model])
-
-    def looked(self, model: str, at: datetime) -> None:
-        """Remember that the loop looked at a model then."""
-        self._looks[model] = sorted({*self._looks.get(model, []), at})[-10:]
-
-    def looks(self, model: str) -> list[datetime]:
-        """When the loop looked last: the ten newest times, in order of time."""
-        return list(self._looks.get(model, []))

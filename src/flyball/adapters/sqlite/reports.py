@@ -1,13 +1,13 @@
-"""What monitoring found, window by window, and when the loop looked, in SQLite."""
+"""What monitoring found, window by window, in SQLite."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from flyball.adapters.logged import micros
 from flyball.adapters.sqlite.database import Database
 from flyball.core.codec import from_json, to_json
 from flyball.core.errors import UnsupportedError
-from flyball.core.window import Window, from_micros, to_micros
+from flyball.core.window import Window, to_micros
 from flyball.monitoring.records import MonitorReport
 
 _FORMAT = 1
@@ -68,20 +68,6 @@ class SqliteReports:
             return 0
         with self._database.write() as connection:
             return connection.execute(f"DELETE FROM reports WHERE {which}", values).rowcount  # noqa: S608 - the same
-
-    def looked(self, model: str, at: datetime) -> None:
-        """Remember that the loop looked at a model then."""
-        with self._database.write() as connection:
-            connection.execute("INSERT OR IGNORE INTO looks (model, at) VALUES (?, ?)", (model, to_micros(at)))
-            connection.execute(
-                "DELETE FROM looks WHERE model = ? AND at NOT IN (SELECT at FROM looks WHERE model = ? ORDER BY at DESC LIMIT 10)",
-                (model, model),
-            )
-
-    def looks(self, model: str) -> list[datetime]:
-        """When the loop looked last: the ten newest times, in order of time."""
-        with self._database.read() as connection:
-            return [from_micros(at) for (at,) in connection.execute("SELECT at FROM looks WHERE model = ? ORDER BY at", (model,))]
 
     def _select(self, where: str, values: tuple[str | int, ...]) -> list[MonitorReport]:
         with self._database.read() as connection:
