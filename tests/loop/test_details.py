@@ -20,7 +20,7 @@ from flyball.loop.evidence.monitor import monitor
 from flyball.loop.evidence.performance import estimated_floored
 from flyball.loop.extras import Extras, Wish
 from flyball.loop.memory import Memory
-from flyball.monitoring.estimation import FILE
+from flyball.monitoring.estimation import FILE, estimation_from_json, estimation_to_json
 from flyball.monitoring.records import MonitorReport, PerformanceDetails
 from flyball.registry.bundle import read_manifest, write_bundle
 from flyball.registry.signing import load_key
@@ -148,15 +148,18 @@ def test_details_come_with_the_reports_that_are_kept_and_the_floor_at_every_tick
     assert kept is not None and kept.details is not None
 
 
-def test_a_bundle_of_before_estimates_has_none_and_says_why(town: Shops) -> None:
+@pytest.mark.parametrize("newer", [False, True])
+def test_a_bundle_of_before_estimates_or_of_a_newer_flyball_has_none_and_says_why(town: Shops, newer: bool) -> None:
     state = town.state()
     registered = state.versions[1].registered
     folder = town.world.bundles.path(registered.bundle)
     manifest = read_manifest(folder, registered.bundle)
     assert FILE in manifest.files
-    older = {name: folder / name for name in manifest.files if name != FILE}
-    bundle = town.folder / "older"
-    write_bundle(bundle, manifest, older, load_key(town.folder / ".flyball" / "key"))
+    files: dict[str, Path | bytes] = {name: folder / name for name in manifest.files if name != FILE}
+    if newer:
+        files[FILE] = estimation_to_json(replace(estimation_from_json((folder / FILE).read_bytes()), format=99))
+    bundle = town.folder / f"other-{newer}"
+    write_bundle(bundle, manifest, files, load_key(town.folder / ".flyball" / "key"))
     digest = town.world.bundles.put(bundle)
     known = replace(state.versions[1], registered=replace(registered, bundle=digest))
     report = town.look(replace(state, versions={**state.versions, 1: known}), memory=Memory())

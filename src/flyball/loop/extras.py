@@ -6,6 +6,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.core.errors import UnsupportedError
 from flyball.core.record import record
 from flyball.core.table import Table, concat
 from flyball.core.window import Window, from_micros
@@ -62,9 +63,11 @@ class Extras:
         if digest not in self._estimations:
             folder = bundles.path(digest)
             manifest = read_manifest(folder, digest)
-            held = FILE in manifest.files
-            estimation = estimation_from_json(read_file(folder, manifest, FILE)) if held else None
-            self._estimations[digest] = estimation, load_losses(folder, manifest)
+            try:
+                estimation = estimation_from_json(read_file(folder, manifest, FILE)) if FILE in manifest.files else None
+                self._estimations[digest] = estimation, load_losses(folder, manifest)
+            except UnsupportedError:  # of a newer Flyball: what there is to say without estimates is still said
+                self._estimations[digest] = None, None
         return self._estimations[digest]
 
     def of(self, log: PredictionLog, wish: Wish, rows: LoggedRows) -> Extra:

@@ -26,8 +26,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "未估计 {metric}：需要 {needed} 行，只有 {rows} 行（排除了 {broken} 个非有限分数）。",
     ),
     "estimated.not_available": (
-        "{metric} is not estimated: this version was trained or adopted without what an estimate needs; the next training adds it.",
-        "未估计 {metric}：该版本训练或接入时没有保存估计所需的内容；下一次训练会补上。",
+        "{metric} is not estimated: this version holds nothing that could be used for it, because it was trained before there were "
+        "estimates, adopted, or made by a newer Flyball; the next training adds it.",
+        "未估计 {metric}：该版本没有可用于估计的内容，因为它在支持估计之前训练、是接入的，或由更新的 Flyball 制作；下一次训练会补上。",
     ),
     "estimated.no_method": (
         "{metric} cannot be estimated without outcomes; mae, mse and rmse can.",
