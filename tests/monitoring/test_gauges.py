@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flyball.core.window import Window
 from flyball.monitoring.gauges import Sample, label_value, report_samples, shown_columns
 from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.monitoring.series import BY_NAME, MOST
@@ -48,6 +49,16 @@ def test_a_report_as_the_last_version_wrote_it_says_what_it_has() -> None:
     names = {one.name for one in report_samples(old)}
     assert {"model_feature_drift", "model_feature_drift_lower", "flyball_report_rows"} <= names
     assert not {"model_performance", "model_dataset_drift_ratio", "model_label_coverage_ratio", "model_score_drift"} & names
+
+
+def test_of_several_estimates_of_a_metric_the_newest_is_shown() -> None:
+    report = full_report(END, features=("age",))
+    assert report.details is not None
+    (newest,) = report.details.estimated
+    past = replace(newest, window=Window(start=END - timedelta(days=9), end=END - timedelta(days=2)), value=0.9)
+    for order in ((past, newest), (newest, past)):
+        samples = report_samples(replace(report, details=replace(report.details, estimated=order)))
+        assert values(samples, "model_performance_estimated") == {"roc_auc": 0.62}
 
 
 def test_what_is_not_known_is_absent_and_not_zero() -> None:

@@ -90,7 +90,8 @@ def _performance(report: MonitorReport) -> Iterator[Sample]:
     for metric, one in realised.items():
         numbers = {"": one.value, "_lower": one.lower, "_upper": one.upper, "_floor": one.floor}
         yield from (Sample(f"model_performance{end}", (("metric", metric),), value) for end, value in numbers.items() if value is not None)
-    estimates = {one.metric: one for one in reversed(report.details.estimated)} if report.details is not None else {}
+    estimated = () if report.details is None else report.details.estimated
+    estimates = {one.metric: one for one in sorted(estimated, key=lambda one: one.window.end)}  # of several the newest
     for metric, estimate in estimates.items():
         numbers = {"": estimate.value, "_lower": estimate.lower, "_upper": estimate.upper}
         for end, value in numbers.items():
