@@ -9,9 +9,6 @@ and published numbers). The peers are installed by the script, each in an enviro
 """
 
 import argparse
-import contextlib
-import importlib
-import io
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +18,7 @@ import psutil
 from bench.monitoring import page
 from bench.monitoring.certified import certified
 from bench.monitoring.goals import LARGE, SMALL, goals
+from bench.monitoring.over_time import over_time
 from bench.monitoring.published import published
 from bench.monitoring.request import request
 from bench.monitoring.results import Run
@@ -104,17 +102,11 @@ def _exact(run: Run, *, cases: int, most_rows: int) -> None:
 
 
 def _alarms(run: Run, *, quick: bool) -> None:
-    """What `bench.monitoring.alarms` prints: a null over days of looking, dependent rows, a season, and how long a shift stays unseen."""
+    """Days of looking: a null, dependent rows with a season, and how long a shift stays unseen."""
     try:
-        alarms = importlib.import_module("bench.monitoring.alarms")
+        run.over_time = over_time(runs=2 if quick else 20, days=0.25 if quick else 3.0)
     except ModuleNotFoundError as error:
         run.absent["alarms over time"] = str(error)
-        return
-    said_there = io.StringIO()
-    with contextlib.redirect_stdout(said_there):
-        alarms.main(quick)
-    run.alarms_text = said_there.getvalue()
-    say(run.alarms_text)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

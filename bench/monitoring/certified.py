@@ -14,6 +14,7 @@ from flyball.stats.distances import ks_interval
 
 Floats = NDArray[np.float64]
 _SCHEMA = Schema(columns=(Column(name="x", kind="number", nullable=True),))
+_VALUES = -2  # the last two cells of a number hold what is missing and what could not be read
 _EXACT = 1e-12  # what two ways to divide whole numbers may differ by
 
 
@@ -41,7 +42,7 @@ def _bounds(first: Floats, second: Floats, generator: np.random.Generator) -> tu
     parts = merge(counter.count(Table({"x": part}), {}) for part in np.split(generator.permutation(second), cuts))
     same = bool((parts.columns["x"] == counts.columns["x"]).all()) and parts.rows == counts.rows
     before = np.array(column.counts, dtype=np.int64)
-    lower, upper = ks_interval(before[:-2], counts.columns["x"][:-2], alone(np.array(column.edges)))
+    lower, upper = ks_interval(before[:_VALUES], counts.columns["x"][:_VALUES], alone(np.array(column.edges)))
     return lower, upper, same
 
 

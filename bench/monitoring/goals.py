@@ -1,5 +1,6 @@
 """The goals of monitoring, and what a run says about each of them."""
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,9 @@ SMALL, LARGE = (100_000, 20), (1_000_000, 50)
 _RATIOS: Mapping[tuple[int, int], Mapping[str, float]] = {LARGE: {"scipy": 40, "evidently": 500}, SMALL: {"scipy": 40, "evidently": 300}}
 _MOST_MB = 16.0
 _MOST_MICROS = 1.0
+# Shift in standard deviations → the most minutes until it is in drift, and the runs that such statements are about.
+_DELAYS: Mapping[str, float] = {"0.25": 60, "0.5": 10, "1": 5}
+_RUNS, _DAYS = 20, 3.0
 # By how much ours may miss what was published.
 _NEAR = {"KS": 5e-4, "ROC AUC": 2e-3}
 
@@ -19,7 +23,7 @@ def goals(run: Run) -> list[Goal]:
     """Every goal, in the order of the table."""
     found = [_faster(run, size, side, times) for size, sides in _RATIOS.items() for side, times in sides.items()]
     found += [_memory(run, size) for size in (LARGE, SMALL)]
-    found += [*_request(run), _certified(run), *_published(run)]
+    found += [*_request(run), *_over_time(run), _certified(run), *_published(run)]
     return found
 
 
@@ -114,6 +118,39 @@ def _request(run: Run) -> list[Goal]:
             found.row < _MOST_MICROS,
         ),
     ]
+
+
+def _over_time(run: Run) -> list[Goal]:
+    """Alarms in days without a change, and minutes until a change is seen."""
+    found = run.over_time
+    still, hang = (
+        "50 features, 100 rows a minute, looked at every minute, nothing happens",
+        "the same, AR(1) .9 and a daily wave, calibrated",
+    )
+    if found is None:
+        why = _why_not(run, "alarms over time")
+        empty = [Goal(what, "at most 1 run of 20 with an alarm", why, None) for what in (still, hang)]
+        return [
+            *empty,
+            *(Goal(f"{shift} sd in one of 50 features", f"in drift within {most:g} min", why, None) for shift, most in _DELAYS.items()),
+        ]
+    whole = found.runs >= _RUNS and found.days >= _DAYS
+    naive = f"; `ks_2samp` calls {min(found.naive)} to {max(found.naive)} features drifted in a run" if found.naive else ""
+    goals = []
+    for what, alarms, more in ((still, found.null, naive), (hang, found.season, "")):
+        loud = sum(count > 0 for count in alarms)
+        measured = f"{loud} of {found.runs} runs of {found.days:g} days, {sum(alarms)} alarms in all{more}"
+        goals.append(Goal(what, "at most 1 run of 20 with an alarm", measured, loud <= 1 if whole or loud > 1 else None))
+    for shift, most in _DELAYS.items():
+        minutes = [math.inf if one is None else one for one in found.delays.get(shift, [])]
+        what, goal = f"{shift} sd in one of 50 features", f"in drift within {most:g} min"
+        if not minutes:
+            goals.append(Goal(what, goal, "not measured in this run", None))
+            continue
+        median = statistics.median(minutes)
+        measured = f"{digits(median)} min (median of {len(minutes)} runs, the worst {digits(max(minutes))})"
+        goals.append(Goal(what, goal, measured, median <= most if len(minutes) >= _RUNS else None))
+    return goals
 
 
 def _certified(run: Run) -> Goal:

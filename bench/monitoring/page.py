@@ -41,7 +41,6 @@ def markdown(run: Run) -> str:
         *_speed(run),
         *_said(run),
         *_request(run),
-        *_alarms(run),
         *_absent(run),
         _HOW.strip(),
         "## Versions",
@@ -122,10 +121,6 @@ def _request(run: Run) -> list[str]:
         f"[{low:+.2f}, {high:+.2f}] µs."
     )
     return ["## The request path", text, f"| nobody counts | somebody counts |\n|---|---|\n{rounds}"]
-
-
-def _alarms(run: Run) -> list[str]:
-    return ["## Alarms over time", f"```text\n{run.alarms_text.strip()}\n```"] if run.alarms_text.strip() else []
 
 
 def _absent(run: Run) -> list[str]:

@@ -21,6 +21,7 @@ from flyball.stats.scores import METRICS
 CHUNK = 5_000
 KS = [0.01576, 0.01272, 0.01746, 0.01282, 0.01922, 0.00824, 0.01068, 0.01002, 0.0107, 0.007]
 CBPE = [0.970744, 0.971011, 0.971407, 0.971091, 0.971123, 0.96109, 0.961825, 0.961073, 0.962533, 0.961316]
+_VALUES = -2  # the last two cells of a number hold what is missing and what could not be read
 _COLUMN = "debt_to_income_ratio"
 
 
@@ -53,12 +54,12 @@ def _distances(reference: pd.DataFrame, analysis: pd.DataFrame) -> Published:
     before = reference[_COLUMN].to_numpy()
     profile = build_reference(Table({"x": before}), Schema(columns=(Column(name="x", kind="number", nullable=False),)), {})
     counter, column = Counter(profile), profile.columns["x"]
-    known, single = np.array(column.counts, dtype=np.int64)[:-2], alone(np.array(column.edges))
+    known, single = np.array(column.counts, dtype=np.int64)[:_VALUES], alone(np.array(column.edges))
     exact, inside = [], True
     for chunk in _chunks(analysis):
         values = chunk[_COLUMN].to_numpy()
         exact.append(ks_exact(before, values)[0])
-        counts = counter.count(Table({"x": values}), {}).columns["x"][:-2]
+        counts = counter.count(Table({"x": values}), {}).columns["x"][:_VALUES]
         lower, upper = ks_interval(known, counts, single)
         inside = inside and lower - 1e-12 <= exact[-1] <= upper + 1e-12
     return Published(f"KS of `{_COLUMN}` by chunk of {CHUNK:,}".replace(",", " "), KS, exact, inside)

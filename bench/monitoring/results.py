@@ -66,6 +66,22 @@ class Published(msgspec.Struct):
     inside: bool | None = None  # the certified interval holds each exact distance
 
 
+class OverTime(msgspec.Struct):
+    """Runs of simulated traffic, looked at every minute: alarms per run where nothing happens, minutes until a shift is in drift.
+
+    `naive`: features that `ks_2samp` at p < .05 called drifted in a run. `season`: alarms where rows hang together and days have a wave.
+    `delays`: shift in standard deviations → minutes, None where it was not seen.
+    """
+
+    runs: int
+    days: float
+    looks: int = 0
+    null: list[int] = msgspec.field(default_factory=list)
+    naive: list[int] = msgspec.field(default_factory=list)
+    season: list[int] = msgspec.field(default_factory=list)
+    delays: dict[str, list[float | None]] = msgspec.field(default_factory=dict)
+
+
 class Run(msgspec.Struct):
     """One run of the bench."""
 
@@ -80,7 +96,7 @@ class Run(msgspec.Struct):
     certified: Certified | None = None
     published: list[Published] = msgspec.field(default_factory=list)
     absent: dict[str, str] = msgspec.field(default_factory=dict)
-    alarms_text: str = ""  # what `alarms` printed
+    over_time: OverTime | None = None
 
 
 def size_name(rows: int, columns: int) -> str:

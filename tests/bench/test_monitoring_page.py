@@ -10,7 +10,7 @@ from bench.monitoring.__main__ import main
 from bench.monitoring.certified import certified
 from bench.monitoring.goals import goals, interval
 from bench.monitoring.request import counting_a_row
-from bench.monitoring.results import Certified, Comparison, Published, Request, Run, Said
+from bench.monitoring.results import Certified, Comparison, OverTime, Published, Request, Run, Said
 from bench.monitoring.run_sides import judged
 from bench.monitoring.sides import clock, flyball_side, scipy_side
 from bench.serving.goals import Goal
@@ -39,6 +39,15 @@ def run() -> Run:
         },
         said={"shift": {"flyball": Said(10, 20, 10, 0, 0, 10), "scipy": Said(10, 20, 20, 10, 6, 10)}},
         request=Request(alone=[20.0] * 12, counted=[20.1] * 12, rounds_of_counting=9, rows_counted=12_345, row=0.1, loads_counting=False),
+        over_time=OverTime(
+            runs=20,
+            days=3.0,
+            looks=4316,
+            null=[0] * 20,
+            naive=[50] * 20,
+            season=[0] * 19 + [1],
+            delays={"0.25": [12.0] * 20, "0.5": [5.0] * 20, "1": [3.5] * 20},
+        ),
         certified=Certified(1000, 1000, 0.0039, 1_000_000),
         published=[Published("KS of `x` by chunk", [0.1], [0.1001], True), Published("ROC AUC without labels", [0.9], [0.9005])],
     )
@@ -51,7 +60,7 @@ def found(run: Run, words: str) -> Goal:
 
 def test_every_goal_gets_a_verdict_from_a_whole_run(run: Run) -> None:
     assert {goal.met for goal in goals(run)} == {True}
-    assert len(goals(run)) == 12
+    assert len(goals(run)) == 17
 
 
 def test_a_ratio_is_taken_of_medians(run: Run) -> None:
@@ -68,6 +77,24 @@ def test_what_was_not_measured_is_neither_met_nor_missed_and_says_why(run: Run) 
     assert found(run, "against Evidently").met is None
     run.certified = Certified(200, 200, 0.0039, 1000)
     assert found(run, "lower ≤ exact").met is None  # two hundred cases are not the thousand
+
+
+def test_alarms_are_judged_by_runs_and_delays_by_their_median(run: Run) -> None:
+    assert run.over_time is not None
+    assert (
+        found(run, "nothing happens").measured
+        == "0 of 20 runs of 3 days, 0 alarms in all; `ks_2samp` calls 50 to 50 features drifted in a run"
+    )
+    assert found(run, "0.25 sd").measured == "12.0 min (median of 20 runs, the worst 12.0)"
+    run.over_time.null = [0] * 18 + [1, 4]
+    run.over_time.delays["0.5"] = [5.0] * 9 + [None] * 11
+    assert found(run, "nothing happens").met is False
+    assert found(run, "0.5 sd").met is False
+    run.over_time = OverTime(runs=2, days=0.25, null=[0, 0], naive=[9, 12], season=[0, 0], delays={"0.25": [9.0, 8.0]})
+    assert found(run, "nothing happens").met is None  # two runs of six hours are not twenty of three days
+    assert found(run, "0.25 sd").met is None
+    run.over_time, run.absent["alarms over time"] = None, "no module"
+    assert found(run, "1 sd").measured == "not measured: no module"
 
 
 def test_one_case_outside_its_bounds_misses_the_goal(run: Run) -> None:

@@ -65,7 +65,7 @@ class Known:
 def state_samples(state: State, now: datetime, *, most: int = MOST) -> list[Sample]:
     """The state of a model as samples. Alerts beyond `most` are only counted."""
     keys = sorted(state.firing)
-    kinds = Counter({"drift": 0, "performance": 0, "deployment": 0})
+    kinds = Counter({"drift": 0, "performance": 0, "quality": 0, "deployment": 0})
     for key in keys:
         kind = label_value(key.partition(":")[0])
         kinds[kind if kind in kinds or len(kinds) < _MOST_KINDS else OTHERS] += 1
