@@ -196,3 +196,34 @@ def test_check_drift_uses_the_default_registry() -> None:
 
     check_drift({"a feature of this test": np.ones(5)}, {"a feature of this test": np.ones(5)})
     assert REGISTRY.get_sample_value("model_feature_drift", {"feature_name": "a feature of this test"}) == 0.0
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e12])
+def test_neither_unit_nor_zero_point_of_a_column_matters(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    before, now = rng.normal(size=3000), rng.normal(0.3, 1, 2000)
+    plain = detect_drift({"x": before}, {"x": now})["x"]
+    other = detect_drift({"x": scale * (before - 4.0)}, {"x": scale * (now - 4.0)})["x"]
+    assert other["drift"] == plain["drift"]
+    assert other["statistic"] == pytest.approx(plain["statistic"], abs=1e-3)
+    assert other["distances"]["wasserstein"] == pytest.approx(plain["distances"]["wasserstein"], rel=1e-3)
+
+
+@pytest.mark.parametrize("outlier", [1e300, -1e300, np.inf])
+def test_one_huge_value_neither_makes_nor_hides_a_drift(outlier: float) -> None:
+    rng = np.random.default_rng(0)
+    before, same, moved = rng.normal(size=3000), rng.normal(size=2000), rng.normal(0.5, 1, 2000)
+    for reference in (before, np.append(before, outlier)):
+        assert not detect_drift({"x": reference}, {"x": np.append(same, outlier)})["x"]["drift"]
+        assert detect_drift({"x": reference}, {"x": np.append(moved, outlier)})["x"]["drift"]
+
+
+def test_counts_and_coins_are_tested_by_chi_square() -> None:
+    rng = np.random.default_rng(0)
+    before, now = rng.poisson(1, 3000), rng.poisson(1, 3000)
+    table = [np.bincount(values, minlength=9)[:9] for values in (before, now)]
+    rare = (table[0] + table[1]) / 2 < 5
+    cells = [np.append(one[~rare], one[rare].sum()) for one in table]
+    cells = [one[(cells[0] + cells[1]) > 0] for one in cells]
+    expected = stats.chi2_contingency(cells, correction=False).pvalue
+    assert detect_drift({"x": before}, {"x": now})["x"]["p_value"] == pytest.approx(expected)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from flyball.stats.bounds import ks_radius, share_lower, share_upper, tv_radius, unseen_share
+from flyball.stats.bounds import ks_radii, ks_radius, ks_tail, share_lower, share_upper, square_tail, tv_radius, unseen_share
 from flyball.stats.distances import ks_exact, total_variation
 
 
@@ -62,3 +62,37 @@ def test_the_unseen_share_covers_what_new_rows_show() -> None:
         seen = rng.multinomial(2000, shares)
         failures += bool(shares[seen == 0].sum() > unseen_share(int((seen == 1).sum()), 2000, 0.05))
     assert failures <= 5
+
+
+@given(n=st.integers(1, 10**6), m=st.integers(1, 10**6), alpha=st.floats(1e-9, 0.2))
+def test_the_ks_tail_is_the_radius_turned_round(n: int, m: int, alpha: float) -> None:
+    radius = ks_radius(n, m, alpha)
+    tail = float(ks_tail(np.array([float(n)]), np.array([float(m)]), np.array([radius]))[0])
+    assert radius == 1.0 or tail == pytest.approx(alpha, rel=1e-3)
+
+
+def test_rows_of_different_hours_keep_the_radius_of_mixed_rows() -> None:
+    rng = np.random.default_rng(0)
+    hours, weight = np.linspace(-2, 2, 8), np.arange(1, 9) / 36
+    sizes = (weight * 400).astype(int)
+    errors = []
+    for _ in range(400):
+        reference = [rng.normal(mean, 1, 300) for mean in hours]
+        now = np.concatenate([rng.normal(mean, 1, size) for mean, size in zip(hours, sizes, strict=True)])
+        at = np.linspace(-5, 5, 200)
+        part = sizes / sizes.sum()
+        mixture = sum(p * (values[:, None] <= at).mean(axis=0) for p, values in zip(part, reference, strict=True))
+        errors.append(np.abs(mixture - (now[:, None] <= at).mean(axis=0)).max())
+    worth = 1.0 / float((part**2 / 300).sum())
+    radius = ks_radii(np.array([float(sizes.sum())]), np.array([worth]), 0.05, mixed=True)[0]
+    assert (np.array(errors) > radius).mean() <= 0.05
+    assert radius < 0.2
+
+
+def test_the_tail_of_distances_is_carried_on_as_that_of_their_squares() -> None:
+    rng = np.random.default_rng(0)
+    found = [square_tail(np.sqrt(rng.exponential(0.02, 400)), 1e-5) for _ in range(200)]
+    truth = np.sqrt(0.02 * np.log(1e5))
+    assert np.median(found) == pytest.approx(truth, rel=0.05)
+    assert np.quantile(found, 0.05) > 0.8 * truth
+    assert square_tail(np.full(100, 0.3), 1e-5) == pytest.approx(0.3), "what never changes has no tail"

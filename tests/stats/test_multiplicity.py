@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from flyball.stats.multiplicity import benjamini_hochberg, e_bh, holm
+from flyball.stats.multiplicity import benjamini_hochberg, e_bh, e_value, holm
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
@@ -48,3 +48,14 @@ def test_no_tests_give_no_rejections() -> None:
 def test_what_is_no_p_value_is_refused(bad: list[float]) -> None:
     with pytest.raises(ValueError, match="p-values"):
         holm(bad)
+
+
+def test_an_e_value_is_at_most_one_on_average_where_nothing_differs() -> None:
+    p_values = (np.arange(200_000) + 0.5) / 200_000
+    assert np.mean([e_value(float(p)) for p in p_values]) <= 1.0
+    assert e_value(0.0) > 1e290
+
+
+@given(small=st.floats(1e-250, 1.0), factor=st.floats(1.0, 1e6))
+def test_a_smaller_p_value_is_never_less_evidence(small: float, factor: float) -> None:
+    assert e_value(small) >= e_value(min(1.0, small * factor)) * (1 - 1e-6)

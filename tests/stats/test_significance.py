@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 
 from flyball.core.errors import DataError
 from flyball.stats.sequential import asymptotic
-from flyball.stats.significance import Sample, Sides, ratio_mismatch, sample, welch
+from flyball.stats.significance import Sample, Sides, ratio_mismatch, sample, table_test, welch
 
 _ROOT = Path(__file__).resolve().parents[2]
 VECTORS = Path(os.environ.get("FLYBALL_CONFORMANCE", _ROOT.parent / "shared" / "conformance")) / "stats" / "stats_vectors.json"
@@ -100,3 +100,25 @@ def test_a_relative_effect_of_nothing_is_refused() -> None:
         welch(zero, one, difference="relative")
     with pytest.raises(DataError, match="constant"):
         welch(Sample(mean=0.0, variance=0.0, rows=5), Sample(mean=1.0, variance=0.0, rows=5))
+
+
+def test_chi_square_and_g_equal_scipy_where_no_cell_is_rare() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        f, g = rng.integers(30, 300, 6), rng.integers(30, 300, 6)
+        found = table_test(f, g)
+        chi2 = scipy_stats.chi2_contingency([f, g], correction=False)
+        likelihood = scipy_stats.chi2_contingency([f, g], correction=False, lambda_="log-likelihood")
+        assert [found.chi2, found.chi2_p_value] == pytest.approx([chi2.statistic, chi2.pvalue])
+        assert [found.g, found.g_p_value, found.degrees] == pytest.approx([likelihood.statistic, likelihood.pvalue, 5])
+
+
+def test_a_table_that_cannot_be_tested_has_a_p_value_of_one() -> None:
+    for f, g in (([0, 0], [3, 4]), ([50, 0], [70, 0]), ([1, 1, 1], [1, 1, 1])):
+        found = table_test(np.array(f), np.array(g))
+        assert (found.chi2, found.chi2_p_value, found.g_p_value) == (0.0, 1.0, 1.0)
+
+
+def test_rare_cells_are_taken_together() -> None:
+    f, g = np.array([100, 100, *([1] * 30)]), np.array([100, 100, *([0] * 15), *([2] * 15)])
+    assert table_test(f, g).degrees == 2

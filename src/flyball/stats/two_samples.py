@@ -22,6 +22,7 @@ from flyball.stats.distances import (
     total_variation,
     wasserstein,
 )
+from flyball.stats.significance import table_test
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,7 +100,7 @@ def compare_categories(first: Sequence[str], second: Sequence[str], margin: floa
     error = max(_error(int(f[rising].sum()), n, int(g[rising].sum()), m), _error(int(f[top]), n, int(g[top]), m))
     chance = chance_variation(f + g, n, m)
     distances = {"psi": psi(f, g), "js": jensen_shannon(f, g)}
-    return _comparison(distance, distance - chance, error, _table_p(f, g), margin, alpha, n, m, distances)
+    return _comparison(distance, distance - chance, error, table_test(f, g).chi2_p_value, margin, alpha, n, m, distances)
 
 
 def compare_missing(first: tuple[int, int], second: tuple[int, int], margin: float, alpha: float) -> Comparison:
@@ -113,7 +114,7 @@ def compare_missing(first: tuple[int, int], second: tuple[int, int], margin: flo
     elif min(a + b, n + m - a - b) * min(n, m) / (n + m) < 5:
         p_value = min(1.0, float(stats.fisher_exact(np.array([[a, n - a], [b, m - b]])).pvalue))
     else:
-        p_value = _chi_square(np.array([a, n - a]), np.array([b, m - b]))
+        p_value = table_test(np.array([a, n - a]), np.array([b, m - b])).chi2_p_value
     found = _comparison(distance, distance, _error(a, n, b, m), p_value, margin, alpha, n, m, {})
     return Comparison(
         distance=found.distance,
@@ -166,23 +167,7 @@ def _error(a: int, n: int, b: int, m: int) -> float:
 def _cells_p(first: Floats, second: Floats, pooled: Floats) -> float:
     """Chi-square over cells that the pooled values alone decide, heavy values each in their own."""
     ends = np.append(-np.inf, quantile_edges(pooled, _CELLS))
-    return _table_p(_counted(ends, first), _counted(ends, second))
-
-
-def _table_p(f: Ints, g: Ints) -> float:
-    """Chi-square of two rows of counts; cells with fewer than 5 expected rows on either side are taken together."""
-    rare = (f + g) * (min(f.sum(), g.sum()) / (f.sum() + g.sum())) < 5.0
-    return _chi_square(np.append(f[~rare], f[rare].sum()), np.append(g[~rare], g[rare].sum()))
-
-
-def _chi_square(f: Ints, g: Ints) -> float:
-    held = (f + g) > 0
-    f, g = f[held], g[held]
-    if len(f) < 2:
-        return 1.0
-    expected = (f + g) * (f.sum() / (f.sum() + g.sum())), (f + g) * (g.sum() / (f.sum() + g.sum()))
-    statistic = float((((f - expected[0]) ** 2) / expected[0]).sum() + (((g - expected[1]) ** 2) / expected[1]).sum())
-    return float(stats.chi2.sf(statistic, len(f) - 1))
+    return table_test(_counted(ends, first), _counted(ends, second)).chi2_p_value
 
 
 def _number_distances(first: Floats, second: Floats) -> dict[str, float]:
