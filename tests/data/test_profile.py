@@ -11,6 +11,14 @@ from flyball.core.table import Table
 from flyball.data.profile import Reference, build_reference, reference_digest, reference_from_json, reference_to_json, score_columns
 
 ROWS = 6000
+DAY = 86_400_000_000  # microseconds
+
+
+def _times(days: np.ndarray) -> np.ndarray:
+    """A time of each day, counted from 1970."""
+    return days.astype(np.int64) * DAY + DAY // 3
+
+
 SCHEMA = Schema(
     columns=(
         Column(name="amount", kind="number", nullable=True),
@@ -41,7 +49,7 @@ def _table(rng: np.random.Generator) -> Table:
 
 def _reference() -> Reference:
     rng = np.random.default_rng(0)
-    return build_reference(_table(rng), SCHEMA, {"score": rng.random(500)}, np.arange(ROWS) // 200)
+    return build_reference(_table(rng), SCHEMA, {"score": rng.random(500)}, _times(np.arange(ROWS) // 200))
 
 
 def test_a_reference_counts_every_row_of_every_column_and_score() -> None:
@@ -66,7 +74,7 @@ def test_a_column_needs_at_most_twenty_kilobytes() -> None:
     schema = Schema(columns=(Column(name="x", kind="number", nullable=False), Column(name="c", kind="category", nullable=False)))
     many = np.array([f"a rather long name of a category, number {i}" for i in rng.integers(0, 10**6, 50_000)], dtype=object)
     integers = np.where(rng.random(50_000) < 0.9, rng.integers(0, 250, 50_000) / 7.0, rng.normal(size=50_000))
-    reference = build_reference(Table({"x": integers, "c": many}), schema, {}, np.arange(50_000) // 100)
+    reference = build_reference(Table({"x": integers, "c": many}), schema, {}, _times(np.arange(50_000) // 100))
     sizes = [len(json.dumps(column)) for column in json.loads(reference_to_json(reference))["columns"].values()]
     assert max(sizes) <= 20_000
 
@@ -85,7 +93,7 @@ def test_the_calibration_is_what_left_out_windows_did() -> None:
     calm = rng.normal(size=6000)
     seasonal = calm + 1.5 * np.sin(days / 60 * 4 * np.pi)
     schema = Schema(columns=tuple(Column(name=name, kind="number", nullable=False) for name in ("calm", "seasonal")))
-    columns = build_reference(Table({"calm": calm, "seasonal": seasonal}), schema, {}, days).columns
+    columns = build_reference(Table({"calm": calm, "seasonal": seasonal}), schema, {}, _times(days)).columns
     thresholds = {name: {c.days: c.distance for c in column.calibration} for name, column in columns.items()}
     assert set(thresholds["calm"]) == {1, 2, 4, 7}
     assert max(thresholds["calm"].values()) < 0.2
@@ -104,7 +112,7 @@ def test_the_calibration_of_shares_sees_days_that_are_alone_with_something() -> 
             Column(name="gone", kind="number", nullable=True),
         )
     )
-    columns = build_reference(Table({"hot": hot, "town": town, "gone": gone}), schema, {}, days).columns
+    columns = build_reference(Table({"hot": hot, "town": town, "gone": gone}), schema, {}, _times(days)).columns
     assert columns["hot"].calibration[0].out_of_range == 0.9  # capped: a whole day was like no other
     assert columns["town"].calibration[0].new_categories == 0.9
     assert columns["gone"].calibration[0].missing == pytest.approx(0.9 * 0.95)  # of the 95 % that are usually there
@@ -116,9 +124,19 @@ def test_days_in_any_order_give_the_same_calibration() -> None:
     days, values = np.repeat(np.arange(30), 40), rng.normal(size=1200)
     order = rng.permutation(1200)
     schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
-    one = build_reference(Table({"x": values}), schema, {}, days + 16_000)
-    other = build_reference(Table({"x": values[order]}), schema, {}, days[order] + 16_000)
+    one = build_reference(Table({"x": values}), schema, {}, _times(days + 16_000))
+    other = build_reference(Table({"x": values[order]}), schema, {}, _times(days[order] + 16_000))
     assert one == other
+
+
+def test_answers_are_a_category_of_their_own() -> None:
+    schema = Schema(columns=(Column(name="answer", kind="number", nullable=False),))
+    labels = np.array(["yes", "no", "yes"], dtype=object)
+    said = score_columns(np.zeros(3), ("no", "yes"), schema, labels)
+    assert list(said) == ["score", "model_answer"]
+    reference = build_reference(Table({"answer": np.zeros(3)}), schema, said)
+    assert reference.columns["model_answer"].categories == ("yes", "no")
+    assert list(score_columns(np.zeros(3), (), schema, labels)) == ["score"], "a regression answers with its score"
 
 
 def test_scores_have_names_that_no_feature_has() -> None:
@@ -129,9 +147,9 @@ def test_scores_have_names_that_no_feature_has() -> None:
         build_reference(Table({"score": np.zeros(3)}), schema, {"score": np.zeros(3)})
 
 
-def test_days_of_another_length_are_refused() -> None:
+def test_times_of_another_number_are_refused() -> None:
     schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
-    with pytest.raises(DataError, match="3 rows, its days are 2"):
+    with pytest.raises(DataError, match="3 rows, its times are 2"):
         build_reference(Table({"x": np.zeros(3)}), schema, {}, np.zeros(2, dtype=np.int64))
 
 
@@ -145,7 +163,7 @@ def test_a_damaged_reference_is_refused(change: str) -> None:
         case "edges":
             amount["edges"].reverse()
         case "schema_version":
-            plain["schema_version"] = 2
+            plain["schema_version"] = 3
         case _:
             amount["kind"] = "text"
     with pytest.raises(DataError):
@@ -162,3 +180,67 @@ def test_an_empty_table_gives_a_reference_without_rows() -> None:
     empty = Table({name: np.empty(0) for name in SCHEMA.names})
     reference = build_reference(empty, SCHEMA, {}, np.empty(0, dtype=np.int64))
     assert reference_from_json(reference_to_json(reference)) == reference
+
+
+def test_windows_of_minutes_are_calibrated_where_they_have_rows_enough() -> None:
+    rng = np.random.default_rng(0)
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+
+    def lengths(rows: int, days: float) -> dict[float, float]:
+        times = np.sort(rng.random(rows) * days * DAY).astype(np.int64)
+        column = build_reference(Table({"x": rng.normal(size=rows)}), schema, {}, times).columns["x"]
+        return {round(known.days * 1440): known.distance for known in column.calibration}
+
+    dense, thin, short = lengths(100_000, 3), lengths(9000, 30), lengths(20_000, 0.1)
+    assert min(dense) == 5
+    assert min(thin) == 720, "300 rows a day: half a day has 150"
+    assert set(short) == {5, 15}, "two and a half hours hold nine quarters"
+    assert dense[60] < 0.05, "nothing happened: the margin decides"
+
+
+def test_dates_without_a_time_of_day_calibrate_days_only() -> None:
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+    values, days = np.random.default_rng(0).normal(size=20_000), np.arange(20_000) // 500
+    column = build_reference(Table({"x": values}), schema, {}, days.astype(np.int64) * DAY).columns["x"]
+    assert [known.days for known in column.calibration] == [1, 2, 4]
+
+
+def test_an_hour_like_no_other_is_in_the_calibration_of_hours() -> None:
+    rng = np.random.default_rng(0)
+    minutes = np.sort(rng.integers(0, 20 * 1440, 200_000))
+    values = rng.normal(size=200_000) + 2.0 * np.sin(2 * np.pi * minutes / 1440)
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+    reference = build_reference(Table({"x": values}), schema, {}, minutes.astype(np.int64) * 60_000_000, season="day")
+    column = reference.columns["x"]
+    plain = {round(known.days * 24): known.distance for known in column.calibration}
+    hourly = {round(known.days * 24): known.distance for known in column.seasonal}
+    assert plain[1] > 0.5
+    assert hourly[1] < 0.1
+    assert reference_from_json(reference_to_json(reference)) == reference
+    assert len(reference_to_json(reference)) < 20_000
+
+
+def test_a_season_without_times_is_refused() -> None:
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+    with pytest.raises(DataError, match="needs times"):
+        build_reference(Table({"x": np.zeros(3)}), schema, {}, season="week")
+
+
+def test_the_digest_is_that_of_the_cells() -> None:
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+    values = np.arange(3000.0)
+    one = build_reference(Table({"x": values}), schema, {})
+    other = build_reference(Table({"x": values}), schema, {}, _times(np.arange(3000) // 100), season="day")
+    assert reference_digest(one) == reference_digest(other)
+    assert reference_digest(one) != reference_digest(build_reference(Table({"x": values + 1}), schema, {}))
+
+
+@pytest.mark.parametrize("change", ["packed", "starts"])
+def test_a_damaged_season_is_refused(change: str) -> None:
+    schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
+    reference = build_reference(Table({"x": np.arange(3000.0)}), schema, {}, _times(np.arange(3000) // 100), season="day")
+    plain = json.loads(reference_to_json(reference))
+    season = plain["columns"]["x"]["season"]
+    season[change] = season["packed"][8:] if change == "packed" else season["starts"][::-1]
+    with pytest.raises(DataError):
+        reference_from_json(json.dumps(plain).encode())

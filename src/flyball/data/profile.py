@@ -15,10 +15,14 @@ from flyball.core.schema import Schema
 from flyball.core.table import Array, Table
 from flyball.data.calibration import Calibration, calibrate
 from flyball.data.cells import CategoryCells, Cells, NumberCells, text_of
+from flyball.data.season import SLOTS, ColumnSeason, Season, season_of
+from flyball.data.timeline import Timeline, timeline
 from flyball.stats.bins import quantile_edges
 from flyball.stats.distances import middle
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# Format 1 knows no season and calibrates whole days only.
+READABLE = (1, 2)
 
 # 256 cells bound the certified width of a distance by 1/256 = .004, a twelfth of the usual margin of .05, in about 6 kB a column.
 BINS = 256
@@ -35,6 +39,7 @@ class ColumnReference:
     `counts` has one number per cell: see `NumberCells` and `CategoryCells` for their order. `scale` is the standard deviation of the
     middle 99 % of a number (0 for a constant and for categories). `once`: how many categories appeared once. `calibration`: how far
     contiguous windows of the training data themselves were from the rest, per length of the window in days, shortest first.
+    `season`: coarse counts per hour of the season of the reference, and `seasonal` the calibration of distances within the hours.
     """
 
     kind: Literal["number", "category"]
@@ -44,6 +49,8 @@ class ColumnReference:
     scale: float
     once: int
     calibration: tuple[Calibration, ...]
+    season: ColumnSeason | None = None
+    seasonal: tuple[Calibration, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -62,75 +69,93 @@ class ColumnReference:
 
 @record
 class Reference:
-    """The profile of the rows a version was trained on, and of its held-out scores. Holds edges and counts, no rows."""
+    """The profile of the rows a version was trained on, and of its held-out scores and answers. Holds edges and counts, no rows.
+
+    `season` and `zone`: whether columns are counted per hour of the day or week too, and in which time zone.
+    """
 
     schema_version: int
     rows: int
     columns: Mapping[str, ColumnReference]
+    season: Season = "none"
+    zone: str = "UTC"
 
 
 def build_reference(
     table: Table,
     schema: Schema,
     scores: Mapping[str, Array],
-    days: NDArray[np.int64] | None = None,
+    times: NDArray[np.int64] | None = None,
     *,
-    score_days: NDArray[np.int64] | None = None,
+    score_times: NDArray[np.int64] | None = None,
     bins: int = BINS,
+    season: Season = "none",
+    zone: str = "UTC",
 ) -> Reference:
-    """Count the columns of the schema and the scores, and calibrate what each does by itself from window to window.
+    """Count the columns of the schema, the scores and the answers, and calibrate what each does by itself from window to window.
 
-    `days` and `score_days` say the day of each row; without them nothing is calibrated and the margins alone decide. Scores should be
-    those of rows the model was not trained on: on its own training rows a model is surer than it will ever be again.
+    `times` and `score_times` say when each row was, in microseconds since 1970; without them nothing is calibrated and the margins
+    alone decide. Scores should be those of rows the model was not trained on: on its own training rows a model is surer than it will
+    ever be again. With a `season`, hours of the day or week (in the local time of `zone`) are counted as well.
     """
     twice = sorted(set(schema.names) & set(scores))
     if twice:
         raise DataError(f"a score and a feature have the same name: {twice}", hint="name the scores with score_columns()")
-    for what, rows, known in (("table", table.rows, days), *((name, len(values), score_days) for name, values in scores.items())):
+    for what, rows, known in (("table", table.rows, times), *((name, len(values), score_times) for name, values in scores.items())):
         if known is not None and len(known) != rows:
-            raise DataError(f"{what} has {rows} rows, its days are {len(known)}")
+            raise DataError(f"{what} has {rows} rows, its times are {len(known)}")
+    if SLOTS[season] and times is None:
+        raise DataError(f'a season = "{season}" needs times', hint='name the column with data.time, or leave monitor.season = "none"')
     columns: dict[str, ColumnReference] = {}
+    line = None if times is None else timeline(times, season, zone)
     for column in schema.columns:
-        columns[column.name] = _column(table[column.name], column.kind == "category", days, bins)
+        columns[column.name] = _column(table[column.name], column.kind == "category", line, bins)
+    line = None if score_times is None else timeline(score_times, season, zone)
     for name, values in scores.items():
-        columns[name] = _column(values, False, score_days, bins)
-    return Reference(schema_version=SCHEMA_VERSION, rows=table.rows, columns=columns)
+        columns[name] = _column(values, values.dtype.kind in "OU", line, bins)
+    return Reference(schema_version=SCHEMA_VERSION, rows=table.rows, columns=columns, season=season, zone=zone)
 
 
-def score_columns(score: NDArray[np.float64], classes: Sequence[object], schema: Schema) -> dict[str, Array]:
+def score_columns(
+    score: NDArray[np.float64], classes: Sequence[object], schema: Schema, labels: NDArray[np.object_] | None = None
+) -> dict[str, Array]:
     """Scores under the names they are monitored by: `score`, or `score_<class>` for each class of a multiclass model.
 
-    Where a feature has that name already, `model_` stands before it.
+    `labels`, what the model answered, are monitored as the category `answer`; a regression, which has no classes, answers with its
+    score. Where a feature has such a name already, `model_` stands before it.
     """
-    parts = {"score": score} if score.ndim == 1 else {f"score_{name}": score[:, at] for at, name in enumerate(classes)}
+    parts: dict[str, Array] = {"score": score} if score.ndim == 1 else {f"score_{name}": score[:, at] for at, name in enumerate(classes)}
+    if labels is not None and len(classes):
+        parts["answer"] = np.asarray(labels, dtype=object)
     taken = set(schema.names)
     return {(f"model_{name}" if name in taken else name): values for name, values in parts.items()}
 
 
 def reference_to_json(reference: Reference) -> bytes:
-    """The reference as JSON text; about 6 kB a numeric column, never more than 20 kB a column."""
+    """The reference as JSON text; about 8 kB a numeric column and as much for a season, never more than 20 kB a column without one."""
     return to_json(reference).encode()
 
 
 def reference_from_json(text: bytes) -> Reference:
     """The reference that `reference_to_json` wrote; DataError for anything that cannot be one."""
     reference = from_json(text, Reference)
-    if reference.schema_version != SCHEMA_VERSION:
+    if reference.schema_version not in READABLE:
         raise DataError(
-            f"the reference has format {reference.schema_version}, this Flyball reads format {SCHEMA_VERSION}",
+            f"the reference has format {reference.schema_version}, this Flyball reads formats {' and '.join(map(str, READABLE))}",
             hint="install the Flyball that wrote it, or train again",
         )
     for name, column in reference.columns.items():
-        _check_column(name, column)
+        _check_column(name, column, SLOTS[reference.season])
     return reference
 
 
 def reference_digest(reference: Reference) -> str:
-    """What counts made against a reference are marked with: only counts on the same cells can be added."""
-    return sha256_bytes(reference_to_json(reference))
+    """What counts made against a reference are marked with: the digest of its cells, because counts on the same cells can be added."""
+    cells = {name: [column.kind, column.edges, column.categories] for name, column in reference.columns.items()}
+    return sha256_bytes(to_json(cells).encode())
 
 
-def _column(values: Array, category: bool, days: NDArray[np.int64] | None, bins: int) -> ColumnReference:
+def _column(values: Array, category: bool, time: Timeline | None, bins: int) -> ColumnReference:
     cells: Cells
     if category:
         cells = CategoryCells(_frequent(values))
@@ -142,6 +167,11 @@ def _column(values: Array, category: bool, days: NDArray[np.int64] | None, bins:
         cells = NumberCells(edges)
     codes = cells.codes(values)
     counts = np.bincount(codes, minlength=cells.size)
+    season: ColumnSeason | None = None
+    seasonal: tuple[Calibration, ...] = ()
+    if time is not None and time.slots is not None:
+        season = season_of(codes[time.order], cells.size - (1 if category else 2), cells.size, time.slots, time.season)
+        seasonal = calibrate(cells, codes, values, time, np.array(season.starts, dtype=np.intp))
     return ColumnReference(
         kind="category" if category else "number",
         edges=tuple(edges.tolist()),
@@ -149,7 +179,9 @@ def _column(values: Array, category: bool, days: NDArray[np.int64] | None, bins:
         counts=tuple(counts.tolist()),
         scale=scale,
         once=int((counts[: len(known)] == 1).sum()),
-        calibration=() if days is None else calibrate(cells, codes, values, days),
+        calibration=() if time is None else calibrate(cells, codes, values, time, None),
+        season=season,
+        seasonal=seasonal,
     )
 
 
@@ -164,8 +196,13 @@ def _frequent(values: Array) -> tuple[str, ...]:
     return tuple(name for name in ranked[:fit] if tally[name] >= FREQUENT)
 
 
-def _check_column(name: str, column: ColumnReference) -> None:
+def _check_column(name: str, column: ColumnReference, slots: int) -> None:
     size = column.cells().size
     rising = all(a < b for a, b in zip(column.edges, column.edges[1:], strict=False))
     if len(column.counts) != size or min(column.counts) < 0 or not rising or len(set(column.categories)) != len(column.categories):
         raise DataError(f"the reference of column {name!r} is damaged: {len(column.counts)} counts for {size} cells, or edges out of order")
+    if column.season is not None:
+        starts = column.season.starts
+        column.season.counts(slots)
+        if list(starts) != sorted(set(starts)) or not starts or starts[0] != 0 or starts[-1] >= max(size, 1):
+            raise DataError(f"the season of column {name!r} is damaged: its groups of cells are out of order")

@@ -11,13 +11,14 @@ from flyball.core.record import record
 from flyball.core.window import from_micros
 from flyball.data.profile import build_reference, reference_to_json, score_columns
 from flyball.data.records import Snapshot
-from flyball.data.snapshot import known_at, span
-from flyball.data.split import blocks_of, held_out
+from flyball.data.snapshot import known_at, micros, span
+from flyball.data.split import held_out
 from flyball.loop.gather import Gathered
 from flyball.ports import Fitted, Tracker
 from flyball.registry.bundle import bundle_digest, verify_bundle, write_bundle
 from flyball.registry.records import Lineage, Manifest
 from flyball.registry.signing import SigningKey
+from flyball.serving.engine import labels
 from flyball.spec.records import Spec
 from flyball.training.identity import training_digest
 from flyball.training.records import CodeFile, WorkingTree
@@ -58,15 +59,18 @@ def trained_span(spec: Spec, gathered: Gathered) -> tuple[datetime | None, datet
 
 
 def reference_of(spec: Spec, gathered: Gathered, fitted: Fitted, scores: np.ndarray) -> bytes:
-    """What monitoring compares with: the features of every row the version was trained or judged on, and its held-out scores."""
+    """What monitoring compares with: the features of every row the version was trained or judged on, its held-out scores and answers."""
     table, test = gathered.rows.table, gathered.rows.table.take(gathered.split.test)
-    timed = spec.data.time is not None
+    time = spec.data.time
+    answers = labels(scores, task=spec.model.task, threshold=spec.model.cut, classes=fitted.classes) if fitted.classes else None
     reference = build_reference(
         table,
         gathered.schema,
-        score_columns(scores, fitted.classes, gathered.schema),
-        blocks_of(table, spec.data) if timed else None,
-        score_days=blocks_of(test, spec.data) if timed else None,
+        score_columns(scores, fitted.classes, gathered.schema, answers),
+        None if time is None else micros(table[time]),
+        score_times=None if time is None else micros(test[time]),
+        season="none" if time is None else spec.monitor.season,
+        zone=spec.monitor.zone,
     )
     return reference_to_json(reference)
 

@@ -24,11 +24,12 @@ from flyball.adapters.mlflow.source import MlflowSource, content_identity, ident
 from flyball.core.codec import from_plain, to_json, to_plain
 from flyball.core.errors import FlyballError, IntegrityError, UnsupportedError
 from flyball.core.table import Table
-from flyball.data.profile import Reference, build_reference, reference_to_json, score_columns
+from flyball.data.profile import SCHEMA_VERSION, Reference, build_reference, reference_to_json, score_columns
 from flyball.loop.adopt import Examined, Source
-from flyball.monitoring.drift import MIN_REFERENCE_ROWS
+from flyball.monitoring.look import MIN_REFERENCE_ROWS
 from flyball.registry.bundle import bundle_digest, read_file, read_manifest
 from flyball.registry.records import Lineage, Manifest
+from flyball.serving.engine import labels
 
 
 def examine(order: Order) -> Examined:
@@ -134,12 +135,13 @@ def _packed(source: Source, found: Described, tried: Tried, data: Table | None, 
 def _reference(rows: Table | None, tried: Tried) -> Reference:
     """What the rows look like and what the model says of them; of no rows if there are none."""
     if rows is None or rows.rows == 0:
-        return Reference(schema_version=1, rows=0, columns={})
+        return Reference(schema_version=SCHEMA_VERSION, rows=0, columns={})
     try:
         scores = tried.score(rows)
     except FlyballError:
         scores = np.empty(0)
-    said = score_columns(scores, tried.outputs or tried.classes, tried.schema) if len(scores) else {}
+    answers = labels(scores, task=tried.task, threshold=0.5, classes=tried.classes) if len(scores) and tried.classes else None
+    said = score_columns(scores, tried.outputs or tried.classes, tried.schema, answers) if len(scores) else {}
     return build_reference(rows, tried.schema, said)
 
 
