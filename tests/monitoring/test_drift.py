@@ -1,9 +1,10 @@
 """Alarms that stay right: none where nothing happened, one where something did, and a sentence for each."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import get_args
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,12 +14,32 @@ from hypothesis import strategies as st
 from flyball.core.errors import DataError
 from flyball.core.schema import Column, Kind, Schema
 from flyball.core.table import Array, Table
+from flyball.core.window import Window
 from flyball.data.profile import Reference, build_reference
-from flyball.monitoring.counts import Counter, Counts, count
+from flyball.monitoring.counts import Counter, Counts, Span, count, merge
 from flyball.monitoring.drift import Held, drift, drift_over, hysteresis
 from flyball.monitoring.records import ColumnDrift, State
 from flyball.monitoring.signals import SignalName
+from flyball.monitoring.yardstick import Yardstick
 from flyball.words.drift import SENTENCES
+
+DAY = 86_400_000_000  # microseconds
+NOW = datetime(2024, 7, 1, tzinfo=UTC)
+
+
+def _days(days: Array) -> Array:
+    """The times of rows of some days."""
+    return days.astype(np.int64) * DAY + DAY // 2
+
+
+def _over(reference: Reference | Yardstick, windows: Sequence[Counts], **options: Any) -> Mapping[str, ColumnDrift]:
+    """Windows of a day each, the oldest first, looked at together as far as they go, the newest as the latest rows."""
+    spans = [
+        Span(window=Window(start=NOW - timedelta(days=days), end=NOW), counts=merge(windows[-days:]), hours={})
+        for days in (1, 4, 7, 14, 28)
+        if days <= len(windows)
+    ]
+    return drift_over(reference, spans, latest=windows[-1], **options).columns
 
 
 def _schema(*names: str, kind: Kind = "number") -> Schema:
@@ -26,7 +47,7 @@ def _schema(*names: str, kind: Kind = "number") -> Schema:
 
 
 def _reference(values: Array, days: Array | None = None, kind: Kind = "number") -> Reference:
-    return build_reference(Table({"x": values}), _schema("x", kind=kind), {}, days)
+    return build_reference(Table({"x": values}), _schema("x", kind=kind), {}, None if days is None else _days(days))
 
 
 def _drift(reference: Reference, values: Array, **options: float) -> ColumnDrift:
@@ -62,14 +83,14 @@ def test_fifty_features_looked_at_for_a_year_raise_no_alarm() -> None:
         lambda n: np.where(rng.random(n) < 0.05, np.nan, rng.standard_cauchy(n)),
     ]
     reference = build_reference(
-        Table({name: draws[i % 5](10_000) for i, name in enumerate(names)}), _schema(*names), {}, np.arange(10_000) // 500
+        Table({name: draws[i % 5](10_000) for i, name in enumerate(names)}), _schema(*names), {}, _days(np.arange(10_000) // 500)
     )
-    counter = Counter(reference)
+    counter, yard = Counter(reference), Yardstick(reference)
     windows: list[Counts] = []
     for day in range(360):
         windows = [*windows[-27:], counter.count(Table({name: draws[i % 5](1000) for i, name in enumerate(names)}), {})]
         if day % 10 == 9:  # every look counts; a tenth of them keeps the test quick
-            found = drift_over(reference, windows)
+            found = _over(yard, windows)
             assert [name for name in names if found[name].state == "drift"] == []
             assert sum(found[name].state == "warn" for name in names) <= 1
 
@@ -80,11 +101,11 @@ def test_a_quarter_of_a_deviation_is_found_within_few_days_at_a_thousand_rows_a_
     delays = []
     for _ in range(9):
         reference = build_reference(
-            Table({name: rng.normal(size=20_000) for name in names}), _schema(*names), {}, np.arange(20_000) // 1000
+            Table({name: rng.normal(size=20_000) for name in names}), _schema(*names), {}, _days(np.arange(20_000) // 1000)
         )
         counter = Counter(reference)
         windows: list[Counts] = []
-        while not windows or drift_over(reference, windows)["f7"].state != "drift":
+        while not windows or _over(reference, windows, looks=100)["f7"].state != "drift":
             windows.append(counter.count(Table({name: rng.normal(0.25 * (name == "f7"), 1, 1000) for name in names}), {}))
         delays.append(len(windows))
     assert np.median(delays) <= 5
@@ -104,6 +125,7 @@ def test_what_moved_is_said_with_its_bounds_and_medians() -> None:
     assert found.state == "drift"
     assert 0.64 < found.lower < found.distance < found.upper < 0.72
     assert _said(found).startswith("x moved by 0.68 [0.65, 0.71], threshold 0.05: its median went from 5")
+    assert _said(found).endswith(", higher than 97.5% of what the model was trained on")
     assert found.distances["wasserstein"] == pytest.approx(2.0, rel=0.05)
     assert found.distances["psi"] > 1.0
     assert found.out_of_range > 0.0
@@ -251,7 +273,7 @@ def test_rows_that_hang_together_raise_no_alarm_against_a_calibrated_reference()
     alarms = 0
     for _ in range(10):
         windows = [counter.count(Table({"x": walk(500)}), {}) for _ in range(14)]
-        alarms += any(drift_over(reference, windows[: day + 1])["x"].state == "drift" for day in range(14))
+        alarms += any(_over(reference, windows[: day + 1])["x"].state == "drift" for day in range(14))
     assert alarms == 0
 
 
@@ -260,13 +282,13 @@ def test_a_fault_that_is_over_does_not_alarm_for_a_month() -> None:
     reference = _reference(rng.normal(size=20_000))
     counter = Counter(reference)
     windows = [counter.count(Table({"x": rng.normal(size=1000)}), {}) for _ in range(10)]
-    assert drift_over(reference, windows)["x"].state == "ok"
+    assert _over(reference, windows)["x"].state == "ok"
     windows.append(counter.count(Table({"x": np.full(1000, np.nan)}), {}))
-    assert drift_over(reference, windows)["x"].state == "drift"
+    assert _over(reference, windows)["x"].state == "drift"
     states = []
     for _ in range(8):
         windows.append(counter.count(Table({"x": rng.normal(size=1000)}), {}))
-        states.append(drift_over(reference, windows)["x"].state)
+        states.append(_over(reference, windows)["x"].state)
     assert states == ["ok"] * 8
 
 
@@ -280,7 +302,7 @@ def test_counts_of_another_reference_are_refused() -> None:
     with pytest.raises(DataError, match="another reference"):
         drift(one, count(other, Table({"x": np.zeros(3)}), {}))
     with pytest.raises(DataError, match="no window"):
-        drift_over(one, [])
+        drift_over(one, [], latest=None)
 
 
 def _now(state: State, lower: float = 0.0, distance: float = 0.0) -> dict[str, ColumnDrift]:

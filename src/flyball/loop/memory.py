@@ -102,7 +102,9 @@ class Memory:
         if rows.features is None or len(rows.at) == 0:
             return None
         manifest, _ = self._bundles[bundle]
-        return self._counters[bundle].count(rows.features, score_columns(rows.score, manifest.classes, manifest.schema))
+        answers = rows.label if manifest.classes else None
+        scores = score_columns(rows.score, manifest.outputs or manifest.classes, manifest.schema, answers)
+        return self._counters[bundle].count(rows.features, scores)
 
     def _forget(self, now: datetime) -> None:
         old = [key for key in self._days if key[2] < now - self._keep]

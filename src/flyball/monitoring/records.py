@@ -24,6 +24,7 @@ class ColumnDrift:
     `since`: when a drift that is told of began, as far as the counts show. `tests` holds what a test of the field says of a discrete
     column (`chi2`, `chi2_p_value`, `g`, `g_p_value`, `degrees`), for those who compare: it decides nothing. `first`, `previous`:
     distances of the window to the reference of the first version that was promoted and of the champion before, None without one.
+    `span`: the window these numbers are of, one of several lengths that were looked at.
     """
 
     state: State
@@ -45,6 +46,7 @@ class ColumnDrift:
     tests: Mapping[str, float] = field(default_factory=dict)
     first: float | None = None
     previous: float | None = None
+    span: Window | None = None
 
 
 @record

@@ -4,11 +4,27 @@ _PERHAPS = ("not certain yet: ", "尚不能确定：")
 _SHARE = "{share:.2%} of {rows} rows (training: {usual:.2%}; certainly over {lower:.2%}, threshold {threshold:.2%})"
 _SHARE_ZH = "{rows} 行中占 {share:.2%}（训练时 {usual:.2%}；确定高于 {lower:.2%}，阈值 {threshold:.2%}）"
 
+_FAR = "{column} moved by {distance:.2f} [{lower:.2f}, {upper:.2f}], threshold {threshold:.2f}: "
+_MOVED = _FAR + "its median went from {before:.4g} to {now:.4g}"
+_MOVED_ZH = "{column} 偏移 {distance:.2f} [{lower:.2f}, {upper:.2f}]，阈值 {threshold:.2f}：中位数由 {before:.4g} 变为 {now:.4g}"
+
 _CERTAIN: dict[str, tuple[str, str]] = {
-    "drift.moved": (
-        "{column} moved by {distance:.2f} [{lower:.2f}, {upper:.2f}], threshold {threshold:.2f}: "
-        "its median went from {before:.4g} to {now:.4g}",
-        "{column} 偏移 {distance:.2f} [{lower:.2f}, {upper:.2f}]，阈值 {threshold:.2f}：中位数由 {before:.4g} 变为 {now:.4g}",
+    "drift.moved": (_MOVED, _MOVED_ZH),
+    "drift.moved_high": (
+        f"{_MOVED}, higher than {{part:.1%}} of what the model was trained on",
+        f"{_MOVED_ZH}，高于训练数据的 {{part:.1%}}",
+    ),
+    "drift.moved_low": (
+        f"{_MOVED}, lower than {{part:.1%}} of what the model was trained on",
+        f"{_MOVED_ZH}，低于训练数据的 {{part:.1%}}",
+    ),
+    "drift.moved_above": (
+        _MOVED.replace(" to {now:.4g}", " to more than {now:.4g}") + ": the model has not seen values this high",
+        _MOVED_ZH.replace("变为 {now:.4g}", "变为 {now:.4g} 以上") + "，模型没有见过这么高的值",
+    ),
+    "drift.moved_below": (
+        _MOVED.replace(" to {now:.4g}", " to less than {now:.4g}") + ": the model has not seen values this low",
+        _MOVED_ZH.replace("变为 {now:.4g}", "变为 {now:.4g} 以下") + "，模型没有见过这么低的值",
     ),
     "drift.category_moved": (
         "{column} moved by {distance:.2f} [{lower:.2f}, {upper:.2f}], threshold {threshold:.2f}: "
@@ -32,13 +48,34 @@ _CERTAIN: dict[str, tuple[str, str]] = {
     ),
 }
 
+
+def _since(english: str, chinese: str) -> tuple[str, str]:
+    """The sentences with the time it began: where the threshold stood, or before what training knows."""
+    told = english.replace(", threshold {threshold:.2f}:", " since {since}:")
+    if told == english:
+        told = english.replace(" (training", " since {since} (training")
+    return told, "自 {since} 起，" + chinese.replace("，阈值 {threshold:.2f}：", "：")
+
+
 SENTENCES: dict[str, tuple[str, str]] = {
     **_CERTAIN,
+    **{f"{code}_since": _since(english, chinese) for code, (english, chinese) in _CERTAIN.items()},
     **{f"{code}_perhaps": (_PERHAPS[0] + english, _PERHAPS[1] + chinese) for code, (english, chinese) in _CERTAIN.items()},
     "drift.ok": (
         "{column} is {distance:.2f} [{lower:.2f}, {upper:.2f}] away from training, within {threshold:.2f}",
         "{column} 与训练数据相差 {distance:.2f} [{lower:.2f}, {upper:.2f}]，未超过 {threshold:.2f}",
     ),
+    "drift.short_window": (
+        "{column}: {rows} rows in a window shorter than training could calibrate: only floods of missing or unknown values are looked for",
+        "{column}：{rows} 行，窗口短于训练数据能够校准的长度，只检查大量缺失或未知的值",
+    ),
+    "drift.dataset_ok": ("none of {watched} columns is beyond its threshold", "{watched} 列中没有一列超过阈值"),
+    "drift.dataset_moved": (
+        "{found} of {watched} columns ({share:.0%}) are beyond their thresholds: {names}; "
+        "on average at most {rate:.0%} of those named are false",
+        "{watched} 列中有 {found} 列（{share:.0%}）超过阈值：{names}；平均最多 {rate:.0%} 为误报",
+    ),
+    "drift.dataset_unknown": ("insufficient data in all {columns} columns", "全部 {columns} 列数据不足"),
     "drift.nothing_there": (
         "{column} has no value in any of {rows} rows, as in training",
         "{column} 在 {rows} 行中都没有值，与训练时相同",

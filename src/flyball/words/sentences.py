@@ -1,6 +1,7 @@
 """Turns reasons into sentences, in English or Chinese: the only place where a code becomes words."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import Literal
@@ -11,6 +12,12 @@ Language = Literal["en", "zh"]
 
 # One catalogue per stage: code → (English, Chinese).
 CATALOGUES = ("data", "training", "evaluation", "serving", "drift", "performance", "loop", "adopt")
+
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 @cache
@@ -29,7 +36,7 @@ def catalogue() -> Mapping[str, tuple[str, str]]:
 def sentence(reason: Reason, language: Language = "en") -> str:
     """The sentence of a reason. A code of a newer version is shown with its values, never lost."""
     templates = catalogue().get(reason.code)
-    values = {name: _shown(value) for name, value in reason.values.items()}
+    values = {name: _shown(name, value, language) for name, value in reason.values.items()}
     if templates is None:
         return f"{reason.code} ({', '.join(f'{name}={value}' for name, value in values.items())})" if values else reason.code
     return templates[0 if language == "en" else 1].format_map(values)
@@ -42,5 +49,23 @@ class _Nothing:
         return "-"
 
 
-def _shown(value: Value) -> object:
-    return _Nothing() if value is None else value
+def _shown(name: str, value: Value, language: Language) -> object:
+    if value is None:
+        return _Nothing()
+    return spoken_time(value, language) if name == "since" and isinstance(value, str) else value
+
+
+def spoken_time(text: str, language: Language) -> str:
+    """A time as people say it; midnight is the day alone. What is no RFC 3339 time stays as it is.
+
+    >>> spoken_time("2013-04-01T00:00-04:00", "en"), spoken_time("2013-04-01T14:35Z", "en")
+    ('1 April 2013', '14:35 on 1 April 2013')
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    clock = "" if (at.hour, at.minute) == (0, 0) else f"{at:%H:%M}"
+    if language == "zh":
+        return f"{at.year} 年 {at.month} 月 {at.day} 日" + (f" {clock}" if clock else "")
+    return (f"{clock} on " if clock else "") + f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
