@@ -125,7 +125,7 @@ def test_what_moved_is_said_with_its_bounds_and_medians() -> None:
     assert found.state == "drift"
     assert 0.64 < found.lower < found.distance < found.upper < 0.72
     assert _said(found).startswith("x moved by 0.68 [0.65, 0.71], threshold 0.05: its median went from 5")
-    assert _said(found).endswith(", higher than 97.7% of what the model was trained on")
+    assert _said(found).endswith(", higher than 97.5% of what the model was trained on")
     assert found.distances["wasserstein"] == pytest.approx(2.0, rel=0.05)
     assert found.distances["psi"] > 1.0
     assert found.out_of_range > 0.0

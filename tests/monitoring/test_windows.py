@@ -91,6 +91,18 @@ def test_a_window_shorter_than_all_that_was_calibrated_says_nothing_of_values_th
     assert _hour(drift_over(reference, [day], latest=None)).state == "drift"
 
 
+def test_a_column_that_was_not_calibrated_says_nothing_in_windows_shorter_than_those_of_the_others() -> None:
+    rng = np.random.default_rng(0)
+    table = Table({"x": rng.normal(size=20_000), "c": np.full(20_000, "a", dtype=object)})
+    times = _times(START - timedelta(days=200), timedelta(days=200), 20_000)
+    reference = build_reference(table, SCHEMA, {"score": rng.normal(size=500)}, times)
+    assert reference.columns["score"].calibration == ()
+    counts = count(reference, Table({"x": rng.normal(size=2000)}), {"score": rng.normal(1, 1, 2000)})
+    for length, state in ((HOUR, "ok"), (timedelta(days=1), "drift")):
+        span = Span(window=Window(start=START, end=START + length), counts=counts, hours={})
+        assert drift_over(reference, [span], latest=None).columns["score"].state == state
+
+
 def test_rows_of_two_hours_are_two_hours_in_whatever_window_they_stand() -> None:
     rng = np.random.default_rng(0)
     reference = _reference(rng.normal(size=20_000), timedelta(days=200))

@@ -42,8 +42,8 @@ class Calm:
 class Block:
     """Columns of one kind, side by side."""
 
-    def __init__(self, names: list[str], columns: list[ColumnReference]) -> None:
-        self.names, self.columns = names, columns
+    def __init__(self, names: list[str], columns: list[ColumnReference], shortest: tuple[float, float]) -> None:
+        self.names, self.columns, self._shortest = names, columns, shortest
         self.number = columns[0].kind == "number"
         spare = 2 if self.number else 1
         self.flat = Flat(np.array([len(column.counts) for column in columns], dtype=np.intp))
@@ -108,7 +108,8 @@ class Block:
         days = length / timedelta(days=1)
         key = (days, seasonal)
         if key not in self._calm:
-            found = [_calibrated(column.seasonal if seasonal else column.calibration, days) for column in self.columns]
+            shortest = self._shortest[seasonal]
+            found = [_calibrated(column.seasonal if seasonal else column.calibration, days, shortest) for column in self.columns]
             self._calm[key] = Calm(
                 distance=np.array([one.distance if one else 0.0 for one, _ in found]),
                 missing=np.array([one.missing if one else 0.0 for one, _ in found]),
@@ -146,15 +147,23 @@ class Yardstick:
         return bool(SLOTS[season]) and (self.reference.season, self.reference.zone) == (season, zone)
 
     def _blocks(self) -> Iterator[Block]:
+        every = self.reference.columns.values()
+        shortest = (
+            min((column.calibration[0].days for column in every if column.calibration), default=0.0),
+            min((column.seasonal[0].days for column in every if column.seasonal), default=0.0),
+        )
         for kind in ("number", "category"):
             for timed in (True, False):
                 known = {name: self.reference.columns[name] for name in self.names}
                 names = [name for name, one in known.items() if one.kind == kind and (one.season is not None) == timed]
                 for at in range(0, len(names), _TOGETHER):
                     some = names[at : at + _TOGETHER]
-                    yield Block(some, [known[name] for name in some])
+                    yield Block(some, [known[name] for name in some], shortest)
 
 
-def _calibrated(known: tuple[Calibration, ...], days: float) -> tuple[Calibration | None, bool]:
+def _calibrated(known: tuple[Calibration, ...], days: float, shortest: float) -> tuple[Calibration | None, bool]:
+    """The longest calibrated length that is not longer, and whether there is none although the reference is calibrated."""
     fitting = [one for one in known if one.days <= days * _ABOUT]
-    return (fitting[-1], False) if fitting else (known[0], True) if known else (None, False)
+    if fitting:
+        return fitting[-1], False
+    return (known[0], True) if known else (None, shortest > days * _ABOUT)
