@@ -14,7 +14,7 @@ def test_every_tick_is_remembered_with_its_time(own: Shop) -> None:
     for minute in (0, 1, 3):
         assert flyball(own.folder, "tick", "--now", f"2025-03-04T00:0{minute}:00Z").status == 0
     stores = open_stores(read_settings(own.folder))
-    assert [at.minute for at in stores.reports.looks(MODEL)] == [0, 1, 3]
+    assert [at.minute for at in stores.looks.looks(MODEL)] == [0, 1, 3]
     stores.database.close()
 
 

@@ -36,7 +36,7 @@ TRAINED: Mapping[str, Array] = {
     "month": _DAYS // 30 + 1,
     "plan": texts(CHANCE.choice(np.array(["basic", "pro", None], dtype=object), _TRAINED, p=[0.6, 0.35, 0.05]).tolist()),
 }
-REFERENCE = build_reference(Table(dict(TRAINED)), SCHEMA, {}, _DAYS)
+REFERENCE = build_reference(Table(dict(TRAINED)), SCHEMA, {}, _DAYS * 86_400_000_000)
 UNTIMED = build_reference(Table(dict(TRAINED)), SCHEMA, {})
 GOOD: Mapping[str, Array] = {
     "temp": CHANCE.normal(20, 5, ROWS),

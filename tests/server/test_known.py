@@ -59,7 +59,7 @@ def test_alerts_freezes_and_looks_are_seen_as_they_come_and_go(play: Callable[..
     first, second = play(story)
     assert lines(first, "flyball_alert_firing") == {'key="drift:temp"': 1, 'key="odd"': 1}
     kinds = lines(first, "flyball_alerts_firing")
-    assert kinds == {'kind="drift"': 1, 'kind="performance"': 0, 'kind="deployment"': 0, 'kind="odd"': 1}
+    assert kinds == {'kind="drift"': 1, 'kind="performance"': 0, 'kind="quality"': 0, 'kind="deployment"': 0, 'kind="odd"': 1}
     assert lines(first, "flyball_frozen") == {"": 1}
     assert lines(first, "flyball_loop_tick_interval_seconds") == {"": 240}
     assert lines(first, "flyball_loop_last_tick_timestamp_seconds") == {"": (NOW + timedelta(minutes=5)).timestamp()}

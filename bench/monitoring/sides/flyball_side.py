@@ -8,9 +8,10 @@ from bench.monitoring.sides import clock
 
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
-from flyball.data.profile import Reference, build_reference
+from flyball.data.profile import build_reference
 from flyball.monitoring.counts import Counter
 from flyball.monitoring.drift import drift
+from flyball.monitoring.yardstick import Yardstick
 
 DAY = 1_000  # rows, where the rows are in days
 
@@ -20,14 +21,14 @@ def table(frame: pd.DataFrame) -> Table:
     return Table({str(name): frame[name].to_numpy() for name in frame.columns})
 
 
-def prepare(frame: pd.DataFrame, days: bool) -> tuple[Reference, Counter]:
+def prepare(frame: pd.DataFrame, days: bool) -> tuple[Yardstick, Counter]:
     """What training leaves behind: the reference; and what a monitor makes once of it."""
     schema = Schema(columns=tuple(Column(name=str(name), kind="number", nullable=False) for name in frame.columns))
-    reference = build_reference(table(frame), schema, {}, np.arange(len(frame)) // DAY if days else None)
-    return reference, Counter(reference)
+    reference = build_reference(table(frame), schema, {}, np.arange(len(frame)) * (86_400_000_000 // DAY) if days else None)
+    return Yardstick(reference), Counter(reference)
 
 
-def compare(prepared: tuple[Reference, Counter], current: pd.DataFrame) -> Any:
+def compare(prepared: tuple[Yardstick, Counter], current: pd.DataFrame) -> Any:
     """One comparison, from the frame to the findings."""
     reference, counter = prepared
     return drift(reference, counter.count(table(current), {}))

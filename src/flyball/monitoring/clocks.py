@@ -111,7 +111,7 @@ def silence_finding(silence: Silence, newest: int | None, rows: Mapping[int, int
     start, end = silence.span.start, silence.span.end
     told: dict[str, Value] = {"start": f"{start:%Y-%m-%d %H:%M}", "end": f"{end:%Y-%m-%d %H:%M}", "usual": usual[len(usual) // 2]}
     if newest is not None:
-        told["since"] = f"{from_micros(newest):%Y-%m-%d %H:%M}"
+        told["newest"] = f"{from_micros(newest):%Y-%m-%d %H:%M}"
     reason = Reason(code="quality.silent" if newest is None else "quality.silent_since", values=told)
     return QualityFinding(severity="error", column="", reason=reason, rows=0, examples=())
 

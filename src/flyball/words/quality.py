@@ -62,8 +62,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "此窗口内没有任何请求；按往日，UTC {start} 起应有约 {usual} 次预测",
     ),
     "quality.silent_since": (
-        "nothing was asked since {since} UTC; from {start} to {end} UTC one would expect {usual} predictions, as on other days",
-        "自 UTC {since} 起没有任何请求；按往日，UTC {start} 至 {end} 应有约 {usual} 次预测",
+        "nothing was asked since {newest} UTC; from {start} to {end} UTC one would expect {usual} predictions, as on other days",
+        "自 UTC {newest} 起没有任何请求；按往日，UTC {start} 至 {end} 应有约 {usual} 次预测",
     ),
     "quality.more": ("and {more} more findings that are not listed", "另有 {more} 条未列出"),
     "suppressed.quality": (
