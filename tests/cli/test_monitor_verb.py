@@ -191,8 +191,10 @@ def test_names_from_the_data_move_no_cursor() -> None:
 
 
 def test_a_narrow_terminal_cuts_no_number() -> None:
-    text = printed(picture(), width=60)
-    assert "0.6965" in text and "[0.6122, 0.7843]" in text
+    found = picture()
+    price = found.report.columns["price"]
+    text = printed(found, width=60)
+    assert f"{price.distance:.4f}" in text and f"[{price.lower:.4f}, {price.upper:.4f}]" in text
 
 
 def test_each_failure_has_its_own_evidence() -> None:

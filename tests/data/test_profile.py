@@ -95,7 +95,7 @@ def test_the_calibration_is_what_left_out_windows_did() -> None:
     schema = Schema(columns=tuple(Column(name=name, kind="number", nullable=False) for name in ("calm", "seasonal")))
     columns = build_reference(Table({"calm": calm, "seasonal": seasonal}), schema, {}, _times(days)).columns
     thresholds = {name: {c.days: c.distance for c in column.calibration} for name, column in columns.items()}
-    assert set(thresholds["calm"]) == {1, 2, 4, 7}
+    assert set(thresholds["calm"]) == {5 / 1440, 1, 2, 4, 7}
     assert max(thresholds["calm"].values()) < 0.2
     assert thresholds["seasonal"][1] > 0.4
 
@@ -189,7 +189,7 @@ def test_windows_of_minutes_are_calibrated_where_they_have_rows_enough() -> None
     def lengths(rows: int, days: float) -> dict[float, float]:
         times = np.sort(rng.random(rows) * days * DAY).astype(np.int64)
         column = build_reference(Table({"x": rng.normal(size=rows)}), schema, {}, times).columns["x"]
-        return {round(known.days * 1440): known.distance for known in column.calibration}
+        return {round(known.days * 1440): known.distance for known in column.calibration if not known.pooled}
 
     dense, thin, short = lengths(100_000, 3), lengths(9000, 30), lengths(20_000, 0.1)
     assert min(dense) == 5
@@ -202,7 +202,8 @@ def test_dates_without_a_time_of_day_calibrate_days_only() -> None:
     schema = Schema(columns=(Column(name="x", kind="number", nullable=False),))
     values, days = np.random.default_rng(0).normal(size=20_000), np.arange(20_000) // 500
     column = build_reference(Table({"x": values}), schema, {}, days.astype(np.int64) * DAY).columns["x"]
-    assert [known.days for known in column.calibration] == [1, 2, 4]
+    assert [known.days for known in column.calibration] == [5 / 1440, 1, 2, 4]
+    assert column.calibration[0].distance == column.calibration[1].distance, "there is one hour only"
 
 
 def test_an_hour_like_no_other_is_in_the_calibration_of_hours() -> None:

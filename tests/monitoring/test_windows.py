@@ -73,10 +73,53 @@ def test_a_reference_of_the_last_version_is_read_and_gives_the_same_alarms() -> 
             assert now.distances == pytest.approx(before["distances"])
 
 
-def test_a_window_shorter_than_all_that_was_calibrated_says_nothing_of_values_that_moved() -> None:
+def _old(reference: Reference) -> Reference:
+    """As the last version would have made it: without what hours say of windows shorter than a day."""
+    columns = {
+        name: replace(column, calibration=tuple(one for one in column.calibration if not one.pooled))
+        for name, column in reference.columns.items()
+    }
+    return replace(reference, columns=columns)
+
+
+def test_a_burst_after_a_thin_training_is_judged_by_days_and_by_hours() -> None:
     rng = np.random.default_rng(0)
     reference = _reference(rng.normal(size=20_000), timedelta(days=200))  # a hundred rows a day
-    assert min(known.days for known in reference.columns["x"].calibration) == 1
+    calibration = reference.columns["x"].calibration
+    assert next(one.days for one in calibration if not one.pooled) == 1
+    assert calibration[0].pooled and calibration[0].distance < 0.2
+    counter = Counter(reference)
+    for values, state, code in (
+        (rng.normal(size=2000), "ok", "drift.ok"),
+        (rng.normal(0.8, 1, 2000), "drift", "drift.moved"),
+        (np.where(rng.random(2000) < 0.02, np.nan, rng.normal(size=2000)), "drift", "drift.missing"),
+        (np.where(rng.random(2000) < 0.05, np.inf, rng.normal(size=2000)), "drift", "drift.infinite"),
+    ):
+        burst = _span(counter, START, HOUR, values)
+        week = Span(window=Window(start=START - timedelta(days=6), end=START + timedelta(days=1)), counts=burst.counts, hours=burst.hours)
+        for span in (burst, week):
+            found = _hour(drift_over(reference, [span], latest=None))
+            assert (found.state, found.reason.code) == (state, code)
+
+
+def test_a_thin_training_with_nights_unlike_days_makes_no_hour_of_dense_traffic_an_alarm() -> None:
+    rng = np.random.default_rng(0)
+    length = timedelta(days=60)
+    rows = 60 * 24 * 10  # ten an hour
+    reference = _reference(2.0 * _wave(START - length, length, rows) + rng.normal(size=rows), length)
+    assert reference.columns["x"].calibration[0].pooled
+    counter = Counter(reference)
+    for hour in range(48):
+        at = START + hour * HOUR
+        for minutes in (5, 30, 60):
+            part = timedelta(minutes=minutes)
+            values = 2.0 * _wave(at, part, 100 * minutes) + rng.normal(size=100 * minutes)
+            assert _hour(drift_over(reference, [_span(counter, at, part, values)], latest=None)).state != "drift"
+
+
+def test_where_nobody_counted_hours_a_short_window_says_nothing_of_values_that_moved() -> None:
+    rng = np.random.default_rng(0)
+    reference = _old(_reference(rng.normal(size=20_000), timedelta(days=200)))
     counter = Counter(reference)
     for values, state, code in (
         (rng.normal(3, 1, 2000), "ok", "drift.short_window"),
@@ -105,7 +148,7 @@ def test_a_column_that_was_not_calibrated_says_nothing_in_windows_shorter_than_t
 
 def test_rows_of_two_hours_are_two_hours_in_whatever_window_they_stand() -> None:
     rng = np.random.default_rng(0)
-    reference = _reference(rng.normal(size=20_000), timedelta(days=200))
+    reference = _old(_reference(rng.normal(size=20_000), timedelta(days=200)))
     part = _span(Counter(reference), START, 2 * HOUR, rng.normal(3, 1, 2000))
     week = Span(window=Window(start=START - timedelta(days=6), end=START + timedelta(days=1)), counts=part.counts, hours=part.hours)
     assert _hour(drift_over(reference, [week], latest=None)).reason.code == "drift.short_window"

@@ -26,12 +26,17 @@ _ENOUGH = 50
 # Shares are nothing most days and much on one: the largest seen says little about the next, so it counts twice. However restless a
 # training was, nine tenths are the most a share may hide: a column that goes missing altogether is drift.
 _TWICE = 2.0
+# The length of the shortest window, in days: what shorter ones do, hours tell.
+_SHORTEST = 5 / 1440
 _MOST_SHARE = 0.9
 
 
 @record
 class Calibration:
-    """What windows of `days` days of the training data did, each left out of the rest: the values to exceed before it is news."""
+    """What windows of `days` days of the training data did, each left out of the rest: the values to exceed before it is news.
+
+    `pooled`: not such windows, which had too few rows, but what hours of all days together say of shorter ones.
+    """
 
     days: float
     windows: int
@@ -39,6 +44,7 @@ class Calibration:
     missing: float
     out_of_range: float
     new_categories: float
+    pooled: bool = False
 
 
 def calibrate(cells: Cells, codes: Codes, values: Array, time: Timeline, starts: Codes | None) -> tuple[Calibration, ...]:
@@ -47,9 +53,16 @@ def calibrate(cells: Cells, codes: Codes, values: Array, time: Timeline, starts:
     The threshold of the distance is the largest of any window, or the upper limit of the next window if that is more. What chance
     alone contributes is taken off first, because a live distance is judged by its lower bound. With `starts` (the groups of cells of a
     season) a window is compared with the rest of its own hours.
+
+    Where rows are too few for windows of minutes, hours stand in for them: what the rows of one hour of the day, of all days together, are
+    from the rest, and what the shortest windows did besides. A window is no further from everything than its hour is, and than it is from
+    its hour; so this holds for a burst of any length, also where nights are unlike days.
     """
     column = _Column(cells, codes[time.order], values, time, starts)
-    return tuple(_calibration(column, windows) for windows in time.lengths)
+    found = tuple(_calibration(column, windows) for windows in time.lengths)
+    if found and found[0].days > _SHORTEST:
+        return _shorter(column, found[0], time.hours), *found
+    return found
 
 
 class _Column:
@@ -88,6 +101,32 @@ def _calibration(column: _Column, windows: Windows) -> Calibration:
         missing=round(min(_TWICE * max(0.0, float(moved.max())), _MOST_SHARE * float(1.0 - missing.sum() / rows.sum())), 6),
         out_of_range=round(min(_TWICE * _beyond(column, windows), _MOST_SHARE), 6),
         new_categories=round(min(_TWICE * _new(column, windows), _MOST_SHARE), 6),
+    )
+
+
+def _shorter(column: _Column, shortest: Calibration, hours: Codes) -> Calibration:
+    """What a window shorter than the shortest that could be calibrated is allowed."""
+    size = column.cells.size
+    table = np.bincount(hours * size + column.codes, minlength=24 * size).reshape(24, size)
+    table = table[table.sum(axis=1) >= FEWEST_ROWS]
+    apart = absent = 0.0
+    if len(table) > 1:
+        values, whole = table[:, : column.values], table.sum(axis=0)
+        if column.starts is None:  # a season compares each hour with itself
+            distance, chance = (_ks if isinstance(column.cells, NumberCells) else _tv)(values, whole[: column.values] - values)
+            apart = float(np.maximum(distance - chance, 0.0).max())
+        rows = table.sum(axis=1)
+        missing = rows - values.sum(axis=1)
+        beside = (missing.sum() - missing) / np.maximum(rows.sum() - rows, 1)
+        absent = max(0.0, float((np.abs(missing / rows - beside) - np.sqrt(missing.sum() / rows.sum() / rows)).max()))
+    return Calibration(
+        days=_SHORTEST,
+        windows=max(1, len(table)),
+        distance=round(min(1.0, shortest.distance + apart), 6),
+        missing=round(min(_MOST_SHARE, shortest.missing + absent), 6),
+        out_of_range=shortest.out_of_range,
+        new_categories=shortest.new_categories,
+        pooled=True,
     )
 
 

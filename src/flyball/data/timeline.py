@@ -23,6 +23,7 @@ FEWEST_ROWS = 100
 _SPREAD = 1.5
 
 _DAY = 86_400_000_000
+_HOUR = 3_600_000_000
 _GOLDEN = 0.6180339887498949
 
 
@@ -42,9 +43,10 @@ class Windows:
 
 @record
 class Timeline:
-    """Rows in the order of time. `slots` are their slots in the season, None without one."""
+    """Rows in the order of time. `hours`: their hours of the day (UTC); `slots`: their slots in the season, None without one."""
 
     order: Codes
+    hours: Codes
     slots: Codes | None
     season: Season
     lengths: tuple[Windows, ...]
@@ -57,7 +59,8 @@ def timeline(times: Ints, season: Season, zone: str) -> Timeline:
     lengths = [minutes / 1440 for minutes in MINUTES] + [float(days) for days in DAYS]
     found = [_windows(ordered, days) for days in lengths] if len(ordered) else []
     slots = slots_of(hours_of(ordered), season, zone) if SLOTS[season] else None
-    return Timeline(order=order, slots=slots, season=season, lengths=tuple(one for one in found if one is not None))
+    hours = (ordered // _HOUR % 24).astype(np.intp)
+    return Timeline(order=order, hours=hours, slots=slots, season=season, lengths=tuple(one for one in found if one is not None))
 
 
 def _windows(ordered: Ints, days: float) -> Windows | None:

@@ -149,8 +149,8 @@ class Yardstick:
     def _blocks(self) -> Iterator[Block]:
         every = self.reference.columns.values()
         shortest = (
-            min((column.calibration[0].days for column in every if column.calibration), default=0.0),
-            min((column.seasonal[0].days for column in every if column.seasonal), default=0.0),
+            min((one.days for column in every for one in column.calibration if not one.pooled), default=0.0),
+            min((one.days for column in every for one in column.seasonal if not one.pooled), default=0.0),
         )
         for kind in ("number", "category"):
             for timed in (True, False):
