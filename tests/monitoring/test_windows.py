@@ -393,3 +393,24 @@ def test_columns_of_all_shapes_never_abort_a_look() -> None:
                 assert np.isfinite(numbers_of).all(), name
                 assert "nan" not in sentence(answer.reason)
                 assert np.isfinite(list(answer.tests.values())).all()
+
+
+def test_what_changes_around_its_median_is_told_where_it_changed() -> None:
+    rng = np.random.default_rng(0)
+    reference = _reference(np.where(rng.random(20_000) < 0.1, rng.uniform(0, 9, 20_000), 10.0))
+    found = _hour(drift_over(reference, [_span(Counter(reference), START, HOUR, np.where(rng.random(5000) < 0.4, 5.0, 10.0))], latest=None))
+    assert (found.state, found.reason.code) == ("drift", "drift.moved_around")
+    said = sentence(found.reason)
+    assert "its median is still 10, but 4" in said and "(training: " in said
+
+
+def test_a_version_of_four_days_is_judged_as_four_days_in_a_window_of_a_week() -> None:
+    rng = np.random.default_rng(0)
+    length = timedelta(days=56)
+    weekday = (_times(START - length, length, 40_000) // 86_400_000_000 % 7).astype(float)
+    reference = _reference(weekday + rng.normal(scale=0.01, size=40_000), length)
+    counter, rows = Counter(reference), 4000
+    values = (_times(START, timedelta(days=4), rows) // 86_400_000_000 % 7).astype(float) + rng.normal(scale=0.01, size=rows)
+    young = _span(counter, START, timedelta(days=4), values)
+    week = Span(window=Window(start=START - timedelta(days=3), end=START + timedelta(days=4)), counts=young.counts, hours=young.hours)
+    assert _hour(drift_over(reference, [week], latest=None)).state == "ok", "four days of a week are no week that changed"

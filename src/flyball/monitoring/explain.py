@@ -110,6 +110,11 @@ def _moved_number(case: Case) -> tuple[str, dict[str, Value]]:
         return "moved_high", {**values, "part": math.floor(1000 * below) / 1000}  # never 100 %: it is within the range
     if above >= _UNUSUAL:
         return "moved_low", {**values, "part": math.floor(1000 * above) / 1000}
+    if f"{values['before']:.4g}" == f"{values['now']:.4g}":  # the same middle: tell the place where the two are furthest apart
+        far = int(np.abs(np.cumsum(now) - np.cumsum(before))[:-1].argmax())
+        if 1 <= far <= len(edges):
+            here: dict[str, Value] = {"at": edges[far - 1], "part": float(now[: far + 1].sum()), "usual": float(before[: far + 1].sum())}
+            return "moved_around", {**values, **here}
     return "moved", values
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ MIN_REFERENCE_ROWS = 100
 RELEASE = 0.7
 # A column that is ok is told of by its longest window up to this.
 _SHOWN = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _STATES: tuple[State, ...] = ("insufficient data", "ok", "ok", "warn", "drift")
 _TOO_LITTLE, _BLIND, _OK, _WARN, _DRIFT = range(5)
@@ -106,7 +107,7 @@ def _judge(look: Look, block: Block, at: int, now: Floats | None) -> _Judged:
     span = look.spans[at]
     counts = block.gathered(span.counts)
     expected = None if look.weights is None else _expected(look, block, look.weights[0][at])
-    found = signals(block, counts, lasting(span), look.limits, expected)
+    found = signals(block, counts, lasting(span, look.spans), look.limits, expected)
     over = found.estimate > found.threshold
     if now is not None:
         over &= now > RELEASE * found.threshold
@@ -118,12 +119,19 @@ def _judge(look: Look, block: Block, at: int, now: Floats | None) -> _Judged:
     return _Judged(span=span, counts=counts, expected=expected, signals=found, state=state, signal=signal)
 
 
-def lasting(span: Span) -> timedelta:
-    """How long the rows of a window last: less than the window where a version has only just begun to answer."""
+def lasting(span: Span, spans: Sequence[Span]) -> timedelta:
+    """How long the rows of a window last: less than the window in a burst, and where a version has only just begun to answer.
+
+    Nights without traffic make no window shorter: a day of eight busy hours is a day, as it was in the training.
+    """
     if not span.hours:
         return span.window.length
     lasted = timedelta(hours=max(span.hours) - min(span.hours) + 1)
-    return span.window.length if 2 * lasted >= span.window.length else lasted
+    if 2 * lasted < span.window.length:
+        return lasted
+    first = min(min(one.hours) for one in spans if one.hours)
+    began = span.window.end - (_EPOCH + timedelta(hours=first))
+    return min(began, span.window.length)
 
 
 def _chosen(judged: Sequence[_Judged]) -> NDArray[np.intp]:

@@ -26,6 +26,10 @@ _CERTAIN: dict[str, tuple[str, str]] = {
         _MOVED.replace(" to {now:.4g}", " to less than {now:.4g}") + ": the model has not seen values this low",
         _MOVED_ZH.replace("变为 {now:.4g}", "变为 {now:.4g} 以下") + "，模型没有见过这么低的值",
     ),
+    "drift.moved_around": (
+        _FAR + "its median is still {now:.4g}, but {part:.1%} of its values are at or below {at:.4g} (training: {usual:.1%})",
+        _MOVED_ZH.split("：")[0] + "：中位数仍为 {now:.4g}，但有 {part:.1%} 的值不超过 {at:.4g}（训练时为 {usual:.1%}）",
+    ),
     "drift.category_moved": (
         "{column} moved by {distance:.2f} [{lower:.2f}, {upper:.2f}], threshold {threshold:.2f}: "
         "mostly {category}, from {before:.1%} to {now:.1%}",
