@@ -1,6 +1,6 @@
 """What is shown while the demo runs, and at its end."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -8,13 +8,20 @@ import pytest
 from rich.console import Console
 
 from flyball.core.codec import to_json
-from flyball.demo.decisions import Decided
+from flyball.core.reason import because
+from flyball.demo.decisions import Alarm, Decided, alarms
 from flyball.demo.report import print_summary
 from flyball.demo.summary import Summary, as_plain
 from flyball.demo.view import DayStatus, LiveView, PlainView, View
+from flyball.journal.events import AlertFired, AlertResolved, Entry
 
 DAY = datetime(2013, 5, 7, tzinfo=UTC)
 DECISION = Decided(at=DAY, action="promote", version=3, reason="version 3 is certainly better [than 2] on live rows")
+
+ALARMS = (
+    Alarm(at=DAY, until=DAY + timedelta(days=3), key="drift:temp", reason="temp moved by 0.67"),
+    Alarm(at=DAY, until=None, key="performance:brier", reason="brier is certainly beyond the floor"),
+)
 
 
 def status(number: int) -> DayStatus:
@@ -41,12 +48,14 @@ def summary(*, finished: bool = True, failed: int = 0) -> Summary:
         seed=0,
         days=30,
         finished=finished,
+        until=datetime(2013, 6, 1, tzinfo=UTC),
         predictions=1000,
         outcomes=900,
         failed_requests=failed,
         rejected_outcomes=0,
         first_failure="503: busy" if failed else "",
         decisions=(DECISION,),
+        alarms=ALARMS,
         champion=3,
         roc_auc={"loop": monthly, "frozen": monthly, "scheduled": monthly},
         brier={"loop": monthly, "frozen": monthly, "scheduled": monthly},
@@ -88,8 +97,28 @@ def test_the_summary_shows_figures_decisions_and_where_to_look_next() -> None:
     out = StringIO()
     print_summary(summary(), Console(file=out, width=140))
     shown = out.getvalue()
-    for part in ("failed requests: 0", "2013-03", "0.7000", "promote @3", "trace 0123abcd", "why @3", "-C /somewhere/demo-project up"):
+    figures = ("failed requests: 0", "2013-03", "0.7000", "promote @3")
+    steps = ("trace 0123abcd", "why @3", "-C /somewhere/demo-project up", "monitor --now 2013-06-01T00:00:00Z")
+    for part in (*figures, *steps):
         assert part in shown
+    assert "Every alarm, from when to when: 2 in 30 days" in shown
+    assert "  2013-05-07 to 05-10  temp moved by 0.67\n" in shown
+    assert "  2013-05-07 to still  brier is certainly beyond the floor\n" in shown
+
+
+def test_an_alarm_lasts_from_its_firing_to_its_end_each_time_it_fires() -> None:
+    events = [
+        AlertFired(key="drift:a", reason=because("alert.resolved", key="a")),
+        AlertFired(key="drift:b", reason=because("alert.resolved", key="b")),
+        AlertResolved(key="drift:a", reason=because("alert.resolved", key="a")),
+        AlertFired(key="drift:a", reason=because("alert.resolved", key="a")),
+    ]
+    entries = [
+        Entry(model="m", seq=number, at=DAY + timedelta(days=number), actor="loop", event=event, prev_hash="", hash="")
+        for number, event in enumerate(events)
+    ]
+    found = [(one.key, one.at.day, one.until and one.until.day) for one in alarms(entries)]
+    assert found == [("drift:a", 7, 9), ("drift:b", 8, None), ("drift:a", 10, None)]
 
 
 def test_a_summary_of_a_stopped_run_says_so_and_a_failure_is_named() -> None:

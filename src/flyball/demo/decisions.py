@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
-from flyball.journal.events import Entry, Registered, RetrainEnded, RolloutEnded
+from flyball.journal.events import AlertFired, AlertResolved, Entry, Registered, RetrainEnded, RolloutEnded
 from flyball.journal.explain import decisions
 from flyball.words.sentences import Language, sentence
 
@@ -34,6 +35,31 @@ def decided(entries: Iterable[Entry], language: Language = "en") -> list[Decided
         for told in decisions(entries)
         if not _repeats(told.entry)
     ]
+
+
+@record
+class Alarm:
+    """One alert: when it fired, when it was over (None: it still fires), its key and why."""
+
+    at: datetime
+    until: datetime | None
+    key: str
+    reason: str
+
+
+def alarms(entries: Iterable[Entry], language: Language = "en") -> list[Alarm]:
+    """Every alert that fired, in order."""
+    found: list[Alarm] = []
+    firing: dict[str, int] = {}
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, AlertFired):
+            firing[event.key] = len(found)
+            found.append(Alarm(at=entry.at, until=None, key=event.key, reason=sentence(event.reason, language)))
+        elif isinstance(event, AlertResolved) and event.key in firing:
+            place = firing.pop(event.key)
+            found[place] = replace(found[place], until=entry.at)
+    return found
 
 
 def _repeats(entry: Entry) -> bool:

@@ -39,6 +39,11 @@ def print_summary(summary: Summary, console: Console) -> None:
         version = f" @{one.version}" if one.version else ""
         say(f"  {one.at:%Y-%m-%d}  {one.action}{version}: {one.reason}")
     say("")
+    say(f"Every alarm, from when to when: {len(summary.alarms)} in {summary.days} days")
+    for alarm in summary.alarms:
+        until = f"{alarm.until:%m-%d}" if alarm.until else "still"
+        say(f"  {alarm.at:%Y-%m-%d} to {until}  {alarm.reason}")
+    say("")
     took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in summary.parts.items())
     say(f"{summary.seconds:.0f} s in all: {took}; this process took {summary.peak_memory_mb:.0f} MB at most")
     say("")
@@ -73,6 +78,10 @@ def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
     folder, flyball = _near(summary.folder), _program()
     say("Where to look next:")
     say(f"  {flyball} -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
+    if summary.until is not None:
+        say(
+            f"  {flyball} -C {folder} monitor --now {summary.until:%Y-%m-%d}T00:00:00Z --html report.html    # how good the model is, as a page"
+        )
     say(f"  {flyball} -C {folder} models            # the versions and what became of them")
     if summary.champion is not None:
         say(f"  {flyball} -C {folder} why @{summary.champion}            # why this version serves")

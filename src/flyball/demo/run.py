@@ -23,7 +23,7 @@ from flyball.core.record import record
 from flyball.core.window import to_micros
 from flyball.demo.dataset import load_flights, write_flights
 from flyball.demo.days import Interrupted, Seen, Told, replay
-from flyball.demo.decisions import decided
+from flyball.demo.decisions import alarms, decided
 from flyball.demo.offline import evenly_spaced, frozen_scores, load_pipeline, scheduled_scores
 from flyball.demo.process import Server, finish_training, start_training, stop
 from flyball.demo.project import EXAMPLES, example_files, write_texts
@@ -183,12 +183,14 @@ def _summarise(options: Options, settings: Settings, world: World, spec: Spec, s
         seed=options.seed,
         days=seen.day_number,
         finished=seen.until == options.end,
+        until=seen.until,
         predictions=seen.predictions,
         outcomes=seen.outcomes,
         failed_requests=seen.failed_requests,
         rejected_outcomes=seen.rejected_outcomes,
         first_failure=seen.first_failure,
         decisions=tuple(decided(entries, options.language)),
+        alarms=tuple(alarms(entries, options.language)),
         champion=fold(spec.model.name, entries).champion,
         roc_auc={"loop": by_month("roc_auc", stream, rows, seen.score)},
         brier={"loop": by_month("brier", stream, rows, seen.score)},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flyball.core.record import record
-from flyball.demo.decisions import Decided
+from flyball.demo.decisions import Alarm, Decided
 from flyball.demo.stream import Stream
 from flyball.stats.scores import METRICS
 
@@ -18,21 +19,24 @@ Monthly = Mapping[str, float | None]
 
 @record
 class Summary:
-    """A run: counts, decisions, and the metrics per month of the loop, of the frozen first model, and of evenly spaced retraining.
+    """A run: counts, decisions, alarms, and the metrics per month of the loop, of the frozen first model, and of evenly spaced retraining.
 
-    `roc_auc` and `brier` map `loop`, `frozen`, `scheduled` (as far as they were computed) to month → value. `parts` are seconds.
+    `roc_auc` and `brier` map `loop`, `frozen`, `scheduled` (as far as they were computed) to month → value. `parts` are seconds,
+    `until` is the last midnight that was played.
     """
 
     folder: Path
     seed: int
     days: int
     finished: bool
+    until: datetime | None
     predictions: int
     outcomes: int
     failed_requests: int
     rejected_outcomes: int
     first_failure: str
     decisions: tuple[Decided, ...]
+    alarms: tuple[Alarm, ...]
     champion: int | None
     roc_auc: Mapping[str, Monthly]
     brier: Mapping[str, Monthly]
@@ -74,6 +78,15 @@ def as_plain(summary: Summary) -> dict[str, object]:
         "decisions": [
             {"at": decided.at.isoformat(), "action": decided.action, "version": decided.version, "reason": decided.reason}
             for decided in summary.decisions
+        ],
+        "alerts": [
+            {
+                "key": alarm.key,
+                "at": alarm.at.isoformat(),
+                "until": alarm.until.isoformat() if alarm.until else None,
+                "reason": alarm.reason,
+            }
+            for alarm in summary.alarms
         ],
         "champion": summary.champion,
         "roc_auc": {name: dict(monthly) for name, monthly in summary.roc_auc.items()},
