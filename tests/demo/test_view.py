@@ -13,7 +13,7 @@ from flyball.demo.decisions import Alarm, Decided, alarms
 from flyball.demo.report import print_summary
 from flyball.demo.summary import Summary, as_plain
 from flyball.demo.view import DayStatus, LiveView, PlainView, View
-from flyball.journal.events import AlertFired, AlertResolved, Entry
+from flyball.journal.events import AlertFired, AlertResolved, Entry, Event
 
 DAY = datetime(2013, 5, 7, tzinfo=UTC)
 DECISION = Decided(at=DAY, action="promote", version=3, reason="version 3 is certainly better [than 2] on live rows")
@@ -107,7 +107,7 @@ def test_the_summary_shows_figures_decisions_and_where_to_look_next() -> None:
 
 
 def test_an_alarm_lasts_from_its_firing_to_its_end_each_time_it_fires() -> None:
-    events = [
+    events: list[Event] = [
         AlertFired(key="drift:a", reason=because("alert.resolved", key="a")),
         AlertFired(key="drift:b", reason=because("alert.resolved", key="b")),
         AlertResolved(key="drift:a", reason=because("alert.resolved", key="a")),
