@@ -79,9 +79,7 @@ def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
     say("Where to look next:")
     say(f"  {flyball} -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
     if summary.until is not None:
-        say(
-            f"  {flyball} -C {folder} monitor --now {summary.until:%Y-%m-%d}T00:00:00Z --html report.html    # how good the model is, as a page"
-        )
+        say(f"  {flyball} -C {folder} monitor --now {summary.until:%Y-%m-%d}T00:00:00Z --html report.html    # a page to mail")
     say(f"  {flyball} -C {folder} models            # the versions and what became of them")
     if summary.champion is not None:
         say(f"  {flyball} -C {folder} why @{summary.champion}            # why this version serves")
