@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flyball.api.project import Project
     from flyball.api.registry import ModelRegistry
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = ["ABTestRouter", "AsyncClient", "Client", "ModelRegistry", "Project", "check_drift", "detect_drift", "log_ab_result"]
 
