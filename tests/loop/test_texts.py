@@ -1,6 +1,7 @@
 """Texts of a trained version against recent ones: as its own model reads them, and only if it is the model that was trained here."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,10 +88,7 @@ def notes(rows: int, seed: int, topics: str = "bill line move") -> list[str]:
     chance = np.random.default_rng(seed)
     found = []
     for topic in chance.choice(topics.split(), rows):
-        words = [
-            chance.choice(TOPICS[topic].split()) if chance.random() < 0.4 else chance.choice(FILL.split())
-            for _ in range(chance.integers(6, 21))
-        ]
+        words = [chance.choice(TOPICS[topic].split() if chance.random() < 0.4 else FILL.split()) for _ in range(chance.integers(6, 21))]
         found.append(" ".join(words))
     return found
 
@@ -143,17 +141,21 @@ def look(folder: Path, version: int) -> MultivariateFound:
             workshop.trainer.close()
 
 
-def tampered(folder: Path, bomb: Path) -> None:
-    """Put a pickle that leaves a file behind when it is opened in the place of every pickle that MLflow keeps."""
+@pytest.fixture
+def bomb(made: Path, tmp_path: Path) -> Iterator[Path]:
+    """A file that is left behind if a pickle that MLflow keeps is opened: every one of them has been exchanged."""
 
     class Bomb:
         def __reduce__(self) -> tuple[object, tuple[object, ...]]:
-            return Path.touch, (bomb,)
+            return Path.touch, (tmp_path / "bomb",)
 
-    found = [path for path in folder.rglob("model.pkl") if "bundles" not in path.parts]
+    found = {path: path.read_bytes() for path in made.rglob("model.pkl") if "bundles" not in path.parts}
     assert len(found) >= 3
     for path in found:
         path.write_bytes(cloudpickle.dumps(Bomb()))
+    yield tmp_path / "bomb"
+    for path, content in found.items():
+        path.write_bytes(content)
 
 
 @pytest.mark.parametrize(("version", "by"), [(TFIDF, "TfidfVectorizer"), (SVD, "HashingVectorizer → TruncatedSVD")])
@@ -162,7 +164,7 @@ def test_a_change_of_subject_is_seen_as_the_model_reads_it_and_without_one_nothi
     still = look(project, version)
     assert (still.vectors["note"].state, still.domain.state, still.notes) == ("ok", "ok", ())
     assert sentence(still.vectors["note"].reason).startswith(f"the texts of note are what they were, as the model reads them ({by}): 0.00")
-    answer(project, version, frame(1800, 8, "bill line pets"))
+    answer(project, version, frame(1800, 8, "line pets pets"))
     moved = look(project, version)
     assert moved.vectors["note"].state == "drift" and moved.vectors["note"].distance > 2 * still.vectors["note"].distance
     assert moved.domain.state == "drift" and "note: unknown words" in list(moved.domain.columns)[:2]
@@ -180,11 +182,10 @@ def test_a_model_that_reads_two_columns_as_one_has_no_vectors_of_either(project:
     assert sentence(look(project, JOINED).vectors["note"].reason).startswith("the texts of note look different (length, words, characters)")
 
 
-def test_a_model_that_is_not_the_one_the_bundle_signs_is_not_opened(project: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_not_the_one_the_bundle_signs_is_not_opened(project: Path, bomb: Path) -> None:
     answer(project, TFIDF, frame(900, 7))
-    tampered(project, tmp_path / "bomb")
     found = look(project, TFIDF)
-    assert not (tmp_path / "bomb").exists()
+    assert not bomb.exists()
     assert found.vectors["note"].reason.code == "multivariate.facts_ok"
     assert [sentence(note) for note in found.notes] == [
         "the model of version 1 is not opened here: the model that MLflow has is not the one that the bundle signs:"

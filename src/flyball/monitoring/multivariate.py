@@ -130,8 +130,8 @@ def vector_found(
 ) -> VectorFound:
     """How far rows of vectors moved. Rows with a missing or infinite part have no place among vectors and are left out.
 
-    `margin`: the least distance that matters. `units`: the parts are columns with units of their own, each measured by its spread; else they
-    are coordinates of one space.
+    `margin`: the least distance that matters. `units`: the parts are columns with units of their own, each measured by its spread; else
+    they are coordinates of one space.
     """
     generator = np.random.default_rng(seed)
     kept = [np.flatnonzero(np.isfinite(rows).all(axis=1)) for rows in (before, now)]
