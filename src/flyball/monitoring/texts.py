@@ -70,7 +70,7 @@ def _rows(values: Array, words: Sequence[Sequence[str]], days_of: Mapping[str, i
         kinds, foreign = _characters(text[:_LOOKED_AT])
         unknown = sum(count for word, count in Counter(said).items() if days_of.get(word, 0) < least)
         letters = kinds[_CAPITAL] + kinds[_LETTER]
-        shares = (unknown / max(len(said), 1), kinds[_CAPITAL] / max(letters, 1), kinds[_DIGIT], kinds[_SIGN], foreign)
+        shares = (unknown / max(len(said), 1), kinds[_CAPITAL] / letters if letters else 0.0, kinds[_DIGIT], kinds[_SIGN], foreign)
         rows[at] = (np.log1p(len(text)), np.log1p(len(said)), *shares)
     return rows
 
