@@ -1,6 +1,6 @@
 """One look at all columns together, when somebody asks: the rows a version was trained on, restored, against those it met lately."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
@@ -17,7 +17,7 @@ from flyball.data.records import Snapshot
 from flyball.data.split import blocks_of
 from flyball.journal.state import State
 from flyball.loop.memory import Memory
-from flyball.loop.texts import Embed, text_columns, texts_found, with_facts
+from flyball.loop.texts import Embed, Looks, looks_of, text_columns, texts_found, with_looks
 from flyball.loop.world import World
 from flyball.monitoring.multivariate import (
     LEAST_DAYS,
@@ -74,19 +74,18 @@ def multivariate(
     past, fresh = before.take(old), recent.take(new)
     vectors = {name: _vector(name, pattern, past, fresh, schema, days) for name, pattern in spec.monitor.embeddings.items()}
     texts = text_columns(schema, reference, past)
-    moved, notes = texts_found(texts, past, fresh, days, manifest.schema, version, embed)
+    looks = looks_of(texts, past, fresh, days[0])
+    moved, notes = texts_found(texts, looks, past, fresh, days, manifest.schema, version, embed)
     return MultivariateFound(
         window=window,
         version=version,
-        domain=_domain(past, fresh, schema, days, tell_apart, texts),
+        domain=_domain(past, fresh, schema, days, tell_apart, looks),
         vectors={**moved, **vectors},
         notes=tuple(notes),
     )
 
 
-def _domain(
-    past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes], tell_apart: TellApart, texts: Mapping[str, bool]
-) -> DomainFound:
+def _domain(past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes], tell_apart: TellApart, looks: Looks) -> DomainFound:
     rows, seen = (past.rows, fresh.rows), (len(np.unique(days[0])), len(np.unique(days[1])))
     few = too_few(rows, seen)
     if few is not None:
@@ -94,7 +93,7 @@ def _domain(
     recent = np.arange(sum(rows)) >= past.rows
     # A day of the training that was also served is another block on the other side.
     day = np.unique(np.concatenate([days[0] * 2, days[1] * 2 + 1]), return_inverse=True)[1].astype(np.int64)
-    score, columns = tell_apart(*with_facts(texts, past, fresh, schema, days[0]), day)
+    score, columns = tell_apart(*with_looks(looks, past, fresh, schema), day)
     return domain_found(recent, score, day, columns)
 
 

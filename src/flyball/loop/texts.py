@@ -25,6 +25,9 @@ Codes = NDArray[np.int64]
 # (rows, text columns → whether any step of the model counts) → vectors of those the model has some for, or why it was not opened.
 Embed = Callable[[Table, Mapping[str, bool]], Mapping[str, Embedded] | Reason]
 
+# Per column of texts: a row of `FACTS` for each text then, and now.
+Looks = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+
 # Texts of each side that go through the model.
 _MOST_TEXTS = 2_000
 
@@ -41,19 +44,33 @@ def text_columns(schema: Schema, reference: Reference, past: Table) -> dict[str,
     return found
 
 
-def with_facts(texts: Mapping[str, bool], past: Table, fresh: Table, schema: Schema, day: Codes) -> tuple[Table, Table, Schema]:
+def looks_of(texts: Mapping[str, bool], past: Table, fresh: Table, day: Codes) -> Looks:
+    """What the texts look like, then and now, of the columns that hold nothing else."""
+    if not past.rows or not fresh.rows:
+        return {}
+    return {name: facts(past[name], fresh[name], day) for name, unique in texts.items() if unique}
+
+
+def with_looks(looks: Looks, past: Table, fresh: Table, schema: Schema) -> tuple[Table, Table, Schema]:
     """The rows with numbers about each text in place of the texts, which no classifier can learn by name."""
-    kept = [column for column in schema.columns if not texts.get(column.name)]
+    kept = [column for column in schema.columns if column.name not in looks]
     sides = [{column.name: table[column.name] for column in kept} for table in (past, fresh)]
-    for name in (name for name, unique in texts.items() if unique):
-        for side, rows in zip(sides, facts(past[name], fresh[name], day), strict=True):
+    for name, both in looks.items():
+        for side, rows in zip(sides, both, strict=True):
             side.update({f"{name}: {fact}": rows[:, at] for at, fact in enumerate(FACTS)})
     added = [Column(name=name, kind="number", nullable=True) for name in sides[0] if name not in schema.names]
     return Table(sides[0]), Table(sides[1]), Schema(columns=(*kept, *added))
 
 
 def texts_found(
-    texts: Mapping[str, bool], past: Table, fresh: Table, days: tuple[Codes, Codes], schema: Schema, version: int, embed: Embed
+    texts: Mapping[str, bool],
+    looks: Looks,
+    past: Table,
+    fresh: Table,
+    days: tuple[Codes, Codes],
+    schema: Schema,
+    version: int,
+    embed: Embed,
 ) -> tuple[dict[str, VectorFound], list[Reason]]:
     """How far the texts of each column moved, and why they were not compared as the model reads them, where that is so."""
     if not texts or not past.rows or not fresh.rows:
@@ -64,14 +81,14 @@ def texts_found(
     embedded: Mapping[str, Embedded] = {} if isinstance(answer, Reason) else answer
     notes = [answer] if isinstance(answer, Reason) and any(texts.values()) else []
     found: dict[str, VectorFound] = {}
-    for name, unique in texts.items():
+    for name in texts:
         one = embedded.get(name)
         if one is not None and not one.error:
             vectors = one.vectors[: len(old)], one.vectors[len(old) :]
             moved = vector_found(name, [name], *vectors, days[0][old], days[1][new], margin=TEXTS_MOVED, units=False)
             found[name] = _said(moved, "text", name, by=one.by)
-        elif unique:
-            moved = vector_found(name, [name], *facts(past[name], fresh[name], days[0]), *days, margin=TEXTS_MOVED)
+        elif name in looks:
+            moved = vector_found(name, [name], *looks[name], *days, margin=TEXTS_MOVED)
             found[name] = _said(moved, "facts", name)
             if one is not None:
                 notes.append(because("multivariate.embedding_failed", name=name, error=one.error))

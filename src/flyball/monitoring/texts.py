@@ -19,7 +19,7 @@ Codes = NDArray[np.int64]
 # What is known of a text without a model. Lengths are logarithms, the rest are shares of its words or characters.
 FACTS = ("length", "words", "unknown words", "capitals", "digits", "signs", "other scripts")
 # Of a long text so many characters are looked at; its length is that of the whole.
-_LOOKED_AT = 2_000
+_LOOKED_AT = 1_000
 # Scripts without spaces count each character as a word.
 _WORD = re.compile("[\u2e80-\uffff]|[^\\W\u2e80-\uffff]+")
 _PLANE = 65_536
