@@ -41,7 +41,7 @@ from flyball.loop.engine import tick
 from flyball.loop.memory import Memory
 from flyball.loop.training import Workshop, train
 from flyball.loop.world import World
-from flyball.ports.training import Fitted, Job, RunReport
+from flyball.ports.training import Embedded, Fitted, Job, RunReport
 from flyball.registry.bundle import read_manifest
 from flyball.registry.signing import load_key
 from flyball.serving.engine import Engine, load_engine
@@ -138,6 +138,11 @@ class InProcess:
 
     def score(self, bundle: Path, digest: str, table: Table, folder: Path) -> NDArray[np.float64]:
         raise AssertionError("every model of this town is converted")
+
+    def embed(
+        self, bundle: Path, digest: str, model: Path, table: Table, columns: Mapping[str, bool], folder: Path
+    ) -> Mapping[str, Embedded]:
+        raise AssertionError("nobody in this town looks at texts")
 
     def close(self) -> None:
         """There is nothing to end."""

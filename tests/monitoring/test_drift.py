@@ -329,3 +329,22 @@ def test_a_drift_is_held_until_three_windows_in_a_row_were_quiet() -> None:
     for now, expected in story:
         held = hysteresis(held, now)
         assert held["x"].state == expected
+
+
+def _texts(rows: int, of: str, templates: float = 0.0) -> Array:
+    rng = np.random.default_rng(len(of))
+    found = np.empty(rows, dtype=object)
+    found[:] = [f"template {rng.integers(5)}" if rng.random() < templates else f"{of} {number}" for number in range(rows)]
+    return found
+
+
+@pytest.mark.parametrize("rows", [150, 300, 3000])  # few enough that every text could be kept by name, and more
+@pytest.mark.parametrize("templates", [0.0, 0.5])
+def test_free_texts_that_nobody_wrote_before_are_no_drift_of_their_column(rows: int, templates: float) -> None:
+    reference = _reference(_texts(rows, "a text", templates), kind="category")
+    for now in (500, 5000):
+        found = _drift(reference, _texts(now, "one more text", templates))
+        assert found.state == "ok", _said(found)
+    emptied = _texts(5000, "one more text", templates)
+    emptied[:1500] = None
+    assert _said(_drift(reference, emptied)).startswith("x is missing in ")

@@ -148,9 +148,14 @@ def _multivariate(
     """All columns together: can a classifier tell recent rows from those of the training?"""
     from flyball.adapters.sklearn.apart import tell_apart
     from flyball.loop.multivariate import multivariate
+    from flyball.loop.texts import embedder
 
-    snapshots = open_workshop(settings, spec, echo=say).snapshots
-    return multivariate(world, snapshots, tell_apart, spec, state, version, memory, now=now)
+    workshop = open_workshop(settings, spec, echo=say)
+    embed = embedder(workshop, world.bundles, state.versions[version].registered.bundle, version)
+    try:
+        return multivariate(world, workshop.snapshots, tell_apart, embed, spec, state, version, memory, now=now)
+    finally:
+        workshop.trainer.close()
 
 
 def _schema(

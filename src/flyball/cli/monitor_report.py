@@ -104,6 +104,7 @@ def _multivariate(found: MultivariateFound, settings: Settings) -> dict[str, obj
             name: {"state": one.state, "distance": one.distance, "threshold": one.threshold, "reason": told(one.reason, settings)}
             for name, one in found.vectors.items()
         },
+        "notes": [told(note, settings) for note in found.notes],
     }
 
 

@@ -28,7 +28,8 @@ def show(picture: Picture, words: Words, *, every: bool, to: Console | None = No
     if report.dataset is not None:
         out.print(words("dataset_line", reason=words.tell(report.dataset.reason)))
     if picture.multivariate is not None:
-        for reason in (picture.multivariate.domain.reason, *(one.reason for one in picture.multivariate.vectors.values())):
+        looked = picture.multivariate
+        for reason in (looked.domain.reason, *(one.reason for one in looked.vectors.values()), *looked.notes):
             out.print(Text(words("together_line", reason=words.tell(reason))))
     out.print(columns_table(report, words, len(report.columns) if every else MOST))
     for line in [*performance_lines(picture, words), *_quality(report, words)]:

@@ -30,6 +30,9 @@ MOST_CATEGORIES = 500
 MOST_CATEGORY_BYTES = 12_000
 # In a column with more categories than fit, a name must be this frequent to be kept: ids and names of people are not.
 FREQUENT = 5
+# The share of values seen once is what share of later values will be new (Good and Turing). Beyond this, as in free texts, names seen once
+# tell nothing of what will come: kept, they would look as if they had all gone away.
+_MOSTLY_ONCE = 0.05
 
 
 @record
@@ -186,11 +189,13 @@ def _column(values: Array, category: bool, time: Timeline | None, bins: int) -> 
 
 
 def _frequent(values: Array) -> tuple[str, ...]:
-    """The categories to know by name, most frequent first; the rest is `other`, so that any number of them fits."""
+    """The categories to know by name, most frequent first; the rest is `other`, so that any number of them fits, and free texts do."""
     tally = Counter(text for text in map(text_of, values.tolist()) if text is not None)
     ranked = sorted(tally, key=lambda name: (-tally[name], name))
     room = np.cumsum([len(name.encode(errors="surrogatepass")) + 8 for name in ranked])
-    if len(ranked) <= MOST_CATEGORIES and (not ranked or room[-1] <= MOST_CATEGORY_BYTES):
+    once = sum(count == 1 for count in tally.values())
+    lasting = once <= max(FREQUENT, _MOSTLY_ONCE * tally.total())
+    if lasting and len(ranked) <= MOST_CATEGORIES and (not ranked or room[-1] <= MOST_CATEGORY_BYTES):
         return tuple(ranked)
     fit = min(MOST_CATEGORIES, int(np.searchsorted(room, MOST_CATEGORY_BYTES, side="right")))
     return tuple(name for name in ranked[:fit] if tally[name] >= FREQUENT)

@@ -17,6 +17,7 @@ from flyball.data.records import Snapshot
 from flyball.data.split import blocks_of
 from flyball.journal.state import State
 from flyball.loop.memory import Memory
+from flyball.loop.texts import Embed, Looks, looks_of, text_columns, texts_found, with_looks
 from flyball.loop.world import World
 from flyball.monitoring.multivariate import (
     LEAST_DAYS,
@@ -41,7 +42,16 @@ _LONGEST = timedelta(days=28)
 
 
 def multivariate(
-    world: World, snapshots: Snapshots, tell_apart: TellApart, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime
+    world: World,
+    snapshots: Snapshots,
+    tell_apart: TellApart,
+    embed: Embed,
+    spec: Spec,
+    state: State,
+    version: int,
+    memory: Memory,
+    *,
+    now: datetime,
 ) -> MultivariateFound:
     """What of the version's recent rows, all columns together, is not as it was in its training.
 
@@ -49,7 +59,7 @@ def multivariate(
     """
     length = min(max(spec.monitor.window, timedelta(days=LEAST_DAYS + 2)), _LONGEST)
     window = Window(start=now - length, end=now)
-    manifest, _ = memory.bundle(world.bundles, state.versions[version].registered.bundle)
+    manifest, reference = memory.bundle(world.bundles, state.versions[version].registered.bundle)
     schema = _watched(manifest.schema, spec)
     logged = world.predictions.rows(spec.model.name, version, window, features=True)
     recent = logged.features if logged.features is not None else Table({})
@@ -62,15 +72,20 @@ def multivariate(
     old, new = _some(before.rows, generator), _some(recent.rows, generator)
     days = blocks_of(before, spec.data)[old], logged.day[new]
     past, fresh = before.take(old), recent.take(new)
+    vectors = {name: _vector(name, pattern, past, fresh, schema, days) for name, pattern in spec.monitor.embeddings.items()}
+    texts = text_columns(schema, reference, past)
+    looks = looks_of(texts, past, fresh, days[0])
+    moved, notes = texts_found(texts, looks, past, fresh, days, manifest.schema, version, embed)
     return MultivariateFound(
         window=window,
         version=version,
-        domain=_domain(past, fresh, schema, days, tell_apart),
-        vectors={name: _vector(name, pattern, past, fresh, schema, days) for name, pattern in spec.monitor.embeddings.items()},
+        domain=_domain(past, fresh, schema, days, tell_apart, looks),
+        vectors={**moved, **vectors},
+        notes=tuple(notes),
     )
 
 
-def _domain(past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes], tell_apart: TellApart) -> DomainFound:
+def _domain(past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes], tell_apart: TellApart, looks: Looks) -> DomainFound:
     rows, seen = (past.rows, fresh.rows), (len(np.unique(days[0])), len(np.unique(days[1])))
     few = too_few(rows, seen)
     if few is not None:
@@ -78,7 +93,7 @@ def _domain(past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes]
     recent = np.arange(sum(rows)) >= past.rows
     # A day of the training that was also served is another block on the other side.
     day = np.unique(np.concatenate([days[0] * 2, days[1] * 2 + 1]), return_inverse=True)[1].astype(np.int64)
-    score, columns = tell_apart(past, fresh, schema, day)
+    score, columns = tell_apart(*with_looks(looks, past, fresh, schema), day)
     return domain_found(recent, score, day, columns)
 
 

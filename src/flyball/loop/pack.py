@@ -1,6 +1,7 @@
 """From a fit to a signed bundle, and to the folders its run keeps."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from flyball.data.split import held_out
 from flyball.loop.estimation import estimation_files
 from flyball.loop.gather import Gathered
 from flyball.ports.training import Fitted, Tracker
-from flyball.registry.bundle import bundle_digest, verify_bundle, write_bundle
+from flyball.registry.bundle import bundle_digest, folder_digest, verify_bundle, write_bundle
 from flyball.registry.records import Lineage, Manifest
 from flyball.registry.signing import SigningKey
 from flyball.serving.engine import labels
@@ -107,7 +108,8 @@ def pack(
         files["native"] = model
     elif fitted.onnx:
         files["model.onnx"] = folder / fitted.onnx
-    return write_bundle(bundle, _manifest(spec, gathered, fitted, origin, snapshot, now), files, key)
+    manifest = _manifest(spec, gathered, fitted, origin, snapshot, now)
+    return write_bundle(bundle, replace(manifest, model_sha256=folder_digest(model)), files, key)
 
 
 def kept_files(folder: Path, origin: Origin) -> Mapping[str, str]:

@@ -129,7 +129,8 @@ def _variation(
 def _noise(flat: Flat, pooled: Floats, real: NDArray[np.bool_], total: Floats, spread: Floats) -> Floats:
     """What chance adds at most on average, half a row added to each real cell: an empty cell may be rare, not impossible."""
     cells = flat.sums(real)
-    roomy = np.where(real, (pooled * total[flat.owner] + 0.5) / (total + 0.5 * cells)[flat.owner], 0.0)
+    # A cell that holds everything has the share 1, which rounding must not exceed.
+    roomy = np.where(real, np.minimum((pooled * total[flat.owner] + 0.5) / (total + 0.5 * cells)[flat.owner], 1.0), 0.0)
     found: Floats = 0.5 * flat.sums(np.sqrt(roomy * (1.0 - roomy) * spread[flat.owner]))
     return found
 

@@ -26,6 +26,8 @@ MARGIN = 0.55
 # Of the distance between a row then and a row now, this part must come from the move itself. Half a standard deviation in one of one
 # columns is .06, in one of ten .006.
 MOVED = 0.02
+# Texts of one subject are hardly nearer to each other than to others: a third of all being about something new is .01.
+TEXTS_MOVED = 0.005
 LEAST_DAYS = 5
 LEAST_ROWS = 200
 # What one look may cost: rows of each side, and redrawn days.
@@ -56,7 +58,7 @@ class DomainFound:
 class VectorFound:
     """How far one group of columns moved as a vector: the energy distance over the mean distance of a row then and a row now, in [0, 1].
 
-    `threshold`: what days redrawn between both sides reach once in a hundred times, and at least `MOVED`. `p_value`: how rarely they
+    `threshold`: what days redrawn between both sides reach once in a hundred times, and at least the margin. `p_value`: how rarely they
     reach what was found. `columns` are those that make up the vector.
     """
 
@@ -70,12 +72,16 @@ class VectorFound:
 
 @record
 class MultivariateFound:
-    """One look at all columns together: the rows of `window` against those the version was trained on."""
+    """One look at all columns together: the rows of `window` against those the version was trained on.
+
+    `vectors`: groups of columns, and columns of texts. `notes`: why texts were not compared as the model reads them.
+    """
 
     window: Window
     version: int
     domain: DomainFound
     vectors: Mapping[str, VectorFound]
+    notes: tuple[Reason, ...] = ()
 
 
 def too_few(rows: tuple[int, int], days: tuple[int, int]) -> Reason | None:
@@ -111,9 +117,22 @@ def domain_found(recent: NDArray[np.bool_], score: Floats, day: Codes, columns: 
 
 
 def vector_found(
-    name: str, columns: Sequence[str], before: Floats, now: Floats, day_before: Codes, day_now: Codes, seed: int = 0
+    name: str,
+    columns: Sequence[str],
+    before: Floats,
+    now: Floats,
+    day_before: Codes,
+    day_now: Codes,
+    seed: int = 0,
+    *,
+    margin: float = MOVED,
+    units: bool = True,
 ) -> VectorFound:
-    """How far rows of vectors moved. Rows with a missing or infinite part have no place among vectors and are left out."""
+    """How far rows of vectors moved. Rows with a missing or infinite part have no place among vectors and are left out.
+
+    `margin`: the least distance that matters. `units`: the parts are columns with units of their own, each measured by its spread; else
+    they are coordinates of one space.
+    """
     generator = np.random.default_rng(seed)
     kept = [np.flatnonzero(np.isfinite(rows).all(axis=1)) for rows in (before, now)]
     rows = len(kept[0]), len(kept[1])
@@ -123,9 +142,11 @@ def vector_found(
         return VectorFound(state="insufficient data", distance=0.0, threshold=1.0, p_value=1.0, columns=tuple(columns), reason=few)
     picks = [np.sort(generator.choice(rows, min(len(rows), _MOST_PAIRS), replace=False)) for rows in kept]
     first, second = before[picks[0]], now[picks[1]]
-    scale = first.std(axis=0)
-    scale[scale == 0.0] = 1.0
-    together = np.concatenate([first, second]) / scale
+    together = np.concatenate([first, second])
+    if units:
+        scale, all_of_it = first.std(axis=0), together.std(axis=0)
+        scale = np.where(scale > 0.0, scale, all_of_it)  # a part that was constant is measured by what it is now
+        together = together / np.where(scale > 0.0, scale, 1.0)
     apart = _distances(together)
     day = np.unique(np.concatenate([day_before[picks[0]], day_now[picks[1]] + day_before.max() + 1]), return_inverse=True)[1]
     recent = np.arange(len(together)) >= len(first)
@@ -134,7 +155,7 @@ def vector_found(
     of_now = np.bincount(day, weights=recent).astype(bool)
     distance = _share(blocks, count, of_now)
     redrawn = np.array([_share(blocks, count, generator.permutation(of_now)) for _ in range(_DRAWS)])
-    threshold = max(MOVED, float(np.quantile(redrawn, 1.0 - _LEVEL)))
+    threshold = max(margin, float(np.quantile(redrawn, 1.0 - _LEVEL)))
     p_value = float((1 + (redrawn >= distance).sum()) / (1 + _DRAWS))
     state: Told = "drift" if distance > threshold and p_value <= _LEVEL else "ok"
     reason = because(f"multivariate.vector_{state}", name=name, distance=distance, threshold=threshold, columns=len(columns))

@@ -79,6 +79,18 @@ class Fitted:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
+@record
+class Embedded:
+    """The texts of one column as vectors, one for each row, as the steps `by` of the model make them; NaN where there is no text.
+
+    `error`: why they could not; there are no vectors then.
+    """
+
+    by: str
+    vectors: NDArray[np.float64]
+    error: str = ""
+
+
 # In rows that are given to `Trainer.validate`: what they are called by. No column of anybody's data.
 LOGGED_ID = "flyball prediction id"
 
@@ -108,6 +120,16 @@ class Trainer(Protocol):
 
     def score(self, bundle: Path, digest: str, table: Table, folder: Path) -> NDArray[np.float64]:
         """The scores that a verified bundle of the engine `native` gives; only a process that may unpickle can say."""
+        ...
+
+    def embed(
+        self, bundle: Path, digest: str, model: Path, table: Table, columns: Mapping[str, bool], folder: Path
+    ) -> Mapping[str, Embedded]:
+        """The texts of these columns as the model of a verified bundle turns them into numbers; without those it does not.
+
+        `columns`: name → whether any step that reads this column alone counts; else only those made for text. `model` is opened if it is
+        what the bundle signs, which takes a process that may unpickle; IntegrityError if not.
+        """
         ...
 
     def close(self) -> None:

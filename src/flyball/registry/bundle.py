@@ -30,7 +30,7 @@ _DEEPEST = 16
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 _BLOCK = 1024 * 1024
 # What format 1 gained after it was first used, with what it says where it says nothing.
-_LATER: Mapping[str, object] = {"outputs": (), "probabilities": True}
+_LATER: Mapping[str, object] = {"outputs": (), "probabilities": True, "model_sha256": ""}
 _LATER_PARITY: Mapping[str, object] = {"edge_rows": 0, "edge_differing": 0, "edge_largest": 0.0, "thresholds": ""}
 
 
@@ -109,6 +109,18 @@ def read_file(folder: Path, manifest: Manifest, name: str) -> bytes:
 def bundle_digest(folder: Path) -> str:
     """SHA-256 of the manifest file's bytes: the bundle's name in every store."""
     return sha256_bytes(_manifest_content(folder))
+
+
+def folder_digest(folder: Path) -> str:
+    """One SHA-256 for every file of a folder, its name and its bytes; IntegrityError for what is neither file nor folder."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise IntegrityError(f"{path} is neither a file nor a folder")
+        if path.is_file():
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_bytes(canonical_json(found))
 
 
 def _manifest_bytes(manifest: Manifest, key: SigningKey) -> bytes:

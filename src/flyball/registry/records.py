@@ -59,7 +59,8 @@ class Manifest:
     `held_out` names the rule that kept rows out of the training, if it keeps out the same rows in every training; else it is empty.
     `outputs` names the values that a model of several outputs gives for a row (task regression); empty for one value or class.
     `probabilities`: the scores of a classifier are probabilities; if not, they are 1 for the class it names and 0 for the others, and no
-    confidence follows from them.
+    confidence follows from them. `model_sha256` names every byte of the MLflow model that was tracked beside the bundle, as
+    `folder_digest` does: whoever opens that model knows that it is the one trained here. Empty where nobody can promise that.
     """
 
     bundle_format: int
@@ -79,6 +80,7 @@ class Manifest:
     held_out: str = ""
     outputs: tuple[str, ...] = ()
     probabilities: bool = True
+    model_sha256: str = ""
 
 
 @record

@@ -33,4 +33,37 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{name} ({columns} columns) moved as a whole: {distance:.3f} is over {threshold:.3f}",
         "{name}（{columns} 列）整体发生变化：{distance:.3f} 超过 {threshold:.3f}",
     ),
+    "multivariate.text_ok": (
+        "the texts of {name} are what they were, as the model reads them ({by}): {distance:.3f} of {threshold:.3f}",
+        "按模型的读法（{by}），{name} 的文本没有变化：{distance:.3f}，阈值 {threshold:.3f}",
+    ),
+    "multivariate.text_drift": (
+        "the texts of {name} are about something else, as the model reads them ({by}): {distance:.3f} is over {threshold:.3f}",
+        "按模型的读法（{by}），{name} 的文本内容发生变化：{distance:.3f} 超过 {threshold:.3f}",
+    ),
+    "multivariate.facts_ok": (
+        "the texts of {name} look as they did (length, words, characters): {distance:.3f} of {threshold:.3f}",
+        "{name} 的文本外观没有变化（长度、词、字符）：{distance:.3f}，阈值 {threshold:.3f}",
+    ),
+    "multivariate.facts_drift": (
+        "the texts of {name} look different (length, words, characters): {distance:.3f} is over {threshold:.3f}",
+        "{name} 的文本外观发生变化（长度、词、字符）：{distance:.3f} 超过 {threshold:.3f}",
+    ),
+    "multivariate.no_embedding": (
+        "no step of the model of version {version} turns {name} alone into numbers: its texts are compared by what they look like",
+        "版本 {version} 的模型没有单独把 {name} 转成数值的步骤：只比较文本的外观",
+    ),
+    "multivariate.embedding_failed": (
+        "the model cannot turn the texts of {name} into numbers ({error}): they are compared by what they look like",
+        "模型无法把 {name} 的文本转成数值（{error}）：只比较文本的外观",
+    ),
+    "multivariate.model_not_signed": (
+        "the model of version {version} is not opened here: opening it runs code, and its bundle does not sign it (versions trained"
+        " from now on do): texts are compared by what they look like",
+        "此处不打开版本 {version} 的模型：打开会运行代码，而其模型包没有为它签名（此后训练的版本会签名）：只比较文本的外观",
+    ),
+    "multivariate.not_opened": (
+        "the model of version {version} is not opened here: {why}: texts are compared by what they look like",
+        "此处不打开版本 {version} 的模型：{why}：只比较文本的外观",
+    ),
 }

@@ -73,12 +73,17 @@ def _verbs(project: Path, replies: IO[str], hello: dict[str, Any]) -> dict[str, 
 
         return run_score(command)
 
+    def embed(command: dict[str, Any]) -> object:
+        from flyball.adapters.child.embed import run_embed
+
+        return run_embed(command)
+
     def schema(command: dict[str, Any]) -> object:
         from flyball.adapters.child.validate import run_schema
 
         return run_schema(command, project)
 
-    return {"prepare": prepare, "schema": schema, "fit": fit, "score": score}
+    return {"prepare": prepare, "schema": schema, "fit": fit, "score": score, "embed": embed}
 
 
 def _answer(verbs: dict[str, Callable[[dict[str, Any]], object]], command: dict[str, Any], project: Path) -> dict[str, object]:

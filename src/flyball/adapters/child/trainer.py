@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from flyball.core.table import Table
 from flyball.data.findings import Finding
 from flyball.data.records import PrepareStep, SourceFile
 from flyball.data.source import Prepared, require_columns, time_columns
-from flyball.ports.training import LOGGED_ID, Fitted
+from flyball.ports.training import LOGGED_ID, Embedded, Fitted
 from flyball.spec.records import Spec
 from flyball.training.code import code_digest, project_code
 from flyball.training.records import FitOrder
 
 _CACHED = 12  # outputs kept, the newest
 _SCORING = timedelta(minutes=30)
+_EMBEDDING = timedelta(minutes=5)
 _READERS = {".csv", ".parquet", ".pq"}
 
 
@@ -119,6 +120,15 @@ class ChildTrainer:
         scores: NDArray[np.float64] = np.load(folder / "scored.npy")
         return scores
 
+    def embed(
+        self, bundle: Path, digest: str, model: Path, table: Table, columns: Mapping[str, bool], folder: Path
+    ) -> Mapping[str, Embedded]:
+        """The rows go as a file, the vectors come back as one for each column."""
+        write_parquet(table, folder / "to-embed.parquet")
+        command = {"do": "embed", "bundle": str(bundle), "digest": digest, "model": str(model), "folder": str(folder)}
+        answer = self._child.ask({**command, "columns": dict(columns)}, timeout=_EMBEDDING, doing="the model's steps for texts")
+        return {name: _embedded(found, folder) for name, found in answer.items()}
+
     def close(self) -> None:
         """End the process group."""
         self._child.close()
@@ -152,6 +162,11 @@ class ChildTrainer:
         kept = sorted(self._cache.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in kept[_CACHED:]:
             path.unlink(missing_ok=True)
+
+
+def _embedded(found: Mapping[str, str], folder: Path) -> Embedded:
+    vectors = np.load(folder / found["file"]) if found["file"] else np.empty((0, 0))
+    return Embedded(by=found["by"], error=found["error"], vectors=vectors)
 
 
 def _files(path: Path) -> list[Path]:

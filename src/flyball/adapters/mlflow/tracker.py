@@ -1,6 +1,7 @@
 """Runs in MLflow: port Tracker."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -95,6 +96,7 @@ class MlflowTracker:
         """What lies under `flyball/` in the run's artifacts."""
         import mlflow.artifacts
 
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # MLflow knows no other way to fetch quietly
         client = self._store.client()
         with told(self._store.uri):
             run = client.get_run(run_id)
