@@ -45,7 +45,7 @@ def full_report(end: datetime, *, features: Sequence[str], version: int = 2) -> 
     window = Window(start=end - timedelta(days=1), end=end)
     columns = {name: column() for name in (*features, "score")}
     columns[features[0]] = replace(column("drift"), missing=0.2)
-    columns["plan"] = column("drift", distance=0.67, lower=0.66, upper=0.68)
+    columns["plan"] = replace(column("drift", distance=0.67, lower=0.66, upper=0.68), first=0.7)
     auc = Performance(
         metric="roc_auc",
         version=version,

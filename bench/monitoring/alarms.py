@@ -2,7 +2,8 @@
 
     python -m bench.monitoring.alarms [--runs 20] [--days 3] [--only null season hour delay flights] [--seed 0]
 
-null     nothing happens to 50 features of five kinds. How many runs raise any alarm; and what `ks_2samp`, p < .05, says of the same rows.
+null     nothing happens to 50 features of five kinds, and to categories with more names than a reference keeps: all as frequent, or Zipf's.
+         How many runs raise any alarm; and what `ks_2samp`, p < .05, says of the same rows of the 50.
 season   nothing happens to 50 features whose rows hang together (AR(1), .9 from row to row) and have a daily wave; calibrated reference.
 hour     a strong daily wave: what a plain, a calibrated and an hourly reference say of days without a change, and how soon of a change
          within the hours.
@@ -18,7 +19,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
-from bench.monitoring.streams import DAY, Floats, Minutes, correlated, daily, reference_of, times_of
+from bench.monitoring.streams import DAY, Floats, Minutes, correlated, daily, named, reference_of, times_of
 from scipy.special import kolmogorov
 
 from flyball.core.record import record
@@ -37,6 +38,10 @@ KINDS: tuple[Draw, ...] = (
     lambda rng, n: rng.normal(size=n) * (rng.random(n) < 0.2),
     lambda rng, n: np.where(rng.random(n) < 0.05, np.nan, rng.standard_cauchy(n)),
 )
+# Shares of the names of categories: flat ones, units of a fixed population, and a few frequent names with a long tail.
+NAMED: tuple[Floats, ...] = tuple(
+    np.arange(1.0, names + 1.0) ** -power for names, power in ((600, 0.0), (2000, 0.0), (10_000, 0.0), (2000, 1.0), (20_000, 1.5))
+)
 
 
 @record
@@ -50,14 +55,19 @@ class Alarms:
 
 
 def null(seed: int, *, days: float = 3, features: int = FEATURES, every: int = 1, reference_rows: int = 100_000) -> Alarms:
-    """Nothing happens: the alarms of looking every `every` minutes, and how many features the test at p < .05 calls drifted."""
+    """Nothing happens: the alarms of looking every `every` minutes, and how many numbers the test at p < .05 calls drifted."""
     rng = np.random.default_rng(seed)
     draws = {f"f{at}": KINDS[at % len(KINDS)] for at in range(features)}
-    yard = Yardstick(reference_of({name: draw(rng, reference_rows) for name, draw in draws.items()}, None))
+    coins = np.random.default_rng([seed, 1])
+    names = {f"c{at}": shares for at, shares in enumerate(NAMED)}
+    numbers = {name: draw(rng, reference_rows) for name, draw in draws.items()}
+    yard = Yardstick(reference_of({**numbers, **{name: named(coins, reference_rows, shares) for name, shares in names.items()}}, None))
     minutes = round(days * DAY)
     stream = Minutes(yard, minutes, RATE)
     for name, draw in draws.items():
         stream.add(name, draw(rng, minutes * RATE))
+    for name, shares in names.items():
+        stream.add(name, named(coins, minutes * RATE, shares))
     return _watch(stream, every, naive=True)
 
 
@@ -207,6 +217,8 @@ def _called(stream: Minutes, now: int) -> set[str]:
     span = stream.span(now - 15, now)
     found = set()
     for block in stream.yard.blocks:
+        if not block.number:
+            continue
         counts = block.gathered(span.counts) * block.value
         n = np.maximum(block.flat.sums(counts), 1.0)
         gap = np.abs(block.flat.cumulated(counts) / n[block.flat.owner] - block.below) * block.value
@@ -221,7 +233,8 @@ def say_null(runs: int, days: float, seed: int) -> None:
     found = [null(seed + at, days=days) for at in range(runs)]
     loud = sum(one.alarms > 0 for one in found)
     naive = sorted(one.naive for one in found)
-    print(f"null: {FEATURES} features, {RATE} rows a minute, {days:g} days, {found[0].looks} looks a run")
+    what = f"{FEATURES} numbers and {len(NAMED)} categories of many names"
+    print(f"null: {what}, {RATE} rows a minute, {days:g} days, {found[0].looks} looks a run")
     print(f"  runs with an alarm: {loud} of {runs}; alarms in all: {sum(one.alarms for one in found)}")
     print(f"  ks_2samp, p < .05, newest 15 minutes: {naive[0]} to {naive[-1]} of {FEATURES} features called drifted in a run", flush=True)
 

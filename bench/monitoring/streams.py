@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from flyball.core.schema import Column, Schema
-from flyball.core.table import Table
+from flyball.core.schema import Column, Kind, Schema
+from flyball.core.table import Array, Table
 from flyball.core.window import Window
 from flyball.data.profile import Reference, build_reference
 from flyball.data.season import Season
@@ -29,9 +29,10 @@ def times_of(rows: int, rate: int, *, start: int = 0) -> NDArray[np.int64]:
     return first + start * MINUTE + np.arange(rows, dtype=np.int64) * MINUTE // rate
 
 
-def reference_of(columns: Mapping[str, Floats], times: NDArray[np.int64] | None, *, season: Season = "none") -> Reference:
-    """The reference of some numbers."""
-    schema = Schema(columns=tuple(Column(name=name, kind="number", nullable=True) for name in columns))
+def reference_of(columns: Mapping[str, Array], times: NDArray[np.int64] | None, *, season: Season = "none") -> Reference:
+    """The reference of some numbers, and of texts as categories."""
+    kinds: dict[str, Kind] = {name: "category" if values.dtype.kind == "O" else "number" for name, values in columns.items()}
+    schema = Schema(columns=tuple(Column(name=name, kind=kind, nullable=True) for name, kind in kinds.items()))
     return build_reference(Table(dict(columns)), schema, {}, times, season=season)
 
 
@@ -42,7 +43,7 @@ class Minutes:
         self.yard, self.minutes, self.rate, self.start = yard, minutes, rate, start
         self._summed: dict[str, NDArray[np.int32]] = {}
 
-    def add(self, name: str, values: Floats) -> None:
+    def add(self, name: str, values: Array) -> None:
         """The rows of one column, the first minute first."""
         cells = self.yard.reference.columns[name].cells()
         minute = np.arange(len(values)) // self.rate
@@ -73,6 +74,13 @@ class Minutes:
     def history(self, now: int, step: int = 15) -> Sequence[Span]:
         """Disjoint windows of `step` minutes up to `now`, the oldest first."""
         return [self.span(first, first + step) for first in range(now % step, now - step + 1, step)]
+
+
+def named(rng: np.random.Generator, rows: int, shares: Floats) -> Array:
+    """Rows of a category: its names are numbered, their shares given."""
+    names = np.array([f"c{at}" for at in range(len(shares))], dtype=object)
+    found: Array = names[rng.choice(len(shares), rows, p=shares / shares.sum())]
+    return found
 
 
 def correlated(rng: np.random.Generator, rows: int, rho: float) -> Floats:

@@ -220,3 +220,12 @@ def test_json_holds_every_part_of_a_report() -> None:
     assert document["quality"][0]["examples"] == ["01a22c84eab3711d00610c6f6e200bc6"]
     assert document["alerts"][0]["since"].startswith("2026-03-26")
     assert document["floor"]["verdict"] == "pass"
+
+
+def test_a_column_that_moved_slowly_over_several_trainings_is_told_of() -> None:
+    found = picture()
+    name = next(name for name, column in found.report.columns.items() if column.state == "ok")
+    columns = {**found.report.columns, name: replace(found.report.columns[name], first=0.31)}
+    said = printed(replace(found, report=replace(found.report, columns=columns)))
+    assert f"slow drift: {name} is as in the last training, and 0.31 from the first champion's" in said
+    assert "slow drift" not in printed(found)

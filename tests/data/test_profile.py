@@ -8,6 +8,7 @@ import pytest
 from flyball.core.errors import DataError
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
+from flyball.data.halves import choosing_half
 from flyball.data.profile import Reference, build_reference, reference_digest, reference_from_json, reference_to_json, score_columns
 
 ROWS = 6000
@@ -80,11 +81,58 @@ def test_a_column_needs_at_most_twenty_kilobytes() -> None:
 
 
 def test_a_reference_keeps_no_row() -> None:
-    names = np.array([f"customer {i}" for i in range(10_000)] + ["nobody"] * 7, dtype=object)
+    names = np.array([f"customer {i}" for i in range(10_000)] + ["nobody"] * 60 + ["a few"] * 4, dtype=object)
     schema = Schema(columns=(Column(name="name", kind="category", nullable=False),))
     column = build_reference(Table({"name": names}), schema, {}).columns["name"]
     assert column.categories == ("nobody",)
-    assert column.counts == (7, 10_000, 0)
+    nobody, others, missing = column.counts
+    assert 15 < nobody < 45, "half of its rows chose the name, the others are counted"
+    assert 4700 < others < 5300
+    assert missing == 0
+
+
+def _flat(rng: np.random.Generator, categories: int, rows: int, *, gaps: float = 0.0) -> np.ndarray:
+    found = np.array([f"c{at}" for at in range(categories)], dtype=object)[rng.integers(0, categories, rows)]
+    found[rng.random(rows) < gaps] = None
+    return found
+
+
+def test_the_half_that_is_counted_did_not_choose_the_names() -> None:
+    rng = np.random.default_rng(0)
+    schema = Schema(columns=(Column(name="x", kind="category", nullable=True),))
+    shares = []
+    for _ in range(20):
+        column = build_reference(Table({"x": _flat(rng, 1000, 20_000, gaps=0.1)}), schema, {}).columns["x"]
+        assert len(column.categories) == 500
+        assert column.missing / column.rows == pytest.approx(0.1, abs=0.01)
+        assert column.rows == pytest.approx(10_000, abs=400)
+        shares.append(sum(column.counts[:500]) / (column.rows - column.missing))
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.004), "500 of 1000 equal categories hold half of the rows, whoever was lucky"
+
+
+def test_the_two_halves_of_a_name_are_as_unlike_as_two_samples() -> None:
+    rng = np.random.default_rng(0)
+    texts = _flat(rng, 400, 40_000).tolist()
+    chooses = choosing_half(texts, None)
+    number = np.array([int(text[1:]) for text in texts])
+    first, second = (np.bincount(number[half], minlength=400) for half in (chooses, ~chooses))
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.15
+    assert np.var(first - second) == pytest.approx(100, rel=0.2), "so much have two independent counts of 50 on average"
+
+
+def test_many_categories_in_any_order_of_rows_give_the_same_reference() -> None:
+    rng = np.random.default_rng(0)
+    values, days = _flat(rng, 900, 12_000, gaps=0.05), np.arange(12_000) // 400
+    schema = Schema(columns=(Column(name="x", kind="category", nullable=True),))
+    order = rng.permutation(12_000)
+    one = build_reference(Table({"x": values}), schema, {}, _times(days), season="week")
+    other = build_reference(Table({"x": values[order]}), schema, {}, _times(days[order]), season="week")
+    assert reference_to_json(one) == reference_to_json(other)
+    column = one.columns["x"]
+    assert column.season is not None
+    hours = column.season.counts(168)
+    assert hours.sum() == column.rows
+    assert hours[:, -1].sum() == column.missing
 
 
 def test_the_calibration_is_what_left_out_windows_did() -> None:

@@ -1,16 +1,26 @@
 """Many columns measured at once are measured as each alone, and their distances bound the exact ones."""
 
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Array, Table
+from flyball.core.window import Window
 from flyball.data.cells import alone
-from flyball.data.profile import build_reference
+from flyball.data.profile import ColumnReference, Reference, build_reference
+from flyball.data.season import pack
 from flyball.monitoring.apart import apart
-from flyball.monitoring.counts import count
+from flyball.monitoring.counts import Counts, Span, count
 from flyball.monitoring.details import distances, table_tests
+from flyball.monitoring.drift import drift, drift_over
+from flyball.monitoring.records import ColumnDrift
 from flyball.monitoring.yardstick import Block, Yardstick
 from flyball.stats.bounds import ks_radius, tv_radius
 from flyball.stats.distances import (
@@ -118,6 +128,79 @@ def test_the_wasserstein_distance_is_that_of_the_values_in_units_of_their_scale(
             name = block.names[at]
             exact = scipy_stats.wasserstein_distance(before[name], now[name]) / before[name].std()
             assert found["wasserstein"] == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("categories", [21, 30, 50, 100, 300])
+def test_half_of_many_rare_categories_gone_is_drift(categories: int) -> None:
+    rng = np.random.default_rng(categories)
+    names = np.array([f"c{at}" for at in range(categories)], dtype=object)
+    schema = Schema(columns=(Column(name="x", kind="category", nullable=False),))
+    for rows, live in ((2000, 700), (9973, 4999), (30_000, 1231)):  # of some sizes all shares together are a little over 1
+        reference = build_reference(Table({"x": rng.choice(names, rows)}), schema, {})
+        found = drift(reference, count(reference, Table({"x": rng.choice(names[: categories // 2], live)}), {}))["x"]
+        assert found.lower > 0.05
+        assert found.state == "drift"
+
+
+_MANY = st.one_of(st.integers(0, 3), st.integers(0, 100_000), st.just(2**52))
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), kind=st.sampled_from(["number", "category"]), seasonal=st.booleans(), size=st.integers(0, 80))
+def test_whatever_the_counts_every_field_is_finite_and_the_bounds_hold_the_distance(
+    data: st.DataObject, kind: str, *, seasonal: bool, size: int
+) -> None:
+    cells = size + (5 if kind == "number" else 2)
+
+    def drawn() -> Array:
+        one = data.draw(_MANY)  # flat, or any
+        return np.array(data.draw(st.one_of(st.just([one] * cells), st.lists(_MANY, min_size=cells, max_size=cells))), dtype=np.int64)
+
+    before, now = drawn(), drawn()
+    values = cells - (2 if kind == "number" else 1)
+    starts = np.arange(0, values, max(1, values // data.draw(st.integers(1, 32))))
+    per_hour = np.array(data.draw(st.lists(st.integers(0, 100_000), min_size=24, max_size=24)), dtype=np.int64)
+    column = ColumnReference(
+        kind="number" if kind == "number" else "category",
+        edges=tuple(float(at) for at in range(size)) if kind == "number" else (),
+        categories=tuple(f"c{at}" for at in range(size)) if kind == "category" else (),
+        counts=tuple(before.tolist()),
+        scale=1.0,
+        once=int((before == 1).sum()),
+        calibration=(),
+        season=pack(starts.astype(np.intp), np.repeat(per_hour[:, None], len(starts) + 1, axis=1)) if seasonal else None,
+    )
+    reference = Reference(schema_version=2, rows=column.rows, columns={"x": column}, season="day" if seasonal else "none")
+    (block,) = (yard := Yardstick(reference)).blocks
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    hours = {473_352 + at: 1 + at for at in range(data.draw(st.integers(1, 24)))}
+    counts = Counts(reference=yard.digest, rows=int(now.sum()), columns={"x": now})
+    span = Span(window=Window(start=start, end=start + timedelta(days=1)), counts=counts, hours=hours)
+    found = drift_over(yard, [span], latest=span, season=reference.season).columns["x"]
+    assert [name for name, value in _numbers(found) if not math.isfinite(value)] == []
+    assert 0.0 <= found.lower <= found.distance <= found.upper <= 1.0
+    far = apart(block, now, ALPHA, None)
+    for one in (far.distance, far.lower, far.upper, far.chance, far.noise):
+        assert np.isfinite(one).all()
+
+
+def _numbers(found: ColumnDrift) -> Iterator[tuple[str, float]]:
+    for name in (
+        "distance",
+        "lower",
+        "upper",
+        "threshold",
+        "missing",
+        "out_of_range",
+        "new_categories",
+        "infinite",
+        "unparsable",
+        "chance",
+    ):
+        yield name, getattr(found, name)
+    yield from found.distances.items()
+    yield from found.tests.items()
+    yield from ((name, value) for name, value in found.reason.values.items() if isinstance(value, float))
 
 
 def _same_table(found: object, f: Array, g: Array) -> None:

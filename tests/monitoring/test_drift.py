@@ -72,6 +72,32 @@ def _said(found: ColumnDrift) -> str:
     return SENTENCES[found.reason.code][0].format(**found.reason.values)
 
 
+@pytest.mark.parametrize(("categories", "law"), [(600, 0.0), (2000, 0.0), (10_000, 0.0), (2000, 1.0), (20_000, 1.5)])
+def test_more_categories_than_are_kept_do_not_drift_while_nothing_happens(categories: int, law: float) -> None:
+    names = np.array([f"c{at}" for at in range(categories)], dtype=object)
+    shares = 1.0 / np.arange(1, categories + 1) ** law
+    shares /= shares.sum()
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        reference = _reference(rng.choice(names, 20_000, p=shares), kind="category")
+        for rows in (500, 10_000, 50_000):
+            assert _drift(reference, rng.choice(names, rows, p=shares)).state == "ok"
+
+
+def test_of_more_categories_than_are_kept_a_new_one_and_one_twice_as_frequent_are_found() -> None:
+    rng = np.random.default_rng(0)
+    names = np.array([f"c{at}" for at in range(800)], dtype=object)
+    shares = np.append(0.15, np.full(799, 0.85 / 799))
+    reference = _reference(rng.choice(names, 20_000, p=shares), kind="category")
+    fresh = rng.choice(names, 10_000, p=shares)
+    fresh[:2000] = "brand new"
+    assert _drift(reference, fresh).state == "drift"
+    twice = np.append(0.3, np.full(799, 0.7 / 799))
+    found = _drift(reference, rng.choice(names, 20_000, p=twice))
+    assert found.state == "drift"
+    assert found.reason.values["category"] == "c0"
+
+
 def test_fifty_features_looked_at_for_a_year_raise_no_alarm() -> None:
     rng = np.random.default_rng(0)
     names = [f"f{i}" for i in range(50)]

@@ -9,6 +9,7 @@ from rich.text import Text
 from flyball.cli.frame import console
 from flyball.loop.picture import Picture, furthest
 from flyball.monitoring.records import ColumnDrift, Estimated, MonitorReport, Performance
+from flyball.monitoring.slow import slow_reasons
 from flyball.render.report.answer import Answer, answer
 from flyball.render.report.page import left_out, worst_slices
 from flyball.render.report.text import Words, clean, lasting, percent, when, whole
@@ -27,6 +28,8 @@ def show(picture: Picture, words: Words, *, every: bool, to: Console | None = No
     out.print(clean(title(picture, words), 300))
     if report.dataset is not None:
         out.print(words("dataset_line", reason=words.tell(report.dataset.reason)))
+    for reason in slow_reasons(report.columns):
+        out.print(Text(words("slow_line", reason=words.tell(reason))))
     if picture.multivariate is not None:
         looked = picture.multivariate
         for reason in (looked.domain.reason, *(one.reason for one in looked.vectors.values()), *looked.notes):

@@ -15,6 +15,7 @@ from flyball.core.schema import Schema
 from flyball.core.table import Array, Table
 from flyball.data.calibration import Calibration, calibrate
 from flyball.data.cells import CategoryCells, Cells, NumberCells, text_of
+from flyball.data.halves import choosing_half
 from flyball.data.season import SLOTS, ColumnSeason, Season, season_of
 from flyball.data.timeline import Timeline, timeline
 from flyball.stats.bins import quantile_edges
@@ -28,7 +29,7 @@ READABLE = (1, 2)
 BINS = 256
 MOST_CATEGORIES = 500
 MOST_CATEGORY_BYTES = 12_000
-# In a column with more categories than fit, a name must be this frequent to be kept: ids and names of people are not.
+# In a column with more categories than fit, a name must be this frequent in the half that chooses: ids and names of people are not.
 FREQUENT = 5
 # The share of values seen once is what share of later values will be new (Good and Turing). Beyond this, as in free texts, names seen once
 # tell nothing of what will come: kept, they would look as if they had all gone away.
@@ -43,6 +44,10 @@ class ColumnReference:
     middle 99 % of a number (0 for a constant and for categories). `once`: how many categories appeared once. `calibration`: how far
     contiguous windows of the training data themselves were from the rest, per length of the window in days, shortest first.
     `season`: coarse counts per hour of the season of the reference, and `seasonal` the calibration of distances within the hours.
+
+    Of a category with more names than are kept, all counts (also those of `season`, of rows without a value, and so `rows`) are of about
+    half of the rows, drawn by lot: the other half chose the names, and would make them look too frequent. The calibration needs no
+    halves, because a name was chosen for all windows alike.
     """
 
     kind: Literal["number", "category"]
@@ -57,7 +62,7 @@ class ColumnReference:
 
     @property
     def rows(self) -> int:
-        """Rows that were counted, with and without a value."""
+        """Rows that were counted, with and without a value: all, or the half that measures."""
         return sum(self.counts)
 
     @property
@@ -160,8 +165,10 @@ def reference_digest(reference: Reference) -> str:
 
 def _column(values: Array, category: bool, time: Timeline | None, bins: int) -> ColumnReference:
     cells: Cells
+    measures: NDArray[np.bool_] | None = None  # the rows that are counted, if not all
     if category:
-        cells = CategoryCells(_frequent(values))
+        names, measures = _known(values, None if time is None else time.order)
+        cells = CategoryCells(names)
         edges, known, scale = np.empty(0), cells.categories, 0.0
     else:
         numbers = NumberCells.as_numbers(values)[0]
@@ -169,11 +176,12 @@ def _column(values: Array, category: bool, time: Timeline | None, bins: int) -> 
         edges, known, scale = quantile_edges(finite, bins), (), middle(finite)[2] if len(finite) else 0.0
         cells = NumberCells(edges)
     codes = cells.codes(values)
-    counts = np.bincount(codes, minlength=cells.size)
+    counts = np.bincount(codes if measures is None else codes[measures], minlength=cells.size)
     season: ColumnSeason | None = None
     seasonal: tuple[Calibration, ...] = ()
     if time is not None and time.slots is not None:
-        season = season_of(codes[time.order], cells.size - (1 if category else 2), cells.size, time.slots, time.season)
+        inside = slice(None) if measures is None else measures[time.order]
+        season = season_of(codes[time.order][inside], cells.size - (1 if category else 2), cells.size, time.slots[inside], time.season)
         seasonal = calibrate(cells, codes, values, time, np.array(season.starts, dtype=np.intp))
     return ColumnReference(
         kind="category" if category else "number",
@@ -188,17 +196,30 @@ def _column(values: Array, category: bool, time: Timeline | None, bins: int) -> 
     )
 
 
-def _frequent(values: Array) -> tuple[str, ...]:
-    """The categories to know by name, most frequent first; the rest is `other`, so that any number of them fits, and free texts do."""
-    tally = Counter(text for text in map(text_of, values.tolist()) if text is not None)
-    ranked = sorted(tally, key=lambda name: (-tally[name], name))
-    room = np.cumsum([len(name.encode(errors="surrogatepass")) + 8 for name in ranked])
-    once = sum(count == 1 for count in tally.values())
-    lasting = once <= max(FREQUENT, _MOSTLY_ONCE * tally.total())
+def _known(values: Array, order: NDArray[np.intp] | None) -> tuple[tuple[str, ...], NDArray[np.bool_] | None]:
+    """The categories to know by name, most frequent first, and the rows that may be counted: None for all of them.
+
+    If there are more than fit, or most of what will come is new as in free texts, one half of the rows chooses the names and only the
+    other is counted; what is not chosen is `other`.
+    """
+    texts = list(map(text_of, values.tolist()))
+    tally = Counter(texts)
+    ranked, room = _ranked(tally)
+    once = sum(tally[name] == 1 for name in ranked)
+    lasting = once <= max(FREQUENT, _MOSTLY_ONCE * sum(tally[name] for name in ranked))
     if lasting and len(ranked) <= MOST_CATEGORIES and (not ranked or room[-1] <= MOST_CATEGORY_BYTES):
-        return tuple(ranked)
+        return tuple(ranked), None
+    chooses = choosing_half(texts, order)
+    tally = Counter(text for text, one in zip(texts, chooses.tolist(), strict=True) if one)
+    ranked, room = _ranked(tally)
     fit = min(MOST_CATEGORIES, int(np.searchsorted(room, MOST_CATEGORY_BYTES, side="right")))
-    return tuple(name for name in ranked[:fit] if tally[name] >= FREQUENT)
+    return tuple(name for name in ranked[:fit] if tally[name] >= FREQUENT), ~chooses
+
+
+def _ranked(tally: Mapping[str | None, int]) -> tuple[list[str], NDArray[np.int64]]:
+    """The names, most frequent first, and how many bytes each and those before it take."""
+    ranked = sorted((name for name in tally if name is not None), key=lambda name: (-tally[name], name))
+    return ranked, np.cumsum([len(name.encode(errors="surrogatepass")) + 8 for name in ranked])
 
 
 def _check_column(name: str, column: ColumnReference, slots: int) -> None:

@@ -109,7 +109,8 @@ def _variation(
     """Total variation, its lower bound, its radius, and what chance adds to it: at most, and on average."""
     spread = _spread(now, then)
     total = np.maximum(now + then, 1.0)
-    pooled = (share * now[flat.owner] + known * then[flat.owner]) / total[flat.owner]
+    # Shares are sums of rounded numbers (of four bytes under a season): one that is everything may come out a little over 1.
+    pooled = np.clip((share * now[flat.owner] + known * then[flat.owner]) / total[flat.owner], 0.0, 1.0)
     distance = np.minimum(1.0, 0.5 * flat.sums(np.abs(share - known)))
     real = np.ones(flat.total, dtype=bool) if block is None else block.value
     noise = _noise(flat, pooled, real, total, spread)
@@ -129,8 +130,8 @@ def _variation(
 def _noise(flat: Flat, pooled: Floats, real: NDArray[np.bool_], total: Floats, spread: Floats) -> Floats:
     """What chance adds at most on average, half a row added to each real cell: an empty cell may be rare, not impossible."""
     cells = flat.sums(real)
-    # A cell that holds everything has the share 1, which rounding must not exceed.
-    roomy = np.where(real, np.minimum((pooled * total[flat.owner] + 0.5) / (total + 0.5 * cells)[flat.owner], 1.0), 0.0)
+    roomy = np.where(real, (pooled * total[flat.owner] + 0.5) / (total + 0.5 * cells)[flat.owner], 0.0)
+    roomy = np.clip(roomy, 0.0, 1.0)  # many rare cells added up to one may be a little over 1: its root is none, not NaN
     found: Floats = 0.5 * flat.sums(np.sqrt(roomy * (1.0 - roomy) * spread[flat.owner]))
     return found
 

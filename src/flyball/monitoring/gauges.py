@@ -70,6 +70,8 @@ def _columns(columns: Mapping[str, ColumnDrift], features: frozenset[str] | None
         yield Sample("model_feature_drift_upper", labels, column.upper)
         yield Sample("model_feature_drift_threshold", labels, column.threshold)
         yield Sample("model_feature_drift_state", labels, STATES[column.state])
+        if column.first is not None:
+            yield Sample("model_feature_drift_first", labels, column.first)
         yield Sample("model_feature_missing_ratio", labels, column.missing)
         yield Sample("model_feature_out_of_range_ratio", labels, column.out_of_range)
         yield Sample("model_feature_new_categories_ratio", labels, column.new_categories)

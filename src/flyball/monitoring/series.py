@@ -97,6 +97,7 @@ _REPORT = (
     _report("model_feature_drift_upper", "What that distance certainly is at most.", "feature_name"),
     _report("model_feature_drift_threshold", "A column has drifted when the lower bound is beyond this.", "feature_name"),
     _report("model_feature_drift_state", "State of each column: 0 insufficient data, 1 ok, 2 warn, 3 drift.", "feature_name"),
+    _report("model_feature_drift_first", "Distance from the reference of the first version that was ever champion.", "feature_name"),
     _report("model_feature_missing_ratio", "Share of rows without a value.", "feature_name", unit="ratio"),
     _report("model_feature_out_of_range_ratio", "Share of rows beyond what training saw.", "feature_name", unit="ratio"),
     _report("model_feature_new_categories_ratio", "Share of rows with a category training did not see.", "feature_name", unit="ratio"),

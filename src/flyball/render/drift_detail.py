@@ -16,11 +16,12 @@ def _feature() -> tuple[Panel, ...]:
         lines(
             "Distance from training",
             "0: the same distribution, 1: nothing in common. Drift: 'at least' is beyond 'threshold'. More rows make the band "
-            "narrower, not an alarm likelier.",
+            "narrower, not an alarm likelier. 'From the first champion's' shows slow drift over trainings.",
             Query(expr=f"max (model_feature_drift{{{FEATURE}}})", legend="distance"),
             Query(expr=f"max (model_feature_drift_lower{{{FEATURE}}})", legend="at least"),
             Query(expr=f"max (model_feature_drift_upper{{{FEATURE}}})", legend="at most"),
             Query(expr=f"max (model_feature_drift_threshold{{{FEATURE}}})", legend="threshold"),
+            Query(expr=f"max (model_feature_drift_first{{{FEATURE}}})", legend="from the first champion's"),
             band=("at least", "at most"),
             empty=NO_REPORT,
             width=16,

@@ -80,6 +80,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{watched} 列中有 {found} 列（{share:.0%}）超过阈值：{names}；平均最多 {rate:.0%} 为误报",
     ),
     "drift.dataset_unknown": ("insufficient data in all {columns} columns", "全部 {columns} 列数据不足"),
+    "drift.slow": (
+        "{column} is as in the last training, and {first:.2f} from the first champion's: it has moved slowly, over several trainings",
+        "{column} 与最近一次训练时相同，但与最初的冠军版本的训练数据相差 {first:.2f}：它在多次训练之间缓慢偏移",
+    ),
+    "drift.slow_more": (
+        "{count} more have moved slowly, over several trainings",
+        "另有 {count} 列在多次训练之间缓慢偏移",
+    ),
     "drift.nothing_there": (
         "{column} has no value in any of {rows} rows, as in training",
         "{column} 在 {rows} 行中都没有值，与训练时相同",

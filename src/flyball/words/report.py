@@ -245,6 +245,7 @@ _VERB: dict[str, tuple[str, str]] = {
     "report.quality_line": ("quality {severity}: {reason}; examples: {examples}", "质量 {severity}：{reason}；示例：{examples}"),
     "report.alert_line": ("alert {key}: {reason}", "警报 {key}：{reason}"),
     "report.dataset_line": ("data set: {reason}", "数据集：{reason}"),
+    "report.slow_line": ("slow drift: {reason}", "缓慢漂移：{reason}"),
     "report.together_line": ("all columns together: {reason}", "所有列合看：{reason}"),
     "report.together": ("All columns together", "所有列合看"),
     "report.window": ("Window", "窗口"),

@@ -308,3 +308,13 @@ def test_words_are_readable_on_their_ground_by_day_by_night_and_on_paper() -> No
             assert contrast(theme[words], theme[ground]) >= 4.5, (words, ground)
         for line in ("now", "limit", "guess"):
             assert contrast(theme[line], theme["card"]) >= 3, line
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "0.31 from the first champion"), ("zh", "相差 0.31")])
+def test_a_column_that_moved_slowly_is_told_of(language: Language, told: str) -> None:
+    found = picture()
+    name = next(name for name, column in found.report.columns.items() if column.state == "ok")
+    columns = {**found.report.columns, name: replace(found.report.columns[name], first=0.31)}
+    slow = replace(found, report=replace(found.report, columns=columns))
+    assert told in html_page(slow, language)
+    assert told not in html_page(found, language)

@@ -13,6 +13,7 @@ from flyball.core.record import record
 from flyball.data.profile import ColumnReference
 from flyball.loop.picture import Picture, furthest
 from flyball.monitoring.records import ColumnDrift, Estimated, SlicePerformance, State
+from flyball.monitoring.slow import slow_reasons
 from flyball.render.report.answer import answer
 from flyball.render.report.bins import drawn
 from flyball.render.report.over_time import calibration, distances, heat_map, performance
@@ -89,6 +90,7 @@ def _page(picture: Picture, words: Words, room: Room) -> str:
             floor=_floor(picture),
             guess=_guess(details.estimated if details else (), metric),
             cards=[_card(picture, name, words, number) for number, name in enumerate(_worth(picture, names)[: room.cards])],
+            slow=slow_reasons(report.columns),
             map=heat_map(picture, words, "map") if room.cards else None,
             rows=[(name, report.columns[name]) for name in names[: room.rows]],
             left_out=left_out(report.columns, hidden, words) if hidden else "",
