@@ -199,16 +199,16 @@ def _column(values: Array, category: bool, time: Timeline | None, bins: int) -> 
 def _known(values: Array, order: NDArray[np.intp] | None) -> tuple[tuple[str, ...], NDArray[np.bool_] | None]:
     """The categories to know by name, most frequent first, and the rows that may be counted: None for all of them.
 
-    If there are more than fit, or most of what will come is new as in free texts, one half of the rows chooses the names and only the
-    other is counted; what is not chosen is `other`.
+    If there are more than fit, one half of the rows chooses the names and only the other is counted; what is not chosen is `other`. Where
+    much of what will come is new, as in free texts, only frequent names are known.
     """
     texts = list(map(text_of, values.tolist()))
     tally = Counter(texts)
     ranked, room = _ranked(tally)
     once = sum(tally[name] == 1 for name in ranked)
     lasting = once <= max(FREQUENT, _MOSTLY_ONCE * sum(tally[name] for name in ranked))
-    if lasting and len(ranked) <= MOST_CATEGORIES and (not ranked or room[-1] <= MOST_CATEGORY_BYTES):
-        return tuple(ranked), None
+    if len(ranked) <= MOST_CATEGORIES and (not ranked or room[-1] <= MOST_CATEGORY_BYTES):
+        return tuple(name for name in ranked if lasting or tally[name] >= FREQUENT), None
     chooses = choosing_half(texts, order)
     tally = Counter(text for text, one in zip(texts, chooses.tolist(), strict=True) if one)
     ranked, room = _ranked(tally)
