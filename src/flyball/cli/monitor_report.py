@@ -138,7 +138,7 @@ def _performance(p: Performance, settings: Settings) -> dict[str, object]:
 
 def _details(details: PerformanceDetails | None, settings: Settings) -> dict[str, object]:
     if details is None:
-        return {"metrics": [], "slices": [], "calibration": [], "coverage": None, "estimated": []}
+        return {"metrics": [], "slices": [], "calibration": [], "coverage": None, "estimated": [], "notes": []}
     coverage = details.coverage
     return {
         "metrics": [_performance(one, settings) for one in details.metrics],
@@ -152,6 +152,7 @@ def _details(details: PerformanceDetails | None, settings: Settings) -> dict[str
             "lag_90": coverage.lag_90,
         },
         "estimated": [_estimated(one, settings) for one in details.estimated],
+        "notes": [told(note, settings) for note in details.notes],
     }
 
 

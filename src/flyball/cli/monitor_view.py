@@ -71,14 +71,14 @@ def columns_table(report: MonitorReport, words: Words, most: int, before: Monito
         return Text("")
     dated = before is None and any(column.since for column in report.columns.values())
     tail = (
-        ["bounds", "threshold", "missing", *(["since"] if dated else []), "in_words"]
+        ["bounds", "rows", "threshold", "missing", *(["since"] if dated else []), "in_words"]
         if before is None
         else ["change", "bounds", "threshold"]
     )
     head = ["column", "state", "distance", *tail]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for code in head:
-        right = code in ("distance", "threshold", "missing", "change")
+        right = code in ("distance", "rows", "threshold", "missing", "change")
         table.add_column(words(code), justify="right" if right else "left", overflow="fold", no_wrap=right or code in ("state", "bounds"))
     for name in names[:most]:
         table.add_row(*_row(name, report.columns[name], words, before, dated=dated))
@@ -93,10 +93,11 @@ def _row(name: str, column: ColumnDrift, words: Words, before: MonitorReport | N
     state = Text(words(f"state_{'few' if column.state == 'insufficient data' else column.state}"), style=_STATES[column.state])
     bounds = Text(f"[{column.lower:.4f}, {column.upper:.4f}]")
     cells = [Text(clean(name, 40)), state, Text(f"{column.distance:.4f}")]
+    rows = Text(whole(column.rows))
     if before is not None:
         return [*cells, _change(column, before.columns.get(name)), bounds, Text(f"{column.threshold:.4f}")]
     since = [Text(when(column.since) if column.since else "-")] if dated else []
-    return [*cells, bounds, Text(f"{column.threshold:.4f}"), Text(percent(column.missing)), *since, Text(words.tell(column.reason))]
+    return [*cells, bounds, rows, Text(f"{column.threshold:.4f}"), Text(percent(column.missing)), *since, Text(words.tell(column.reason))]
 
 
 def _change(column: ColumnDrift, before: ColumnDrift | None) -> Text:
@@ -118,6 +119,7 @@ def performance_lines(picture: Picture, words: Words) -> list[Text]:
         lines += [Text(f"{words(f'method_{one.method}')}: {words.tell(one.reason)}") for one in silent.values()]
         c = details.coverage
         numbers = {"predicted": c.predicted, "matured": c.matured, "labelled": c.labelled}
+        lines += [Text(words.tell(note), style="dim") for note in details.notes]
         lines.append(Text(words("coverage", **numbers, median=lasting(c.lag_median), ninety=lasting(c.lag_90))))
     return lines
 

@@ -40,7 +40,11 @@ def calm_reason(case: Case) -> Reason:
         return because("drift.nothing_there", column=name, rows=_rows(case))
     if case.signals.blind[case.at]:
         return because("drift.short_window", column=name, rows=_rows(case))
-    return Reason(code="drift.ok", values={"column": name, **_numbers(case)})
+    if not case.block.number and not case.block.columns[case.at].categories:
+        return because("drift.all_new", column=name)
+    numbers = _numbers(case)
+    wide = float(case.signals.apart.distance[case.at]) > float(case.signals.threshold[case.signals.names.index("moved"), case.at])
+    return Reason(code="drift.ok_wide" if wide else "drift.ok", values={"column": name, **numbers})
 
 
 def signal_reason(case: Case, signal: int, *, certain: bool) -> Reason:

@@ -106,6 +106,6 @@ def _labels(report: MonitorReport) -> Iterator[Sample]:
     if coverage is not None and coverage.matured:
         yield Sample("model_label_coverage_ratio", (), coverage.labelled / coverage.matured)
     if report.details is not None:
-        for quantile, lag in (("0.5", report.details.coverage.lag_median), ("0.9", report.details.coverage.lag_90)):
+        for share, lag in (("0.5", report.details.coverage.lag_median), ("0.9", report.details.coverage.lag_90)):
             if lag is not None:
-                yield Sample("model_label_lag_seconds", (("quantile", quantile),), lag)
+                yield Sample("model_label_lag_seconds", (("share", share),), lag)

@@ -113,7 +113,7 @@ _REPORT = (
     _report("model_performance_estimated_lower", "Lower bound of that estimate.", "metric"),
     _report("model_performance_estimated_upper", "Upper bound of that estimate.", "metric"),
     _report("model_label_coverage_ratio", "Share of the matured predictions that have a label.", unit="ratio"),
-    _report("model_label_lag_seconds", "Time from a prediction to its label.", "quantile", unit="seconds"),
+    _report("model_label_lag_seconds", "Time from a prediction to its label: within it this share came.", "share", unit="seconds"),
     _report("model_quality_findings", "What is wrong with the rows of the window.", "severity"),
     _report("flyball_report_timestamp_seconds", "End of the window of the newest report.", unit="seconds"),
     _report("flyball_report_window_seconds", "Length of that window.", unit="seconds"),

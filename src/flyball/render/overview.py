@@ -119,7 +119,7 @@ def _performance() -> tuple[Panel, ...]:
         lines(
             "How late labels come",
             "From a prediction to its outcome: half, and nine of ten, come within this time.",
-            Query(expr=f"max by (quantile) (model_label_lag_seconds{{{MODEL}}})", legend="{{quantile}}"),
+            Query(expr=f"max by (share) (model_label_lag_seconds{{{MODEL}}})", legend="{{share}}"),
             unit="s",
             empty="no labels yet",
             width=4,

@@ -69,6 +69,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{column} is {distance:.2f} [{lower:.2f}, {upper:.2f}] away from training, within {threshold:.2f}",
         "{column} 与训练数据相差 {distance:.2f} [{lower:.2f}, {upper:.2f}]，未超过 {threshold:.2f}",
     ),
+    "drift.ok_wide": (
+        "{column} is {distance:.2f} [{lower:.2f}, {upper:.2f}] away from training as it looks, which so few rows make by chance "
+        "(threshold {threshold:.2f})",
+        "{column} 看起来与训练数据相差 {distance:.2f} [{lower:.2f}, {upper:.2f}]，行数太少，可由偶然解释（阈值 {threshold:.2f}）",
+    ),
+    "drift.all_new": (
+        "{column} has hardly a value twice, in training as now: only missing values of it are watched",
+        "{column} 的值几乎都不重复（训练时也是如此）：只监控其缺失值",
+    ),
     "drift.short_window": (
         "{column}: {rows} rows in a window shorter than training could calibrate: only floods of missing or unknown values are looked for",
         "{column}：{rows} 行，窗口短于训练数据能够校准的长度，只检查大量缺失或未知的值",

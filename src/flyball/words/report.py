@@ -20,6 +20,18 @@ _ANSWER: dict[str, tuple[str, str]] = {
         "data quality: {count} of its findings are worth a look, the first is about {column}",
         "有 {count} 项数据质量提示值得查看；第一项涉及 {column}",
     ),
+    "report.errors_rows": (
+        "data quality: findings that block retraining: {count}; the first is about the rows as a whole",
+        "有 {count} 项数据质量问题，会阻止重新训练；第一项涉及整体数据行",
+    ),
+    "report.warnings_rows": (
+        "data quality: findings worth a look: {count}; the first is about the rows as a whole",
+        "有 {count} 项数据质量提示值得查看；第一项涉及整体数据行",
+    ),
+    "report.beyond_floor": (
+        "{metric} is {value:.4f} on {rows} rows, beyond its floor {floor:.4f}; there are too few days to be certain",
+        "{metric} 在 {rows} 行上为 {value:.4f}，越过底线 {floor:.4f}；天数太少，尚不能确定",
+    ),
     "report.still_firing": ("the alert {key} is still firing", "警报 {key} 仍在触发"),
     "report.no_rows": ("nothing was predicted in this window", "此窗口内没有任何预测"),
     "report.no_reference": ("this version has no reference, so nothing can be compared", "此版本没有参考数据，无法比较"),
@@ -40,6 +52,10 @@ _ANSWER: dict[str, tuple[str, str]] = {
     "report.step_drift": (
         "find out whether {column} changed in the world or on its way to the model; as long as performance holds, nothing is broken.",
         "弄清 {column} 是真实世界的变化，还是传输途中的变化；只要性能未降，就没有损坏。",
+    ),
+    "report.step_score": (
+        "{column} is what the model says: look at the columns below for what moved it, and at performance for what it is worth.",
+        "{column} 是模型的输出：请查看下方各列找出原因，并查看性能判断其影响。",
     ),
     "report.step_rows": (
         "see whether requests reach the server (`flyball status`), or look at a longer window (`--window 7d`).",

@@ -1,11 +1,13 @@
 """One answer first: is the model good, should somebody look, or must somebody act, and why."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.loop.picture import Picture, furthest
+from flyball.monitoring.records import QualityFinding
 
 Call = Literal["good", "look", "act"]
 # Alerts of these kinds are to be acted on; every other kind says that something moved, which is to be looked at.
@@ -44,7 +46,7 @@ def _acts(picture: Picture) -> list[tuple[Reason, Reason]]:
         found.append((floor.reason, because("report.step_floor")))
     errors = [one for one in picture.report.quality if one.severity == "error"]
     if errors:
-        found.append((because("report.errors", count=len(errors), column=errors[0].column), because("report.step_quality")))
+        found.append((_findings("errors", errors), because("report.step_quality")))
     for alert in picture.firing:
         kind = alert.key.partition(":")[0]
         told = (kind == "performance" and bool(found)) or (kind == "quality" and bool(errors))
@@ -63,18 +65,47 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
     worst = furthest(columns)
     moved = [name for name in worst if columns[name].state == "drift"]
     if moved:
-        found.append((because("report.moved", count=len(moved), watched=len(columns)), because("report.step_drift", column=moved[0])))
-        found.append((columns[moved[0]].reason, because("report.step_drift", column=moved[0])))
+        features = [name for name in moved if not _said_by_the_model(name)]
+        step = because("report.step_drift", column=features[0]) if features else because("report.step_score", column=moved[0])
+        found.append((because("report.moved", count=len(moved), watched=len(columns)), step))
+        found.append((columns[moved[0]].reason, step))
     elif all(column.state == "insufficient data" for column in columns.values()):
         found.append((columns[worst[0]].reason, because("report.step_few")))
     floor = picture.floor
     if floor is not None and floor.verdict is Verdict.UNDECIDED and floor.reason.code == "performance.perhaps_below_floor":
         found.append((floor.reason, because("report.step_labels")))
+    else:
+        found += _beyond(picture)
     if any(one.severity == "warning" for one in report.quality):
         warnings = [one for one in report.quality if one.severity == "warning"]
-        found.append((because("report.warnings", count=len(warnings), column=warnings[0].column), because("report.step_quality")))
+        found.append((_findings("warnings", warnings), because("report.step_quality")))
     told = {f"drift:{name}" for name in moved}
     for alert in picture.firing:
         if alert.key.partition(":")[0] not in _TO_ACT_ON and alert.key not in told:
             found.append((because("report.still_firing", key=alert.key), because("report.step_alert", key=alert.key)))
     return found
+
+
+def _beyond(picture: Picture) -> list[tuple[Reason, Reason]]:
+    """A value beyond its floor that has no bounds yet: too little to be certain, and no reason to call it good."""
+    performance, floors = picture.report.performance, picture.floors
+    if performance is None or floors is None or performance.value is None or performance.lower is not None:
+        return []
+    floor = floors.values.get(performance.version)
+    rising = floors.direction == "higher"
+    if floor is None or performance.metric != floors.metric or (performance.value >= floor) == rising:
+        return []
+    reason = because("report.beyond_floor", metric=performance.metric, value=performance.value, floor=floor, rows=performance.labelled)
+    return [(reason, because("report.step_labels"))]
+
+
+def _findings(severity: str, found: Sequence[QualityFinding]) -> Reason:
+    column = found[0].column
+    if not column:
+        return because(f"report.{severity}_rows", count=len(found))
+    return because(f"report.{severity}", count=len(found), column=column)
+
+
+def _said_by_the_model(name: str) -> bool:
+    """Whether a column is what the model says and not what it is asked: `score`, `score_b`, `answer`, also behind `model_`."""
+    return name.removeprefix("model_").partition("_")[0] in ("score", "answer")
