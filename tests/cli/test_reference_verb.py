@@ -28,6 +28,8 @@ def test_what_a_training_left_is_shown(shop: Shop) -> None:
     assert "monthly_charges" in said.out and "score" in said.out and f"{MODEL}@2" in said.out
     document = flyball(shop.folder, "reference", "show", "--version", "1", "--json").json
     assert document["version"] == 1 and document["columns"]["plan"]["kind"] == "category"
+    assert document["columns"]["tenure_months"]["range"][0] == int(document["columns"]["tenure_months"]["range"][0]), "a value, no edge"
+    assert "e-324" not in said.out
     assert document["columns"]["monthly_charges"]["range"][0] < document["columns"]["monthly_charges"]["range"][1]
 
 

@@ -55,7 +55,10 @@ def seen(watched: Watched, now: Any = NOW) -> Any:
     lengths = (5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR, DAY, 4 * DAY, 14 * DAY, 28 * DAY)
     made = kept.make(Wanted(since=lengths, latest=20, between=(kept.past(),)))
     spans = [*made.since, *made.between[0]]
-    return [(span.window, dict(span.hours), plain(span.counts)) for span in spans], made.latest and plain(made.latest)
+    return [(span.window, dict(span.hours), plain(span.counts)) for span in spans], made.latest and (
+        dict(made.latest.hours),
+        plain(made.latest.counts),
+    )
 
 
 AGES = st.one_of(st.integers(-120, 200), st.integers(0, 3 * 3600), st.integers(0, 3 * 86_400), st.integers(0, 40 * 86_400))
@@ -402,6 +405,23 @@ def test_a_loop_that_trains_for_years_does_not_keep_every_lookup(tmp_path: Path)
     assert len(watched.memory._counters) == 12
     bundle = watched.state.versions[16].registered.bundle
     assert watched.memory.counter(watched.world.bundles, bundle, bundle) is watched.memory.counter(watched.world.bundles, bundle, bundle)
+    found = watched.memory.yardstick(watched.world.bundles, bundle, ())
+    assert watched.memory.yardstick(watched.world.bundles, bundle, ()) is found, "it costs more than a look"
+    assert watched.memory.yardstick(watched.world.bundles, bundle, ("x",)).names == tuple(name for name in found.names if name != "x")
+    for number in range(5):
+        watched.memory.yardstick(watched.world.bundles, bundle, (f"other {number}",))
+    assert watched.memory.yardstick(watched.world.bundles, bundle, ()) is not found, "those used long ago are forgotten"
+
+
+def test_the_newest_rows_come_with_their_hours(watched: Watched) -> None:
+    watched.world.predictions.add(rows("p", [NOW - MINUTE * number for number in range(600)]))
+    watched.count(NOW)
+    (kept,) = counted(watched.world, watched.state, 1, watched.memory, now=NOW, back=DAY, beside=None)
+    latest = kept.make(Wanted(latest=100)).latest
+    assert latest is not None
+    assert latest.counts.rows == sum(latest.hours.values()) >= 100
+    assert latest.window.length < 2 * HOUR, "the newest, not all of them"
+    assert max(latest.hours) - min(latest.hours) <= 2
 
 
 def test_counting_says_which_ledgers_there_are(watched: Watched) -> None:

@@ -22,7 +22,7 @@ from flyball.monitoring.details import distances, table_tests
 from flyball.monitoring.drift import drift, drift_over
 from flyball.monitoring.records import ColumnDrift
 from flyball.monitoring.yardstick import Block, Yardstick
-from flyball.stats.bounds import ks_radius, tv_radius
+from flyball.stats.bounds import ks_radius
 from flyball.stats.distances import (
     chance_variation,
     group_cells,
@@ -37,6 +37,12 @@ from flyball.stats.distances import (
 from flyball.stats.significance import table_test
 
 ALPHA = 1e-6
+
+
+def _variation_radius(pooled: Array, n: int, m: int) -> float:
+    """What chance adds on average at most, and McDiarmid's room around it: on each side half of the error."""
+    spread = 1.0 / n + 1.0 / m
+    return 0.5 * float(np.sqrt(pooled * (1.0 - pooled) * spread).sum()) + math.sqrt(math.log(4.0 / ALPHA) * spread / 2.0)
 
 
 def _draw(rng: np.random.Generator, rows: int) -> Array:
@@ -108,11 +114,26 @@ def test_categories_side_by_side_are_measured_as_each_alone() -> None:
             roomy = (f + g + 0.5) / ((f + g).sum() + 0.5 * len(f))
             assert far.distance[at] == pytest.approx(total_variation(f, g))
             assert far.chance[at] == pytest.approx(chance_variation(f + g, 900, 2000))
-            assert far.upper[at] == pytest.approx(min(1.0, total_variation(f, g) + tv_radius(roomy, 900, 2000, ALPHA / 2)))
+            assert far.upper[at] == pytest.approx(min(1.0, total_variation(f, g) + _variation_radius(roomy, 900, 2000)))
             assert further[at]["psi"] == pytest.approx(psi(f, g))
             assert further[at]["js"] == pytest.approx(jensen_shannon(f, g))
             assert further[at]["largest"] == pytest.approx(largest_difference(f, g))
             _same_table(tested[at], f, g)
+
+
+def test_the_bounds_of_categories_hold_the_true_distance() -> None:
+    rng = np.random.default_rng(0)
+    before, now = np.full(20, 0.05), np.linspace(0.02, 0.08, 20)
+    true = 0.5 * np.abs(before - now / now.sum()).sum()
+    names = np.array([f"k{number}" for number in range(20)], dtype=object)
+    schema = Schema(columns=tuple(Column(name=f"c{at}", kind="category", nullable=False) for at in range(300)))
+    reference = build_reference(Table({name: rng.choice(names, 900, p=before) for name in schema.names}), schema, {})
+    counts = count(reference, Table({name: rng.choice(names, 400, p=now / now.sum()) for name in schema.names}), {})
+    wrong = 0
+    for block in Yardstick(reference).blocks:
+        far = apart(block, block.gathered(counts), 0.2, None)
+        wrong += int(((far.lower > true) | (far.upper < true)).sum())
+    assert wrong <= 0.2 * 300
 
 
 def test_the_wasserstein_distance_is_that_of_the_values_in_units_of_their_scale() -> None:

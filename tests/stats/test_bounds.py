@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from flyball.stats.bounds import ks_radii, ks_radius, ks_tail, share_lower, share_upper, square_tail, tv_radius, unseen_share
-from flyball.stats.distances import ks_exact, total_variation
+from flyball.stats.bounds import ks_radii, ks_radius, ks_tail, share_lower, share_upper, square_tail, unseen_share
+from flyball.stats.distances import ks_exact
 
 
 @given(n=st.integers(1, 10**7), m=st.integers(1, 10**7), alpha=st.floats(1e-9, 0.2))
@@ -30,15 +30,6 @@ def test_the_ks_radius_holds_for_samples_of_different_distributions() -> None:
     assert (errors > ks_radius(300, 500, 0.05)).mean() <= 0.05
 
 
-def test_the_total_variation_radius_holds() -> None:
-    rng = np.random.default_rng(0)
-    p, q = np.full(20, 0.05), np.linspace(0.02, 0.08, 20)
-    true = 0.5 * np.abs(p - q / q.sum()).sum()
-    radius = tv_radius(p, 400, 900, 0.05)
-    errors = [abs(total_variation(rng.multinomial(400, p), rng.multinomial(900, q / q.sum())) - true) for _ in range(600)]
-    assert (np.array(errors) > radius).mean() <= 0.05
-
-
 @given(rows=st.integers(1, 10_000), part=st.floats(0, 1), alpha=st.floats(1e-6, 0.2))
 def test_share_bounds_are_those_of_clopper_and_pearson(rows: int, part: float, alpha: float) -> None:
     hits = int(part * rows)
@@ -48,7 +39,7 @@ def test_share_bounds_are_those_of_clopper_and_pearson(rows: int, part: float, a
 
 
 def test_without_rows_nothing_is_known() -> None:
-    assert ks_radius(0, 100, 0.05) == tv_radius(np.ones(1), 5, 0, 0.05) == 1.0
+    assert ks_radius(0, 100, 0.05) == 1.0
     assert (share_lower(0, 0, 0.05), share_upper(0, 0, 0.05)) == (0.0, 1.0)
     assert unseen_share(0, 0, 0.05) == 1.0
 
@@ -87,6 +78,26 @@ def test_rows_of_different_hours_keep_the_radius_of_mixed_rows() -> None:
     radius = ks_radii(np.array([float(sizes.sum())]), np.array([worth]), 0.05, mixed=True)[0]
     assert (np.array(errors) > radius).mean() <= 0.05
     assert radius < 0.2
+
+
+@pytest.mark.parametrize("wave", [0.0, 2.0])
+@pytest.mark.parametrize(("thin", "heavy"), [(100, 8.0), (300, 1.0), (100, 60.0)])
+def test_the_radius_of_a_mixture_holds_where_one_hour_of_few_rows_has_most_of_the_weight(wave: float, thin: int, heavy: float) -> None:
+    rng = np.random.default_rng(0)
+    at = np.linspace(-6, 6, 241)
+    below = stats.norm.cdf(at - np.linspace(-wave, wave, 8)[:, None])
+    cells = np.diff(below, axis=1, prepend=0.0, append=1.0)
+    held = np.array([thin] + [3000] * 7)
+    for rows in (600, 20_000):
+        sizes = (np.array([heavy] + [1.0] * 7) / (heavy + 7.0) * rows).astype(int)
+        part = sizes / sizes.sum()
+        radius = ks_radii(np.array([float(sizes.sum())]), np.array([1.0 / float((part**2 / held).sum())]), 0.2, mixed=True)[0]
+        over = 0
+        for _ in range(300):
+            mixture = part @ (rng.multinomial(held, cells).cumsum(axis=1) / held[:, None])
+            now = rng.multinomial(sizes, cells).sum(axis=0).cumsum() / sizes.sum()
+            over += bool(np.abs(mixture - now).max() > radius)
+        assert over <= 0.25 * 0.2 * 300, "far fewer than one run in five"
 
 
 def test_the_tail_of_distances_is_carried_on_as_that_of_their_squares() -> None:

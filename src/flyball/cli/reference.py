@@ -1,5 +1,6 @@
 """`flyball reference`: what drift is measured from, shown, or made from a file."""
 
+import math
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -111,7 +112,7 @@ def plain(reference: Reference) -> Mapping[str, object]:
                 "cells": len(column.counts),
                 "rows": column.rows,
                 "missing": column.missing,
-                "range": [column.edges[0], column.edges[-1]] if column.edges else None,
+                "range": _range(column),
                 "categories": list(column.categories) if column.kind == "category" else None,
                 "calibrated_days": [one.days for one in column.calibration],
             }
@@ -124,9 +125,15 @@ def _row(column: ColumnReference) -> tuple[str, ...]:
     if column.kind == "category":
         values = f"{len(column.categories)} known: {', '.join(column.categories[:4])}" + (", …" if len(column.categories) > 4 else "")
     else:
-        values = f"{column.edges[0]:.6g} to {column.edges[-1]:.6g}" if column.edges else "none"
+        found = _range(column)
+        values = f"{found[0]:.6g} to {found[1]:.6g}" if found else "none"
     days = ", ".join(f"{one.days} d" for one in column.calibration) or "not calibrated"
     return column.kind, str(len(column.counts)), f"{column.missing / max(column.rows, 1):.2%}", values, days
+
+
+def _range(column: ColumnReference) -> tuple[float, float] | None:
+    """The smallest and the largest value: the first edge is the float just below the smallest."""
+    return (math.nextafter(column.edges[0], math.inf) + 0.0, column.edges[-1]) if column.edges else None
 
 
 def _size(content: int) -> str:

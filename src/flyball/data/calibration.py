@@ -8,14 +8,11 @@ from flyball.core.table import Array
 from flyball.data.cells import CategoryCells, Cells, NumberCells
 from flyball.data.season import Hourly, grouped_codes, hourly
 from flyball.data.timeline import FEWEST_ROWS, Timeline, Windows, rows_of
-from flyball.stats.bounds import prediction_limit, square_tail
+from flyball.stats.bounds import KS_CHANCE, prediction_limit, square_tail
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
-
-# The mean of the Kolmogorov-Smirnov distance of two samples of one distribution is .8687 / sqrt(effective rows).
-_CHANCE = 0.8687
 
 # One window in a thousand like those of the training may be over its threshold; of windows of less than a day, which are many and of
 # which many are known, one in a hundred thousand.
@@ -153,7 +150,7 @@ def _ks(table: Ints, rest: Ints) -> tuple[Floats, Floats]:
     n, m = table.sum(axis=1), rest.sum(axis=1)
     gap = table.cumsum(axis=1) / np.maximum(n, 1)[:, None] - rest.cumsum(axis=1) / np.maximum(m, 1)[:, None]
     distance = np.abs(gap).max(axis=1)
-    chance = _CHANCE * np.sqrt(1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1))
+    chance = KS_CHANCE * np.sqrt(1.0 / np.maximum(n, 1) + 1.0 / np.maximum(m, 1))
     return np.where((n > 0) & (m > 0), distance, 0.0), chance
 
 
@@ -201,7 +198,7 @@ def _seasonal(column: _Column, rows: Codes, place: Codes, count: int) -> tuple[F
         distance[at] = np.abs(np.cumsum(gap)).max() if ordered else 0.5 * np.abs(gap).sum()
         share = theirs / theirs.sum()
         some = float(np.sqrt(2.0 / np.pi * share * (1.0 - share) * spread).sum())
-        chance[at] = _CHANCE * np.sqrt(spread) if ordered else 0.5 * some
+        chance[at] = KS_CHANCE * np.sqrt(spread) if ordered else 0.5 * some
     return distance, chance
 
 

@@ -4,6 +4,7 @@ A day that ended at least `age` ago has all its predictions and all the outcomes
 starts afresh reads the same from the log.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,6 +14,7 @@ from flyball.core.window import Window
 from flyball.data.profile import Reference, reference_from_json
 from flyball.loop.extras import Extras
 from flyball.monitoring.counts import Counter
+from flyball.monitoring.yardstick import Yardstick
 from flyball.ports.history import PredictionLog
 from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_file, read_manifest
@@ -22,6 +24,8 @@ from flyball.serving.records import LoggedRows, Maturity
 _DAY = timedelta(days=1)
 # Counters remembered: a look at one version needs three, and their lookups are large. A loop that trains for years must not keep them all.
 _COUNTERS = 12
+# References prepared for looks: the champion, a challenger and a shadow are looked at in turn; with very many columns each takes room.
+_YARDSTICKS = 3
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,6 +37,7 @@ class Memory:
         self.extras = Extras()
         self._bundles: dict[str, tuple[Manifest, Reference]] = {}
         self._counters: dict[tuple[str, str], Counter] = {}
+        self._yardsticks: dict[tuple[str, tuple[str, ...]], Yardstick] = {}
         self._days: dict[tuple[str, int, datetime, bool], LoggedRows] = {}
 
     def bundle(self, bundles: BundleStore, digest: str) -> tuple[Manifest, Reference]:
@@ -90,6 +95,17 @@ class Memory:
         self._counters[own, against] = found  # the last is the one used last
         for key in list(self._counters)[:-_COUNTERS]:
             del self._counters[key]
+        return found
+
+    def yardstick(self, bundles: BundleStore, digest: str, ignore: Collection[str]) -> Yardstick:
+        """The reference of a bundle prepared for looks, without the columns that are not watched: it costs more than a look."""
+        key = digest, tuple(sorted(ignore))
+        found = self._yardsticks.pop(key, None)
+        if found is None:
+            found = Yardstick(self.bundle(bundles, digest)[1], ignore)
+        self._yardsticks[key] = found  # the last is the one used last
+        for old in list(self._yardsticks)[:-_YARDSTICKS]:
+            del self._yardsticks[old]
         return found
 
     def _forget(self, now: datetime) -> None:

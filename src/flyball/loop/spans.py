@@ -58,7 +58,7 @@ class Made:
     """What was made of it, in the same order; `latest` is None if there are no rows."""
 
     since: list[Span]
-    latest: Counts | None
+    latest: Span | None
     between: list[list[Span]]
 
 
@@ -76,18 +76,19 @@ class Counted:
         """Everything that is wanted, in one pass: what is kept of four weeks is too much to be unpacked at once."""
         since = _Sums(self.counter, {window_start(length, self.now) for length in wanted.since}, self.now, growing=True)
         between = [_Sums(self.counter, starts, self.now, growing=False) for starts in wanted.between]
-        latest = _Sums(self.counter, (), self.now, growing=True)
+        latest, begins = _Sums(self.counter, (), self.now, growing=True), 0
         for piece in self.pieces:
             for sums in (since, *between):
                 sums.reach(piece.start)
-            more = latest.rows < wanted.latest
+            if more := latest.rows < wanted.latest:
+                begins = piece.start
             for kept in piece.kept:
                 tally = kept.tally() if isinstance(kept, Kept) else kept
                 for sums in (since, *between, *([latest] if more else [])):
                     sums.add(tally)
         return Made(
             since=since.spans(),
-            latest=latest.counts() if latest.rows else None,
+            latest=latest.span(from_micros(begins)) if latest.rows else None,
             between=[[span for span in reversed(sums.spans()) if span.counts.rows] for sums in between],
         )
 
@@ -125,6 +126,10 @@ class _Sums:
     def counts(self) -> Counts:
         """Everything so far."""
         return self._counter.split(self._cells.copy(), self.rows)
+
+    def span(self, start: datetime) -> Span:
+        """Everything so far, which begins there."""
+        return Span(window=Window(start=start, end=self._end), counts=self.counts(), hours=dict(self._hours))
 
     def spans(self) -> list[Span]:
         """What was told, the newest start first."""

@@ -8,13 +8,10 @@ from numpy.typing import NDArray
 from flyball.core.record import record
 from flyball.monitoring.hours import Flat, Hours
 from flyball.monitoring.yardstick import Block
-from flyball.stats.bounds import ks_radii, ks_tail
+from flyball.stats.bounds import KS_CHANCE, ks_radii, ks_tail
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-
-# The mean of the Kolmogorov-Smirnov distance of two samples of one distribution, times the root of the effective rows.
-_CHANCE = 0.8687
 
 
 @record
@@ -76,7 +73,7 @@ def apart(block: Block, counts: Ints, alpha: float, expected: Expected | None) -
             before, after = np.where(block.value, before, 0.0), np.where(block.value, after, 0.0)
         least, most = _ks(flat, before, after, known, share, inside)
         radius, noise = ks_radii(now, then, alpha, mixed=not plain), np.zeros(len(now))
-        lower, chance = least - radius, _CHANCE * np.sqrt(_spread(now, then))
+        lower, chance = least - radius, KS_CHANCE * np.sqrt(_spread(now, then))
     else:
         least, lower, radius, noise, chance = _variation(flat, known, share, block if plain else None, now, then, alpha)
         most = least

@@ -21,7 +21,6 @@ from flyball.monitoring.yardstick import Block, Yardstick
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 MIN_REFERENCE_ROWS = 100
 # What a window shows must still be there in the newest rows: over this part of its threshold.

@@ -19,23 +19,21 @@ from flyball.monitoring.counts import Counts, Span
 from flyball.monitoring.drift import MIN_ROWS, DriftFound, drift_over
 from flyball.monitoring.records import ColumnDrift, DatasetDrift
 from flyball.monitoring.scales import SCALES, floored, window_start
+from flyball.monitoring.yardstick import Yardstick
 from flyball.spec.records import MonitorSpec, Spec
 from flyball.stats.distances import ks_interval, total_variation
 
 _DAY = timedelta(days=1)
-
-# How many windows are taken together.
-_SCALES = (1, 4, 7, 14, 28)
 
 
 @record
 class Look:
     """What one look at a version has before it. `spans`: until now, the shortest first; `history`: disjoint, newest last."""
 
-    reference: Reference
+    yard: Yardstick
     window: Span
     spans: tuple[Span, ...]
-    latest: Counts | None
+    latest: Span | None
     history: tuple[Span, ...]
 
 
@@ -60,7 +58,8 @@ def window_drift(
     found = counted(world, state, version, memory, now=now, back=max(*SCALES, length), beside=length, variant=variant)
     if not found:
         return None
-    look = _look(found[0], length, now)
+    yard = memory.yardstick(world.bundles, state.versions[version].registered.bundle, spec.monitor.ignore)
+    look = _look(found[0], yard, length, now)
     if look.latest is None:
         return Drifted(window=look.window.window, rows=0, columns={}, dataset=None)
     judged = _judged(look, spec.monitor)
@@ -89,11 +88,11 @@ def window_spans(
     return newest if newest.rows else None, made.between[0], reference
 
 
-def _look(kept: Counted, length: timedelta, now: datetime) -> Look:
+def _look(kept: Counted, yard: Yardstick, length: timedelta, now: datetime) -> Look:
     start = window_start(length, now)
     made = kept.make(Wanted(since=(*SCALES, length), latest=MIN_ROWS, between=(kept.past(),)))
     return Look(
-        reference=kept.reference,
+        yard=yard,
         window=next(span for span in made.since if span.window.start == start),
         spans=tuple(made.since),
         latest=made.latest,
@@ -104,7 +103,7 @@ def _look(kept: Counted, length: timedelta, now: datetime) -> Look:
 def _judged(look: Look, spec: MonitorSpec) -> DriftFound:
     """The one place that calls the judgement of drift."""
     return drift_over(
-        look.reference,
+        look.yard,
         [span for span in look.spans if span.counts.rows],
         latest=look.latest,
         history=look.history,
@@ -112,7 +111,6 @@ def _judged(look: Look, spec: MonitorSpec) -> DriftFound:
         share_margin=spec.share_margin,
         season=spec.season,
         zone=spec.zone,
-        ignore=spec.ignore,
     )
 
 
@@ -122,10 +120,11 @@ def _beside(
     """The same with the distances of the newest window to the references of the first champion and of the one before this one."""
     if version != state.champion:
         return dict(columns)
-    distances: dict[int | None, dict[str, float]] = {version: _distances(look.reference, look.reference, look.window.counts)}
+    own = look.yard.reference
+    distances: dict[int | None, dict[str, float]] = {version: _distances(own, own, look.window.counts)}
     for kept in others:
         (span,) = kept.make(Wanted(since=(length,))).since
-        distances[kept.against] = _distances(look.reference, kept.reference, span.counts)
+        distances[kept.against] = _distances(own, kept.reference, span.counts)
     first, previous = distances.get(state.first_champion, {}), distances.get(state.previous, {})
     return {name: replace(column, first=first.get(name), previous=previous.get(name)) for name, column in columns.items()}
 
