@@ -43,6 +43,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{floor:.4f}, as far as scores can tell.",
         "最新 {rows} 行的 {metric} 估计为 {value:.4f} [{lower:.4f}, {upper:.4f}]：就分数所能判断，确定越过底线 {floor:.4f}。",
     ),
+    "estimated.surely_below_floor": (
+        "{metric} of the newest {rows} rows is estimated at {value:.4f} [{lower:.4f}, {upper:.4f}]: certainly beyond the floor "
+        "{floor:.4f}, as far as scores can tell, and so is its bound {bound:.4f} for half a year of daily looks (level {level:.5f}).",
+        "最新 {rows} 行的 {metric} 估计为 {value:.4f} [{lower:.4f}, {upper:.4f}]：就分数所能判断，确定越过底线 {floor:.4f}，"
+        "半年内每日查看所用的界限 {bound:.4f} 也越过（水平 {level:.5f}）。",
+    ),
     "estimated.perhaps_below_floor": (
         "{metric} of the newest {rows} rows is estimated at {value:.4f} [{lower:.4f}, {upper:.4f}]: beyond the floor {floor:.4f}, "
         "but not certainly.",
