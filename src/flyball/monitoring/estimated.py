@@ -10,7 +10,7 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
-from flyball.monitoring.estimation import LEAST_DAYS, Estimation, Method
+from flyball.monitoring.estimation import LEAST_DAYS, MOST_GROUPS, Estimation, Method
 from flyball.monitoring.floor import alarm_level, beyond, floor_value, rising
 from flyball.monitoring.records import Estimated, Performance
 from flyball.spec.records import Task
@@ -85,13 +85,16 @@ def estimated(
         return _estimated(metric, task, window, len(kept.score), value, None, reason)
     error = float(np.sqrt(variance))
     half = _quantile(estimation, _ALPHA) * error
-    lower, upper = max(known.low, value - half), min(known.high, value + half)
+    # no estimate is moved by what few days showed, but the side that they spoke for is held wider
+    bias = estimation.bias.get(metric, 0.0) if by_class else 0.0
+    low, high = min(0.0, bias), max(0.0, bias)
+    lower, upper = max(known.low, value - half + low), min(known.high, value + half + high)
     level = alarm_level(len(np.unique(kept.day)) if estimation.by_day else None)
     far = _quantile(estimation, level) * error
     code = "estimated.value" if by_class else "estimated.forecast"
     reason = Reason(code=code, values={**counts, "lower": lower, "upper": upper})
     told = _estimated(metric, task, window, len(kept.score), value, (lower, upper), reason)
-    return replace(told, alarm_bound=value + far if rising(metric) else value - far, alarm_level=level)
+    return replace(told, alarm_bound=value + far + high if rising(metric) else value - far + low, alarm_level=level)
 
 
 def estimated_below_floor(
@@ -141,7 +144,8 @@ def _by_confidence(
     known = np.array([each for each in redrawn if each is not None])
     if len(known) < 2:
         return value, None
-    return value, chance + float(known.var(ddof=1)) + spread
+    groups = min(estimation.blocks, MOST_GROUPS)  # redrawing few blocks shows too little of what other blocks would do
+    return value, chance + float(known.var(ddof=1)) * groups / max(1, groups - 1) + spread
 
 
 def _forecast(estimation: Estimation, rows: Unlabelled, metric: str) -> tuple[float, float | None] | None:

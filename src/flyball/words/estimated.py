@@ -108,6 +108,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "chance alone would make that {chance:.4f} if the scores were exact probabilities.",
         "在 {rows} 行上，所答类别为真的比例与其分数平均相差 {error:.4f}；若分数是准确的概率，仅偶然性会造成 {chance:.4f}。",
     ),
+    "coverage.sampled": (
+        "The details rest on {rows} rows, one in {one_in} of those of the window, in which {predicted} predictions were made; the metric "
+        "of the floor and the counts rest on all.",
+        "详情基于 {rows} 行，即窗口内每 {one_in} 行取一行（窗口内共 {predicted} 个预测）；底线指标和计数基于全部行。",
+    ),
     "coverage.late": (
         "{late} outcomes of matured predictions came later than `matures` and do not count; a longer `matures` would take them in.",
         "{late} 个到期预测的结果晚于 `matures` 到来，不计入；更长的 `matures` 可将其纳入。",
