@@ -138,6 +138,23 @@ def test_a_look_with_an_empty_memory_says_the_same_and_survives_its_store(town: 
     assert from_json(to_json(report), MonitorReport) == report
 
 
+def test_of_very_many_rows_some_of_each_day_are_looked_at_and_that_is_said(town: Shops, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = details(town.look())
+    monkeypatch.setattr("flyball.loop.evidence.details.MOST_ROWS", 1200)
+    report = town.look(memory=Memory())
+    found = details(report)
+    assert found.notes[0].code == "coverage.sampled" and "one in 2 of those" in sentence(found.notes[0])
+    assert (found.coverage.predicted, found.coverage.matured, found.coverage.labelled) == (
+        whole.coverage.predicted,
+        whole.coverage.matured,
+        whole.coverage.labelled,
+    )
+    assert found.metrics[0] == report.performance  # the floor is about all rows
+    assert found.metrics[1].labelled == pytest.approx(whole.metrics[1].labelled / 2, rel=0.1)
+    assert found.metrics[1].blocks == whole.metrics[1].blocks
+    assert {one.value for one in found.slices} >= {"north", "south"}
+
+
 def test_details_come_with_the_reports_that_are_kept_and_the_floor_at_every_tick(town: Shops) -> None:
     first = tick(town.world, town.spec, town.memory, now=town.now).evidence
     again = tick(town.world, town.spec, town.memory, now=town.now + timedelta(minutes=1)).evidence

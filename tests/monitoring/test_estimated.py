@@ -194,7 +194,8 @@ def test_a_model_of_many_classes_keeps_a_small_file() -> None:
 
 def newest(value: float | None, lower: float | None, upper: float | None, metric: str = "brier") -> Estimated:
     reason = because("estimated.value")
-    return Estimated(metric=metric, method="cbpe", window=WINDOW, rows=500, value=value, lower=lower, upper=upper, reason=reason)
+    told = Estimated(metric=metric, method="cbpe", window=WINDOW, rows=500, value=value, lower=lower, upper=upper, reason=reason)
+    return replace(told, alarm_bound=upper if metric == "roc_auc" else lower, alarm_level=0.05)
 
 
 def real(value: float | None) -> Performance:

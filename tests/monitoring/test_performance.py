@@ -16,10 +16,13 @@ from flyball.core.errors import SpecError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
+from flyball.monitoring.floor import HORIZON_DAYS, alarm_level
 from flyball.monitoring.performance import NoOutcome, below_floor, realised
 from flyball.monitoring.records import Performance
 from flyball.serving.records import LoggedRows
+from flyball.stats.blocked import value_with_neighbours
 from flyball.stats.intervals import delong, wilson
+from flyball.stats.scores import METRICS
 from flyball.words.performance import SENTENCES
 
 WINDOW = Window(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 3, 15, tzinfo=UTC))
@@ -193,6 +196,8 @@ def performance(value: float | None, lower: float | None, upper: float | None, m
         lower=lower,
         upper=upper,
         reason=because("performance.realised"),
+        alarm_bound=upper if metric == "roc_auc" else lower,
+        alarm_level=0.05,
     )
 
 
@@ -234,6 +239,43 @@ def test_an_auc_alarms_only_when_its_upper_bound_is_below_the_floor(value: float
 def test_an_improvement_never_alarms(reference: float, below: float, above: float, better: float, drop: float) -> None:
     value = reference - better
     assert below_floor(performance(value, value - below, value + above), "brier", reference, drop)[0] is Verdict.PASS
+
+
+@pytest.mark.parametrize("metric", ["brier", "roc_auc"])
+def test_the_alarm_asks_for_more_than_the_bounds_that_are_shown(metric: str) -> None:
+    found = judge(flights(), metric)
+    assert found.value is not None and found.lower is not None and found.upper is not None and found.alarm_bound is not None
+    assert found.alarm_level == alarm_level(found.blocks) < 0.05
+    shown, rising = (found.upper, 1) if metric == "roc_auc" else (found.lower, -1)
+    assert (found.alarm_bound - shown) * rising > 0
+    between = (found.alarm_bound + shown) / 2
+    verdict, reason = below_floor(found, metric, between, 0.0)
+    assert verdict is Verdict.UNDECIDED and "for a single look" in SENTENCES[reason.code][0].format(**reason.values)
+    assert below_floor(found, metric, found.alarm_bound + 0.01 * rising, 0.0)[0] is Verdict.FAIL
+
+
+def test_a_report_of_before_there_was_a_bound_for_the_alarm_does_not_alarm() -> None:
+    old = replace(performance(0.20, 0.19, 0.21), alarm_bound=None, alarm_level=None)
+    assert below_floor(old, "brier", 0.16, 0.02)[0] is Verdict.UNDECIDED
+
+
+def test_half_a_year_of_looks_without_cause_alarms_in_one_of_twenty_at_most() -> None:
+    chance, window, runs, alarms, singly = np.random.default_rng(5), 14, 60, 0, 0
+    block, nothing = np.arange(window), np.zeros(window)
+    for _ in range(runs):
+        days = chance.normal(20, 1, HORIZON_DAYS + window)
+        looks = [days[at : at + window] for at in range(HORIZON_DAYS)]
+        mae = METRICS["mae"]
+        for level in (alarm_level(window), 0.05):
+            bounds = (value_with_neighbours(mae, seen, nothing, 0.5, block, chance, alpha=level) for seen in looks)
+            hit = any(one is not None and one.lower is not None and one.lower > 20 for one in bounds)
+            alarms, singly = (alarms, singly + hit) if level == 0.05 else (alarms + hit, singly)
+    assert alarms <= 0.05 * runs + 3 and singly > 0.8 * runs
+
+
+def test_the_level_of_an_alarm_is_bonferronis_where_windows_share_nothing_known() -> None:
+    assert alarm_level(None) == alarm_level(1) == 0.05 / HORIZON_DAYS
+    assert [alarm_level(days) for days in (7, 14, 60)] == sorted(alarm_level(days) for days in (7, 14, 60))
 
 
 def test_a_floor_of_another_metric_is_refused() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from flyball.stats.blocked import gain_with_bounds, value_with_bounds
+from flyball.stats.blocked import gain_with_bounds, gap_with_bounds, mean_gap, value_with_bounds, value_with_neighbours
 from flyball.stats.intervals import block_t, blocks_of, delong, delong_difference, joined, wilson
 from flyball.stats.ranks import Floats, midranks
 from flyball.stats.scores import METRICS
@@ -168,3 +168,48 @@ def test_many_blocks_are_joined_and_never_split() -> None:
     assert set(found.tolist()) == set(range(100))
     assert (found[:2500] == found[2500:]).all()
     assert joined(codes, 2500, np.random.default_rng(0))[0] is codes
+
+
+def test_a_slice_on_few_of_many_days_is_called_worse_as_rarely_as_promised() -> None:
+    chance, wrong, runs = np.random.default_rng(3), 0, 4000
+    for _ in range(runs):
+        ours, rows = np.zeros(60), np.zeros(60)
+        rows[:5], ours[:5] = 20, 20 * chance.normal(0, 0.3, 5)
+        found = mean_gap(ours, rows, 1000 * chance.normal(0, 0.05, 60), np.full(60, 1000.0), alpha=0.01)
+        assert found is not None and found.lower is not None
+        wrong += found.lower > 0
+    assert wrong / runs <= 0.015
+
+
+def test_on_one_day_nothing_is_known_of_a_slice() -> None:
+    block = np.repeat(np.arange(10), 40)
+    actual, score = np.arange(400) % 2, np.linspace(0.1, 0.9, 400)
+    for name in ("brier", "f1"):
+        found = gap_with_bounds(METRICS[name], actual, score, 0.5, block, block == 0, np.random.default_rng(0))
+        assert found is not None and found.lower is None and found.upper is None
+
+
+def test_days_that_resemble_each_other_widen_the_bounds_and_days_that_alternate_do_not_narrow_them() -> None:
+    mae, block, nothing = METRICS["mae"], np.arange(20), np.zeros(20)
+
+    def width(losses: Floats, lags: int) -> float:
+        found = value_with_neighbours(mae, losses, nothing, 0.5, block, np.random.default_rng(0), lags=lags)
+        assert found is not None and found.lower is not None and found.upper is not None
+        return found.upper - found.lower
+
+    runs, turns = 5.0 + np.repeat([0.0, 1.0, 0.0, 1.0], 5), 5.0 + (np.arange(20) % 2).astype(np.float64)
+    assert width(runs, 2) > 1.3 * width(runs, 0)
+    assert width(turns, 2) == width(turns, 0)
+    alone = block_t(runs, np.ones(20))
+    assert alone is not None and alone.lower is not None and alone.upper is not None
+    assert width(runs, 0) == pytest.approx(alone.upper - alone.lower)
+
+
+def test_leaving_days_out_tells_of_an_auc_what_redrawing_days_tells() -> None:
+    chance = np.random.default_rng(1)
+    block, actual = np.repeat(np.arange(40), 50), chance.integers(0, 2, 2000)
+    score = 1 / (1 + np.exp(-(actual - 0.5 + chance.normal(0, 1, 2000))))
+    drawn = value_with_bounds(METRICS["roc_auc"], actual, score, 0.5, block, np.random.default_rng(0), draws=2000)
+    left = value_with_neighbours(METRICS["roc_auc"], actual, score, 0.5, block, np.random.default_rng(0), lags=0)
+    assert drawn is not None and left is not None and drawn.lower is not None and left.lower is not None
+    assert left.value == drawn.value and left.value - left.lower == pytest.approx(drawn.value - drawn.lower, rel=0.1)

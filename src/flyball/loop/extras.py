@@ -30,6 +30,7 @@ class Wish:
     features: tuple[str, ...]
     context: tuple[str, ...]
     forecast: LossForecast | None
+    one_in: int = 1
 
     @property
     def nothing(self) -> bool:
@@ -71,7 +72,7 @@ class Extras:
         return self._estimations[digest]
 
     def of(self, log: PredictionLog, wish: Wish, rows: LoggedRows) -> Extra:
-        """What is wished for of these rows, which are all rows of the version between the first and the last of them."""
+        """What is wished for of these rows, which are all rows (or one in so many) of the version between the first and the last."""
         names = (*wish.features, *wish.context)
         if wish.nothing or not len(rows.at):
             return Extra(columns=Table({name: np.empty(0, dtype=object) for name in names}), forecasts={})
@@ -88,7 +89,7 @@ class Extras:
             del self._days[key]
 
     def _of_day(self, log: PredictionLog, wish: Wish, at: NDArray[np.int64], day: int) -> Extra:
-        key = (wish.model, wish.version, wish.features, wish.context, wish.forecast is None, day)
+        key = (wish.model, wish.version, wish.features, wish.context, wish.forecast is None, wish.one_in, day)
         known = self._days.get(key)
         if known is None or not _holds(known.at, at):
             known = self._days[key] = _read(log, wish, day)
@@ -108,7 +109,9 @@ def _holds(known: NDArray[np.int64], at: NDArray[np.int64]) -> bool:
 def _read(log: PredictionLog, wish: Wish, day: int) -> _Day:
     start = from_micros(day * _MICROS)
     wanted = bool(wish.features) or wish.forecast is not None
-    rows = log.rows(wish.model, wish.version, Window(start=start, end=start + _DAY), features=wanted, context=wish.context)
+    rows = log.rows(
+        wish.model, wish.version, Window(start=start, end=start + _DAY), features=wanted, context=wish.context, one_in=wish.one_in
+    )
     features = rows.features if rows.features is not None else Table({})
     columns = {name: _objects(features, name, len(rows.at)) for name in wish.features}
     if rows.context is not None:

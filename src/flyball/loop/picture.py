@@ -17,6 +17,7 @@ from flyball.loop.memory import Memory
 from flyball.loop.records import Floored
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counts
+from flyball.monitoring.floor import floor_value, held_out_bound
 from flyball.monitoring.multivariate import MultivariateFound
 from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.monitoring.records import State as ColumnState
@@ -192,12 +193,11 @@ def _floors(spec: Spec, state: State) -> Floors | None:
     floor = spec.monitor.floor
     if floor is None:
         return None
-    rising = METRICS[floor.metric].direction == "higher"
     values = {}
     for version, known in state.versions.items():
-        bounds = known.registered.lower if rising else known.registered.upper
-        if floor.metric in bounds:
-            values[version] = bounds[floor.metric] - floor.drop if rising else bounds[floor.metric] + floor.drop
+        bound = held_out_bound(known.registered.lower, known.registered.upper, floor.metric)
+        if bound is not None:
+            values[version] = floor_value(bound, floor.drop, floor.metric)
     return Floors(metric=floor.metric, direction=METRICS[floor.metric].direction, values=values)
 
 

@@ -1,7 +1,7 @@
 """Performance before labels come: estimated from scores alone, how sure that is, and whether it is certainly below the floor."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -10,7 +10,8 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
-from flyball.monitoring.estimation import LEAST_DAYS, Estimation, Method
+from flyball.monitoring.estimation import LEAST_DAYS, MOST_GROUPS, Estimation, Method
+from flyball.monitoring.floor import alarm_level, beyond, floor_value, rising
 from flyball.monitoring.records import Estimated, Performance
 from flyball.spec.records import Task
 from flyball.stats.estimation import expected, label_variance, probabilities, strided
@@ -82,11 +83,18 @@ def estimated(
     if variance is None:
         reason = because("estimated.no_bounds", **counts, blocks=estimation.blocks, needed=LEAST_DAYS)
         return _estimated(metric, task, window, len(kept.score), value, None, reason)
-    half = _quantile(estimation) * float(np.sqrt(variance))
-    lower, upper = max(known.low, value - half), min(known.high, value + half)
+    error = float(np.sqrt(variance))
+    half = _quantile(estimation, _ALPHA) * error
+    # no estimate is moved by what few days showed, but the side that they spoke for is held wider
+    bias = estimation.bias.get(metric, 0.0) if by_class else 0.0
+    low, high = min(0.0, bias), max(0.0, bias)
+    lower, upper = max(known.low, value - half + low), min(known.high, value + half + high)
+    level = alarm_level(len(np.unique(kept.day)) if estimation.by_day else None)
+    far = _quantile(estimation, level) * error
     code = "estimated.value" if by_class else "estimated.forecast"
     reason = Reason(code=code, values={**counts, "lower": lower, "upper": upper})
-    return _estimated(metric, task, window, len(kept.score), value, (lower, upper), reason)
+    told = _estimated(metric, task, window, len(kept.score), value, (lower, upper), reason)
+    return replace(told, alarm_bound=value + far + high if rising(metric) else value - far + low, alarm_level=level)
 
 
 def estimated_below_floor(
@@ -100,21 +108,20 @@ def estimated_below_floor(
     value, lower, upper = newest.value, newest.lower, newest.upper
     if value is None or lower is None or upper is None:
         return Verdict.UNDECIDED, newest.reason
-    rising = METRICS[newest.metric].direction == "higher"
-    floor = reference_bound - drop if rising else reference_bound + drop
-    told: dict[str, Value] = {"metric": newest.metric, "value": value, "lower": lower, "upper": upper, "floor": floor, "rows": newest.rows}
-    if not (upper < floor if rising else lower > floor):
-        beyond = value < floor if rising else value > floor
-        verdict = Verdict.UNDECIDED if beyond else Verdict.PASS
-        return verdict, Reason(code="estimated.perhaps_below_floor" if beyond else "estimated.above_floor", values=told)
+    metric, floor = newest.metric, floor_value(reference_bound, drop, newest.metric)
+    told: dict[str, Value] = {"metric": metric, "value": value, "lower": lower, "upper": upper, "floor": floor, "rows": newest.rows}
+    told |= {"bound": newest.alarm_bound, "level": newest.alarm_level}
+    if newest.alarm_bound is None or not beyond(newest.alarm_bound, floor, metric):
+        worse = beyond(value, floor, metric)
+        verdict = Verdict.UNDECIDED if worse else Verdict.PASS
+        return verdict, Reason(code="estimated.perhaps_below_floor" if worse else "estimated.above_floor", values=told)
     if realised is not None and realised.value is not None:
         real = realised.value
-        gloomy = (
-            past is not None and past.lower is not None and past.upper is not None and (real > past.upper if rising else real < past.lower)
-        )
-        if gloomy or (covered and (real >= floor if rising else real <= floor)):
+        hopeful = None if past is None else past.upper if rising(metric) else past.lower
+        gloomy = hopeful is not None and beyond(hopeful, real, metric)
+        if gloomy or (covered and not beyond(real, floor, metric)):
             return Verdict.UNDECIDED, because("estimated.contradicted", **told, realised=real, labelled=realised.labelled)
-    return Verdict.FAIL, because("estimated.below_floor", **told)
+    return Verdict.FAIL, because("estimated.surely_below_floor", **told)
 
 
 def _by_confidence(
@@ -137,7 +144,8 @@ def _by_confidence(
     known = np.array([each for each in redrawn if each is not None])
     if len(known) < 2:
         return value, None
-    return value, chance + float(known.var(ddof=1)) + spread
+    groups = min(estimation.blocks, MOST_GROUPS)  # redrawing few blocks shows too little of what other blocks would do
+    return value, chance + float(known.var(ddof=1)) * groups / max(1, groups - 1) + spread
 
 
 def _forecast(estimation: Estimation, rows: Unlabelled, metric: str) -> tuple[float, float | None] | None:
@@ -166,10 +174,10 @@ def _spread_of_days(estimation: Estimation, name: str, day: Codes) -> float | No
     return estimation.scatter[name] ** 2 / max(1, len(np.unique(day)))
 
 
-def _quantile(estimation: Estimation) -> float:
+def _quantile(estimation: Estimation, alpha: float) -> float:
     if not estimation.by_day:
-        return float(ndtri(1 - _ALPHA))
-    return float(stdtrit(max(1, estimation.blocks - 1), 1 - _ALPHA))
+        return float(ndtri(1 - alpha))
+    return float(stdtrit(max(1, estimation.blocks - 1), 1 - alpha))
 
 
 def _estimated(

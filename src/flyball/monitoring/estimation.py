@@ -31,7 +31,7 @@ Method = Literal["cbpe", "dle"]
 _FOLDS = 5
 _REDRAWS = 25
 _MOST_NUMBERS = 40_000  # of all redrawn maps together, so that a model of many classes does not carry megabytes
-_MOST_GROUPS = 200
+MOST_GROUPS = 200
 _MOST_DAYS = 40
 _ROWS_A_DAY = 20
 _FEW_CLASSES = 10  # more than these are looked at on fewer days: each class has a curve of its own
@@ -46,8 +46,9 @@ class Estimation:
     `maps`: from scores to probabilities, one for the second of two classes or one for each class; `redraws`: the same from redrawn
     blocks, whose spread says how well the maps are known; `calibrated` is False where the scores did as well without a map, and the maps
     change nothing. `scatter`: metric -> standard deviation by which a day misses what was estimated of it, beyond the chance of its
-    labels (None: too few days to say). `noise`, `bias`, for `dle`: metric -> variance of a loss over the square of its forecast, and
-    standard error of the mean forecast.
+    labels (None: too few days to say). `bias`, for `cbpe`: metric -> how much more than estimated days showed on average, by maps that had
+    not seen them (a map that has seen few days flatters them). `noise`, `bias`, for `dle`: metric -> variance of a loss over the square
+    of its forecast, and standard error of the mean forecast.
     """
 
     format: int
@@ -82,7 +83,7 @@ def learn_classes(task: Task, truth: Codes, score: Floats, cut: float, block: Co
     """The maps of a classifier from its held-out rows. `truth`: positions of the classes; `block`: numbers without gaps, in order."""
     generator = np.random.default_rng(seed)
     blocks = int(block.max(initial=-1)) + 1
-    group, groups = joined(block, _MOST_GROUPS, generator)
+    group, groups = joined(block, MOST_GROUPS, generator)
     fold = np.arange(groups) * _FOLDS // groups if groups else np.zeros(0, dtype=np.int64)
     cells = _cells(truth, score, group, groups)
     whole = _maps(cells, np.ones(groups))
@@ -92,6 +93,7 @@ def learn_classes(task: Task, truth: Codes, score: Floats, cut: float, block: Co
         crossed[inside] = probabilities(_maps(cells, (fold != held).astype(np.float64)), score[inside])
     plain = probabilities([IDENTITY] * len(cells), score)
     calibrated = _squares(crossed, truth) < _squares(plain, truth)
+    scatter, bias = _scatter(task, truth, crossed if calibrated else plain, score, cut, block, generator) if by_day else ({}, {})
     return Estimation(
         format=FORMAT,
         method="cbpe",
@@ -101,7 +103,8 @@ def learn_classes(task: Task, truth: Codes, score: Floats, cut: float, block: Co
         maps=whole if calibrated else (IDENTITY,) * len(cells),
         redraws=_redrawn(cells, groups, generator),
         calibrated=calibrated,
-        scatter=_scatter(task, truth, crossed if calibrated else plain, score, cut, block, generator) if by_day else {},
+        scatter=scatter,
+        bias=bias,
     )
 
 
@@ -162,15 +165,15 @@ def _squares(probability: Floats, truth: Codes) -> float:
 
 def _scatter(
     task: Task, truth: Codes, probability: Floats, score: Floats, cut: float, block: Codes, generator: np.random.Generator
-) -> Mapping[str, float] | None:
-    """By metric, how much days miss their estimate beyond chance; None with too few days of enough rows."""
+) -> tuple[Mapping[str, float] | None, Mapping[str, float]]:
+    """By metric, how much days miss their estimate beyond chance (None with too few days of enough rows), and by how much on average."""
     order = np.argsort(block, kind="stable")
     days = [rows for rows in np.split(order, np.cumsum(np.bincount(block))[:-1]) if len(rows) >= _ROWS_A_DAY]
     classes = probability.shape[1]
     most = _MOST_DAYS if classes <= _FEW_CLASSES else LEAST_DAYS
     if len(days) > most:
         days = [days[at] for at in np.linspace(0, len(days) - 1, most).astype(np.int64).tolist()]
-    found = {}
+    found, bias = {}, {}
     for metric in (one for one in METRICS.values() if task in one.tasks):
         missed, chance = [], []
         for rows in days:
@@ -182,4 +185,5 @@ def _scatter(
                 chance.append(luck)
         if len(missed) >= LEAST_DAYS:
             found[metric.name] = scatter_beyond(np.array(missed), np.array(chance))
-    return found or None
+            bias[metric.name] = float(np.mean(missed))
+    return found or None, bias

@@ -11,13 +11,14 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
+from flyball.monitoring.floor import alarm_level, beyond, floor_value, rising
 from flyball.monitoring.records import Performance
 from flyball.serving.records import Label, LoggedRows
 from flyball.spec.records import Task
-from flyball.stats.blocked import value_with_bounds
+from flyball.stats.blocked import value_with_bounds, value_with_neighbours
 from flyball.stats.intervals import blocks_of
 from flyball.stats.losses import Codes, Floats, Truth, positions
-from flyball.stats.scores import METRICS, metric_for
+from flyball.stats.scores import METRICS, Metric, metric_for
 
 NoOutcome = Literal["exclude", "negative", "unknown"]
 BlockKind = Literal["days", "units", "rows"]
@@ -129,6 +130,7 @@ def performance_of(
         reason = _by(kept.kind, "performance.no_bounds", counts, value=found.value)
     else:
         reason = _by(kept.kind, "performance.realised", counts, value=found.value, lower=found.lower, upper=found.upper)
+    alarm = _alarm_bound(kept, chosen, threshold, blocks, seed) if bounded else (None, None)
     return Performance(
         metric=metric,
         version=version,
@@ -140,30 +142,43 @@ def performance_of(
         lower=found.lower if bounded and found is not None else None,
         upper=found.upper if bounded and found is not None else None,
         reason=reason,
+        alarm_bound=alarm[0],
+        alarm_level=alarm[1],
     )
+
+
+def _alarm_bound(kept: Judged, metric: Metric, threshold: float, blocks: int, seed: int) -> tuple[float | None, float]:
+    """The better bound at the level of one look of many; days are taken as they resemble the days before them."""
+    days = kept.kind == "days"
+    level = alarm_level(blocks if days else None)
+    method = value_with_neighbours if days else value_with_bounds
+    found = method(metric, kept.truth, kept.score, threshold, kept.block, np.random.default_rng(seed), alpha=level)
+    if found is None:
+        return None, level
+    return found.upper if rising(metric.name) else found.lower, level
 
 
 def below_floor(performance: Performance, metric: str, reference_bound: float, drop: float) -> tuple[Verdict, Reason]:
     """Whether performance fell certainly below the floor: worse than `reference_bound` by more than `drop`.
 
     `reference_bound` is the champion's held-out bound on the worse side (the lower one of an AUC, the upper one of a loss). FAIL is the
-    alarm: even the better side of today's bounds is beyond the floor; one-sided, so an improvement never alarms. PASS: there are bounds
-    and the value is not beyond the floor. UNDECIDED: the value is beyond it but not certainly, or there is too little evidence.
+    alarm: even the better bound is beyond the floor, at a level at which half a year of daily looks may alarm falsely in 5 % (see
+    `alarm_level`; the bounds that are shown are those of one look). One-sided, so an improvement never alarms. PASS: there are bounds and
+    the value is not beyond the floor. UNDECIDED: the value is beyond it but not certainly, or there is too little evidence.
     """
     if performance.metric != metric:
         raise SpecError(f"the floor is about {metric!r}, the performance about {performance.metric!r}")
-    known = METRICS.get(metric)
-    if known is None:
+    if metric not in METRICS:
         raise SpecError(f"there is no metric {metric!r}", hint=f"known: {', '.join(sorted(METRICS))}")
     value, lower, upper = performance.value, performance.lower, performance.upper
     if value is None or lower is None or upper is None:
         return Verdict.UNDECIDED, performance.reason
-    rising = known.direction == "higher"
-    floor = reference_bound - drop if rising else reference_bound + drop
-    beyond = value < floor if rising else value > floor
-    certain = upper < floor if rising else lower > floor
-    verdict = Verdict.FAIL if certain else Verdict.UNDECIDED if beyond else Verdict.PASS
-    code = {Verdict.FAIL: "below_floor", Verdict.UNDECIDED: "perhaps_below_floor", Verdict.PASS: "above_floor"}[verdict]
+    floor, bound = floor_value(reference_bound, drop, metric), performance.alarm_bound
+    certain = bound is not None and beyond(bound, floor, metric)
+    verdict = Verdict.FAIL if certain else Verdict.UNDECIDED if beyond(value, floor, metric) else Verdict.PASS
+    code = {Verdict.FAIL: "surely_below_floor", Verdict.UNDECIDED: "perhaps_below_floor", Verdict.PASS: "above_floor"}[verdict]
+    if verdict is Verdict.UNDECIDED and bound is not None and beyond(upper if rising(metric) else lower, floor, metric):
+        code = "nearly_below_floor"
     kind = performance.reason.code.removeprefix("performance.realised")  # of what the blocks are
     reason = because(
         f"performance.{code}{kind if kind in _KINDS else ''}",
@@ -177,6 +192,8 @@ def below_floor(performance: Performance, metric: str, reference_bound: float, d
         drop=drop,
         labelled=performance.labelled,
         blocks=performance.blocks,
+        bound=bound,
+        level=performance.alarm_level,
     )
     return verdict, reason
 

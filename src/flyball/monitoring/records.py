@@ -54,7 +54,8 @@ class Performance:
     """Realised performance of one version over the matured predictions of a window, with a one-sided 95 % bound on each side, by block.
 
     `matured` predictions were old enough, `labelled` of them had an outcome in time. `value`, `lower`, `upper` are None without evidence.
-    `floor`: how bad it may certainly get before it alarms, None for a metric without a floor.
+    `floor`: how bad it may certainly get before it alarms, None for a metric without a floor. `alarm_bound`: the better bound at
+    `alarm_level`, the level of one look of many, which the alarm is about.
     """
 
     metric: str
@@ -68,6 +69,8 @@ class Performance:
     upper: float | None
     reason: Reason
     floor: float | None = None
+    alarm_bound: float | None = None
+    alarm_level: float | None = None
 
 
 @record
@@ -133,6 +136,8 @@ class Estimated:
     lower: float | None
     upper: float | None
     reason: Reason
+    alarm_bound: float | None = None
+    alarm_level: float | None = None
 
 
 @record

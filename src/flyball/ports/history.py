@@ -53,13 +53,15 @@ class PredictionLog(Protocol):
         compared: bool = False,
         newest: int | None = None,
         context: Sequence[str] = (),
+        one_in: int = 1,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, with these keys of the requests' context.
 
         With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time +
         age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far. With `compared`: without rows
         that belong to no comparison: those that asked for a version (`pinned`) and those made elsewhere, and what shadows said of them.
-        With `newest`: at most so many, those of the latest event times.
+        With `newest`: at most so many, those of the latest event times. With `one_in`: about one in so many, spread evenly over the order
+        in which they came, the same ones at every look; those of 8 are among those of 4.
         """
         ...
 

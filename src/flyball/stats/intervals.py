@@ -85,21 +85,29 @@ def bootstrap_draws(groups: int, draws: int, generator: np.random.Generator) -> 
 
 
 def bootstrap_interval(
-    value: float, weighted: Weighted, groups: int, generator: np.random.Generator, *, alpha: float = 0.05, draws: int = 200
+    value: float,
+    weighted: Weighted,
+    groups: int,
+    generator: np.random.Generator,
+    *,
+    alpha: float = 0.05,
+    draws: int = 200,
+    known: int | None = None,
 ) -> Interval:
     """Bounds from redrawing whole groups: value ± Student's t × the standard deviation over the draws.
 
     The standard deviation of 200 draws is known to 5 %, where their 5 % quantile would rest on ten of them; t with (groups - 1)
     degrees of freedom and the factor groups / (groups - 1) pay for few groups. No bounds if a tenth of the draws has no value
-    (such as an AUC of one class).
+    (such as an AUC of one class). `known`: in how many groups what varies most has rows, if not in all: so many count.
     """
-    if groups < 2:
+    count = groups if known is None else known
+    if count < 2:
         return Interval(value=value, lower=None, upper=None)
     found = weighted(bootstrap_draws(groups, draws, generator))
     found = found[np.isfinite(found)]
     if len(found) < 0.9 * draws:
         return Interval(value=value, lower=None, upper=None)
-    half = float(stdtrit(groups - 1, 1 - alpha)) * float(found.std(ddof=1)) * math.sqrt(groups / (groups - 1))
+    half = float(stdtrit(count - 1, 1 - alpha)) * float(found.std(ddof=1)) * math.sqrt(count / (count - 1))
     return Interval(value=value, lower=value - half, upper=value + half)
 
 

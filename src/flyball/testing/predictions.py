@@ -166,6 +166,17 @@ class PredictionLogSuite:
         assert log.rows("churn", 2, DAY, newest=2).prediction_id.tolist() == ["p1", "p3"]
         assert len(log.rows("churn", 1, DAY, newest=0).at) == 0
 
+    def test_one_row_in_so_many_is_spread_over_all_and_the_same_at_every_look(self, log: PredictionLog) -> None:
+        for first in range(0, 800, 100):  # answered and shadow rows by turns, as a rollout makes them
+            log.add(predictions([f"p{first + row}" for row in range(100)], at=[NOON + HOUR * (first // 100)] * 100))
+            log.add(predictions([f"p{first + row}" for row in range(100)], at=NOON + HOUR * (first // 100), version=2, shadow=True))
+        for version in (1, 2):
+            found = {every: log.rows("churn", version, DAY, one_in=every) for every in (1, 4, 8)}
+            assert [len(found[every].at) for every in (1, 4, 8)] == [800, pytest.approx(200, abs=60), pytest.approx(100, abs=40)]
+            assert np.unique(found[4].at).tolist() == np.unique(found[1].at).tolist()
+            assert set(found[8].prediction_id.tolist()) <= set(found[4].prediction_id.tolist())
+            assert found[4].prediction_id.tolist() == log.rows("churn", version, DAY, one_in=4).prediction_id.tolist()
+
     def test_with_the_features_comes_the_time_a_row_was_made(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
         log.add(predictions(["p1", "p2"], at=[NOON, NOON + HOUR], made_at=[NOON + HOUR * 3, NOON + HOUR]))
         log.add(predictions(["p1"], at=NOON, version=2, shadow=True))

@@ -43,6 +43,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{floor:.4f}, as far as scores can tell.",
         "最新 {rows} 行的 {metric} 估计为 {value:.4f} [{lower:.4f}, {upper:.4f}]：就分数所能判断，确定越过底线 {floor:.4f}。",
     ),
+    "estimated.surely_below_floor": (
+        "{metric} of the newest {rows} rows is estimated at {value:.4f} [{lower:.4f}, {upper:.4f}]: certainly beyond the floor "
+        "{floor:.4f}, as far as scores can tell, and so is its bound {bound:.4f} for half a year of daily looks (level {level:.5f}).",
+        "最新 {rows} 行的 {metric} 估计为 {value:.4f} [{lower:.4f}, {upper:.4f}]：就分数所能判断，确定越过底线 {floor:.4f}，"
+        "半年内每日查看所用的界限 {bound:.4f} 也越过（水平 {level:.5f}）。",
+    ),
     "estimated.perhaps_below_floor": (
         "{metric} of the newest {rows} rows is estimated at {value:.4f} [{lower:.4f}, {upper:.4f}]: beyond the floor {floor:.4f}, "
         "but not certainly.",
@@ -101,6 +107,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "On {rows} rows the answered class is true {error:.4f} more or less often than its score says on average; "
         "chance alone would make that {chance:.4f} if the scores were exact probabilities.",
         "在 {rows} 行上，所答类别为真的比例与其分数平均相差 {error:.4f}；若分数是准确的概率，仅偶然性会造成 {chance:.4f}。",
+    ),
+    "coverage.sampled": (
+        "The details rest on {rows} rows, one in {one_in} of those of the window, in which {predicted} predictions were made; the metric "
+        "of the floor and the counts rest on all.",
+        "详情基于 {rows} 行，即窗口内每 {one_in} 行取一行（窗口内共 {predicted} 个预测）；底线指标和计数基于全部行。",
     ),
     "coverage.late": (
         "{late} outcomes of matured predictions came later than `matures` and do not count; a longer `matures` would take them in.",

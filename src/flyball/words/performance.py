@@ -32,6 +32,21 @@ _BY_DAY: dict[str, tuple[str, str]] = {
         "版本 {version} 的 {metric} 在 {blocks} 天内为 {value:.4f} [{lower:.4f}, {upper:.4f}]：确定越过底线 {floor:.4f}"
         "（留出界限 {reference:.4f}，允许下降 {drop:g}）。",
     ),
+    "performance.surely_below_floor": (
+        "{metric} of version {version} is {value:.4f} [{lower:.4f}, {upper:.4f}] over {blocks} days: certainly beyond the floor "
+        "{floor:.4f} (held-out bound {reference:.4f}, allowed drop {drop:g}), and so is the bound {bound:.4f} that half a year of daily "
+        "looks would pass in at most 5 % without cause (level {level:.5f}).",
+        "版本 {version} 的 {metric} 在 {blocks} 天内为 {value:.4f} [{lower:.4f}, {upper:.4f}]：确定越过底线 {floor:.4f}"
+        "（留出界限 {reference:.4f}，允许下降 {drop:g}），界限 {bound:.4f} 也越过：若无原因，"
+        "半年内每日查看越过它的概率至多 5 %（水平 {level:.5f}）。",
+    ),
+    "performance.nearly_below_floor": (
+        "{metric} of version {version} is {value:.4f} [{lower:.4f}, {upper:.4f}] over {blocks} days: beyond the floor {floor:.4f} for a "
+        "single look, but not for one of half a year of daily looks, whose bound is {bound:.4f} (level {level:.5f}; held-out bound "
+        "{reference:.4f}, allowed drop {drop:g}).",
+        "版本 {version} 的 {metric} 在 {blocks} 天内为 {value:.4f} [{lower:.4f}, {upper:.4f}]：就单次查看而言越过底线 {floor:.4f}，"
+        "但对半年内的每日查看并不确定，其界限为 {bound:.4f}（水平 {level:.5f}；留出界限 {reference:.4f}，允许下降 {drop:g}）。",
+    ),
     "performance.perhaps_below_floor": (
         "{metric} of version {version} is {value:.4f} [{lower:.4f}, {upper:.4f}] over {blocks} days: beyond the floor {floor:.4f}, "
         "but not certainly (held-out bound {reference:.4f}, allowed drop {drop:g}).",

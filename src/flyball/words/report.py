@@ -136,7 +136,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "report.more_cards": ("{count} more columns are not drawn.", "另有 {count} 列未绘图。"),
     "report.more_alerts": ("… and {count} more alerts.", "……另有 {count} 个警报。"),
     "report.more_findings": ("… and {count} more findings.", "……另有 {count} 项问题。"),
-    "report.more_slices": ("… and {count} more slices, all better.", "……另有 {count} 个切片，均更好。"),
+    "report.more_slices": ("… and {count} more slices, further down in this order.", "……另有 {count} 个切片，次序更靠后。"),
     "report.more_decisions": ("… and {count} earlier entries: `flyball why`.", "……另有 {count} 条更早的记录：`flyball why`。"),
     "report.performance": ("Performance", "性能"),
     "report.no_performance": (

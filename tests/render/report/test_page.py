@@ -17,10 +17,10 @@ import pytest
 from flyball.core.reason import because
 from flyball.data.profile import Reference
 from flyball.loop.picture import Firing, Picture, plain_picture
-from flyball.monitoring.records import MonitorReport, QualityFinding
-from flyball.render.report.page import MOST_BYTES, html_page
+from flyball.monitoring.records import MonitorReport, QualityFinding, SlicePerformance
+from flyball.render.report.page import MOST_BYTES, html_page, worst_slices
 from flyball.words.sentences import Language
-from reports import FREEZE, LAST_DAY, NOW, around, details, entries, measured, picture, report, wide
+from reports import FREEZE, LAST_DAY, NOW, around, details, entries, measured, performance, picture, report, wide
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 ELEMENTS = (
@@ -275,7 +275,28 @@ def test_the_worst_slices_come_first_and_the_rest_is_said() -> None:
     many = details([("plan", f"p{number}") for number in range(100)])
     text = words_of(html_page(replace(found, report=replace(found.report, details=many))))
     assert text.index("plan = p99") < text.index("plan = p98")
-    assert "plan = p1 " not in text and "… and 70 more slices, all better." in text
+    assert "plan = p1 " not in text and "… and 70 more slices, further down in this order." in text
+
+
+def test_slices_stand_in_the_order_of_what_is_certain_and_a_few_rows_are_never_the_worst() -> None:
+    def part(name: str, value: float | None, lower: float | None, *, worse: bool = False, rows: int = 800) -> SlicePerformance:
+        upper = None if lower is None or value is None else 2 * value - lower
+        told = replace(performance(), value=value, lower=lower, upper=upper, labelled=rows)
+        return SlicePerformance(column="carrier", value=name, performance=told, worse=worse)
+
+    found = [
+        part("unknown", None, None, rows=0),
+        part("nine rows", 0.27, None, rows=9),
+        part("fifty rows", 0.20, None, rows=50),
+        part("wide", 0.24, 0.10),
+        part("narrow", 0.22, 0.20),
+        part("worse for certain", 0.21, 0.19, worse=True),
+    ]
+    assert [one.value for one in worst_slices(tuple(found))] == [
+        one.value for one in (found[5], found[4], found[3], found[2], found[1], found[0])
+    ]
+    aucs = [replace(one, performance=replace(one.performance, metric="roc_auc")) for one in found[3:5]]
+    assert [one.value for one in worst_slices(tuple(aucs))] == ["narrow", "wide"]
 
 
 def test_the_newest_decision_stands_first() -> None:

@@ -93,6 +93,7 @@ class MemoryPredictionLog:
         compared: bool = False,
         newest: int | None = None,
         context: Sequence[str] = (),
+        one_in: int = 1,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         with self.lock:
@@ -103,6 +104,8 @@ class MemoryPredictionLog:
             found = found[bisect_left(found, to_micros(window.start), key=attrgetter("at")) : end]
             if compared:
                 found = [row for row in found if _shared_out(self.answered.get(row.prediction_id, row))]
+            if one_in > 1:
+                found = [row for row in found if row.number % 1000003 * 618035 % 1000003 < 1000003 // one_in]
             found = found if newest is None else found[max(0, len(found) - newest) :]
             return self._columns(found, features, maturity, context)
 

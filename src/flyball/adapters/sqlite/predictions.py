@@ -21,12 +21,12 @@ from flyball.serving.records import Arrived, LoggedRows, Maturity, Outcome, Plac
 _ANSWERED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{features}
 FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id
-WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ?{compared} ORDER BY p.at{newest}
+WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ?{compared}{sampled} ORDER BY p.at{newest}
 """
 _SHADOWS = """
 SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, o.actual, o.at{features}
 FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered {join}
-WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ?{compared} ORDER BY s.at{newest}
+WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ?{compared}{sampled} ORDER BY s.at{newest}
 """
 # Rows that asked for a version, or were made elsewhere, were never shared out; a shadow's answered row may not be here.
 _COMPARED = " AND p.variant <> 'pinned' AND p.worker NOT GLOB 'elsewhere*'"
@@ -81,6 +81,7 @@ class SqlitePredictionLog:
         compared: bool = False,
         newest: int | None = None,
         context: Sequence[str] = (),
+        one_in: int = 1,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         latest = _NEVER if maturity is None else matured_until(maturity)
@@ -92,10 +93,11 @@ class SqlitePredictionLog:
             more = (", p.contract, p.features, p.made_at" if features else "") + (", p.context" if context else "")
             last = "" if newest is None else f" DESC LIMIT {int(newest)}"
             join = "LEFT JOIN predictions p ON p.id = s.answered" if more or compared else ""
-            answered = connection.execute(
-                _ANSWERED.format(features=more, compared=_COMPARED if compared else "", newest=last), bounds
-            ).fetchall()
-            query = _SHADOWS.format(features=more, join=join, compared=_SHADOWS_COMPARED if compared else "", newest=last)
+            query = _ANSWERED.format(features=more, compared=_COMPARED if compared else "", sampled=_sampled("p.id", one_in), newest=last)
+            answered = connection.execute(query, bounds).fetchall()
+            compare = _SHADOWS_COMPARED if compared else ""
+            some = _sampled("coalesce(s.answered, s.at)", one_in)
+            query = _SHADOWS.format(features=more, join=join, compared=compare, sampled=some, newest=last)
             shadows = connection.execute(query, bounds).fetchall()
             names = _contracts(connection) if features else {}
         both = answered and shadows
@@ -194,6 +196,11 @@ def _columns(
     columns[5] = stored.scores(columns[5])
     columns[6] = stored.labels(columns[6])
     return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at, context=asked, bare=bare)
+
+
+def _sampled(number: str, one_in: int) -> str:
+    """One in so many rows. Multiples of the golden section fall evenly, whatever rows of other versions lie between."""
+    return "" if one_in <= 1 else f" AND ({number} % 1000003) * 618035 % 1000003 < {1000003 // int(one_in)}"
 
 
 def _stream(connection: sqlite3.Connection, model: str, version: int) -> int | None:

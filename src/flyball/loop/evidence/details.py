@@ -28,12 +28,15 @@ from flyball.serving.records import LoggedRows
 from flyball.spec.records import Spec
 
 _MICROS = 86_400_000_000
+# More rows than these add seconds and hundreds of megabytes to each look, and little to what their days say.
+MOST_ROWS = 100_000
 
 
 @record
 class _Look:
     """The rows of a look: all of the window, which of them are matured, and what they are sliced and estimated by.
 
+    Of more than `MOST_ROWS` predictions of all versions one row in `one_in` is looked at.
     `told`: an outcome is known; `rows` hold those that came in time, `late` says which did not.
     """
 
@@ -43,6 +46,8 @@ class _Look:
     told: NDArray[np.bool_]
     late: NDArray[np.bool_]
     extra: Extra
+    one_in: int
+    predicted: int
 
 
 def performance_details(
@@ -68,10 +73,10 @@ def performance_details(
         metrics=metrics,
         slices=slices,
         calibration=curve.bins if curve is not None else (),
-        coverage=_coverage(look, kept.labelled),
+        coverage=_coverage(world, spec, look, version, performance, kept.labelled),
         estimated=_estimates(spec, look, manifest, estimation, now),
         calibration_error=curve.error if curve is not None else None,
-        notes=(*_of_curve(curve, kept), *unknown, *((because("coverage.late", late=late),) if late else ())),
+        notes=(*_sampled(look), *_of_curve(curve, kept), *unknown, *((because("coverage.late", late=late),) if late else ())),
     )
 
 
@@ -85,7 +90,11 @@ def _look(
 ) -> _Look:
     past, newest = past_window(spec, now), _newest_window(spec, now)
     window = Window(start=min(past.start, newest.start), end=now)
-    rows = world.predictions.rows(spec.model.name, version, window)
+    predicted = sum(world.predictions.count(spec.model.name, window).values())
+    one_in = 1
+    while predicted > one_in * MOST_ROWS:  # halves, so that the rows of a day stay the same ones while the window grows
+        one_in *= 2
+    rows = world.predictions.rows(spec.model.name, version, window, one_in=one_in)
     age = to_micros(now) - to_micros(now - spec.data.matures)
     told = (rows.outcome_at > 0) & (rows.outcome_at <= to_micros(now))
     # without an age an outcome counts as soon as it is known
@@ -96,10 +105,19 @@ def _look(
     names = _asked(spec)
     features = tuple(name for name in names if name in manifest.schema.names)
     context = tuple(name for name in names if name not in features and name != spec.data.unit)
-    wish = Wish(model=spec.model.name, version=version, features=features, context=context, forecast=forecast)
+    wish = Wish(model=spec.model.name, version=version, features=features, context=context, forecast=forecast, one_in=one_in)
     memory.extras.forget(to_micros(window.start) // _MICROS)
     extra = memory.extras.of(world.predictions, wish, rows)
-    return _Look(window=past, rows=replace(rows, actual=actual), matured=matured, told=told, late=late, extra=extra)
+    return _Look(
+        window=past,
+        rows=replace(rows, actual=actual),
+        matured=matured,
+        told=told,
+        late=late,
+        extra=extra,
+        one_in=one_in,
+        predicted=predicted,
+    )
 
 
 def _newest_window(spec: Spec, now: datetime) -> Window:
@@ -137,13 +155,23 @@ def _slices(
     return found, tuple(unknown)
 
 
-def _coverage(look: _Look, labelled: int) -> Coverage:
-    """How much is known, and how long what is known took to come, too late or not."""
+def _sampled(look: _Look) -> tuple[Reason, ...]:
+    if look.one_in == 1:
+        return ()
+    return (because("coverage.sampled", rows=len(look.rows.at), predicted=look.predicted, one_in=look.one_in),)
+
+
+def _coverage(world: World, spec: Spec, look: _Look, version: int, performance: Performance | None, labelled: int) -> Coverage:
+    """How much is known, and how long what is known took to come, too late or not; of rows looked at in part, counts of them all."""
     inside = look.rows.at >= to_micros(look.window.start)
     told = look.matured & look.told
     lag = (look.rows.outcome_at[told] - look.rows.at[told]) / 1e6
     median, ninety = (float(one) for one in np.quantile(lag, [0.5, 0.9])) if len(lag) else (None, None)
-    return Coverage(predicted=int(inside.sum()), matured=int(look.matured.sum()), labelled=labelled, lag_median=median, lag_90=ninety)
+    predicted, matured = int(inside.sum()), int(look.matured.sum())
+    if look.one_in > 1 and performance is not None:
+        matured, labelled = performance.matured, performance.labelled
+        predicted = world.predictions.count(spec.model.name, look.window).get(version, matured)
+    return Coverage(predicted=predicted, matured=matured, labelled=labelled, lag_median=median, lag_90=ninety)
 
 
 def _estimates(spec: Spec, look: _Look, manifest: Manifest, estimation: Estimation | None, now: datetime) -> tuple[Estimated, ...]:

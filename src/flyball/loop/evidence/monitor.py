@@ -55,13 +55,15 @@ def monitor(
     found = window_drift(world, spec, state, version, memory, now=now, variant=variant)
     columns = {} if found is None else found.columns
     performance = past_performance(world, spec, state, version, memory, now=now)
+    if performance is not None:
+        performance = replace(performance, floor=floor_of(spec, state))
     return MonitorReport(
         window=window,
         version=version,
         rows=world.predictions.count(spec.model.name, window).get(version, 0),
         columns=columns,
         dataset=None if found is None else found.dataset,
-        performance=None if performance is None else replace(performance, floor=floor_of(spec, state)),
+        performance=performance,
         details=_told(lambda: performance_details(world, spec, state, version, memory, performance, now=now), trouble)
         if detailed
         else None,

@@ -8,11 +8,11 @@ from flyball.loop.memory import Memory
 from flyball.loop.records import Floored
 from flyball.loop.world import World
 from flyball.monitoring.estimated import estimated_below_floor
+from flyball.monitoring.floor import floor_value, held_out_bound
 from flyball.monitoring.performance import below_floor, realised
 from flyball.monitoring.records import MonitorReport, Performance
 from flyball.serving.records import Maturity
 from flyball.spec.records import Spec
-from flyball.stats.scores import METRICS
 
 
 def past_performance(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime) -> Performance | None:
@@ -48,9 +48,8 @@ def floor_of(spec: Spec, state: State) -> float | None:
     floor = spec.monitor.floor
     if floor is None or state.champion is None:
         return None
-    registered, rising = state.versions[state.champion].registered, METRICS[floor.metric].direction == "higher"
-    bound = (registered.lower if rising else registered.upper).get(floor.metric)
-    return None if bound is None else bound - floor.drop if rising else bound + floor.drop
+    bound = _held_out(state, state.champion, floor.metric)
+    return None if bound is None else floor_value(bound, floor.drop, floor.metric)
 
 
 def floored(spec: Spec, state: State, performance: Performance | None) -> Floored | None:
@@ -58,11 +57,10 @@ def floored(spec: Spec, state: State, performance: Performance | None) -> Floore
     floor = spec.monitor.floor
     if floor is None or performance is None or state.champion is None:
         return None
-    registered = state.versions[state.champion].registered
-    bounds = registered.lower if METRICS[floor.metric].direction == "higher" else registered.upper
-    if floor.metric not in bounds:
+    bound = _held_out(state, state.champion, floor.metric)
+    if bound is None:
         return None
-    verdict, reason = below_floor(performance, floor.metric, bounds[floor.metric], floor.drop)
+    verdict, reason = below_floor(performance, floor.metric, bound, floor.drop)
     return Floored(verdict=verdict, reason=reason)
 
 
@@ -71,17 +69,21 @@ def estimated_floored(spec: Spec, state: State, report: MonitorReport) -> Floore
     floor = spec.monitor.floor
     if floor is None or report.details is None or state.champion is None:
         return None
-    registered = state.versions[state.champion].registered
-    bounds = registered.lower if METRICS[floor.metric].direction == "higher" else registered.upper
+    bound = _held_out(state, state.champion, floor.metric)
     told = sorted((one for one in report.details.estimated if one.metric == floor.metric), key=lambda one: one.window.end)
-    if floor.metric not in bounds or not told:
+    if bound is None or not told:
         return None
     verdict, reason = estimated_below_floor(
         told[-1],
-        bounds[floor.metric],
+        bound,
         floor.drop,
         past=told[0] if len(told) > 1 else None,
         realised=report.performance,
         covered=not spec.data.matures,
     )
     return Floored(verdict=verdict, reason=reason)
+
+
+def _held_out(state: State, version: int, metric: str) -> float | None:
+    registered = state.versions[version].registered
+    return held_out_bound(registered.lower, registered.upper, metric)

@@ -11,6 +11,7 @@ from flyball.monitoring.records import QualityFinding
 
 Call = Literal["good", "look", "act"]
 # Alerts of these kinds are to be acted on; every other kind says that something moved, which is to be looked at.
+_PERHAPS = frozenset(f"performance.{how}_below_floor{of}" for how in ("perhaps", "nearly") for of in ("", "_units", "_rows"))
 _TO_ACT_ON = frozenset({"performance", "quality", "deployment"})
 
 
@@ -72,7 +73,7 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
     elif all(column.state == "insufficient data" for column in columns.values()):
         found.append((columns[worst[0]].reason, because("report.step_few")))
     floor = picture.floor
-    if floor is not None and floor.verdict is Verdict.UNDECIDED and floor.reason.code == "performance.perhaps_below_floor":
+    if floor is not None and floor.verdict is Verdict.UNDECIDED and floor.reason.code in _PERHAPS:
         found.append((floor.reason, because("report.step_labels")))
     else:
         found += _beyond(picture)

@@ -113,15 +113,17 @@ def left_out(columns: Mapping[str, ColumnDrift], hidden: Sequence[str], words: W
 
 
 def worst_slices(slices: tuple[SlicePerformance, ...]) -> list[SlicePerformance]:
-    """Slices whose performance is known, the worst first, then the others."""
+    """Slices by what is certain: those worse for certain, then the others by their better bound, then those of too few rows."""
 
-    def badness(one: SlicePerformance) -> float:
-        value = one.performance.value
-        if value is None:
-            return float("inf")
-        return value if METRICS[one.performance.metric].direction == "higher" else -value
+    def place(one: SlicePerformance) -> tuple[int, float, float]:
+        told = one.performance
+        higher = METRICS[told.metric].direction == "higher"
+        sign, bound = (1.0, told.upper) if higher else (-1.0, told.lower)
+        rank = 0 if one.worse else 1 if bound is not None else 2 if told.value is not None else 3
+        # among slices of too few rows the value says little, and the larger one is worth more
+        return rank, -told.labelled if bound is None else sign * bound, 0.0 if told.value is None else sign * told.value
 
-    return sorted(slices, key=badness)
+    return sorted(slices, key=place)
 
 
 def _worth(picture: Picture, names: list[str]) -> list[str]:
