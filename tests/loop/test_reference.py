@@ -12,6 +12,7 @@ from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.core.errors import DataError, NotFoundError, RefusedError
 from flyball.core.table import Table
+from flyball.data.profile import reference_digest
 from flyball.journal.events import Entry, Frozen
 from flyball.journal.explain import about, tell
 from flyball.journal.state import State, fold
@@ -98,7 +99,7 @@ def test_the_version_keeps_its_files_and_gets_the_reference_in_a_bundle_of_its_o
     assert read_manifest(fresh, made.bundle).lineage == read_manifest(old, before).lineage
     _, reference = reference_of(place.shelf.bundles, place.state, 3)
     assert reference == made.reference and reference.rows == 3000
-    assert list(reference.columns) == ["hour", "temp", "rain", "score"]
+    assert list(reference.columns) == ["hour", "temp", "rain", "score", "answer"]
     assert not list((place.folder / "work").iterdir())
 
 
@@ -122,8 +123,9 @@ def test_the_scores_are_what_the_engine_says_of_the_rows(place: Place) -> None:
 
 def test_days_calibrate_it_and_what_is_missing_for_that_is_said(place: Place) -> None:
     assert place.make(rows(3000)).reference.columns["temp"].calibration
-    few = place.make(rows(3000, days=5))
-    assert few.notes == ("not calibrated: january.csv spans 5 days, 8 are needed to learn what days do by themselves",)
+    minutes = np.datetime64("2025-11-01", "us") + np.arange(3000).astype("timedelta64[ms]")
+    few = place.make(rows(3000).with_columns({"at": minutes}))
+    assert few.notes == ("not calibrated: january.csv spans 0.0 days, too few to learn what windows of a day do by themselves",)
     assert not few.reference.columns["temp"].calibration
     table = rows(3000)
     without = place.make(Table({name: values for name, values in table.columns.items() if name != "at"}))
@@ -231,3 +233,21 @@ def test_texts_are_read_as_the_model_reads_them_and_whole_numbers_stay_whole() -
     assert found["hour"].dtype == np.int64
     assert found["carrier"].tolist() == ["7", None]
     assert found["temp"][0] == 1.5 and np.isnan(found["temp"][1])
+
+
+def test_a_reference_with_other_counts_on_the_same_cells_is_another(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    table = rows(3000)
+    first = place.make(table.with_columns({"rain": np.arange(3000) % 2 == 0}), scores=False)
+    second = place.make(table.with_columns({"rain": np.arange(3000) % 20 == 0}), scores=False)
+    assert reference_digest(second.reference) == reference_digest(first.reference), "counts of live rows stay good"
+    assert second.changed and second.bundle != first.bundle
+    assert reference_of(place.shelf.bundles, place.state, 3)[1] == second.reference
+
+
+def test_a_season_alone_makes_another_reference(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.make(rows(3000), scores=False)
+    place.spec = parse_spec(SPEC + '[monitor]\nseason = "day"\n', folder=tmp_path)
+    made = place.make(rows(3000), scores=False)
+    assert made.changed and made.reference.season == "day"

@@ -10,7 +10,7 @@ import numpy as np
 
 from flyball.core.table import Table, concat
 from flyball.core.window import Window
-from flyball.data.profile import Reference, reference_from_json
+from flyball.data.profile import REFERENCE_FILE, Reference, reference_from_json
 from flyball.loop.extras import Extras
 from flyball.monitoring.counts import Counter
 from flyball.ports.history import PredictionLog
@@ -40,7 +40,7 @@ class Memory:
         if digest not in self._bundles:
             folder = bundles.path(digest)
             manifest = read_manifest(folder, digest)
-            reference = reference_from_json(read_file(folder, manifest, "reference.json"))
+            reference = reference_from_json(read_file(folder, manifest, REFERENCE_FILE))
             self._bundles[digest] = manifest, reference
         return self._bundles[digest]
 

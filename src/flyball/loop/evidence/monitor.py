@@ -16,7 +16,7 @@ from flyball.loop.evidence.quality import window_quality
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.drift import RELEASE_WINDOWS
-from flyball.monitoring.records import ColumnDrift, MonitorReport
+from flyball.monitoring.records import RANK, ColumnDrift, MonitorReport
 from flyball.spec.records import Spec
 
 # Of more columns than these the furthest are kept, so that a report and the gauges made of it stay small whatever the data.
@@ -27,7 +27,6 @@ _KEPT = timedelta(days=400)
 _BACK = 30
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_RANK = {"insufficient data": 0, "ok": 1, "warn": 2, "drift": 3}
 
 
 T = TypeVar("T")
@@ -54,13 +53,15 @@ def monitor(
     found = window_drift(world, spec, state, version, memory, now=now)
     columns = {} if found is None else found.columns
     performance = past_performance(world, spec, state, version, memory, now=now)
+    if performance is not None:
+        performance = replace(performance, floor=floor_of(spec, state))
     return MonitorReport(
         window=window,
         version=version,
         rows=world.predictions.count(spec.model.name, window).get(version, 0),
         columns=columns,
         dataset=None if found is None else found.dataset,
-        performance=None if performance is None else replace(performance, floor=floor_of(spec, state)),
+        performance=performance,
         details=_told(lambda: performance_details(world, spec, state, version, memory, performance, now=now), trouble)
         if detailed
         else None,
@@ -108,7 +109,7 @@ def shortened(report: MonitorReport, firing: set[str]) -> MonitorReport:
 
 
 def _far(column: ColumnDrift) -> tuple[int, float, float]:
-    return _RANK[column.state], column.lower - column.threshold, column.distance
+    return RANK[column.state], column.lower - column.threshold, column.distance
 
 
 def _retain(world: World, model: str, end: datetime, window: timedelta) -> None:
