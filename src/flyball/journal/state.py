@@ -104,11 +104,15 @@ class Silence:
 
 @record
 class Request:
-    """An alert from outside that asks for a training and is not over. `answered`: a training was started since."""
+    """An alert from outside that asks for a training and is not over. `answered`: a training was started since.
+
+    `heard`: when it was written down last that it still fires.
+    """
 
     at: datetime
     reason: Reason
     answered: bool = False
+    heard: datetime
 
 
 @record
@@ -203,7 +207,9 @@ def apply(state: State, entry: Entry) -> State:
         case SilenceEnded():
             return replace(state, silences={pattern: kept for pattern, kept in state.silences.items() if pattern != event.pattern})
         case RetrainRequested():
-            return replace(state, requests={event.key: Request(at=at, reason=event.reason), **state.requests})
+            known = state.requests.get(event.key)
+            request = Request(at=at, reason=event.reason, heard=at) if known is None else replace(known, heard=at)
+            return replace(state, requests={**state.requests, event.key: request})
         case RequestClosed():
             requests = {key: request for key, request in state.requests.items() if key != event.key}
             return replace(state, requests=requests, suppressed=_still_asked(state.suppressed, state.firing, requests))
