@@ -12,7 +12,7 @@ from flyball.data.profile import ColumnReference, Reference, reference_digest, r
 from flyball.journal.state import State, fold
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_shelf, open_stores
+from flyball.wiring import open_shelf, open_stores, open_world
 
 version_option = click.option(
     "--version", type=click.IntRange(1), default=None, metavar="N", help="Of which version (default: the champion)."
@@ -58,7 +58,16 @@ def make(ctx: click.Context, data: Path, version: int | None, no_scores: bool, t
     wanted = Wanted(table=read.table, source=data.name, scores=not no_scores, trusted=trusted_code)
     settings.state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="reference-", dir=settings.state) as work:
-        made = make_reference(open_shelf(settings), spec, wanted, version=version, work=Path(work), actor=settings.actor, now=at_time(now))
+        made = make_reference(
+            open_shelf(settings),
+            spec,
+            wanted,
+            version=version,
+            work=Path(work),
+            actor=settings.actor,
+            now=at_time(now),
+            registry=open_world(settings).registry,
+        )
     if as_json:
         show_json(
             {**plain(made.reference), "version": made.version, "bundle": made.bundle, "changed": made.changed, "notes": list(made.notes)}

@@ -42,13 +42,15 @@ from flyball.journal.events import (
 class Known:
     """A registered version and when it came. `settled`: it failed its gate, had its chance, or a newer one came first.
 
-    `refused`: live rows spoke against it: its comparison was lost, or the loop rolled it back.
+    `refused`: live rows spoke against it: its comparison was lost, or the loop rolled it back. `replaced`: the bundles it had before the
+    one it has, each with the same engine and another reference.
     """
 
     at: datetime
     registered: Registered
     settled: bool
     refused: bool = False
+    replaced: tuple[str, ...] = ()
 
 
 @record
@@ -338,7 +340,7 @@ def _referenced(state: State, event: Referenced) -> State:
     known = state.versions.get(event.version)
     if known is None:
         return state
-    moved = replace(known, registered=replace(known.registered, bundle=event.bundle))
+    moved = replace(known, registered=replace(known.registered, bundle=event.bundle), replaced=(*known.replaced, event.replaced))
     return replace(state, versions={**state.versions, event.version: moved})
 
 

@@ -34,8 +34,9 @@ from flyball.journal.events import Referenced
 from flyball.journal.state import State, fold
 from flyball.loop.adopt import Shelf
 from flyball.loop.deploy import deployment_of
+from flyball.loop.fetched import keep_in_registry
 from flyball.monitoring.drift import MIN_REFERENCE_ROWS
-from flyball.ports.serving import BundleStore
+from flyball.ports.serving import BundleStore, Registry
 from flyball.registry.bundle import MANIFEST, read_file, read_manifest, write_bundle
 from flyball.registry.records import Manifest
 from flyball.serving.engine import labels, load_engine
@@ -92,9 +93,20 @@ def reference_of(bundles: BundleStore, state: State, version: int) -> tuple[Mani
 
 
 def make_reference(
-    shelf: Shelf, spec: Spec, wanted: Wanted, *, version: int | None, work: Path, actor: str, now: datetime
+    shelf: Shelf,
+    spec: Spec,
+    wanted: Wanted,
+    *,
+    version: int | None,
+    work: Path,
+    actor: str,
+    now: datetime,
+    registry: Registry | None = None,
 ) -> ReferenceMade:
-    """Give a version (None: the champion) a reference of these rows, packed in the folder `work`. DataError if they cannot be one."""
+    """Give a version (None: the champion) a reference of these rows, packed in the folder `work`. DataError if they cannot be one.
+
+    The new bundle is also kept in the registry, where other machines find it, if the version was trained here.
+    """
     model = spec.model.name
     state = fold(model, shelf.journal.read(model))
     number = version_meant(state, version)
@@ -121,6 +133,10 @@ def make_reference(
     if REFERENCE_FILE in manifest.files and reference_to_json(reference) == reference_to_json(before):
         return ReferenceMade(version=number, bundle=digest, reference=reference, replaced=before.rows, changed=False, notes=notes)
     bundle = _packed(shelf, digest, manifest, reference, work)
+    if not state.versions[number].registered.source:  # an adopted version's registry belongs to others
+        lost = keep_in_registry(registry, model, number, bundle, shelf.bundles.path(bundle))
+        if lost:
+            notes = (*notes, f"the new bundle is on this machine only, for the registry could not take it ({lost}): {_copy(bundle)}")
     event = Referenced(
         version=number, bundle=bundle, replaced=digest, reference=reference_digest(reference), rows=reference.rows, source=wanted.source
     )
@@ -196,6 +212,10 @@ def _packed(shelf: Shelf, digest: str, manifest: Manifest, reference: Reference,
         return shelf.bundles.put(fresh)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _copy(bundle: str) -> str:
+    return f"copy .flyball/bundles/{bundle} to any other machine that trains, serves or watches this model"
 
 
 def _enter(shelf: Shelf, model: str, event: Referenced, *, actor: str, now: datetime) -> None:
