@@ -5,19 +5,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_reference import T0, Place, rows
 
+from flyball.adapters.memory.journal import MemoryJournal
 from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.core.errors import IntegrityError, NotFoundError
 from flyball.journal.events import Promoted, Registered
 from flyball.loop.adopt import Shelf
 from flyball.loop.fetched import engine_of
 from flyball.loop.reference import ReferenceMade, Wanted, make_reference
+from referenced import T0, Place, rows
 from served import MODEL
 
 
 class Trained(Place):
     """The project of `Place`, whose version 1 was trained here and stands in a registry."""
+
+    shelf: Shelf
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -26,9 +29,7 @@ class Trained(Place):
         self.registry = MemoryRegistry()
         self.registry.register(MODEL, "r", self.shelf.bundles.path(self.first), identity="j", tags={})
         events = [entry.event for entry in self.shelf.journal.read(MODEL)]
-        self.shelf = Shelf(
-            journal=type(self.shelf.journal)(), bundles=self.shelf.bundles, deployments=self.shelf.deployments, key=self.shelf.key
-        )
+        self.shelf = replace(self.shelf, journal=MemoryJournal())
         mine = [
             replace(event, version=1, source="", identity="j") if isinstance(event, Registered) else replace(event, version=1)
             for event in events

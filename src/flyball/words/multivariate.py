@@ -29,6 +29,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{name} ({columns} columns) is where it was: {distance:.3f} of {threshold:.3f}",
         "{name}（{columns} 列）没有变化：{distance:.3f}，阈值 {threshold:.3f}",
     ),
+    "multivariate.few_runs": (
+        "insufficient data: {days} days hold {runs} runs of as many days as the recent ones, {needed} are needed",
+        "数据不足：{days} 天中与近期天数相同的连续时段只有 {runs} 个，需要 {needed} 个",
+    ),
+    "multivariate.vector_warn": (
+        "{name} ({columns} columns) has perhaps moved as a whole: {distance:.3f}; as far are {p_value:.1%} of {runs} runs of as many days",
+        "{name}（{columns} 列）整体可能发生变化：{distance:.3f}；在 {runs} 个同样长的时段中有 {p_value:.1%} 达到该值",
+    ),
     "multivariate.vector_drift": (
         "{name} ({columns} columns) moved as a whole: {distance:.3f} is over {threshold:.3f}",
         "{name}（{columns} 列）整体发生变化：{distance:.3f} 超过 {threshold:.3f}",
