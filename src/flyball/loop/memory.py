@@ -22,6 +22,8 @@ from flyball.serving.records import LoggedRows, Maturity
 _DAY = timedelta(days=1)
 # Counters remembered: a look at one version needs three, and their lookups are large. A loop that trains for years must not keep them all.
 _COUNTERS = 12
+# Bundles remembered: those a look may need, and some more.
+_BUNDLES = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,12 +39,16 @@ class Memory:
 
     def bundle(self, bundles: BundleStore, digest: str) -> tuple[Manifest, Reference]:
         """The manifest and the reference of a bundle, verified when first read."""
-        if digest not in self._bundles:
+        found = self._bundles.pop(digest, None)
+        if found is None:
             folder = bundles.path(digest)
             manifest = read_manifest(folder, digest)
             reference = reference_from_json(read_file(folder, manifest, REFERENCE_FILE))
-            self._bundles[digest] = manifest, reference
-        return self._bundles[digest]
+            found = manifest, reference
+        self._bundles[digest] = found  # the last is the one used last
+        for key in list(self._bundles)[:-_BUNDLES]:
+            del self._bundles[key]
+        return found
 
     def matured(
         self,

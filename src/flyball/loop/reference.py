@@ -59,7 +59,10 @@ class Wanted:
 
 @record
 class ReferenceMade:
-    """What came of it. `replaced`: rows of the reference it had (0: none). `changed`: False if it is the one the version has."""
+    """What came of it. `replaced`: rows of the reference it had (0: none). `changed`: False if it is the one the version has.
+
+    `recounted`: its cells are others, so that live rows are counted anew.
+    """
 
     version: int
     bundle: str
@@ -67,6 +70,7 @@ class ReferenceMade:
     replaced: int
     changed: bool
     notes: tuple[str, ...]
+    recounted: bool = False
 
 
 def version_meant(state: State, version: int | None) -> int:
@@ -141,7 +145,10 @@ def make_reference(
         version=number, bundle=bundle, replaced=digest, reference=reference_digest(reference), rows=reference.rows, source=wanted.source
     )
     _enter(shelf, model, event, actor=actor, now=now)
-    return ReferenceMade(version=number, bundle=bundle, reference=reference, replaced=before.rows, changed=True, notes=notes)
+    recounted = reference_digest(reference) != reference_digest(before)
+    return ReferenceMade(
+        version=number, bundle=bundle, reference=reference, replaced=before.rows, changed=True, notes=notes, recounted=recounted
+    )
 
 
 def in_columns(table: Table, schema: Schema, source: str) -> Table:
