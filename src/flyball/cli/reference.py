@@ -44,7 +44,7 @@ def make(ctx: click.Context, data: Path, version: int | None, no_scores: bool, t
     more of it, the reference also learns what days do by themselves, and drift has to exceed that.
 
     The engine is packed again, byte for byte, with the new reference: a signed bundle of its own, and the journal says so. Servers take
-    it up without a pause. Live counts begin anew, because they belong to a reference.
+    it up without a pause. Live counts begin anew where the cells of the reference are others.
     """
     from flyball.adapters.pandas.frames import load_table
     from flyball.loop.reference import Wanted, make_reference, reference_of, version_meant
@@ -79,8 +79,9 @@ def make(ctx: click.Context, data: Path, version: int | None, no_scores: bool, t
     if not made.changed:
         say(f"{name} has this reference already")
         return
+    counts = "begin anew" if made.recounted else "stay"
     before = f" (before: {made.replaced} rows)" if made.replaced else ""
-    say(f"{name} is compared with {made.reference.rows} rows of {data.name} from now on{before}; live counts begin anew")
+    say(f"{name} is compared with {made.reference.rows} rows of {data.name} from now on{before}; live counts {counts}")
     click.echo(made.bundle)
 
 
