@@ -19,7 +19,7 @@ from flyball.core.window import Window
 from flyball.data.profile import Reference, build_reference
 from flyball.loop import counting
 from flyball.loop.counting import count_rows, live, rebuild, score_arrays
-from flyball.loop.evidence.drift import window_spans
+from flyball.loop.evidence.drift import window_drift, window_spans
 from flyball.loop.memory import Memory
 from flyball.loop.spans import Wanted, counted
 from flyball.monitoring.counts import Counts
@@ -180,6 +180,18 @@ def test_variants_are_kept_apart_and_a_look_adds_them(watched: Watched) -> None:
         "champion": 3, "challenger": 1, "pinned": 1, "unassigned": 1, "elsewhere": 2, "shadow": 3,
     }  # fmt: skip
     assert everything(watched).rows == 11
+
+
+def test_drift_can_be_looked_at_by_the_role_of_the_rows(watched: Watched) -> None:
+    watched.world.predictions.add(rows("p", [NOW - MINUTE] * 900, shift=2.0, variant=["challenger"] * 900))
+    watched.world.predictions.add(rows("q", [NOW - MINUTE] * 900, seed=1))
+    watched.count(NOW)
+    found = {}
+    for variant in ("champion", "challenger", "pinned", None):
+        look = window_drift(watched.world, watched.spec, watched.state, 1, watched.memory, now=NOW, variant=variant)
+        assert look is not None
+        found[variant] = look.rows, look.columns["x"].state if look.columns else ""
+    assert found == {"champion": (900, "ok"), "challenger": (900, "drift"), "pinned": (0, ""), None: (1800, "drift")}
 
 
 def test_a_shadow_is_counted_with_the_features_of_the_row_that_was_answered(watched: Watched) -> None:
@@ -358,12 +370,12 @@ def test_scores_of_another_form_than_the_version_gives_count_as_missing(watched:
     watched.world.predictions.add(rows("p", [NOW] * 4, score=[0.5, [0.2, 0.3, 0.5], [0.5, 0.5], [0.1, 0.1, 0.8]]))
     mixed = watched.world.predictions.arrived(MODEL, 1, Place(), limit=9)
     many = score_arrays(mixed, three)
-    assert set(many) == {"score_a", "score_b", "score_c"}
-    assert all(np.isfinite(values).tolist() == [False, True, False, True] for values in many.values())
+    assert set(many) == {"score_a", "score_b", "score_c", "answer"}
+    assert all(np.isfinite(many[f"score_{name}"]).tolist() == [False, True, False, True] for name in three.classes)
     assert np.isfinite(score_arrays(mixed, manifest())["score"]).tolist() == [True, False, False, False]
     watched.world.predictions.add(rows("q", [NOW] * 2, version=7, score=[0.5, 0.25]))
     single = watched.world.predictions.arrived(MODEL, 7, Place(), limit=9)
-    assert all(np.isnan(values).all() for values in score_arrays(single, three).values())
+    assert all(np.isnan(values).all() for name, values in score_arrays(single, three).items() if name != "answer")
     assert score_arrays(single, manifest())["score"].tolist() == [0.5, 0.25]
     assert set(score_arrays(mixed, manifest(task="regression", classes=(), outputs=("lat", "lon", "z")))) == {
         "score_lat",

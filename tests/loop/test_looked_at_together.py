@@ -10,8 +10,6 @@ import pytest
 
 from flyball.adapters.dvc.snapshots import DvcSnapshots
 from flyball.adapters.sklearn.apart import tell_apart
-from flyball.cli import multivariate as verb
-from flyball.core.codec import from_json, to_json
 from flyball.core.errors import NotFoundError
 from flyball.core.table import Table
 from flyball.data.records import Snapshot
@@ -82,17 +80,13 @@ def test_without_predictions_or_without_the_rows_it_says_so(own: Shop) -> None:
     assert gone.domain.state == "insufficient data"
 
 
-def test_it_is_shown_to_people_and_to_programs(own: Shop, rows: pd.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_shown_to_people_and_to_programs(own: Shop, rows: pd.DataFrame) -> None:
     answer(own.folder, rows.sample(1000, random_state=1), monthly_charges=lambda frame: frame["monthly_charges"] + 60.0)
     change(own.folder, "[monitor]", '[monitor]\nembeddings = { money = "*charge*" }')
-    settings, spec = read_settings(own.folder), load_spec(own.folder.resolve())
-    with only_our_warnings():
-        found = verb.look(settings, spec, now=NOW)
-    assert (found.domain.state, found.vectors["money"].state) == ("drift", "drift")
-    assert found.vectors["money"].columns == ("monthly_charges", "charge_per_tenure")
-    document = verb.plain(found, settings)
-    assert from_json(to_json(document), dict[str, Any])["domain"]["auc"] > 0.9
-    verb.show(found, settings)
-    said = capsys.readouterr()
-    assert "monthly_charges" in said.out
-    assert "money (2 columns) moved as a whole" in said.err
+    said = flyball(own.folder, "monitor", "--multivariate", "--json", "--now", NOW.isoformat())
+    assert said.status == 0, said.err
+    found = said.json["multivariate"]
+    assert (found["state"], found["vectors"]["money"]["state"]) == ("drift", "drift")
+    assert found["auc"] > 0.9 and "monthly_charges" in list(found["columns"])[:2]
+    told = flyball(own.folder, "monitor", "--multivariate", "--now", NOW.isoformat()).out
+    assert "all columns together: " in told and "money (2 columns) moved as a whole" in told

@@ -47,11 +47,18 @@ class Asked:
     rebuild: bool
     schema: bool
     multivariate: bool
+    variant: str | None
 
 
 @click.command()
 @click.option("--window", default=None, metavar="SPAN", help="The span up to now, such as 7d (default: the spec's [monitor] window).")
 @click.option("--version", default=None, metavar="N", help="Look at this version instead of the champion.")
+@click.option(
+    "--variant",
+    default=None,
+    type=click.Choice(["champion", "challenger", "pinned", "unassigned", "shadow", "elsewhere"]),
+    help="Drift of the rows it answered or scored in this role alone.",
+)
 @click.option("--html", default=None, metavar="FILE", help="Write a self-contained page that can be mailed (-: to stdout).")
 @click.option("--all", "every_column", is_flag=True, help="List every column and slice, not only the worst 20.")
 @click.option(
@@ -109,10 +116,11 @@ def look(world: World, spec: Spec, memory: Memory, asked: Asked, *, now: datetim
     version = _version(asked.version, state, spec)
     if asked.rebuild:
         _rebuild(world, spec, state, memory, now=now, settings=settings)
-    report = monitor(world, spec, state, version, memory, now=now)
+    report = monitor(world, spec, state, version, memory, now=now, variant=asked.variant)
     if asked.schema:
         report = replace(report, quality=(*report.quality, *_schema(world, spec, state, version, memory, now=now, settings=settings)))
-    if asked.window is None and asked.at is None and version == state.champion:  # what the loop would see now: the server's gauges
+    plainly = asked.window is None and asked.at is None and asked.variant is None
+    if plainly and version == state.champion:  # what the loop would see now: the server's gauges
         keep(world, state, report, spec.monitor.window)
     picture = take_picture(world, spec, state, entries, memory, report, now=now)
     if asked.multivariate:
@@ -165,12 +173,17 @@ def _check(asked: Asked) -> None:
         raise UsageError("--every is for --watch", hint="add --watch, or leave --every out")
     if asked.pause is not None and asked.pause < timedelta(milliseconds=100):
         raise UsageError("--every: ten looks in a second are the most", hint="write for example --every 2s")
-    once = {"--html": asked.html, "--fail-on": asked.fail_on, "--now": asked.at, "--version": asked.version}
-    alone = [
-        name
-        for name, value in (once | {"--rebuild": asked.rebuild, "--schema": asked.schema, "--multivariate": asked.multivariate}).items()
-        if value
-    ]
+    once = {
+        "--html": asked.html,
+        "--fail-on": asked.fail_on,
+        "--now": asked.at,
+        "--version": asked.version,
+        "--variant": asked.variant,
+        "--rebuild": asked.rebuild,
+        "--schema": asked.schema,
+        "--multivariate": asked.multivariate,
+    }
+    alone = [name for name, value in once.items() if value]
     if asked.watch and alone:
         raise UsageError(f"--watch looks again and again, {alone[0]} is for one look", hint=f"leave out --watch or {alone[0]}")
     if asked.html == STDOUT and asked.json:

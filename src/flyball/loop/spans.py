@@ -144,9 +144,20 @@ class _Sums:
 
 
 def counted(
-    world: World, state: State, version: int, memory: Memory, *, now: datetime, back: timedelta, beside: timedelta | None
+    world: World,
+    state: State,
+    version: int,
+    memory: Memory,
+    *,
+    now: datetime,
+    back: timedelta,
+    beside: timedelta | None,
+    variant: str | None = None,
 ) -> list[Counted]:
-    """What is kept of a version on its own reference for windows of up to about `back`, and on those of other versions for `beside`."""
+    """What is kept of a version on its own reference for windows of up to about `back`, and on those of other versions for `beside`.
+
+    With `variant` only its rows in this role.
+    """
     manifest, _ = memory.bundle(world.bundles, state.versions[version].registered.bundle)
     found = []
     for ruler in rulers(world, state, memory, version):
@@ -155,13 +166,13 @@ def counted(
         if length is None:
             continue
         window = Window(start=window_start(length, now), end=window_end(now))
-        pieces = _pieces(world, state.model, ruler, manifest, window, now)
+        pieces = _pieces(world, state.model, ruler, manifest, window, now, variant)
         _, reference = memory.bundle(world.bundles, state.versions[against].registered.bundle)
         found.append(Counted(against=against, reference=reference, counter=ruler.counter, pieces=tuple(pieces), now=now))
     return found
 
 
-def _pieces(world: World, model: str, ruler: Ruler, manifest: Manifest, window: Window, now: datetime) -> list[Piece]:
+def _pieces(world: World, model: str, ruler: Ruler, manifest: Manifest, window: Window, now: datetime, variant: str | None) -> list[Piece]:
     """One piece for each slot of `now` in the window that holds rows, newest first."""
     first, last = to_micros(window.start), to_micros(window.end)
     slots = world.counts.slots(model, ruler.ledger, window)
@@ -170,23 +181,26 @@ def _pieces(world: World, model: str, ruler: Ruler, manifest: Manifest, window: 
     broken = _joined([(slot.start, slot.start + slot.length) for slot, bad in zip(slots, too_long, strict=True) if bad])
     found: dict[int, list[Kept | Tally]] = {}
     for slot, home in zip(slots, homes.tolist(), strict=True):
-        if not any(start <= slot.start < end for start, end in broken):
+        if variant in (None, slot.variant) and not any(start <= slot.start < end for start, end in broken):
             found.setdefault(home, []).append(slot)
     for start, end in broken:
         stretch = Window(start=from_micros(max(start, first)), end=from_micros(min(end, last)))
-        for home, tally in _again(world, model, ruler, manifest, stretch, now):
+        for home, tally in _again(world, model, ruler, manifest, stretch, now, variant):
             found.setdefault(home, []).append(tally)
     return [Piece(start=start, kept=tuple(found[start])) for start in sorted(found, reverse=True)]
 
 
-def _again(world: World, model: str, ruler: Ruler, manifest: Manifest, window: Window, now: datetime) -> Iterator[tuple[int, Tally]]:
+def _again(
+    world: World, model: str, ruler: Ruler, manifest: Manifest, window: Window, now: datetime, variant: str | None
+) -> Iterator[tuple[int, Tally]]:
     """The rows of a window, counted from the log in slots of `now`."""
     place = Place()
     while True:
         arrived = world.predictions.arrived(model, ruler.ledger.version, place, limit=most_rows(manifest), window=window)
         if len(arrived.at):
             for slot in tallied(arrived, manifest, [ruler.counter], now)[0]:
-                yield slot.start, slot.tally
+                if variant in (None, slot.variant):
+                    yield slot.start, slot.tally
         if not arrived.more:
             return
         place = arrived.place

@@ -49,13 +49,15 @@ class Drifted:
     dataset: DatasetDrift | None
 
 
-def window_drift(world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime) -> Drifted | None:
+def window_drift(
+    world: World, spec: Spec, state: State, version: int, memory: Memory, *, now: datetime, variant: str | None = None
+) -> Drifted | None:
     """How far each column is from the version's reference; nothing in `columns` if nothing was predicted. None without a reference.
 
-    Counts nothing: `count_rows` comes before.
+    Counts nothing: `count_rows` comes before. With `variant`: of the rows it answered or scored in this role alone.
     """
     length = spec.monitor.window
-    found = counted(world, state, version, memory, now=now, back=max(*SCALES, length), beside=length)
+    found = counted(world, state, version, memory, now=now, back=max(*SCALES, length), beside=length, variant=variant)
     if not found:
         return None
     look = _look(found[0], length, now)

@@ -42,15 +42,16 @@ def monitor(
     now: datetime,
     detailed: bool = True,
     trouble: list[str] | None = None,
+    variant: str | None = None,
 ) -> MonitorReport:
     """What there is to say of a version now, with what arrived until now counted; the details of its performance only if they are wanted.
 
     No report is saved. Details and quality that cannot be measured are left out where `trouble` is given, which is then told why; else,
-    and for drift and performance always, the error is raised.
+    and for drift and performance always, the error is raised. With `variant`, drift is that of the rows in this role alone.
     """
     count_rows(world, state, memory, now=now, version=version)
     window = Window(start=now - spec.monitor.window, end=now)
-    found = window_drift(world, spec, state, version, memory, now=now)
+    found = window_drift(world, spec, state, version, memory, now=now, variant=variant)
     columns = {} if found is None else found.columns
     performance = past_performance(world, spec, state, version, memory, now=now)
     if performance is not None:
