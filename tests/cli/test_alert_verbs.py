@@ -167,6 +167,15 @@ def test_alerts_shows_what_outside_alerts_ask_for(tmp_path: Path) -> None:
     assert "from outside" in ok(flyball(tmp_path, "alerts")).out
 
 
+def test_alerts_close_ends_what_an_outside_alert_asks_for(tmp_path: Path) -> None:
+    reason = because("retrain.alert_bare", sender="Alertmanager", alerts="FeatureDrift")
+    happens(project(tmp_path), RetrainRequested(key="k", reason=reason))
+    wrong = flyball(tmp_path, "alerts", "--close", "kk")
+    assert wrong.status == 1 and "'kk'" in wrong.err and "open: k" in wrong.err
+    assert ok(flyball(tmp_path, "alerts", "--close", "k", "--json")).json["requests"] == []
+    assert flyball(tmp_path, "alerts", "--close", "k").status == 1
+
+
 @pytest.mark.parametrize(
     ("receiver", "part"),
     [

@@ -1,5 +1,6 @@
 """Whether a candidate is good enough, and as good as the champion, each by its own answers."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,16 +8,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from flyball.core.errors import FlyballError, IntegrityError
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
+from flyball.core.verdict import Verdict
 from flyball.loop.judge import Candidate, Judgement, Rival, assess, judge
 from flyball.registry.records import Lineage, Manifest
 from flyball.spec.load import parse_spec
+from flyball.words.sentences import sentence
 
 DAYS, PER_DAY = 12, 60
 
 
-def judged(metric: str, *, own: float, cut: float = 0.5) -> Judgement:
+def judged(metric: str, *, own: float, cut: float = 0.5, trouble: FlyballError | None = None) -> Judgement:
     """A candidate and a champion with the same scores, the champion made with a threshold of its own."""
     spec = parse_spec(
         f"""
@@ -48,7 +52,12 @@ metric = "error"
     def score(table: Table) -> NDArray[np.float64]:
         return np.asarray(table["x"])
 
-    return judge(spec, candidate, assess(spec, candidate), Rival(version=1, open=lambda: (made, score)))
+    def opened() -> tuple[Manifest, Callable[[Table], NDArray[np.float64]]]:
+        if trouble is not None:
+            raise trouble
+        return made, score
+
+    return judge(spec, candidate, assess(spec, candidate), Rival(version=1, open=opened))
 
 
 def champion(ended: datetime, threshold: float) -> Manifest:
@@ -96,3 +105,12 @@ def test_what_looks_at_probabilities_does_not_see_thresholds() -> None:
 def test_the_head_start_counts_each_ones_own_answers() -> None:
     assert all(day.gain == 0 for day in judged("accuracy", own=0.5).head_start)
     assert sum(day.gain for day in judged("accuracy", own=0.9).head_start) > 0
+
+
+def test_what_keeps_the_champion_from_being_opened_is_the_reason() -> None:
+    found = judged("brier", own=0.5, trouble=IntegrityError("the bundle is not one that the journal names", hint="found ab, expected cd"))
+    (check,) = found.decision.checks
+    assert check.verdict is Verdict.UNDECIDED and found.head_start == ()
+    assert sentence(check.reason) == (
+        "brier: candidate and champion could not be compared: the bundle is not one that the journal names (found ab, expected cd)."
+    )

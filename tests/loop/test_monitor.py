@@ -11,7 +11,7 @@ from flyball.core.reason import because
 from flyball.core.window import Window
 from flyball.journal.events import AlertFired
 from flyball.loop.evidence.calm import calm_keys
-from flyball.loop.evidence.monitor import MOST_COLUMNS, keep, shortened
+from flyball.loop.evidence.monitor import MOST_COLUMNS, due, keep, shortened
 from flyball.monitoring.records import ColumnDrift, MonitorReport, State
 from flyball.testing.samples import NOON
 from watched import MODEL, Watched, reference, rows
@@ -64,7 +64,7 @@ def test_an_alert_of_one_of_very_many_columns_resolves_after_three_quiet_windows
     assert quiet == [False, False, False, True]
 
 
-def test_old_reports_are_thinned_out_to_one_a_window_and_forgotten_after_a_year(watched: Watched) -> None:
+def test_old_reports_are_thinned_out_to_one_a_window(watched: Watched) -> None:
     assert isinstance(watched.world.reports, MemoryReports)
     for hour in range(24 * 12):
         keep(watched.world, watched.state, report({"x": column(0.0)}, hour), DAY)
@@ -73,8 +73,34 @@ def test_old_reports_are_thinned_out_to_one_a_window_and_forgotten_after_a_year(
     assert sum(newest - end < 4 * DAY for end in kept) == 4 * 24, "what hysteresis may ask for is all there"
     assert len({end.date() for end in kept}) == 13, "of older days one is left"
     assert len(kept) <= 4 * 24 + 10
-    keep(watched.world, watched.state, report({"x": column(0.0)}, 24 * 410), DAY)
-    assert all(NOON + 410 * DAY - one.window.end <= 400 * DAY for one in watched.world.reports.between(MODEL, EVER))
+
+
+def test_reports_are_forgotten_after_four_hundred_days(watched: Watched) -> None:
+    for day in range(410):
+        keep(watched.world, watched.state, report({}, 24 * day), DAY)
+    ends = watched.world.reports.ends(MODEL)
+    assert NOON + 409 * DAY - ends[0] <= 400 * DAY and len(ends) == 401
+
+
+def test_of_short_windows_one_report_a_day_is_left_after_a_week(watched: Watched) -> None:
+    quarter = timedelta(minutes=15)
+    for number in range(30 * 24):
+        keep(watched.world, watched.state, report({}, number), quarter)
+    ends = watched.world.reports.ends(MODEL)
+    old = [end for end in ends if ends[-1] - end > 7 * DAY]
+    assert len(old) == len({end.date() for end in old}) == 24, "23 days and a part of one"
+    assert len(ends) - len(old) == 7 * 24 + 1, "of the last week one a window"
+
+
+def test_a_clock_that_ran_ahead_once_neither_stops_reports_nor_deletes_them(watched: Watched) -> None:
+    for day in range(20):
+        keep(watched.world, watched.state, report({}, 24 * day), DAY)
+    before = watched.world.reports.ends(MODEL)
+    keep(watched.world, watched.state, report({}, 24 * 365 * 30), DAY)
+    assert watched.world.reports.ends(MODEL)[:-1] == before
+    keep(watched.world, watched.state, report({}, 24 * 20), DAY)
+    assert NOON + 20 * DAY in watched.world.reports.ends(MODEL)
+    assert not due(watched.world, MODEL, 1, DAY, now=NOON + 20 * DAY)
 
 
 def test_reports_written_before_there_was_anything_left_out_are_still_read() -> None:

@@ -1,85 +1,24 @@
 """A version gets another reference: the same engine in another bundle, and monitoring begins anew."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flyball.adapters.local.bundles import LocalBundles
-from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.core.errors import DataError, NotFoundError, RefusedError
 from flyball.core.table import Table
+from flyball.data.profile import reference_digest
 from flyball.journal.events import Entry, Frozen
 from flyball.journal.explain import about, tell
-from flyball.journal.state import State, fold
-from flyball.loop.adopt import Examined, Shelf, Source, adopt
-from flyball.loop.reference import ReferenceMade, Wanted, in_columns, make_reference, reference_of, version_meant
+from flyball.journal.state import fold
+from flyball.loop.reference import in_columns, reference_of, version_meant
 from flyball.registry.bundle import read_file, read_manifest
-from flyball.registry.signing import load_key
 from flyball.spec.load import parse_spec
-from flyball.spec.records import Spec
 from flyball.words.sentences import sentence
-from served import MIXED, MODEL, linear, manifest
-
-T0 = datetime(2026, 1, 1, tzinfo=UTC)
-SPEC = """
-[model]
-name = "flight-delay"
-task = "binary"
-[data]
-source = "rows.csv"
-target = "late"
-time = "at"
-[train]
-run = "pipeline:train"
-"""
-
-
-def rows(count: int, *, days: int = 20, seed: int = 0) -> Table:
-    generator = np.random.default_rng(seed)
-    at = np.datetime64("2025-11-01", "us") + np.sort(generator.integers(0, days * 86_400, count)).astype("timedelta64[s]")
-    return Table(
-        {
-            "hour": generator.integers(0, 24, count),
-            "temp": np.where(generator.random(count) < 0.1, np.nan, generator.normal(10.0, 5.0, count)),
-            "rain": generator.random(count) < 0.3,
-            "at": at,
-            "extra": np.arange(count),
-        }
-    )
-
-
-class Place:
-    """A project with one adopted version, whose bundle has an empty reference and one more file."""
-
-    def __init__(self, folder: Path, spec: str = SPEC, journal: MemoryJournal | None = None) -> None:
-        self.folder = folder
-        self.spec: Spec = parse_spec(spec, folder=folder)
-        self.shelf = Shelf(
-            journal=journal or MemoryJournal(),
-            bundles=LocalBundles(folder / "bundles", folder / "key"),
-            deployments=MemoryDeployments(clock=lambda: T0),
-            key=load_key(folder / "key"),
-        )
-        (folder / "model.onnx").write_bytes(linear([0.0, 0.1, 0.0], 0.0))
-        (folder / "reference.json").write_text('{"schema_version":1,"rows":0,"columns":{}}')
-        (folder / "notes").mkdir()
-        (folder / "notes" / "card.md").write_text("made elsewhere")
-        files = {name: str(folder / name) for name in ("model.onnx", "reference.json", "notes")}
-        source = Source(asked=f"models:/{MODEL}/3", uri=f"models:/{MODEL}/3", name=MODEL, version=3, run_id="r", identity="i")
-        found = Examined(source=source, manifest=manifest(), files=files, parity_rows=0, reference_rows=0, notes=())
-        adopt(self.shelf, MODEL, found, work=folder, borrowed=False, actor="ann", now=T0)
-
-    @property
-    def state(self) -> State:
-        return fold(MODEL, self.shelf.journal.read(MODEL))
-
-    def make(self, table: Table, *, version: int | None = None, scores: bool = True) -> ReferenceMade:
-        wanted = Wanted(table=table, source="january.csv", scores=scores, trusted=False)
-        return make_reference(self.shelf, self.spec, wanted, version=version, work=self.folder / "work", actor="ann", now=T0)
+from referenced import SPEC, T0, Place, rows
+from served import MIXED, MODEL
 
 
 @pytest.fixture
@@ -98,7 +37,7 @@ def test_the_version_keeps_its_files_and_gets_the_reference_in_a_bundle_of_its_o
     assert read_manifest(fresh, made.bundle).lineage == read_manifest(old, before).lineage
     _, reference = reference_of(place.shelf.bundles, place.state, 3)
     assert reference == made.reference and reference.rows == 3000
-    assert list(reference.columns) == ["hour", "temp", "rain", "score"]
+    assert list(reference.columns) == ["hour", "temp", "rain", "score", "answer"]
     assert not list((place.folder / "work").iterdir())
 
 
@@ -122,8 +61,9 @@ def test_the_scores_are_what_the_engine_says_of_the_rows(place: Place) -> None:
 
 def test_days_calibrate_it_and_what_is_missing_for_that_is_said(place: Place) -> None:
     assert place.make(rows(3000)).reference.columns["temp"].calibration
-    few = place.make(rows(3000, days=5))
-    assert few.notes == ("not calibrated: january.csv spans 5 days, 8 are needed to learn what days do by themselves",)
+    minutes = np.datetime64("2025-11-01", "us") + np.arange(3000).astype("timedelta64[ms]")
+    few = place.make(rows(3000).with_columns({"at": minutes}))
+    assert few.notes == ("not calibrated: january.csv spans 0.0 days, too few to learn what windows of a day do by themselves",)
     assert not few.reference.columns["temp"].calibration
     table = rows(3000)
     without = place.make(Table({name: values for name, values in table.columns.items() if name != "at"}))
@@ -231,3 +171,21 @@ def test_texts_are_read_as_the_model_reads_them_and_whole_numbers_stay_whole() -
     assert found["hour"].dtype == np.int64
     assert found["carrier"].tolist() == ["7", None]
     assert found["temp"][0] == 1.5 and np.isnan(found["temp"][1])
+
+
+def test_a_reference_with_other_counts_on_the_same_cells_is_another(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    table = rows(3000)
+    first = place.make(table.with_columns({"rain": np.arange(3000) % 2 == 0}), scores=False)
+    second = place.make(table.with_columns({"rain": np.arange(3000) % 20 == 0}), scores=False)
+    assert reference_digest(second.reference) == reference_digest(first.reference), "counts of live rows stay good"
+    assert second.changed and second.bundle != first.bundle
+    assert reference_of(place.shelf.bundles, place.state, 3)[1] == second.reference
+
+
+def test_a_season_alone_makes_another_reference(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.make(rows(3000), scores=False)
+    place.spec = parse_spec(SPEC + '[monitor]\nseason = "day"\n', folder=tmp_path)
+    made = place.make(rows(3000), scores=False)
+    assert made.changed and made.reference.season == "day"

@@ -166,7 +166,11 @@ def test_a_change_of_subject_is_seen_as_the_model_reads_it_and_without_one_nothi
     assert sentence(still.vectors["note"].reason).startswith(f"the texts of note are what they were, as the model reads them ({by}): 0.00")
     answer(project, version, frame(1800, 8, "line pets pets"))
     moved = look(project, version)
-    assert moved.vectors["note"].state == "drift" and moved.vectors["note"].distance > 2 * still.vectors["note"].distance
+    assert moved.vectors["note"].state == "warn", "so few days can say no more"
+    assert sentence(moved.vectors["note"].reason).startswith(
+        f"the texts of note are perhaps about something else, as the model reads them ({by})"
+    )
+    assert moved.vectors["note"].distance > 2 * still.vectors["note"].distance
     assert moved.domain.state == "drift" and "note: unknown words" in list(moved.domain.columns)[:2]
     assert "note" not in moved.domain.columns  # no classifier learns texts by name
 
@@ -179,7 +183,7 @@ def test_a_model_that_reads_two_columns_as_one_has_no_vectors_of_either(project:
         "no step of the model of version 3 turns note alone into numbers: its texts are compared by what they look like"
     ]
     answer(project, JOINED, frame(1800, 8, "bill line pets"))
-    assert sentence(look(project, JOINED).vectors["note"].reason).startswith("the texts of note look different (length, words, characters)")
+    assert sentence(look(project, JOINED).vectors["note"].reason).startswith("the texts of note perhaps look different (length, words")
 
 
 def test_a_model_that_is_not_the_one_the_bundle_signs_is_not_opened(project: Path, bomb: Path) -> None:

@@ -73,47 +73,73 @@ def test_a_side_without_values_gives_no_number_that_is_none() -> None:
     assert found.state == "drift" and np.isfinite([found.auc, found.lower, found.upper]).all()
 
 
-def vectors(seed: int, *, shift: float = 0.0, of_day: float = 0.0) -> np.ndarray:
+BEFORE, NOW, FEW = 80, 28, 30
+
+
+def vectors(seed: int, count: int, *, shift: float = 0.0, of_day: float = 0.0, persistence: float = 0.0) -> np.ndarray:
+    """Rows of days whose moods last: each is `persistence` times the one before and something new."""
     generator = np.random.default_rng(seed)
-    moods = np.repeat(generator.normal(size=(DAYS, 8)) * of_day, PER_DAY, axis=0)
-    return generator.normal(size=(DAYS * PER_DAY, 8)) + moods + shift
+    moods = generator.normal(size=(count, 8))
+    for day in range(1, count):
+        moods[day] = persistence * moods[day - 1] + np.sqrt(1.0 - persistence**2) * moods[day]
+    return generator.normal(size=(count * FEW, 8)) + np.repeat(moods * of_day, FEW, axis=0) + shift
+
+
+def numbered(count: int) -> np.ndarray:
+    return np.repeat(np.arange(count), FEW)
 
 
 def moved(before: np.ndarray, now: np.ndarray) -> VectorFound:
-    return vector_found("title", [f"title_{n}" for n in range(8)], before, now, days(1), days(1))
+    names = [f"title_{n}" for n in range(8)]
+    return vector_found("title", names, before, now, numbered(len(before) // FEW), numbered(len(now) // FEW))
 
 
 def test_vectors_that_moved_are_seen_and_others_are_not() -> None:
-    assert moved(vectors(0), vectors(1, shift=0.5)).state == "drift"
-    still = [moved(vectors(10 + seed), vectors(20 + seed)) for seed in range(5)]
+    found = moved(vectors(0, BEFORE), vectors(1, NOW, shift=0.5))
+    assert found.state == "drift" and found.p_value <= 0.01 and found.distance > found.threshold
+    assert "moved as a whole" in sentence(found.reason)
+    still = [moved(vectors(10 + seed, BEFORE), vectors(20 + seed, NOW)) for seed in range(5)]
     assert [one.state for one in still] == ["ok"] * 5
     assert all(one.distance < 0.01 for one in still)
-    assert "moved as a whole" in sentence(moved(vectors(0), vectors(1, shift=0.5)).reason)
 
 
-def test_vectors_of_days_with_moods_are_judged_by_days() -> None:
-    states = [moved(vectors(30 + seed, of_day=0.5), vectors(40 + seed, of_day=0.5)).state for seed in range(5)]
-    assert states.count("drift") <= 1
+def test_days_that_resemble_the_days_before_are_no_drift() -> None:
+    states = []
+    for seed in range(24):
+        rows = vectors(100 + seed, BEFORE + NOW, of_day=0.5, persistence=0.7)
+        states.append(moved(rows[: BEFORE * FEW], rows[BEFORE * FEW :]).state)
+    assert states.count("drift") <= 2 and states.count("warn") <= 5
+
+
+def test_of_few_days_a_move_is_a_warning_and_of_fewer_nothing_is_said() -> None:
+    warned = moved(vectors(0, 20), vectors(1, 7, shift=0.5))
+    assert warned.state == "warn" and warned.p_value == pytest.approx(1 / 27)
+    assert "has perhaps moved as a whole" in sentence(warned.reason) and "3.7% of 27 runs" in sentence(warned.reason)
+    nothing = moved(vectors(0, 12), vectors(1, 7, shift=0.5))
+    assert nothing.state == "insufficient data"
+    assert sentence(nothing.reason) == "insufficient data: 19 days hold 19 runs of as many days as the recent ones, 20 are needed"
+    halves = moved(vectors(0, 15), vectors(1, 15, shift=0.5))
+    assert "30 days hold 15 runs" in sentence(halves.reason), "one half moved is the other half moved"
 
 
 def test_the_unit_of_a_vector_does_not_matter() -> None:
-    one, other = (moved(vectors(0) * unit, vectors(1, shift=0.3) * unit) for unit in (1.0, 1e6))
+    one, other = (moved(vectors(0, BEFORE) * unit, vectors(1, NOW, shift=0.3) * unit) for unit in (1.0, 1e6))
     assert one.distance == pytest.approx(other.distance, rel=1e-6)
 
 
 def test_too_little_says_so_and_missing_parts_are_left_out() -> None:
-    holed = vectors(0)
+    holed = vectors(0, 32)
     holed[150:, 3] = np.nan
-    found = moved(holed, vectors(1))
+    found = vector_found("title", ["x"] * 8, holed, vectors(1, 32), days(1), days(1))
     assert found.state == "insufficient data"
     assert sentence(found.reason) == "insufficient data: 150 rows of the training and 960 recent ones, 200 of each are needed"
-    few = vector_found("v", ["a"], vectors(0)[:320, :1], vectors(1)[:, :1], days(1)[:320], days(1))
+    few = vector_found("v", ["a"], vectors(0, 32)[:320, :1], vectors(1, 32)[:, :1], days(1)[:320], days(1))
     assert sentence(few.reason) == "insufficient data: 4 days of the training and 12 recent ones, 5 of each are needed"
     nothing = vector_found("v", [], np.empty((0, 0)), np.empty((0, 0)), np.empty(0, np.int64), np.empty(0, np.int64))
     assert nothing.state == "insufficient data"
 
 
 def test_a_constant_vector_is_no_trouble() -> None:
-    same = np.ones((DAYS * PER_DAY, 2))
-    found = vector_found("v", ["a", "b"], same, same, days(1), days(1))
+    same = np.ones((30 * FEW, 2))
+    found = vector_found("v", ["a", "b"], same, same[: 7 * FEW], numbered(30), numbered(7))
     assert (found.state, found.distance) == ("ok", 0.0)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import click
 
 from flyball.cli.frame import as_json, at_time, need, now_option, project, say, show_json, show_table, told, when
-from flyball.core.reason import Reason
+from flyball.core.errors import NotFoundError
+from flyball.core.reason import Reason, because
 from flyball.loop.alerts import Overview, overview, try_receivers
 from flyball.settings import Settings
 from flyball.wiring import open_sender, open_stores
@@ -14,20 +15,36 @@ from flyball.wiring import open_sender, open_stores
 
 @click.command()
 @click.option("--test", is_flag=True, help="Send a test to every receiver of the spec now, and say of each whether it was taken.")
+@click.option(
+    "--close", metavar="KEY", default=None, help="End what the alert KEY from outside asks for, as if its sender had said it is over."
+)
 @now_option
 @as_json
 @click.pass_context
-def command(ctx: click.Context, test: bool, now: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, test: bool, close: str | None, now: str | None, as_json: bool) -> None:
     """What fires since when and why, what is silenced until when and by whom, what outside alerts ask for, and what happened lately.
+
+    An alert from outside that its sender has not repeated for seven days is over; --close KEY ends one at once.
 
     Each receiver of [alerts] is listed with what it could not be told yet, and why.
     """
     from flyball.journal.state import fold
+    from flyball.loop.inbound import hear
 
     settings, spec = project(ctx)
     stores, moment, model = open_stores(settings), at_time(now), spec.model.name
     entries = stores.journal.read(model)
     state = fold(model, entries)
+    if close is not None:
+        need(not test, "--close ends a request and --test tries receivers", "give one of them")
+        heard = hear(
+            stores.journal, model, close, firing=False, reason=because("alerts.request_closed", key=close), actor=settings.actor, now=moment
+        )
+        if heard == "not open":
+            hint = f"open: {', '.join(sorted(state.requests)[:10])}" if state.requests else "none is open"
+            raise NotFoundError(f"no alert from outside asks under the key {close!r}", hint=hint)
+        entries = stores.journal.read(model)
+        state = fold(model, entries)
     if test:
         need(bool(spec.alerts.to), f"the spec of {model} names no receivers", 'add [alerts] to = [ { kind = "log" } ] to flyball.toml')
         results = try_receivers(open_sender(settings), spec, state, now=moment)
@@ -91,8 +108,8 @@ def show(found: Overview, settings: Settings, model: str) -> None:
         rows = [(one.pattern, when(one.until), one.actor, one.covers, one.reason) for one in found.silences]
         show_table(("silenced", "until (UTC)", "by", "fire now", "because"), rows)
     if found.requests:
-        asked = [(when(one.since), "yes" if one.answered else "no", told(one.reason, settings)) for one in found.requests]
-        show_table(("asked (UTC)", "trained since", "from outside"), asked)
+        asked = [(one.key, when(one.since), "yes" if one.answered else "no", told(one.reason, settings)) for one in found.requests]
+        show_table(("key", "asked (UTC)", "trained since", "from outside"), asked)
     if found.receivers:
         show_table(
             ("receiver", "not told yet"),

@@ -13,7 +13,7 @@ from flyball.data.profile import ColumnReference, Reference, reference_digest, r
 from flyball.journal.state import State, fold
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_shelf, open_stores
+from flyball.wiring import open_shelf, open_stores, open_world
 
 version_option = click.option(
     "--version", type=click.IntRange(1), default=None, metavar="N", help="Of which version (default: the champion)."
@@ -45,7 +45,7 @@ def make(ctx: click.Context, data: Path, version: int | None, no_scores: bool, t
     more of it, the reference also learns what days do by themselves, and drift has to exceed that.
 
     The engine is packed again, byte for byte, with the new reference: a signed bundle of its own, and the journal says so. Servers take
-    it up without a pause. Live counts begin anew, because they belong to a reference.
+    it up without a pause. Live counts begin anew where the cells of the reference are others.
     """
     from flyball.adapters.pandas.frames import load_table
     from flyball.loop.reference import Wanted, make_reference, reference_of, version_meant
@@ -59,7 +59,16 @@ def make(ctx: click.Context, data: Path, version: int | None, no_scores: bool, t
     wanted = Wanted(table=read.table, source=data.name, scores=not no_scores, trusted=trusted_code)
     settings.state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="reference-", dir=settings.state) as work:
-        made = make_reference(open_shelf(settings), spec, wanted, version=version, work=Path(work), actor=settings.actor, now=at_time(now))
+        made = make_reference(
+            open_shelf(settings),
+            spec,
+            wanted,
+            version=version,
+            work=Path(work),
+            actor=settings.actor,
+            now=at_time(now),
+            registry=open_world(settings).registry,
+        )
     if as_json:
         show_json(
             {**plain(made.reference), "version": made.version, "bundle": made.bundle, "changed": made.changed, "notes": list(made.notes)}
@@ -71,8 +80,9 @@ def make(ctx: click.Context, data: Path, version: int | None, no_scores: bool, t
     if not made.changed:
         say(f"{name} has this reference already")
         return
+    counts = "begin anew" if made.recounted else "stay"
     before = f" (before: {made.replaced} rows)" if made.replaced else ""
-    say(f"{name} is compared with {made.reference.rows} rows of {data.name} from now on{before}; live counts begin anew")
+    say(f"{name} is compared with {made.reference.rows} rows of {data.name} from now on{before}; live counts {counts}")
     click.echo(made.bundle)
 
 

@@ -1,5 +1,7 @@
 """Records ⇄ JSON: the one place where a record becomes plain dicts and lists, and comes back checked."""
 
+import math
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +20,21 @@ def to_json(value: object, *, indent: int = 0) -> str:
     """JSON text of a record or of records in lists and dicts; NaN and infinities become null."""
     text = msgspec.json.encode(value)
     return (msgspec.json.format(text, indent=indent) if indent else text).decode()
+
+
+def not_finite(value: object) -> str | None:
+    """Where in a record the first NaN or infinity stands, such as `columns.temp.lower`; None if every number is one."""
+    return _not_finite(to_plain(value), "")
+
+
+def _not_finite(plain: object, place: str) -> str | None:
+    if isinstance(plain, float):
+        return None if math.isfinite(plain) else place
+    if not isinstance(plain, dict | list):
+        return None
+    parts: Iterable[tuple[object, object]] = plain.items() if isinstance(plain, dict) else enumerate(plain)
+    found = (_not_finite(part, f"{place}.{name}" if place else str(name)) for name, part in parts)
+    return next((one for one in found if one is not None), None)
 
 
 def from_plain(value: object, kind: type[T]) -> T:

@@ -21,6 +21,8 @@ from flyball.data.timeline import Timeline, timeline
 from flyball.stats.bins import quantile_edges
 from flyball.stats.distances import middle
 
+# What a reference is called in its bundle.
+REFERENCE_FILE = "reference.json"
 SCHEMA_VERSION = 2
 # Format 1 knows no season and calibrates whole days only.
 READABLE = (1, 2)

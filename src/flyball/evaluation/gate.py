@@ -16,6 +16,7 @@ def gate(
     *,
     min_rows: int = 500,
     min_blocks: int = 5,
+    trouble: str = "",
 ) -> Decision:
     """Judge one version. Fail beats undecided beats pass; a check that is not applicable leaves the verdict.
 
@@ -26,11 +27,13 @@ def gate(
     `comparisons` is None when there is no champion: `better` and `not_worse` are then not applicable. A comparison that is missing or
     None, or rests on fewer than `min_rows` rows or `min_blocks` blocks, is undecided: too little evidence is never a pass.
 
+    `trouble` says what kept the champion from being compared with, if that was no lack of rows.
+
     The first version of a model therefore needs at least one bound (`at_least` or `at_most`) and passes when its bounds do. A gate
     without checks, or a first version that nothing but comparisons would judge, is undecided, and one more check without a metric says
     what to add: what was never asked cannot be passed. A person may still promote such a version by force, with a reason.
     """
-    found = [_judge(check, evaluation, comparisons, min_rows, min_blocks) for check in checks]
+    found = [_judge(check, evaluation, comparisons, min_rows, min_blocks, trouble) for check in checks]
     if not checks:
         found.append(Check(metric="", verdict=Verdict.UNDECIDED, reason=because("gate.empty")))
     elif all(check.verdict is Verdict.NOT_APPLICABLE for check in found):
@@ -39,7 +42,12 @@ def gate(
 
 
 def _judge(
-    check: GateCheck, evaluation: Evaluation, comparisons: Mapping[str, Comparison | None] | None, min_rows: int, min_blocks: int
+    check: GateCheck,
+    evaluation: Evaluation,
+    comparisons: Mapping[str, Comparison | None] | None,
+    min_rows: int,
+    min_blocks: int,
+    trouble: str,
 ) -> Check:
     if check.at_least is not None or check.at_most is not None:
         return _bound(check, evaluation)
@@ -49,7 +57,12 @@ def _judge(
         return Check(metric=check.metric, verdict=Verdict.NOT_APPLICABLE, reason=because("gate.no_champion", metric=check.metric))
     comparison = comparisons.get(check.metric)
     if comparison is None:
-        return Check(metric=check.metric, verdict=Verdict.UNDECIDED, reason=because("gate.no_comparison", metric=check.metric))
+        reason = (
+            because("gate.champion_unusable", metric=check.metric, error=trouble)
+            if trouble
+            else because("gate.no_comparison", metric=check.metric)
+        )
+        return Check(metric=check.metric, verdict=Verdict.UNDECIDED, reason=reason)
     if comparison.rows < min_rows or comparison.blocks < min_blocks:
         reason = because(
             "gate.too_little",

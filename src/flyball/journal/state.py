@@ -42,13 +42,15 @@ from flyball.journal.events import (
 class Known:
     """A registered version and when it came. `settled`: it failed its gate, had its chance, or a newer one came first.
 
-    `refused`: live rows spoke against it: its comparison was lost, or the loop rolled it back.
+    `refused`: live rows spoke against it: its comparison was lost, or the loop rolled it back. `replaced`: the bundles it had before the
+    one it has, each with the same engine and another reference.
     """
 
     at: datetime
     registered: Registered
     settled: bool
     refused: bool = False
+    replaced: tuple[str, ...] = ()
 
 
 @record
@@ -104,11 +106,15 @@ class Silence:
 
 @record
 class Request:
-    """An alert from outside that asks for a training and is not over. `answered`: a training was started since."""
+    """An alert from outside that asks for a training and is not over. `answered`: a training was started since.
+
+    `heard`: when it was written down last that it still fires.
+    """
 
     at: datetime
     reason: Reason
     answered: bool = False
+    heard: datetime
 
 
 @record
@@ -203,7 +209,9 @@ def apply(state: State, entry: Entry) -> State:
         case SilenceEnded():
             return replace(state, silences={pattern: kept for pattern, kept in state.silences.items() if pattern != event.pattern})
         case RetrainRequested():
-            return replace(state, requests={event.key: Request(at=at, reason=event.reason), **state.requests})
+            known = state.requests.get(event.key)
+            request = Request(at=at, reason=event.reason, heard=at) if known is None else replace(known, heard=at)
+            return replace(state, requests={**state.requests, event.key: request})
         case RequestClosed():
             requests = {key: request for key, request in state.requests.items() if key != event.key}
             return replace(state, requests=requests, suppressed=_still_asked(state.suppressed, state.firing, requests))
@@ -332,7 +340,7 @@ def _referenced(state: State, event: Referenced) -> State:
     known = state.versions.get(event.version)
     if known is None:
         return state
-    moved = replace(known, registered=replace(known.registered, bundle=event.bundle))
+    moved = replace(known, registered=replace(known.registered, bundle=event.bundle), replaced=(*known.replaced, event.replaced))
     return replace(state, versions={**state.versions, event.version: moved})
 
 

@@ -4,6 +4,7 @@ A tick never trains: it starts a training and a later tick sees its end. It may 
 append is a compare-and-set on the journal, and whoever comes second looks again.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import assert_never
@@ -27,6 +28,7 @@ from flyball.journal.events import (
 from flyball.journal.state import State, fold
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import measure
+from flyball.loop.inbound import close_silent
 from flyball.loop.memory import Memory
 from flyball.loop.notify import Notified, notify
 from flyball.loop.policy import decide, next_candidate
@@ -63,6 +65,9 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
     state = fold(model, world.journal.read(model))
     if state.running is not None:  # whoever wrote it down may have died before starting it; the same action never starts twice
         world.executor.submit(training_job(state.running.started, spec.folder, state.running.at))
+    with suppress(ConflictError):  # else the next tick ends them
+        appended += close_silent(world.journal, state, actor=actor, now=now)
+        state = fold(model, appended, start=state)
     evidence: Evidence | None = None
     for _ in range(_ROUNDS):
         evidence = measure(world, spec, state, memory, now=now)

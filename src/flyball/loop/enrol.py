@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.core.codec import from_json
-from flyball.core.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, StoreError
+from flyball.core.errors import ConflictError, NotFoundError, RefusedError, StoreError
 from flyball.core.table import Table
 from flyball.data.records import Snapshot
 from flyball.journal.events import Cause, Registered
 from flyball.journal.state import Known, State, fold
+from flyball.loop.fetched import engine_of
 from flyball.loop.judge import Candidate, Judgement, Rival, checks_digest, judge
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
@@ -42,19 +43,9 @@ def rival_of(state: State, workshop: Workshop, folder: Path) -> Rival | None:
     version = state.champion
     if version is None:
         return None
-    digest = state.versions[version].registered.bundle
 
     def opened() -> tuple[Manifest, Score]:
-        try:
-            path = workshop.bundles.path(digest)
-        except NotFoundError:  # a fresh checkout: the registry has it
-            fetched = folder / f"champion-{version}"
-            workshop.registry.fetch_bundle(state.model, version, fetched)
-            if workshop.bundles.put(fetched) != digest:
-                raise IntegrityError(
-                    f"the registry's bundle of {state.model}@{version} is not the one in the journal", hint=f"expected {digest}"
-                ) from None
-            path = workshop.bundles.path(digest)
+        path, digest = engine_of(state, version, bundles=workshop.bundles, registry=workshop.registry, key=workshop.key, folder=folder)
         manifest = read_manifest(path, digest)
         return manifest, scorer(path, digest, manifest, workshop, folder)
 

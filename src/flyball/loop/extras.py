@@ -18,6 +18,8 @@ from flyball.serving.losses import LossForecast, load_losses
 from flyball.serving.records import LoggedRows
 
 _DAY = timedelta(days=1)
+# Of how many bundles it is remembered how to estimate by them.
+_ESTIMATIONS = 12
 _MICROS = 86_400_000_000
 
 
@@ -57,11 +59,13 @@ class Extras:
 
     def __init__(self) -> None:
         self._estimations: dict[str, tuple[Estimation | None, LossForecast | None]] = {}
-        self._days: dict[tuple[object, ...], _Day] = {}
+        self._days: dict[tuple[str, int, tuple[str, ...], tuple[str, ...], bool, int, int], _Day] = {}
 
     def estimation(self, bundles: BundleStore, digest: str) -> tuple[Estimation | None, LossForecast | None]:
         """How to estimate by a bundle; None where it holds nothing for it."""
-        if digest not in self._estimations:
+        if digest in self._estimations:
+            self._estimations[digest] = self._estimations.pop(digest)  # the last is the one used last
+        else:
             folder = bundles.path(digest)
             manifest = read_manifest(folder, digest)
             try:
@@ -69,6 +73,8 @@ class Extras:
                 self._estimations[digest] = estimation, load_losses(folder, manifest)
             except UnsupportedError:  # of a newer Flyball: what there is to say without estimates is still said
                 self._estimations[digest] = None, None
+            for key in list(self._estimations)[:-_ESTIMATIONS]:
+                del self._estimations[key]
         return self._estimations[digest]
 
     def of(self, log: PredictionLog, wish: Wish, rows: LoggedRows) -> Extra:
@@ -85,7 +91,7 @@ class Extras:
 
     def forget(self, before: int) -> None:
         """Let go of the days (since 1970) before this one."""
-        for key in [key for key, day in self._days.items() if len(day.at) and day.at[-1] // _MICROS < before]:
+        for key in [key for key in self._days if key[-1] < before]:
             del self._days[key]
 
     def _of_day(self, log: PredictionLog, wish: Wish, at: NDArray[np.int64], day: int) -> Extra:

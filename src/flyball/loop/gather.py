@@ -14,7 +14,7 @@ from flyball.core.window import to_micros
 from flyball.data.checks import check
 from flyball.data.expectations import faulty_rows
 from flyball.data.past import Past
-from flyball.data.profile import reference_from_json
+from flyball.data.profile import REFERENCE_FILE, reference_from_json
 from flyball.data.records import Snapshot, Split
 from flyball.data.snapshot import Rows, assemble, span
 from flyball.data.source import Prepared, infer_schema, require_columns
@@ -149,7 +149,7 @@ def _past(spec: Spec, workshop: Workshop) -> Past | None:
     try:
         folder = workshop.bundles.path(digest)
         manifest = read_manifest(folder, digest)
-        reference = reference_from_json(read_file(folder, manifest, "reference.json"))
+        reference = reference_from_json(read_file(folder, manifest, REFERENCE_FILE))
     except FlyballError:  # comparing with the champion is told of where it decides: at the gate
         return None
     code = code_digest(project_code(spec.folder, [*spec.data.prepare, spec.train.run]))

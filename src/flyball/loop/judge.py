@@ -89,6 +89,9 @@ def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival
     if rival is None:
         return Judgement(decision=gate(spec.evaluate.gate, evaluation, None), head_start=())
     duel = _duel(spec, candidate, rival)
+    if isinstance(duel, FlyballError):
+        wanted = dict.fromkeys(_compared_metrics(spec))
+        return Judgement(decision=gate(spec.evaluate.gate, evaluation, wanted, trouble=_in_one_line(duel)), head_start=())
     decision = gate(spec.evaluate.gate, evaluation, _comparisons(spec, candidate, duel))
     return Judgement(decision=decision, head_start=_head_start(spec, candidate, duel))
 
@@ -98,8 +101,11 @@ def checks_digest(spec: Spec) -> str:
     return sha256_json(to_plain(spec.evaluate.gate))
 
 
-def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | None:
-    """Candidate and champion on rows later than both trainings, or held out from both by one rule; None if there are none."""
+def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | FlyballError | None:
+    """Candidate and champion on rows later than both trainings, or held out from both by one rule; None if there are none.
+
+    The error if the champion cannot say anything here.
+    """
     try:
         champion, score = rival.open()
         fresh = _new_to_both(spec, candidate, champion)
@@ -108,13 +114,21 @@ def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | None:
         rows = candidate.test.take(fresh)
         said = score(rows.select(champion.schema.names))
         return _Duel(rows=rows, candidate=candidate.scores[fresh], champion=said, threshold=champion.threshold)
-    except FlyballError:  # a feature the champion reads is gone, or its bundle cannot be used here: no evidence either way
-        return None
+    except FlyballError as error:  # a feature the champion reads is gone, or its bundle cannot be used here: no evidence either way
+        return error
+
+
+def _in_one_line(error: FlyballError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def _compared_metrics(spec: Spec) -> list[str]:
+    return sorted({check.metric for check in spec.evaluate.gate if check.better or check.not_worse})
 
 
 def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[str, Comparison | None]:
     """Per metric the gate compares."""
-    wanted = sorted({check.metric for check in spec.evaluate.gate if check.better or check.not_worse})
+    wanted = _compared_metrics(spec)
     if duel is None:
         return dict.fromkeys(wanted)
     blocks = blocks_of(duel.rows, spec.data)

@@ -11,7 +11,7 @@ import numpy as np
 
 from flyball.core.table import Table, concat
 from flyball.core.window import Window
-from flyball.data.profile import Reference, reference_from_json
+from flyball.data.profile import REFERENCE_FILE, Reference, reference_from_json
 from flyball.loop.extras import Extras
 from flyball.monitoring.counts import Counter
 from flyball.monitoring.yardstick import Yardstick
@@ -26,6 +26,8 @@ _DAY = timedelta(days=1)
 _COUNTERS = 12
 # References prepared for looks: the champion, a challenger and a shadow are looked at in turn; with very many columns each takes room.
 _YARDSTICKS = 3
+# Bundles remembered: those a look may need, and some more.
+_BUNDLES = 12
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,12 +44,16 @@ class Memory:
 
     def bundle(self, bundles: BundleStore, digest: str) -> tuple[Manifest, Reference]:
         """The manifest and the reference of a bundle, verified when first read."""
-        if digest not in self._bundles:
+        found = self._bundles.pop(digest, None)
+        if found is None:
             folder = bundles.path(digest)
             manifest = read_manifest(folder, digest)
-            reference = reference_from_json(read_file(folder, manifest, "reference.json"))
-            self._bundles[digest] = manifest, reference
-        return self._bundles[digest]
+            reference = reference_from_json(read_file(folder, manifest, REFERENCE_FILE))
+            found = manifest, reference
+        self._bundles[digest] = found  # the last is the one used last
+        for key in list(self._bundles)[:-_BUNDLES]:
+            del self._bundles[key]
+        return found
 
     def matured(
         self,

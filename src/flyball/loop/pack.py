@@ -10,7 +10,7 @@ import numpy as np
 from flyball.core.digest import sha256_bytes
 from flyball.core.record import record
 from flyball.core.window import from_micros
-from flyball.data.profile import build_reference, reference_to_json, score_columns
+from flyball.data.profile import REFERENCE_FILE, build_reference, reference_to_json, score_columns
 from flyball.data.records import Snapshot
 from flyball.data.snapshot import known_at, micros, span
 from flyball.data.split import held_out
@@ -101,7 +101,7 @@ def pack(
     _clear(model)
     code = {file.path: spec.folder / file.path for file in origin.code}
     tracker.package(folder / fitted.model, schema=gathered.schema, fitted=fitted, code=code, folder=model)
-    files: dict[str, Path | bytes] = {"reference.json": reference_of(spec, gathered, fitted, scores)}
+    files: dict[str, Path | bytes] = {REFERENCE_FILE: reference_of(spec, gathered, fitted, scores)}
     files |= {name: folder / file for name, file in fitted.files.items()}
     files |= estimation_files(spec, gathered, fitted, scores, folder)
     if fitted.engine == "native":

@@ -19,8 +19,7 @@ from flyball.loop.world import World
 from flyball.monitoring.counts import Counts
 from flyball.monitoring.floor import floor_value, held_out_bound
 from flyball.monitoring.multivariate import MultivariateFound
-from flyball.monitoring.records import ColumnDrift, MonitorReport
-from flyball.monitoring.records import State as ColumnState
+from flyball.monitoring.records import RANK, ColumnDrift, MonitorReport
 from flyball.ports.watching import Reports
 from flyball.registry.records import Lineage
 from flyball.spec.records import Spec
@@ -31,7 +30,6 @@ PERIOD = timedelta(days=28)
 POINTS = 112
 # Of how many columns the past is kept: the furthest. Reports of ten thousand columns would fill the memory.
 DRAWN = 24
-_RANK: Mapping[ColumnState, int] = {"drift": 3, "warn": 2, "ok": 1, "insufficient data": 0}
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -165,7 +163,7 @@ def past_reports(reports: Reports, model: str, newest: MonitorReport, period: Wi
 
 def furthest(columns: Mapping[str, ColumnDrift]) -> list[str]:
     """Names of columns, the worst first: by state, then by how far each is beside what it may be."""
-    return sorted(columns, key=lambda name: (-_RANK[columns[name].state], -_beside(columns[name]), name))
+    return sorted(columns, key=lambda name: (-RANK[columns[name].state], -_beside(columns[name]), name))
 
 
 def _beside(column: ColumnDrift) -> float:

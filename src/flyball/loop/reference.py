@@ -1,8 +1,9 @@
 """A version gets another reference: counted from rows somebody names, put beside the same engine in a bundle of its own, and journalled.
 
 A bundle never changes. So the files of the version's bundle are packed again, byte for byte, with the new reference; the journal says which
-bundle is the version's from then on, and servers take it up as they take up any deployment. What live rows were counted on belongs to the
-old reference and is not used again: counts name the reference they were made on.
+bundle is the version's from then on, and servers take it up as they take up any deployment. Counts of live rows
+name the cells they were made on: where the new reference has other cells they begin anew, and where only its counts, calibration or season
+are others they stay good and are held against the new ones.
 """
 
 import shutil
@@ -19,20 +20,28 @@ from flyball.core.record import record
 from flyball.core.schema import Column, Schema, did_you_mean
 from flyball.core.table import Array, Table
 from flyball.data.cells import NumberCells, text_of
-from flyball.data.profile import Reference, build_reference, reference_digest, reference_from_json, reference_to_json, score_columns
+from flyball.data.profile import (
+    REFERENCE_FILE,
+    Reference,
+    build_reference,
+    reference_digest,
+    reference_from_json,
+    reference_to_json,
+    score_columns,
+)
 from flyball.data.snapshot import micros
 from flyball.journal.events import Referenced
 from flyball.journal.state import State, fold
 from flyball.loop.adopt import Shelf
 from flyball.loop.deploy import deployment_of
+from flyball.loop.fetched import keep_in_registry
 from flyball.monitoring.drift import MIN_REFERENCE_ROWS
-from flyball.ports.serving import BundleStore
+from flyball.ports.serving import BundleStore, Registry
 from flyball.registry.bundle import MANIFEST, read_file, read_manifest, write_bundle
 from flyball.registry.records import Manifest
 from flyball.serving.engine import labels, load_engine
 from flyball.spec.records import Spec
 
-FILE = "reference.json"
 _ATTEMPTS = 20
 _DAY = 86_400_000_000
 _DEADLINE = 600.0  # seconds a model's own code may take for all rows
@@ -50,7 +59,10 @@ class Wanted:
 
 @record
 class ReferenceMade:
-    """What came of it. `replaced`: rows of the reference it had (0: none). `changed`: False if it is the one the version has."""
+    """What came of it. `replaced`: rows of the reference it had (0: none). `changed`: False if it is the one the version has.
+
+    `recounted`: its cells are others, so that live rows are counted anew.
+    """
 
     version: int
     bundle: str
@@ -58,6 +70,7 @@ class ReferenceMade:
     replaced: int
     changed: bool
     notes: tuple[str, ...]
+    recounted: bool = False
 
 
 def version_meant(state: State, version: int | None) -> int:
@@ -78,15 +91,26 @@ def reference_of(bundles: BundleStore, state: State, version: int) -> tuple[Mani
     digest = state.versions[version].registered.bundle
     folder = bundles.path(digest)
     manifest = read_manifest(folder, digest)
-    if FILE not in manifest.files:
+    if REFERENCE_FILE not in manifest.files:
         return manifest, Reference(schema_version=1, rows=0, columns={})
-    return manifest, reference_from_json(read_file(folder, manifest, FILE))
+    return manifest, reference_from_json(read_file(folder, manifest, REFERENCE_FILE))
 
 
 def make_reference(
-    shelf: Shelf, spec: Spec, wanted: Wanted, *, version: int | None, work: Path, actor: str, now: datetime
+    shelf: Shelf,
+    spec: Spec,
+    wanted: Wanted,
+    *,
+    version: int | None,
+    work: Path,
+    actor: str,
+    now: datetime,
+    registry: Registry | None = None,
 ) -> ReferenceMade:
-    """Give a version (None: the champion) a reference of these rows, packed in the folder `work`. DataError if they cannot be one."""
+    """Give a version (None: the champion) a reference of these rows, packed in the folder `work`. DataError if they cannot be one.
+
+    The new bundle is also kept in the registry, where other machines find it, if the version was trained here.
+    """
     model = spec.model.name
     state = fold(model, shelf.journal.read(model))
     number = version_meant(state, version)
@@ -110,14 +134,21 @@ def make_reference(
     season = "none" if times is None else spec.monitor.season
     reference = build_reference(rows, manifest.schema, scores, times, score_times=times, season=season, zone=spec.monitor.zone)
     notes = (*notes, *_uncalibrated(reference, times, wanted.source), *_nothing_in(reference, wanted.source))
-    if FILE in manifest.files and reference_digest(reference) == reference_digest(before):
+    if REFERENCE_FILE in manifest.files and reference_to_json(reference) == reference_to_json(before):
         return ReferenceMade(version=number, bundle=digest, reference=reference, replaced=before.rows, changed=False, notes=notes)
     bundle = _packed(shelf, digest, manifest, reference, work)
+    if not state.versions[number].registered.source:  # an adopted version's registry belongs to others
+        lost = keep_in_registry(registry, model, number, bundle, shelf.bundles.path(bundle))
+        if lost:
+            notes = (*notes, f"the new bundle is on this machine only, for the registry could not take it ({lost}): {_copy(bundle)}")
     event = Referenced(
         version=number, bundle=bundle, replaced=digest, reference=reference_digest(reference), rows=reference.rows, source=wanted.source
     )
     _enter(shelf, model, event, actor=actor, now=now)
-    return ReferenceMade(version=number, bundle=bundle, reference=reference, replaced=before.rows, changed=True, notes=notes)
+    recounted = reference_digest(reference) != reference_digest(before)
+    return ReferenceMade(
+        version=number, bundle=bundle, reference=reference, replaced=before.rows, changed=True, notes=notes, recounted=recounted
+    )
 
 
 def in_columns(table: Table, schema: Schema, source: str) -> Table:
@@ -180,14 +211,18 @@ def _nothing_in(reference: Reference, source: str) -> Iterable[str]:
 def _packed(shelf: Shelf, digest: str, manifest: Manifest, reference: Reference, work: Path) -> str:
     """A bundle with the same files and this reference, kept."""
     old, fresh = shelf.bundles.path(digest), work / "bundle"
-    tops = {name.partition("/")[0] for name in manifest.files} - {FILE, MANIFEST}
+    tops = {name.partition("/")[0] for name in manifest.files} - {REFERENCE_FILE, MANIFEST}
     files: dict[str, Path | bytes] = {name: old / name for name in sorted(tops)}
     shutil.rmtree(fresh, ignore_errors=True)
-    write_bundle(fresh, replace(manifest, files={}), {**files, FILE: reference_to_json(reference)}, shelf.key)
+    write_bundle(fresh, replace(manifest, files={}), {**files, REFERENCE_FILE: reference_to_json(reference)}, shelf.key)
     try:
         return shelf.bundles.put(fresh)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _copy(bundle: str) -> str:
+    return f"copy .flyball/bundles/{bundle} to any other machine that trains, serves or watches this model"
 
 
 def _enter(shelf: Shelf, model: str, event: Referenced, *, actor: str, now: datetime) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from flyball.core.digest import sha256_bytes
-from flyball.monitoring.records import ColumnDrift, MonitorReport, Performance, State
+from flyball.monitoring.records import RANK, ColumnDrift, MonitorReport, Performance
 from flyball.monitoring.series import MOST, Labels
 
-STATES: Mapping[State, int] = {"insufficient data": 0, "ok": 1, "warn": 2, "drift": 3}
 _LONGEST = 200  # characters of a label's value
 _STEP = 0.1  # distances nearer to each other than this are ordered by name, so that noise does not choose
 
@@ -49,8 +48,8 @@ def shown_columns(columns: Mapping[str, ColumnDrift], most: int = MOST) -> list[
         return sorted(columns)
 
     def rank(name: str) -> tuple[int, int, str]:
-        state = STATES[columns[name].state]
-        return (-state, -int(columns[name].distance / _STEP) if state >= STATES["warn"] else 0, name)
+        state = RANK[columns[name].state]
+        return (-state, -int(columns[name].distance / _STEP) if state >= RANK["warn"] else 0, name)
 
     return sorted(sorted(columns, key=rank)[:most])
 
@@ -69,7 +68,7 @@ def _columns(columns: Mapping[str, ColumnDrift], features: frozenset[str] | None
         yield Sample("model_feature_drift_lower", labels, column.lower)
         yield Sample("model_feature_drift_upper", labels, column.upper)
         yield Sample("model_feature_drift_threshold", labels, column.threshold)
-        yield Sample("model_feature_drift_state", labels, STATES[column.state])
+        yield Sample("model_feature_drift_state", labels, RANK[column.state])
         if column.first is not None:
             yield Sample("model_feature_drift_first", labels, column.first)
         yield Sample("model_feature_missing_ratio", labels, column.missing)
@@ -78,7 +77,7 @@ def _columns(columns: Mapping[str, ColumnDrift], features: frozenset[str] | None
     outputs = {} if features is None else {name: column for name, column in columns.items() if name not in features}
     for name in shown_columns(outputs, most):
         yield Sample("model_score_drift", (("output", label_value(name)),), outputs[name].distance)
-    for state in STATES:
+    for state in RANK:
         yield Sample("model_features", (("state", state),), sum(column.state == state for column in columns.values()))
     if columns:
         yield Sample("model_feature_drift_max", (), max(column.distance for column in columns.values()))

@@ -30,11 +30,11 @@ MOVED = 0.02
 TEXTS_MOVED = 0.005
 LEAST_DAYS = 5
 LEAST_ROWS = 200
-# What one look may cost: rows of each side, and redrawn days.
+# What one look may cost: rows of each side.
 MOST_ROWS = 20_000
 _MOST_PAIRS = 1_500
-_DRAWS = 400
-_LEVEL = 0.01
+# A vector moved for certain if at most this part of all runs of days is as far from the rest as the recent ones; perhaps, if at most that.
+_LEVEL, _PERHAPS = 0.01, 0.05
 
 
 @record
@@ -58,8 +58,10 @@ class DomainFound:
 class VectorFound:
     """How far one group of columns moved as a vector: the energy distance over the mean distance of a row then and a row now, in [0, 1].
 
-    `threshold`: what days redrawn between both sides reach once in a hundred times, and at least the margin. `p_value`: how rarely they
-    reach what was found. `columns` are those that make up the vector.
+    Days resemble the days before them, so the recent days are held against every other run of as many days one after the other, over all
+    days in order of time (what is cut off at the end goes on at the beginning). `threshold`: what one such run in a hundred reaches, and
+    at least the margin. `p_value`: how many runs reach what was found, of all. Of less than 100 runs none can be one in a hundred: a move
+    is then a warning at most, and of less than 20 nothing is said. `columns` are those that make up the vector.
     """
 
     state: Told
@@ -153,13 +155,28 @@ def vector_found(
     blocks = _between_days(apart, day)
     count = np.bincount(day).astype(np.float64)
     of_now = np.bincount(day, weights=recent).astype(bool)
-    distance = _share(blocks, count, of_now)
-    redrawn = np.array([_share(blocks, count, generator.permutation(of_now)) for _ in range(_DRAWS)])
-    threshold = max(margin, float(np.quantile(redrawn, 1.0 - _LEVEL)))
-    p_value = float((1 + (redrawn >= distance).sum()) / (1 + _DRAWS))
-    state: Told = "drift" if distance > threshold and p_value <= _LEVEL else "ok"
-    reason = because(f"multivariate.vector_{state}", name=name, distance=distance, threshold=threshold, columns=len(columns))
+    runs = _runs(of_now)
+    if len(runs) * _PERHAPS < 1.0:
+        few = because("multivariate.few_runs", days=len(of_now), runs=len(runs), needed=math.ceil(1.0 / _PERHAPS))
+        return VectorFound(state="insufficient data", distance=0.0, threshold=1.0, p_value=1.0, columns=tuple(columns), reason=few)
+    distance, *others = (_share(blocks, count, run) for run in runs)
+    threshold = max(margin, float(np.quantile(others, 1.0 - _LEVEL, method="higher")))
+    p_value = (1 + sum(other >= distance for other in others)) / len(runs)
+    state: Told = "ok"
+    if distance > margin and p_value <= _PERHAPS:
+        state = "drift" if p_value <= _LEVEL else "warn"
+    values = {"distance": distance, "threshold": threshold, "columns": len(columns), "p_value": p_value, "runs": len(runs)}
+    reason = because(f"multivariate.vector_{state}", name=name, **values)
     return VectorFound(state=state, distance=distance, threshold=threshold, p_value=p_value, columns=tuple(columns), reason=reason)
+
+
+def _runs(of_now: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Every way to put as many days one after the other on one side as `of_now` does, itself first. The same two sides come once."""
+    found: dict[bytes, NDArray[np.bool_]] = {}
+    for shift in range(len(of_now)):
+        run = np.roll(of_now, shift)
+        found.setdefault((run if run[0] else ~run).tobytes(), run)
+    return list(found.values())
 
 
 def _distances(rows: Floats) -> Floats:

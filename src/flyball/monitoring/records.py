@@ -10,6 +10,8 @@ from flyball.core.record import record
 from flyball.core.window import Window
 
 State = Literal["insufficient data", "ok", "warn", "drift"]
+# The higher, the worse.
+RANK: Mapping[State, int] = {"insufficient data": 0, "ok": 1, "warn": 2, "drift": 3}
 
 
 @record

@@ -67,6 +67,13 @@ class Registry(Protocol):
         """Point an alias at a version, or remove it (None)."""
         ...
 
-    def fetch_bundle(self, model: str, version: int, into: Path) -> None:
-        """Copy the bundle of a version out of the registry."""
+    def keep_bundle(self, model: str, version: int, digest: str, bundle: Path) -> None:
+        """Keep another bundle of a version beside the one it was registered with, under its digest. What is there already stays."""
+        ...
+
+    def fetch_bundle(self, model: str, version: int, into: Path, *, digest: str = "") -> None:
+        """Copy a bundle of a version out of the registry: the one it was registered with, or the one kept under a digest.
+
+        NotFoundError if there is none.
+        """
         ...

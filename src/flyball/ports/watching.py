@@ -46,15 +46,26 @@ class Reports(Protocol):
     """What monitoring found, window by window: servers show the newest as gauges, people look at the series."""
 
     def save(self, model: str, report: MonitorReport) -> None:
-        """Keep a report; one of the same version and window replaces the one before."""
+        """Keep a report; one of the same version and window replaces the one before.
+
+        DataError for one with a number that is none: it could not be read back.
+        """
         ...
 
-    def latest(self, model: str) -> MonitorReport | None:
-        """The report whose window ends last."""
+    def latest(self, model: str, *, by: datetime | None = None) -> MonitorReport | None:
+        """The report whose window ends last; with `by`, of those that end then or before. What cannot be read back is passed over."""
         ...
 
     def between(self, model: str, window: Window) -> list[MonitorReport]:
-        """The reports whose windows end within a window, in order of time."""
+        """The reports whose windows end within a window, in order of time. What cannot be read back is passed over."""
+        ...
+
+    def ends(self, model: str) -> list[datetime]:
+        """When the windows of all kept reports end, in order of time."""
+        ...
+
+    def passed_over(self, model: str) -> list[datetime]:
+        """When the windows of those end that were asked for since this was opened, and could not be read back."""
         ...
 
     def thin(self, model: str, window: Window, *, every: timedelta | None) -> int:

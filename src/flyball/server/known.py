@@ -34,7 +34,7 @@ class Known:
     def samples(self, now: datetime, features: frozenset[str] | None) -> list[Sample]:
         """Every sample there is, from a thread. `features`: what the champion reads, if that is known here."""
         with self._lock:
-            self._keep("report", lambda: self._report(features))
+            self._keep("report", lambda: self._report(now, features))
             self._keep("journal", lambda: self._journal(now))
             self._keep("looks", lambda: looks_samples(self._ports.looks.looks(self._model)))
             return [sample for part in self._last.values() for sample in part]
@@ -45,8 +45,9 @@ class Known:
         except FlyballError:
             return
 
-    def _report(self, features: frozenset[str] | None) -> Sequence[Sample]:
-        report = self._ports.reports.latest(self._model)
+    def _report(self, now: datetime, features: frozenset[str] | None) -> Sequence[Sample]:
+        # A loop whose clock ran ahead leaves reports of the future, which would hide those of today.
+        report = self._ports.reports.latest(self._model, by=now) or self._ports.reports.latest(self._model)
         return () if report is None else report_samples(report, features=features)
 
     def _journal(self, now: datetime) -> Sequence[Sample]:

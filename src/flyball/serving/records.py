@@ -145,6 +145,24 @@ class LoggedRows:
     context: Table | None = None
     bare: NDArray[np.bool_] | None = None
 
+    def take(self, rows: NDArray[np.bool_]) -> "LoggedRows":
+        """The rows for which this is true."""
+        return LoggedRows(
+            prediction_id=self.prediction_id[rows],
+            at=self.at[rows],
+            day=self.day[rows],
+            unit=self.unit[rows],
+            entity=self.entity[rows],
+            label=self.label[rows],
+            score=self.score[rows],
+            actual=self.actual[rows],
+            outcome_at=self.outcome_at[rows],
+            features=None if self.features is None else self.features.take(rows),
+            made_at=None if self.made_at is None else self.made_at[rows],
+            context=None if self.context is None else self.context.take(rows),
+            bare=None if self.bare is None else self.bare[rows],
+        )
+
 
 @record
 class Place:

@@ -58,6 +58,23 @@ class RegistrySuite:
         registry.fetch_bundle("churn", version, target)
         assert _content(target) == _content(bundle)
 
+    def test_another_bundle_is_kept_beside_the_one_it_was_registered_with(
+        self, registry: Registry, run_id: str, bundle: Path, tmp_path: Path
+    ) -> None:
+        version = registry.register("churn", run_id, bundle, identity="i1", tags={})
+        first = _content(bundle)
+        (bundle / "manifest.json").write_text('{"other": 1}')
+        for _ in range(2):
+            registry.keep_bundle("churn", version, "ab" * 32, bundle)
+        registry.fetch_bundle("churn", version, tmp_path / "one")
+        registry.fetch_bundle("churn", version, tmp_path / "two", digest="ab" * 32)
+        assert _content(tmp_path / "one") == first
+        assert _content(tmp_path / "two") == _content(bundle) != first
+        with pytest.raises(NotFoundError):
+            registry.fetch_bundle("churn", version, tmp_path / "three", digest="cd" * 32)
+        with pytest.raises(NotFoundError):
+            registry.keep_bundle("churn", 9, "ab" * 32, bundle)
+
     def test_the_bundle_of_an_unknown_version_is_not_found(self, registry: Registry, tmp_path: Path) -> None:
         with pytest.raises(NotFoundError):
             registry.fetch_bundle("churn", 1, tmp_path)

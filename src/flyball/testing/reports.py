@@ -1,8 +1,13 @@
 """What every store of monitor reports keeps to."""
 # ruff: noqa: D102 - a test's name is its sentence
 
+import math
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from flyball.core.errors import DataError
 from flyball.core.reason import because
 from flyball.core.window import Window
 from flyball.monitoring.records import ColumnDrift, MonitorReport, Performance
@@ -87,3 +92,25 @@ class ReportsSuite:
         assert reports.thin("churn", window, every=None) == 3
         assert [(one.window.end - NOON).days for one in reports.between("churn", everything)] == [1, 8, 8]
         assert len(reports.between("fraud", everything)) == 1
+
+    def test_the_latest_by_a_time_is_not_one_of_the_future(self, reports: Reports) -> None:
+        for days in (1, 2, 30):
+            reports.save("churn", report(days))
+        assert reports.latest("churn", by=NOON + 2 * _DAY) == report(2)
+        assert reports.latest("churn", by=NOON + 2 * _DAY - timedelta(microseconds=1)) == report(1)
+        assert reports.latest("churn", by=NOON) is None
+        assert reports.latest("churn") == report(30)
+
+    def test_the_ends_of_all_windows_are_known(self, reports: Reports) -> None:
+        assert reports.ends("churn") == [] == reports.passed_over("churn")
+        for days in (2, 1):
+            reports.save("churn", report(days))
+        assert reports.ends("churn") == [NOON + _DAY, NOON + 2 * _DAY]
+
+    def test_a_number_that_is_none_is_refused(self, reports: Reports) -> None:
+        whole = report(1)
+        for value in (math.nan, math.inf):
+            broken = replace(whole, columns={"temp": replace(whole.columns["temp"], lower=value)})
+            with pytest.raises(DataError, match=r"columns\.temp\.lower is not a finite number"):
+                reports.save("churn", broken)
+        assert reports.latest("churn") is None

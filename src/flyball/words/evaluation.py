@@ -25,6 +25,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{metric}: candidate and champion could not be compared on rows that are new to both.",
         "{metric}：无法在对两者都是新数据的行上比较候选版本与冠军版本。",
     ),
+    "gate.champion_unusable": (
+        "{metric}: candidate and champion could not be compared: {error}.",
+        "{metric}：无法比较候选版本与冠军版本：{error}。",
+    ),
     "gate.too_little": (
         "{metric}: too little evidence to compare with the champion: {rows} rows in {blocks} blocks, "
         "needed {rows_needed} rows in {blocks_needed} blocks.",

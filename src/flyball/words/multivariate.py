@@ -29,6 +29,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{name} ({columns} columns) is where it was: {distance:.3f} of {threshold:.3f}",
         "{name}（{columns} 列）没有变化：{distance:.3f}，阈值 {threshold:.3f}",
     ),
+    "multivariate.few_runs": (
+        "insufficient data: {days} days hold {runs} runs of as many days as the recent ones, {needed} are needed",
+        "数据不足：{days} 天中与近期天数相同的连续时段只有 {runs} 个，需要 {needed} 个",
+    ),
+    "multivariate.vector_warn": (
+        "{name} ({columns} columns) has perhaps moved as a whole: {distance:.3f}; as far are {p_value:.1%} of {runs} runs of as many days",
+        "{name}（{columns} 列）整体可能发生变化：{distance:.3f}；在 {runs} 个同样长的时段中有 {p_value:.1%} 达到该值",
+    ),
     "multivariate.vector_drift": (
         "{name} ({columns} columns) moved as a whole: {distance:.3f} is over {threshold:.3f}",
         "{name}（{columns} 列）整体发生变化：{distance:.3f} 超过 {threshold:.3f}",
@@ -41,6 +49,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the texts of {name} are about something else, as the model reads them ({by}): {distance:.3f} is over {threshold:.3f}",
         "按模型的读法（{by}），{name} 的文本内容发生变化：{distance:.3f} 超过 {threshold:.3f}",
     ),
+    "multivariate.text_warn": (
+        "the texts of {name} are perhaps about something else, as the model reads them ({by}): {distance:.3f} is far, "
+        "but there are too few days to be certain",
+        "按模型的读法（{by}），{name} 的文本内容可能发生变化：{distance:.3f} 较大，但天数太少，尚不能确定",
+    ),
     "multivariate.facts_ok": (
         "the texts of {name} look as they did (length, words, characters): {distance:.3f} of {threshold:.3f}",
         "{name} 的文本外观没有变化（长度、词、字符）：{distance:.3f}，阈值 {threshold:.3f}",
@@ -48,6 +61,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "multivariate.facts_drift": (
         "the texts of {name} look different (length, words, characters): {distance:.3f} is over {threshold:.3f}",
         "{name} 的文本外观发生变化（长度、词、字符）：{distance:.3f} 超过 {threshold:.3f}",
+    ),
+    "multivariate.facts_warn": (
+        "the texts of {name} perhaps look different (length, words, characters): {distance:.3f} is far, "
+        "but there are too few days to be certain",
+        "{name} 的文本外观可能发生变化（长度、词、字符）：{distance:.3f} 较大，但天数太少，尚不能确定",
     ),
     "multivariate.no_embedding": (
         "no step of the model of version {version} turns {name} alone into numbers: its texts are compared by what they look like",

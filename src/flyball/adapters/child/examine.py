@@ -24,7 +24,7 @@ from flyball.adapters.mlflow.source import MlflowSource, content_identity, ident
 from flyball.core.codec import from_plain, to_json, to_plain
 from flyball.core.errors import FlyballError, IntegrityError, UnsupportedError
 from flyball.core.table import Table
-from flyball.data.profile import SCHEMA_VERSION, Reference, build_reference, reference_to_json, score_columns
+from flyball.data.profile import REFERENCE_FILE, SCHEMA_VERSION, Reference, build_reference, reference_to_json, score_columns
 from flyball.loop.adopt import Examined, Source
 from flyball.monitoring.look import MIN_REFERENCE_ROWS
 from flyball.registry.bundle import bundle_digest, read_file, read_manifest
@@ -94,7 +94,7 @@ def _data(order: Order, found: Described) -> Table:
 def _packed(source: Source, found: Described, tried: Tried, data: Table | None, lineage: Lineage, order: Order) -> Examined:
     rows = data if data is not None else tried.example
     reference = _reference(rows, tried)
-    files: dict[str, str] = {"reference.json": _left(order, "reference.json", reference_to_json(reference))}
+    files: dict[str, str] = {REFERENCE_FILE: _left(order, REFERENCE_FILE, reference_to_json(reference))}
     files |= {name: _left(order, name, content) for name, content in tried.files.items()}
     if tried.native:
         files["native"] = str(_copied(found.folder, Path(order.folder) / "native"))

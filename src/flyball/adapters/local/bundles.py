@@ -11,6 +11,10 @@ from flyball.core.errors import ConflictError, FlyballError, IntegrityError, Not
 from flyball.registry.bundle import MANIFEST, bundle_digest, settle_folder, verify_bundle
 from flyball.registry.signing import load_key
 
+_LOST = (
+    "copy the folder {digest} there from a machine that has it, or from MLflow: the artifact flyball/bundle of the version's run, or "
+    "flyball/bundle-{digest} if it was given another reference"
+)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,7 +48,7 @@ class LocalBundles:
             raise NotFoundError(f"{digest[:80]!r} is not the digest of a bundle")
         folder = self._folder / digest
         if not (folder / MANIFEST).exists():
-            raise NotFoundError(f"the bundle {digest[:12]} is not in {self._folder}", hint="it can be fetched from the registry again")
+            raise NotFoundError(f"the bundle {digest[:12]} is not in {self._folder}", hint=_LOST.format(digest=digest))
         if bundle_digest(folder) != digest:
             raise IntegrityError(f"the bundle in {folder} is another than its name says")
         if not self._key_path.exists():  # a new key would verify nothing that stands here

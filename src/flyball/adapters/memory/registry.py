@@ -22,6 +22,7 @@ class MemoryRegistry:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._versions: dict[str, list[_Version]] = {}
+        self._beside: dict[tuple[str, int, str], Mapping[str, bytes]] = {}
         self._aliases: dict[str, dict[str, int]] = {}
 
     def register(self, model: str, run_id: str, bundle: Path, *, identity: str, tags: Mapping[str, str]) -> int:
@@ -33,8 +34,7 @@ class MemoryRegistry:
             for number, version in enumerate(versions, start=1):
                 if version.identity == identity:
                     return number
-            files = {path.relative_to(bundle).as_posix(): path.read_bytes() for path in sorted(bundle.rglob("*")) if path.is_file()}
-            versions.append(_Version(run_id=run_id, identity=identity, tags=dict(tags), files=files))
+            versions.append(_Version(run_id=run_id, identity=identity, tags=dict(tags), files=_files(bundle)))
             return len(versions)
 
     def run_of(self, model: str, identity: str) -> str:
@@ -56,11 +56,19 @@ class MemoryRegistry:
                 self._version(model, version)
                 self._aliases.setdefault(model, {})[alias] = version
 
-    def fetch_bundle(self, model: str, version: int, into: Path) -> None:
-        """Copy the bundle of a version out of the registry."""
+    def keep_bundle(self, model: str, version: int, digest: str, bundle: Path) -> None:
+        """Keep another bundle of a version beside the one it was registered with, under its digest."""
         with self._lock:
-            files = self._version(model, version).files
-        for name, content in files.items():
+            self._version(model, version)
+            self._beside.setdefault((model, version, digest), _files(bundle))
+
+    def fetch_bundle(self, model: str, version: int, into: Path, *, digest: str = "") -> None:
+        """Copy a bundle of a version out of the registry."""
+        with self._lock:
+            found = self._beside.get((model, version, digest)) if digest else self._version(model, version).files
+        if found is None:
+            raise NotFoundError(f"the registry has no bundle {digest[:12]} of {model}@{version}")
+        for name, content in found.items():
             target = into / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
@@ -72,3 +80,7 @@ class MemoryRegistry:
                 f"there is no version {model}@{version}", hint=f"versions present: 1 to {len(versions)}" if versions else ""
             )
         return versions[version - 1]
+
+
+def _files(folder: Path) -> Mapping[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -72,17 +72,27 @@ class MlflowRegistry:
             else:
                 client.set_registered_model_alias(model, alias, str(version))
 
-    def fetch_bundle(self, model: str, version: int, into: Path) -> None:
-        """Copy the bundle of a version into a folder that does not exist yet."""
+    def keep_bundle(self, model: str, version: int, digest: str, bundle: Path) -> None:
+        """As `flyball/bundle-<digest>` among the artifacts of the version's run, whose `flyball/bundle` stays as it is."""
+        client = self._store.client()
+        with told(self._store.uri):
+            run_id = client.get_model_version(model, str(version)).run_id
+            if not client.list_artifacts(run_id, f"{BUNDLE}-{digest}"):
+                client.log_artifacts(run_id, str(bundle), f"{BUNDLE}-{digest}")
+
+    def fetch_bundle(self, model: str, version: int, into: Path, *, digest: str = "") -> None:
+        """Copy a bundle of a version into a folder that does not exist yet."""
         import mlflow.artifacts
 
         client = self._store.client()
         with told(self._store.uri):
             found = client.get_model_version(model, str(version))
-            run = client.get_run(found.run_id)
+            run, where = client.get_run(found.run_id), f"{BUNDLE}-{digest}" if digest else BUNDLE
+            if digest and not client.list_artifacts(found.run_id, where):
+                raise NotFoundError(f"the registry has no bundle {digest[:12]} of {model}@{version}")
             draft = into.parent / f".{into.name}.{time.monotonic_ns()}"
             got = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{run.info.artifact_uri}/{BUNDLE}", dst_path=str(draft), tracking_uri=self._store.uri
+                artifact_uri=f"{run.info.artifact_uri}/{where}", dst_path=str(draft), tracking_uri=self._store.uri
             )
             Path(got).replace(into)
             for left in sorted(draft.rglob("*"), reverse=True):

@@ -58,7 +58,7 @@ def performance_details(
     manifest, _ = memory.bundle(world.bundles, digest)
     estimation, forecast = memory.extras.estimation(world.bundles, digest)
     look = _look(world, spec, version, memory, manifest, forecast, now=now)
-    past = _take(look.rows, look.matured)
+    past = look.rows.take(look.matured)
     kept = judged(past, manifest.classes, spec.data.no_outcome, timed=spec.data.time is not None)
     metrics = tuple(
         performance
@@ -199,18 +199,3 @@ def _of_curve(curve: Curve | None, kept: Judged) -> tuple[Reason, ...]:
         return ()
     told: dict[str, Value] = {"rows": len(kept.truth), "error": curve.error, "chance": curve.chance}
     return (because("calibration.error" if kept.score.ndim == 1 else "calibration.error_answered", **told),)
-
-
-def _take(rows: LoggedRows, inside: NDArray[np.bool_]) -> LoggedRows:
-    return LoggedRows(
-        prediction_id=rows.prediction_id[inside],
-        at=rows.at[inside],
-        day=rows.day[inside],
-        unit=rows.unit[inside],
-        entity=rows.entity[inside],
-        label=rows.label[inside],
-        score=rows.score[inside],
-        actual=rows.actual[inside],
-        outcome_at=rows.outcome_at[inside],
-        features=None,
-    )

@@ -41,14 +41,14 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
         refused=refused,
     )
     # details take longer than the rest, so they are measured for the reports that are kept
-    detailed = due(world, state.model, state.champion, spec.monitor.window, now=now)
     champion, partly = state.champion, list[str]()
+    detailed = _measured(lambda: due(world, state.model, champion, spec.monitor.window, now=now), trouble) is not False
     report = _measured(lambda: monitor(world, spec, state, champion, memory, now=now, detailed=detailed, trouble=partly), trouble)
     trouble += partly
     if report is not None:
-        keep(world, state, report, spec.monitor.window)
+        _measured(lambda: keep(world, state, report, spec.monitor.window), trouble)
         floor = floored(spec, state, report.performance)
-        calm = calm_keys(world, spec, state, report, floor, refused=bool(refused))
+        calm = _measured(lambda: calm_keys(world, spec, state, report, floor, refused=bool(refused)), trouble) or frozenset()
         if partly:  # what was not looked at is not over
             calm = frozenset(key for key in calm if not key.startswith("quality:"))
         estimated = estimated_floored(spec, state, report)
@@ -61,7 +61,12 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
             estimated_floor=estimated,
             quality=report.quality,
         )
-    return replace(found, trouble="; ".join(trouble))
+    lost = world.reports.passed_over(state.model)
+    if lost:
+        trouble.append(
+            f"{len(lost)} kept monitor reports cannot be read back and are passed over, the last of {lost[-1]:%Y-%m-%d %H:%M} UTC"
+        )
+    return replace(found, trouble="; ".join(dict.fromkeys(trouble)))
 
 
 def _measured(measurement: Callable[[], T], trouble: list[str]) -> T | None:

@@ -16,18 +16,17 @@ from flyball.loop.evidence.quality import window_quality
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.drift import RELEASE_WINDOWS
-from flyball.monitoring.records import ColumnDrift, MonitorReport
+from flyball.monitoring.records import RANK, ColumnDrift, MonitorReport
 from flyball.spec.records import Spec
 
 # Of more columns than these the furthest are kept, so that a report and the gauges made of it stay small whatever the data.
 MOST_COLUMNS = 100
-# Reports that hysteresis may still ask for are all kept; of older ones one a window, for so long.
-_KEPT = timedelta(days=400)
+# Reports that hysteresis may still ask for are all kept; of older ones one a window, after a week one a day at most, for so long.
+_KEPT, _WEEK, _DAY = timedelta(days=400), timedelta(days=7), timedelta(days=1)
 # So many windows back it is looked whether there is still something to thin out: a loop may have been away.
 _BACK = 30
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_RANK = {"insufficient data": 0, "ok": 1, "warn": 2, "drift": 3}
 
 
 T = TypeVar("T")
@@ -93,7 +92,7 @@ def keep(world: World, state: State, report: MonitorReport, window: timedelta) -
 
 def due(world: World, model: str, version: int, window: timedelta, *, now: datetime) -> bool:
     """Whether a report of now will be kept."""
-    latest = world.reports.latest(model)
+    latest = world.reports.latest(model, by=now)  # a clock that ran ahead once leaves reports of the future
     return latest is None or latest.version != version or now - latest.window.end >= window / 24
 
 
@@ -111,11 +110,20 @@ def shortened(report: MonitorReport, firing: set[str]) -> MonitorReport:
 
 
 def _far(column: ColumnDrift) -> tuple[int, float, float]:
-    return _RANK[column.state], column.lower - column.threshold, column.distance
+    return RANK[column.state], column.lower - column.threshold, column.distance
 
 
 def _retain(world: World, model: str, end: datetime, window: timedelta) -> None:
-    """Keep one report a window of what hysteresis no longer asks for, and none that is older than `_KEPT`."""
-    recent = end - (RELEASE_WINDOWS + 1) * window
+    """Keep one report a window of what hysteresis no longer asks for, one a day of what is older than a week, and none after `_KEPT`.
+
+    A clock that runs far ahead condemns nothing: what is older than `_KEPT` goes only where as much time is covered by newer reports.
+    """
+    recent, every = end - (RELEASE_WINDOWS + 1) * window, max(window, _DAY)
     world.reports.thin(model, Window(start=recent - _BACK * window, end=recent), every=window)
-    world.reports.thin(model, Window(start=_EARLIEST, end=end - _KEPT), every=None)
+    if every > window:
+        world.reports.thin(model, Window(start=_EARLIEST, end=min(recent, end - _WEEK)), every=every)
+    parts = sorted({(one - _EARLIEST) // every for one in world.reports.ends(model)})
+    needed = max(1, _KEPT // every)
+    if len(parts) > needed:
+        oldest = _EARLIEST + parts[-needed] * every
+        world.reports.thin(model, Window(start=_EARLIEST, end=min(oldest, end - _KEPT)), every=None)
