@@ -28,6 +28,7 @@ from flyball.adapters.sqlite.looks import SqliteLooks
 from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
+from flyball.adapters.sqlite.traffic import SqliteTraffic
 from flyball.core.codec import from_plain, to_plain
 from flyball.core.digest import sha256_file
 from flyball.core.schema import Schema
@@ -225,6 +226,7 @@ class Town:
             executor=MemoryExecutor(self._job),
             reports=SqliteReports(self.database),
             looks=SqliteLooks(self.database),
+            traffic=SqliteTraffic(self.database),
             counts=SqliteCounts(self.database),
         )
         self.workshop = Workshop(

@@ -18,6 +18,7 @@ from flyball.adapters.memory.outcomes import MemoryOutcomeLog
 from flyball.adapters.memory.predictions import MemoryPredictionLog
 from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.adapters.memory.reports import MemoryReports
+from flyball.adapters.memory.traffic import MemoryTraffic
 from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
@@ -91,6 +92,7 @@ class Watched:
             executor=MemoryExecutor(lambda job: "{}"),
             reports=MemoryReports(),
             looks=MemoryLooks(),
+            traffic=MemoryTraffic(),
             counts=MemoryCounts() if database is None else SqliteCounts(database),
         )
 

@@ -18,6 +18,7 @@ from flyball.adapters.sqlite.outbox import SqliteOutbox
 from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
+from flyball.adapters.sqlite.traffic import SqliteTraffic
 from flyball.core.record import record
 from flyball.settings import Settings, read_settings, secret
 
@@ -47,6 +48,7 @@ class Stores:
     deployments: SqliteDeployments
     reports: SqliteReports
     looks: SqliteLooks
+    traffic: SqliteTraffic
     counts: SqliteCounts
     bundles: LocalBundles
     outbox: SqliteOutbox
@@ -63,6 +65,7 @@ def open_stores(settings: Settings) -> Stores:
         deployments=SqliteDeployments(database, clock=wall_clock),
         reports=SqliteReports(database),
         looks=SqliteLooks(database),
+        traffic=SqliteTraffic(database),
         counts=SqliteCounts(database),
         bundles=LocalBundles(settings.bundles, settings.key),
         outbox=SqliteOutbox(database),
@@ -85,6 +88,7 @@ def open_world(settings: Settings) -> "World":
         executor=LocalExecutor(settings.jobs),
         reports=stores.reports,
         looks=stores.looks,
+        traffic=stores.traffic,
         counts=stores.counts,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
     )
@@ -147,6 +151,7 @@ def server_ports(folder: Path) -> "ServerPorts":
         outcomes=stores.outcomes,
         reports=stores.reports,
         looks=stores.looks,
+        traffic=stores.traffic,
         journal=stores.journal,
     )
 

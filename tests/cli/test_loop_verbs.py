@@ -1,6 +1,8 @@
 """`tick` at simulated times and `up` under load, on a real trained project."""
 
+import json
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from flyball.api.client import Client
+from flyball.core.errors import RequestError
 from trained import CUSTOMER, MODEL, Shop, change, flyball, running
 
 
@@ -106,6 +109,44 @@ def test_up_may_be_stopped_in_the_midst_of_its_first_look(own: Shop, sign: signa
         time.sleep(0.8)  # about where its first look imports what it needs
         process.send_signal(sign)
         assert process.wait(60) == 0
+
+
+def test_a_server_does_not_outlive_the_up_that_started_it_however_that_ends(own: Shop) -> None:
+    with running(own.folder, "up", "--every", "60s") as (url, process):
+        server = json.loads((own.folder / ".flyball" / "server.json").read_text())["pid"]
+        with Client(url) as client:
+            client.predict(CUSTOMER)
+        process.kill()
+        process.wait(10)
+        until = time.monotonic() + 30
+        while Path(f"/proc/{server}").exists():
+            assert time.monotonic() < until, "the server goes on"
+            time.sleep(0.05)
+        host, _, port = url.removeprefix("http://").partition(":")
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((host, int(port)), timeout=5).close()
+    assert not (own.folder / ".flyball" / "server.json").exists()  # it ended as when asked to
+
+
+def test_what_a_server_refused_makes_the_answer_after_it_has_ended(own: Shop) -> None:
+    with running(own.folder, "serve") as (url, _), Client(url) as client:
+        client.predict(CUSTOMER)
+        for _ in range(60):
+            with pytest.raises(RequestError):
+                client.predict({**CUSTOMER, "monthly_charges": "much"})
+    said = flyball(own.folder, "monitor", "--fail-on", "quality")
+    assert said.status == 1 and "were refused with 422" in said.out + said.err
+    found = flyball(own.folder, "monitor", "--json").json
+    assert found["answer"]["call"] == "act", found["answer"]
+    assert "quality:requests" in [alert["key"] for alert in _ticked(own.folder)]
+
+
+def _ticked(folder: Path) -> list[dict[str, Any]]:
+    """What fires after one tick of now."""
+    said = flyball(folder, "tick", "--json")
+    assert said.status == 0, said.err
+    alerts: list[dict[str, Any]] = flyball(folder, "alerts", "--json").json["firing"]
+    return alerts
 
 
 def logged(folder: Path, at: str) -> None:

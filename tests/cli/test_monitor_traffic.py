@@ -69,3 +69,22 @@ def test_a_server_that_listens_everywhere_is_asked_on_this_machine() -> None:
 def test_nobody_there_is_no_error() -> None:
     assert fetch("http://127.0.0.1:9/metrics") is None
     assert asker(ServeSpec(port=9), "town")(1.0) is None
+
+
+def test_living_workers_say_where_to_ask_and_the_port_of_the_spec_goes_first() -> None:
+    asked: list[str] = []
+    metrics = Metrics()
+
+    def get(url: str) -> str | None:
+        asked.append(url)
+        return page(metrics) if ":8765/" in url else None
+
+    def found(*workers: str) -> list[str]:
+        asked.clear()
+        asker(ServeSpec(), "town", get, lambda: workers)(1.0)
+        return [url.removeprefix("http://127.0.0.1:").removesuffix("/metrics") for url in asked]
+
+    assert found() == ["8000"]
+    assert found("made elsewhere") == ["8000"]
+    assert found("8765-w0", "8765-w1") == ["8765"]
+    assert found("7000-w0", "8000-w3", "8765-w1") == ["8000", "7000", "8765"]

@@ -203,6 +203,14 @@ def test_a_server_that_ends_does_not_end_the_watch(own: Shop) -> None:
         assert process.wait(20) == 0
 
 
+def test_a_server_on_another_port_than_the_spec_says_is_found_by_its_workers(own: Shop) -> None:
+    change(own.folder, 'address = "127.0.0.1:8000"', 'address = "127.0.0.1:9"')
+    with running(own.folder, "serve"), terminal(own.folder, "--every", "0.2s") as (process, until):
+        until("requests/s")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
 @pytest.mark.parametrize("words", [(), ("--json",)])
 def test_a_pipe_gets_one_line_a_look(own: Shop, words: tuple[str, ...]) -> None:
     process = subprocess.Popen(

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from flyball.core.window import Window
 from flyball.settings import read_settings
 from flyball.wiring import open_stores
 from trained import MODEL, NOW, Shop, change, flyball, spawn
@@ -85,6 +87,9 @@ def test_what_is_kept_and_what_is_skipped_is_told(own: Shop) -> None:
     said = flyball(own.folder, "predict", str(source), str(out), "--keep", "customer_id", "--on-error", "skip")
     assert said.status == 0, said.err
     assert "49 of 50 rows answered" in said.err and f"{MODEL}@2 (champion): 49" in said.err and "1 rows skipped" in said.err
+    traffic = open_stores(read_settings(own.folder)).traffic
+    ever = Window(start=datetime(2020, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
+    assert {one.status: one.requests for one in traffic.between(MODEL, ever)} == {200: 49, 422: 1}
     assert list(pd.read_csv(out).columns) == ["customer_id", "prediction", "confidence", "version", "variant", "prediction_id"]
     again = flyball(own.folder, "predict", str(source), str(out))
     assert again.status == 1 and "is there already" in again.err

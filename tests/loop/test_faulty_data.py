@@ -21,7 +21,7 @@ from flyball.loop.skew import skew
 from flyball.loop.training import take_snapshot, train
 from flyball.monitoring.records import MonitorReport
 from flyball.monitoring.skew import SkewReport
-from flyball.serving.records import Outcome
+from flyball.serving.records import Answers, Outcome
 from flyball.spec.records import Expectation, QualitySpec, Spec
 from flyball.words.sentences import sentence
 from quarter import DAY, FIRST, MODEL, PIPELINE, SPEC, Town, _batch, people
@@ -174,6 +174,21 @@ def test_silence_is_an_alert_until_somebody_asks_again(town: Town) -> None:
     assert "quality:*" in state(town).firing
     day(town)
     assert "quality:*" not in state(town).firing
+
+
+def test_refused_requests_alarm_until_they_stop_and_do_not_keep_the_model_from_being_trained(town: Town) -> None:
+    for _ in range(6):
+        day(town)
+    ago = town.now + DAY - timedelta(minutes=30)  # seen by the next look
+    town.world.traffic.add(MODEL, [Answers(minute=ago, status=200, requests=1000), Answers(minute=ago, status=422, requests=2000)])
+    events = [entry.event for entry in day(town)]
+    (fired,) = [event for event in events if isinstance(event, AlertFired)]
+    assert fired.key == "quality:requests"
+    assert "2,000 of 3,000 requests" in sentence(fired.reason)
+    assert not [event for event in events if isinstance(event, Suppressed) and event.because.code == "suppressed.quality"]
+    assert "quality:requests" in state(town).firing
+    day(town)
+    assert "quality:requests" not in state(town).firing
 
 
 def test_a_new_model_that_nobody_asks_yet_is_not_silent(town: Town) -> None:

@@ -146,7 +146,7 @@ def test_a_taken_port_is_said_before_anything_starts(made: Site) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(StoreError, match=f"port {port} of 127.0.0.1 is in use"):
+        with pytest.raises(StoreError, match=f"port {port} of 127.0.0.1 is in use by process {os.getpid()}"):
             serve(made.settings(port=port), "flyball.wiring:server_ports")
 
 

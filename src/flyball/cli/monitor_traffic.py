@@ -1,6 +1,8 @@
 """What a server says of itself at /metrics: requests, errors and how long they took, between two looks."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from urllib.parse import quote
 
 from flyball.core.record import record
@@ -10,6 +12,7 @@ from flyball.spec.records import ServeSpec
 PATIENCE = 1.0
 _LATENCY = "model_prediction_latency_seconds"
 _REFUSED = "flyball_requests_refused_total"
+_WORKER = re.compile(r"([0-9]{1,5})-w[0-9]+")  # as `server/worker.py` names them
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server listens, to know where to ask
 
 
@@ -87,13 +90,26 @@ def traffic(before: Numbers, now: Numbers) -> Traffic | None:
     )
 
 
-def asker(serve: ServeSpec, model: str, get: Callable[[str], str | None] = fetch) -> Callable[[float], Numbers | None]:
-    """Asks the server of a spec for its numbers, at a time in seconds."""
-    url = f"{address(serve)}/metrics"
+def asker(
+    serve: ServeSpec,
+    model: str,
+    get: Callable[[str], str | None] = fetch,
+    workers: Callable[[], Iterable[str]] = tuple,
+) -> Callable[[float], Numbers | None]:
+    """Asks the server of a spec for its numbers, at a time in seconds.
+
+    `workers`: the names of those that live. They say on which port they serve, which the command line may have changed; without one the
+    spec's is asked.
+    """
 
     def ask(at: float) -> Numbers | None:
-        text = get(url)
-        return None if text is None else numbers(text, model, at)
+        ports = sorted({int(named[1]) for name in workers() if (named := _WORKER.fullmatch(name))}, key=lambda port: port != serve.port)
+        for port in ports or [serve.port]:
+            text = get(f"{address(replace(serve, port=port))}/metrics")
+            found = None if text is None else numbers(text, model, at)
+            if found is not None:
+                return found
+        return None
 
     return ask
 

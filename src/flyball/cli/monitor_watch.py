@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -197,7 +197,7 @@ def watch(world: World, spec: Spec, settings: Settings, memory: Memory, *, pause
     from flyball.wiring import wall_clock
 
     _needs_champion(world, spec)
-    watcher = Watcher(world, spec, memory, wall_clock, asker(spec.serve, spec.model.name))
+    watcher = Watcher(world, spec, memory, wall_clock, asker(spec.serve, spec.model.name, workers=lambda: _workers(world, spec)))
     view: View = Objects(settings, every_column) if json else Screen(settings, spec) if sys.stdout.isatty() else Lines(settings, spec)
     looks: queue.Queue[Look | Exception] = queue.Queue()
     stop = threading.Event()
@@ -250,6 +250,14 @@ def _needs_champion(world: World, spec: Spec) -> None:
     except StoreError:
         return
     need(state.champion is not None, f"{spec.model.name} has no champion to watch", "`flyball train` makes the first")
+
+
+def _workers(world: World, spec: Spec) -> Collection[str]:
+    """The names of the workers that live; none while the database does not answer."""
+    try:
+        return world.deployments.workers(spec.model.name)
+    except FlyballError:
+        return ()
 
 
 def _moved(before: MonitorReport | None, now: MonitorReport) -> tuple[Moved, ...]:

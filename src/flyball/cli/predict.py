@@ -89,11 +89,24 @@ def command(
     with _Shown(_terminal(as_json)) as shown:
         report = run_batch(order, overwrite=overwrite, clock=lambda: time.time_ns() // 1000, progress=shown)
     seconds = time.monotonic() - began
+    if report.skipped and order.log is not None:
+        _count(settings, spec, report)
     if as_json:
         show_json(plain(report, order, seconds))
     else:
         tell(report, order, seconds)
     sys.exit(0 if report.answered or not report.rows else 1)
+
+
+def _count(settings: Settings, spec: Spec, report: "BatchReport") -> None:
+    """Rows that were skipped are in no log: for monitoring they count like requests that a server refused."""
+    from flyball.serving.records import Answers
+    from flyball.wiring import open_stores, wall_clock
+
+    minute = wall_clock().replace(second=0, microsecond=0)
+    by_status = {200: report.answered, 422: report.skipped}
+    counts = [Answers(minute=minute, status=status, requests=rows) for status, rows in by_status.items() if rows]
+    open_stores(settings).traffic.add(spec.model.name, counts)
 
 
 def make_order(

@@ -31,6 +31,7 @@ class ServeOptions:
     traces: bool = False
     timeout: float | None = None
     grpc_port: int | None = None
+    leash: bool = False
 
 
 trusted_option = click.option(
@@ -79,6 +80,7 @@ def model_options(function: Callable[..., None]) -> Callable[..., None]:
     help="request: each request says when it happens (`at`), for replays.",
 )
 @click.option("--traces", is_flag=True, help="Send a span of OpenTelemetry for every request (OTEL_EXPORTER_OTLP_ENDPOINT says where).")
+@click.option("--leash", is_flag=True, hidden=True, help="Drain and end when stdin ends: whoever started this server is gone then.")
 @trusted_option
 @click.pass_context
 def command(
@@ -93,6 +95,7 @@ def command(
     trusted_code: bool,
     timeout: float | None,
     grpc_port: int | None,
+    leash: bool,
     model_uri: str | None,
     **without_spec: Any,
 ) -> None:
@@ -118,6 +121,7 @@ def command(
         traces=traces,
         timeout=timeout,
         grpc_port=grpc_port,
+        leash=leash,
     )
     asked = model_uri or (model if model is not None and is_uri(model) else None)
     if asked is not None:
@@ -172,7 +176,7 @@ def run(models: Sequence[tuple[Settings, Spec]], options: ServeOptions) -> int:
         if first.grpc_port is not None:
             say(f"gRPC is answered on port {first.grpc_port}")
 
-    return serve(replace(first, also=rest), "flyball.wiring:server_ports", ready)
+    return serve(replace(first, also=rest), "flyball.wiring:server_ports", ready, leash=0 if options.leash else None)
 
 
 def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "ServerSettings":

@@ -70,7 +70,9 @@ class _Project:
         freeze = fold(spec.model.name, self.world.journal.read(spec.model.name)).frozen(wall_clock())
         if freeze is not None:
             say(f"the loop of {spec.model.name} is frozen since {when(freeze.at)} UTC: {freeze.reason}; `flyball thaw` lets it act")
-        self.server = subprocess.Popen([sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve", *options])
+        # The pipe is the server's leash: it ends with this process, also if that is killed, and the server then drains and ends.
+        serve = [sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve", "--leash", *options]
+        self.server = subprocess.Popen(serve, stdin=subprocess.PIPE)
         self.told_gone = False
 
     def look(self) -> None:

@@ -223,7 +223,7 @@ def _obstacle(state: State, evidence: Evidence, spec: Spec, now: datetime) -> Re
         return because("suppressed.running", action=state.running.started.action)
     if state.rollout is not None:
         return because("suppressed.rollout", version=state.rollout.version)
-    faulty = [one.column or "*" for one in evidence.quality if one.severity == "error"]
+    faulty = [one.column or "*" for one in evidence.quality if one.severity == "error" and one.subject == "rows"]
     if faulty:  # what looks like drift or decay may be the fault, and a training from the log would learn it
         return because("suppressed.quality", columns=", ".join(dict.fromkeys(faulty)), count=len(faulty))
     since = state.last_retrain_at or state.first_at

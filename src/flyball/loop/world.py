@@ -4,7 +4,7 @@ from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog
 from flyball.ports.serving import BundleStore, Deployments, Registry
 from flyball.ports.training import Executor
-from flyball.ports.watching import CountStore, Looks, Outbox, Reports, Sender
+from flyball.ports.watching import CountStore, Looks, Outbox, Reports, Sender, Traffic
 
 
 @record
@@ -28,5 +28,6 @@ class World:
     executor: Executor
     reports: Reports
     looks: Looks
+    traffic: Traffic
     counts: CountStore
     post: Post | None = None

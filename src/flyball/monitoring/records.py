@@ -162,7 +162,8 @@ class PerformanceDetails:
 
 @record
 class QualityFinding:
-    """Something wrong with the rows of a window. An error blocks retraining. `examples`: prediction ids.
+    """Something wrong with what was asked in a window. `examples`: prediction ids. An error about rows blocks retraining; one about
+    requests does not, since what was refused is not learned from.
 
     `share`: the part of the rows looked at that it concerns; `limit`: the part from which on, for certain, it is an error. Both are 0
     where it is no matter of shares. A `column` that is empty means the rows as a whole.
@@ -175,11 +176,12 @@ class QualityFinding:
     examples: tuple[str, ...]
     share: float = 0.0
     limit: float = 0.0
+    subject: Literal["rows", "requests"] = "rows"
 
     @property
     def key(self) -> str:
         """The key of its alert."""
-        return f"quality:{self.column or '*'}"
+        return f"quality:{self.column or ('*' if self.subject == 'rows' else 'requests')}"
 
 
 @record

@@ -11,7 +11,7 @@ from flyball.alerting.records import Ledger, Letter, Parcel, Told
 from flyball.core.window import Window
 from flyball.monitoring.records import MonitorReport
 from flyball.monitoring.slots import CountKey, Kept, Step
-from flyball.serving.records import Place
+from flyball.serving.records import Answers, Place
 
 
 class CountStore(Protocol):
@@ -85,6 +85,24 @@ class Looks(Protocol):
 
     def looks(self, model: str) -> list[datetime]:
         """When the loop looked last: the ten newest times, in order of time."""
+        ...
+
+
+# So long it is remembered how many requests were answered and refused.
+TRAFFIC_KEPT = timedelta(days=30)
+
+
+class Traffic(Protocol):
+    """How many requests for predictions were answered and refused, by minute and status: what is refused is in no log."""
+
+    def add(self, model: str, counts: Sequence[Answers]) -> None:
+        """Add to what is counted, all of it or nothing, durably, whoever else counts. Minutes that are more than `TRAFFIC_KEPT` older
+        than the newest of these are dropped.
+        """
+        ...
+
+    def between(self, model: str, window: Window) -> list[Answers]:
+        """What is counted of the minutes that start within a window, in order of time and then of status."""
         ...
 
 

@@ -59,6 +59,7 @@ def _serving(one: Callable[..., Input], own: Mapping[str, str], server: Mapping[
     failing = one("flyball_requests_refused_total", "0+20x500", code="503")
     fine = one("flyball_requests_refused_total", "0x500", code="503")
     unfair = one("flyball_requests_refused_total", "0+500x500", code="422")  # the caller's mistakes are not the server's
+    lost = one("flyball_requests_refused_total", "0+500x500", code="404")  # a browser that looks for a picture
     pending = one("flyball_log_pending_rows", "0x60")
 
     def latency(fast: int) -> list[Input]:
@@ -74,6 +75,13 @@ def _serving(one: Callable[..., Input], own: Mapping[str, str], server: Mapping[
         "FlyballErrorBudgetBurnsFast": Case(at="2h", fires=[answered, failing], quiet=[answered, fine, unfair], labels=server, value="2%"),
         "FlyballErrorBudgetBurnsSlowly": Case(
             at="8h", fires=[answered, failing], quiet=[answered, fine, unfair], labels=server, value="2%"
+        ),
+        "FlyballRequestsRefused": Case(
+            at="30m",
+            fires=[answered, one("flyball_requests_refused_total", "0+245x500", code="422")],
+            quiet=[answered, one("flyball_requests_refused_total", "0+20x500", code="422"), lost],
+            labels=own,
+            value="20%",
         ),
         "FlyballSlow": Case(at="30m", fires=latency(50), quiet=latency(100), labels=own, value="246ms"),
         "FlyballDeploymentRefused": Case(

@@ -12,6 +12,8 @@ from flyball.stats.scores import METRICS
 
 JOB = "flyball"
 _BUDGETS = ("5m", "30m", "1h", "6h")
+# What says that a request could not be read: not the 404 of a page that a browser looks for.
+_REFUSED = 'sum by (job, model) (rate(flyball_requests_refused_total{code=~"400|413|415|422"}[10m]))'
 _LOSSES = "|".join(sorted(name for name, metric in METRICS.items() if metric.direction == "lower"))
 
 
@@ -152,6 +154,13 @@ def _requests(order: Order) -> tuple[Alerting, ...]:
             says=f"{{instance}} fails {{value:percent}} of its requests: a month's budget ({share} answered) is gone in five days.",
         ),
         Alerting(
+            name="FlyballRequestsRefused",
+            expr=f"{_REFUSED}\n  / (sum by (job, model) (rate(model_prediction_latency_seconds_count[10m]))\n    + {_REFUSED}) > 0.05",
+            wait="5m",
+            severity="warning",
+            says="{value:percent} of the requests to {model} are refused: what clients send is not what it reads.",
+        ),
+        Alerting(
             name="FlyballSlow",
             expr=f"model:latency_seconds:p99_5m > {latency:g}",
             wait="10m",
@@ -244,7 +253,7 @@ def _data() -> tuple[Alerting, ...]:
             expr='max by (job, model) (model_quality_findings{severity="error"}) > 0',
             wait="15m",
             severity="warning",
-            says="{value} faults in the data of {model} keep it from being trained again.",
+            says="{value} faults in what {model} is asked: `flyball monitor` lists them.",
         ),
         Alerting(
             name="FlyballLabelsStayAway",

@@ -22,6 +22,7 @@ from flyball.server.readable import Readable
 from flyball.server.served import Models, Served
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.server.tracing import finish, open_tracer
+from flyball.server.traffic import asked_model
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -136,7 +137,7 @@ class App:
         path = scope["path"]
         if self._open >= self.settings.max_concurrency and not path.startswith(_EXEMPT):
             overload = HttpError(503, "too many requests at once", headers=[(b"retry-after", b"1")])
-            self._count_error(503)
+            self._count_error(503, asked_model(scope, self.models.by_name))
             dialect = self._dialect(path)
             await send_reply(send, error_reply(overload) if dialect is None else dialect.refused(overload), close=True)
             return
@@ -146,7 +147,7 @@ class App:
         except ConnectionResetError:
             return
         except Exception as error:  # noqa: BLE001 - whatever happens, the client gets the error schema and the server goes on
-            reply = self._failed(error)
+            reply = self._failed(error, scope)
         finally:
             self._open -= 1
         if span is not None:
@@ -161,7 +162,7 @@ class App:
             said = await dialect.answer(scope, receive) if foreign is None else dialect.refused(foreign)
             reply = without_place(said, self.settings.folder)
             if reply.status >= 400:
-                self._count_error(reply.status)
+                self._count_error(reply.status, asked_model(scope, self.models.by_name))
             return reply
         if foreign is not None:
             raise foreign
@@ -185,15 +186,19 @@ class App:
     def _dialect(self, path: str) -> Dialect | None:
         return next((one for one in self.dialects if one.speaks(path)), None)
 
-    def _failed(self, error: Exception) -> Reply:
+    def _failed(self, error: Exception, scope: Scope) -> Reply:
         reply = without_place(error_reply(error), self.settings.folder)
         if reply.status == 500 or not isinstance(error, HttpError | FlyballError):
             _log.error("a request failed", exc_info=error)
-        self._count_error(reply.status)
+        self._count_error(reply.status, asked_model(scope, self.models.by_name))
         return reply
 
-    def _count_error(self, status: int) -> None:
-        self.metrics.add("flyball_requests_refused_total", labels=(("code", str(status)),))
+    def _count_error(self, status: int, model: str | None = None) -> None:
+        """An error was the answer; `model`: that was asked for predictions. What names no model stands with the first."""
+        served = self.models.by_name.get(model or "")
+        if served is not None:
+            served.traffic.refuse(status)
+        (served or self.models.first).metrics.add("flyball_requests_refused_total", labels=(("code", str(status)),))
 
     async def _every_second(self) -> None:
         loop = asyncio.get_running_loop()

@@ -6,11 +6,13 @@ import ipaddress
 import socket
 import struct
 import sys
+from pathlib import Path
 
 from flyball.core.errors import RefusedError, StoreError, UsageError
 
 _ATTACH_FILTER = 26  # SO_ATTACH_FILTER of Linux; Python's socket module does not name it
 _BACKLOG = 2048
+_LISTENS = "0A"  # a state in /proc/net/tcp
 # Of the TCP header: a SYN without ACK is dropped, all else passes. (code, jump if true, jump if false, operand)
 _NO_SYN = (
     (0x30, 0, 0, 13),  # load the byte with the flags
@@ -40,7 +42,8 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise StoreError(
-                f"port {port} of {host} is in use", hint=f"stop what listens there, or take another: flyball serve --port {port + 1}"
+                f"port {port} of {host} is in use{_by(family, port)}",
+                hint=f"stop what listens there, or take another: flyball serve --port {port + 1}",
             ) from error
         raise StoreError(
             f"cannot listen on port {port} of {host}: {error.strerror}", hint="take another port: flyball serve --port 8000"
@@ -85,4 +88,24 @@ def _loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
+        return False
+
+
+def _by(family: socket.AddressFamily, port: int) -> str:
+    """Which process listens on a port, in words, where Linux tells: of one's own processes."""
+    try:
+        table = Path("/proc/net/tcp6" if family == socket.AF_INET6 else "/proc/net/tcp").read_text().splitlines()[1:]
+        rows = [line.split() for line in table]
+        sockets = {f"socket:[{row[9]}]" for row in rows if row[3] == _LISTENS and int(row[1].rpartition(":")[2], 16) == port}
+        found = sorted(int(process.name) for process in Path("/proc").glob("[0-9]*") if sockets and _holds(process, sockets))
+    except (OSError, ValueError, IndexError):
+        return ""
+    return f" by process {found[0]}" if found else ""
+
+
+def _holds(process: Path, sockets: set[str]) -> bool:
+    """Whether a process has one of these sockets open; not, if it ended or is somebody else's."""
+    try:
+        return any(str(one.readlink()) in sockets for one in (process / "fd").iterdir())
+    except OSError:
         return False

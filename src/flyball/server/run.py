@@ -34,17 +34,19 @@ _MOST_EARLY_DEATHS = 3
 _SLOWEST_RESTART = 10.0
 _SLOWEST_START = 120.0  # seconds a worker that shall replace another may take to load its models
 _HANDSHAKES = 0.1  # seconds for connections that are half made when the port is closed
+_LET_GO = 0  # among signals: who started this server is gone
 _AFTER_DRAIN = 4.0  # seconds a worker has, on top of the drain's own, to write its log and end
 
 _log = logging.getLogger("flyball.server")
 _Handler = Callable[[int, FrameType | None], object] | int | None
 
 
-def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | None = None) -> int:
+def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | None = None, *, leash: int | None = None) -> int:
     """Serve until SIGTERM or SIGINT; 0 after a clean drain, 1 if workers could not be kept alive. SIGHUP replaces the workers one by one.
 
     `ports` is the import string `package.module:function` of a function from the project's folder to `ServerPorts`: each process opens
-    its own. `ready` is called with the URL as soon as every worker listens. Before anything starts: StoreError if the address is taken,
+    its own. `ready` is called with the URL as soon as every worker listens. `leash`: a file descriptor whose end, when whoever holds the
+    other side is gone, means the same as SIGTERM. Before anything starts: StoreError if the address is taken,
     RefusedError if it is not a loopback address.
     """
     listener = bind(settings.host, settings.port)
@@ -61,6 +63,8 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
         for one in (settings, *settings.also):
             shutil.rmtree(one.folder / ".flyball" / "metrics", ignore_errors=True)
         supervisor = Supervisor(settings, ports, listener, ready or _say_ready)
+        if leash is not None:
+            threading.Thread(target=supervisor.follow, args=(leash,), name="leash", daemon=True).start()
         return supervisor.run()
     finally:
         listener.close()
@@ -120,6 +124,14 @@ class Supervisor:
             for sig, handler in handlers.items():
                 signal.signal(sig, handler)
             self._forget_address()
+
+    def follow(self, leash: int) -> None:
+        """In a thread: drain when the other side of the leash is let go, however that came about."""
+        with suppress(OSError):
+            while os.read(leash, 4096):
+                pass
+        self._signals.append(_LET_GO)
+        self._wake()
 
     def _open(self) -> "list[PredictionLog]":
         factory = find_factory(self._ports)
@@ -233,6 +245,9 @@ class Supervisor:
             os.write(self._call, b".")
 
     def _heard(self, sig: int) -> None:
+        if sig == _LET_GO:
+            self._asked_to_stop = max(1, self._asked_to_stop)  # not the second time, after which nobody is waited for
+            return
         if sig != signal.SIGHUP:
             self._asked_to_stop += 1
             return

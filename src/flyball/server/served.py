@@ -18,6 +18,7 @@ from flyball.server.readable import metrics_path
 from flyball.server.reload import Reloader
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.server.tally import Tally
+from flyball.server.traffic import TrafficKeeper
 from flyball.serving.deployment import LiveModel
 from flyball.serving.records import Prediction
 from flyball.serving.segments import SegmentWriter
@@ -62,6 +63,7 @@ class Served:
         )
         self.outcomes = OutcomeTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
         self.elsewhere = ElsewhereTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
+        self.traffic = TrafficKeeper(settings.model, ports.traffic, self.metrics, clock=clock, threads=threads)
         self.alerts = AlertTaker(settings, ports, clock=clock, threads=threads)
 
     @property
@@ -79,12 +81,14 @@ class Served:
     async def start(self) -> None:
         """Take up what is deployed and begin to follow it."""
         await self.reloader.start()
+        self.traffic.start()
 
     async def stop(self) -> None:
         """Write what is left of the log and let go of everything."""
         await self.reloader.stop()
         self.predictor.close()
         await self.log.close()
+        await self.traffic.stop()
         if self.settings.workers > 1:
             self.share()
 

@@ -14,7 +14,7 @@ from flyball.core.record import record
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
     from flyball.ports.history import Journal, OutcomeLog, PredictionLog
     from flyball.ports.serving import BundleStore, Deployments
-    from flyball.ports.watching import Looks, Reports
+    from flyball.ports.watching import Looks, Reports, Traffic
 
 
 @record
@@ -80,6 +80,7 @@ class ServerPorts:
     outcomes: "OutcomeLog"
     reports: "Reports"
     looks: "Looks"
+    traffic: "Traffic"
     journal: "Journal"
 
 

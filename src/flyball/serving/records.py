@@ -188,3 +188,12 @@ class Arrived:
     features: Table
     place: Place
     more: bool
+
+
+@record
+class Answers:
+    """How many requests for predictions got a status in a minute, which is told by its start. 200: they were answered."""
+
+    minute: datetime
+    status: int
+    requests: int

@@ -65,6 +65,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "nothing was asked since {newest} UTC; from {start} to {end} UTC one would expect {usual} predictions, as on other days",
         "自 UTC {newest} 起没有任何请求；按往日，UTC {start} 至 {end} 应有约 {usual} 次预测",
     ),
+    "quality.refused": (
+        "{rows:,} of {of:,} requests since {since} UTC were refused with {status}: what clients send is not what the model reads. The "
+        "server's answer to such a request says why, `flyball_requests_refused_total` on /metrics how many",
+        "UTC {since} 起的 {of:,} 个请求中有 {rows:,} 个被拒绝（{status}）：客户端发送的内容与模型读取的不一致。"
+        "服务器对此类请求的回答会说明原因，/metrics 上的 `flyball_requests_refused_total` 给出数量",
+    ),
+    "quality.refused_before": (
+        "{rows:,} of {of:,} requests since {since} UTC were refused with {status}, and hardly any in the last {minutes} minutes",
+        "UTC {since} 起的 {of:,} 个请求中有 {rows:,} 个被拒绝（{status}），最近 {minutes} 分钟几乎没有",
+    ),
+    "quality.failed": (
+        "{rows:,} of {of:,} requests since {since} UTC failed with {status}: /health and the server's log say why",
+        "UTC {since} 起的 {of:,} 个请求中有 {rows:,} 个失败（{status}）：/health 和服务器日志会说明原因",
+    ),
+    "quality.failed_before": (
+        "{rows:,} of {of:,} requests since {since} UTC failed with {status}, and hardly any in the last {minutes} minutes",
+        "UTC {since} 起的 {of:,} 个请求中有 {rows:,} 个失败（{status}），最近 {minutes} 分钟几乎没有",
+    ),
     "quality.more": ("and {more} more findings that are not listed", "另有 {more} 条未列出"),
     "suppressed.quality": (
         "what is asked of the model is faulty ({columns}), and a training would learn the fault or answer it",

@@ -48,6 +48,10 @@ _ANSWER: dict[str, tuple[str, str]] = {
         "mend the source of these rows; `flyball trace ID` shows one of the examples.",
         "修复这些数据的来源；`flyball trace ID` 可查看其中一例。",
     ),
+    "report.step_requests": (
+        "send one of these requests with `curl`: the answer names what is wrong with it.",
+        "用 `curl` 发送一个这样的请求：回答会指出问题所在。",
+    ),
     "report.step_alert": ("see what {key} is about: `flyball status`.", "查看 {key} 的情况：`flyball status`。"),
     "report.step_drift": (
         "find out whether {column} changed in the world or on its way to the model; as long as performance holds, nothing is broken.",

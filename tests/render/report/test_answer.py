@@ -64,6 +64,16 @@ def test_rows_of_bad_quality_ask_for_an_action() -> None:
     assert (answer(warned).call, codes(warned)[0]) == ("look", "report.warnings")
 
 
+def test_refused_requests_are_told_in_their_own_words_also_where_nothing_else_is_known() -> None:
+    reason = because("quality.refused", rows=2000, of=3000, since="2026-03-01 08:40", status="422", share=0.7)
+    refused = replace(BAD, subject="requests", reason=reason)
+    for severity, call in (("error", "act"), ("warning", "look")):
+        for found in (calm(), replace(calm(), report=replace(calm().report, rows=0, columns={}))):
+            told = replace(found, report=replace(found.report, quality=(replace(refused, severity=severity),)))  # type: ignore[arg-type]  # both are
+            said = answer(told)
+            assert (said.call, said.reasons[0], said.step.code) == (call, reason, "report.step_requests")
+
+
 def test_an_alert_is_acted_on_unless_it_only_says_that_data_moved() -> None:
     reason = because("deployment.refused", workers=1, error="no room")
     broken = replace(calm(), firing=(Firing(key="deployment", reason=reason, since=NOW),))

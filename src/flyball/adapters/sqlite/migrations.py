@@ -198,5 +198,16 @@ CREATE TABLE looks (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX, _LOOKS)
+# Requests for predictions by minute (microseconds of its start) and status; 200: answered.
+_TRAFFIC = """
+CREATE TABLE traffic (
+  model TEXT NOT NULL,
+  minute INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  PRIMARY KEY (model, minute, status)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX, _LOOKS, _TRAFFIC)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1."""

@@ -16,6 +16,7 @@ from flyball.loop.world import World
 from flyball.monitoring.clocks import ahead_findings, late_findings, repeat_findings, silence, silence_finding
 from flyball.monitoring.quality import Asked, most_serious, value_findings
 from flyball.monitoring.records import ColumnDrift, QualityFinding
+from flyball.monitoring.requests import request_findings
 from flyball.ports.training import LOGGED_ID, Trainer
 from flyball.registry.records import Manifest
 from flyball.serving.records import LoggedRows
@@ -53,6 +54,7 @@ def window_quality(
     found += late_findings(gone, now=window.end, length=window.length)
     found += repeat_findings(rows, manifest.schema, reference)
     found += _silence(world, spec, rows, window)
+    found += request_findings(world.traffic.between(spec.model.name, window), window)
     return most_serious(found)
 
 

@@ -46,8 +46,10 @@ def _acts(picture: Picture) -> list[tuple[Reason, Reason]]:
     if floor is not None and floor.verdict is Verdict.FAIL:
         found.append((floor.reason, because("report.step_floor")))
     errors = [one for one in picture.report.quality if one.severity == "error"]
-    if errors:
-        found.append((_findings("errors", errors), because("report.step_quality")))
+    rows = [one for one in errors if one.subject == "rows"]
+    if rows:
+        found.append((_findings("errors", rows), because("report.step_quality")))
+    found += [(one.reason, because("report.step_requests")) for one in errors if one.subject == "requests"]
     for alert in picture.firing:
         kind = alert.key.partition(":")[0]
         told = (kind == "performance" and bool(found)) or (kind == "quality" and bool(errors))
@@ -60,7 +62,7 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
     report, found = picture.report, []
     columns = report.columns
     if report.rows == 0 and not columns:
-        return [(because("report.no_rows"), because("report.step_rows"))]
+        return [*_warned(picture), (because("report.no_rows"), because("report.step_rows"))]
     if not columns:
         return [(because("report.no_reference"), because("report.step_reference"))]
     worst = furthest(columns)
@@ -77,9 +79,10 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
         found.append((floor.reason, because("report.step_labels")))
     else:
         found += _beyond(picture)
-    if any(one.severity == "warning" for one in report.quality):
-        warnings = [one for one in report.quality if one.severity == "warning"]
+    warnings = [one for one in report.quality if one.severity == "warning" and one.subject == "rows"]
+    if warnings:
         found.append((_findings("warnings", warnings), because("report.step_quality")))
+    found += _warned(picture)
     told = {f"drift:{name}" for name in moved}
     for alert in picture.firing:
         if alert.key.partition(":")[0] not in _TO_ACT_ON and alert.key not in told:
@@ -110,3 +113,12 @@ def _findings(severity: str, found: Sequence[QualityFinding]) -> Reason:
 def _said_by_the_model(name: str) -> bool:
     """Whether a column is what the model says and not what it is asked: `score`, `score_b`, `answer`, also behind `model_`."""
     return name.removeprefix("model_").partition("_")[0] in ("score", "answer")
+
+
+def _warned(picture: Picture) -> list[tuple[Reason, Reason]]:
+    """What there is to say of requests that were refused, if not so many that somebody has to act."""
+    return [
+        (one.reason, because("report.step_requests"))
+        for one in picture.report.quality
+        if one.severity == "warning" and one.subject == "requests"
+    ]

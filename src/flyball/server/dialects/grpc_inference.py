@@ -52,10 +52,11 @@ _CONTENTS = {
 class GrpcInference:
     """The services `inference.GRPCInferenceService` and `grpc.health.v1.Health` on one port.
 
-    Several workers listen on the same port, each with a socket of its own. `refused` is told the HTTP status that an error would have.
+    Several workers listen on the same port, each with a socket of its own. `refused` is told the HTTP status that an error would have,
+    and which model was asked for predictions, if one was.
     """
 
-    def __init__(self, protocol: OpenInference, settings: ServerSettings, *, refused: Callable[[int], None]) -> None:
+    def __init__(self, protocol: OpenInference, settings: ServerSettings, *, refused: Callable[[int, str | None], None]) -> None:
         self._protocol = protocol
         self._settings = settings
         self._refused = refused
@@ -121,7 +122,7 @@ class GrpcInference:
             try:
                 return await answer(message, _caller(context))
             except Exception as error:  # noqa: BLE001 - whatever happens, the client gets a status
-                code, said = self._failed(error)
+                code, said = self._failed(error, message.model_name if request == "ModelInferRequest" else None)
             return await context.abort(code, said)
 
         return grpc.unary_unary_rpc_method_handler(
@@ -130,9 +131,9 @@ class GrpcInference:
             response_serializer=self._messages[response].SerializeToString,
         )
 
-    def _failed(self, error: Exception) -> tuple[grpc.StatusCode, str]:
+    def _failed(self, error: Exception, model: str | None) -> tuple[grpc.StatusCode, str]:
         refused = refusal(error)
-        self._refused(refused.status)
+        self._refused(refused.status, model)
         said = without_place(Reply(refused.status, refused.message.encode()), self._settings.folder).body.decode()
         return _CODES.get(refused.status, grpc.StatusCode.INTERNAL), said
 
@@ -180,7 +181,7 @@ class GrpcInference:
                 caller = caller or _caller(context)
                 yield response(infer_response=await self._infer(request, caller))
             except Exception as error:  # noqa: BLE001 - as for a single call
-                yield response(error_message=self._failed(error)[1])
+                yield response(error_message=self._failed(error, request.model_name)[1])
 
     async def _index(self, request: Any, caller: Caller) -> Any:
         response = self._messages["RepositoryIndexResponse"]()
