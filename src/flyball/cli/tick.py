@@ -55,7 +55,8 @@ def plain(done: TickReport, settings: Settings) -> dict[str, object]:
 
 def show(done: TickReport, settings: Settings) -> None:
     """A tick for people."""
-    say(f"{when(done.at)}  {done.model}: {done.ingested} rows ingested, {len(done.entries)} entries")
+    entries = len(done.entries)
+    say(f"{when(done.at)}  {done.model}: {done.ingested} {"row" if done.ingested == 1 else "rows"} ingested, {entries} journal {"entry" if entries == 1 else "entries"}")
     for entry in done.entries:
         one = tell(entry)
         version = f" {done.model}@{one.version}" if one.version else ""

@@ -22,8 +22,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "（需要 {needed} 天）。",
     ),
     "estimated.too_little": (
-        "{metric} is not estimated: {rows} of {needed} rows needed ({broken} scores that are not finite left out).",
-        "未估计 {metric}：需要 {needed} 行，只有 {rows} 行（排除了 {broken} 个非有限分数）。",
+        "{metric} is not estimated: {rows} of {needed} rows needed{broken:? ({broken} {broken:score that is|scores that are} not finite left out)}.",
+        "未估计 {metric}：需要 {needed} 行，只有 {rows} 行{broken:?（排除了 {broken} 个非有限分数）}。",
     ),
     "estimated.not_available": (
         "{metric} is not estimated: this version holds nothing that could be used for it, because it was trained before there were "
@@ -103,7 +103,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "在 {rows} 行上，所答类别为真的比例与其分数平均相差 {error:.4f}；若分数是准确的概率，仅偶然性会造成 {chance:.4f}。",
     ),
     "coverage.late": (
-        "{late} outcomes of matured predictions came later than `matures` and do not count; a longer `matures` would take them in.",
+        "{late} {late:outcome|outcomes} of matured predictions came later than `matures` and {late:does|do} not count; "
+        "a longer `matures` would take {late:it|them} in.",
         "{late} 个到期预测的结果晚于 `matures` 到来，不计入；更长的 `matures` 可将其纳入。",
     ),
 }
