@@ -177,10 +177,27 @@ def test_everything_that_was_measured_is_shown() -> None:
         "plan = yearly",
         "Calibration",
         "examples: 01a22c84eab3711d00610c6f6e200bc6",
-        "alert drift:price",
+        "alert drift:price (when it fired):",
     ):
         assert part in text, part
     assert text.index("plan = yearly") < text.index("plan = monthly"), "the worst slice first"
+
+
+def test_examples_of_a_finding_are_named_once() -> None:
+    found = picture()
+    reason = because("quality.infinite", column="price", rows=2, of=9, examples="p1, p2")
+    quality = (QualityFinding(severity="warning", column="price", reason=reason, rows=2, examples=("p1", "p2")),)
+    text = printed(replace(found, report=replace(found.report, quality=quality)))
+    assert text.count("p1, p2") == 1 and "examples:" not in text
+
+
+def test_without_outcomes_nothing_is_said_of_how_fast_they_came() -> None:
+    found = picture()
+    none = details()
+    assert none.coverage is not None
+    coverage = replace(none.coverage, labelled=0, lag_median=None, lag_90=None)
+    text = printed(replace(found, report=replace(found.report, details=replace(none, coverage=coverage))))
+    assert "0 with an outcome." in text and "half of the outcomes" not in text
 
 
 def test_names_from_the_data_move_no_cursor() -> None:

@@ -20,7 +20,7 @@ from flyball.monitoring.performance import NoOutcome, below_floor, realised
 from flyball.monitoring.records import Performance
 from flyball.serving.records import LoggedRows
 from flyball.stats.intervals import delong, wilson
-from flyball.words.performance import SENTENCES
+from flyball.words.sentences import sentence
 
 WINDOW = Window(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 3, 15, tzinfo=UTC))
 DAY = 86_400_000_000
@@ -59,9 +59,8 @@ def judge(rows: LoggedRows, metric: str = "brier", no_outcome: NoOutcome = "excl
 
 
 def sentence(performance: Performance) -> str:
-    english, chinese = SENTENCES[performance.reason.code]
-    assert chinese.format(**performance.reason.values)
-    return english.format(**performance.reason.values)
+    assert sentence(performance.reason, "zh")
+    return sentence(performance.reason)
 
 
 @pytest.mark.parametrize("metric", ["brier", "roc_auc", "accuracy", "f1", "log_loss"])
@@ -118,7 +117,7 @@ def test_rows_that_share_no_block_are_bounded_by_wilson_and_delong(units: list[o
 def test_the_sentence_of_a_floor_names_the_blocks_it_rests_on() -> None:
     found = by_block(flights(), None, "brier", timed=False)
     _, reason = below_floor(found, "brier", 0.3, 0.0)
-    assert "over 700 independent rows" in SENTENCES[reason.code][0].format(**reason.values)
+    assert "over 700 independent rows" in sentence(reason)
 
 
 def test_a_regression_has_no_negative() -> None:
@@ -213,8 +212,7 @@ def test_a_loss_alarms_only_when_its_lower_bound_is_above_the_floor(
     found, reason = below_floor(performance(value, lower, upper), "brier", 0.16, 0.02)
     assert found is verdict
     if value is not None and lower is not None:
-        english, chinese = SENTENCES[reason.code]
-        assert "0.1800" in english.format(**reason.values) and "0.1800" in chinese.format(**reason.values)
+        assert "0.1800" in sentence(reason) and "0.1800" in sentence(reason, "zh")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import click
 
 from flyball.cli.frame import as_json, at_time, need, now_option, project, say, show_json, show_table, told, when
-from flyball.core.reason import Reason
+from flyball.core.reason import Reason, because
 from flyball.loop.alerts import Overview, overview, try_receivers
 from flyball.settings import Settings
 from flyball.wiring import open_sender, open_stores
@@ -84,7 +84,11 @@ def show(found: Overview, settings: Settings, model: str) -> None:
         for one in found.firing
     ]
     if firing:
-        show_table(("alert", "severity", "since (UTC)", "silenced", "in words"), firing, title=f"{model}: {len(firing)} alerts fire")
+        show_table(
+            ("alert", "severity", "since (UTC)", "silenced", "in words"),
+            firing,
+            title=told(because("alerts.firing", model=model, count=len(firing)), settings),
+        )
     else:
         say(f"{model}: no alert fires")
     if found.silences:

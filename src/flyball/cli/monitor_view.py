@@ -114,7 +114,9 @@ def performance_lines(picture: Picture, words: Words) -> list[Text]:
         lines += [Text(f"{words(f'method_{one.method}')}: {words.tell(one.reason)}") for one in silent.values()]
         c = details.coverage
         numbers = {"predicted": c.predicted, "matured": c.matured, "labelled": c.labelled}
-        lines.append(Text(words("coverage", **numbers, median=None if c.lag_median is None else lasting(c.lag_median), ninety=lasting(c.lag_90))))
+        lines.append(
+            Text(words("coverage", **numbers, median=None if c.lag_median is None else lasting(c.lag_median), ninety=lasting(c.lag_90)))
+        )
     return lines
 
 
@@ -136,7 +138,9 @@ def _details(report: MonitorReport, words: Words, *, every: bool) -> Group:
     assert details is not None
     parts: list[RenderableType] = []
     if details.metrics:
-        parts.append(_table((words("metric"), words("value"), words("rows"), blocks_name(details, words)), [_metric(one) for one in details.metrics]))
+        parts.append(
+            _table((words("metric"), words("value"), words("rows"), blocks_name(details, words)), [_metric(one) for one in details.metrics])
+        )
     guessed = [one for one in details.estimated if one.value is not None]
     if guessed:
         head = (words(f"method_{guessed[0].method}"), words("value"), words("rows"), words("window"))

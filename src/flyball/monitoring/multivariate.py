@@ -15,6 +15,7 @@ from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.stats.blocked import value_with_bounds
+from flyball.stats.intervals import joined
 from flyball.stats.scores import METRICS
 
 Floats = NDArray[np.float64]
@@ -32,6 +33,8 @@ LEAST_ROWS = 200
 MOST_ROWS = 20_000
 _MOST_PAIRS = 1_500
 _DRAWS = 400
+# Rows that are blocks of their own are joined at random into so many: each division is a sum over all pairs of them.
+_MOST_GROUPS = 300
 _LEVEL = 0.01
 
 
@@ -78,12 +81,14 @@ class MultivariateFound:
     vectors: Mapping[str, VectorFound]
 
 
-def too_few(rows: tuple[int, int], days: tuple[int, int]) -> Reason | None:
-    """Why nothing can be said of so many rows and days then and now; None if something can."""
+def too_few(rows: tuple[int, int], days: tuple[int, int], *, timed: bool = True) -> Reason | None:
+    """Why nothing can be said of so many rows and days (units, if they are not `timed`) then and now; None if something can."""
     if min(rows) < LEAST_ROWS:
         return because("multivariate.few_rows", before=rows[0], now=rows[1], needed=LEAST_ROWS)
     if min(days) < LEAST_DAYS:
-        return because("multivariate.few_days", before=days[0], now=days[1], needed=LEAST_DAYS)
+        if timed:
+            return because("multivariate.few_days", before=days[0], now=days[1], needed=LEAST_DAYS)
+        return because("multivariate.few_units", before=days[0], now=days[1], needed=LEAST_DAYS)
     return None
 
 
@@ -111,23 +116,32 @@ def domain_found(recent: NDArray[np.bool_], score: Floats, day: Codes, columns: 
 
 
 def vector_found(
-    name: str, columns: Sequence[str], before: Floats, now: Floats, day_before: Codes, day_now: Codes, seed: int = 0
+    name: str,
+    columns: Sequence[str],
+    before: Floats,
+    now: Floats,
+    day_before: Codes,
+    day_now: Codes,
+    seed: int = 0,
+    *,
+    timed: bool = True,
 ) -> VectorFound:
     """How far rows of vectors moved. Rows with a missing or infinite part have no place among vectors and are left out."""
     generator = np.random.default_rng(seed)
     kept = [np.flatnonzero(np.isfinite(rows).all(axis=1)) for rows in (before, now)]
     rows = len(kept[0]), len(kept[1])
     days = len(np.unique(day_before[kept[0]])), len(np.unique(day_now[kept[1]]))
-    few = too_few(rows, days)
+    few = too_few(rows, days, timed=timed)
     if few is not None:
         return VectorFound(state="insufficient data", distance=0.0, threshold=1.0, p_value=1.0, columns=tuple(columns), reason=few)
     picks = [np.sort(generator.choice(rows, min(len(rows), _MOST_PAIRS), replace=False)) for rows in kept]
     first, second = before[picks[0]], now[picks[1]]
+    first_day, second_day = (_few_groups(day[pick], generator) for day, pick in ((day_before, picks[0]), (day_now, picks[1])))
     scale = first.std(axis=0)
     scale[scale == 0.0] = 1.0
     together = np.concatenate([first, second]) / scale
     apart = _distances(together)
-    day = np.unique(np.concatenate([day_before[picks[0]], day_now[picks[1]] + day_before.max() + 1]), return_inverse=True)[1]
+    day = np.concatenate([first_day, second_day + first_day.max() + 1])
     recent = np.arange(len(together)) >= len(first)
     blocks = _between_days(apart, day)
     count = np.bincount(day).astype(np.float64)
@@ -139,6 +153,11 @@ def vector_found(
     state: Told = "drift" if distance > threshold and p_value <= _LEVEL else "ok"
     reason = because(f"multivariate.vector_{state}", name=name, distance=distance, threshold=threshold, columns=len(columns))
     return VectorFound(state=state, distance=distance, threshold=threshold, p_value=p_value, columns=tuple(columns), reason=reason)
+
+
+def _few_groups(day: Codes, generator: np.random.Generator) -> Codes:
+    """Days, or whatever hangs together, in groups that are few enough to be divided anew again and again."""
+    return joined(np.unique(day, return_inverse=True)[1].astype(np.int64), _MOST_GROUPS, generator)[0]
 
 
 def _distances(rows: Floats) -> Floats:

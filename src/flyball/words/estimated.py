@@ -22,7 +22,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "（需要 {needed} 天）。",
     ),
     "estimated.too_little": (
-        "{metric} is not estimated: {rows} of {needed} rows needed{broken:? ({broken} {broken:score that is|scores that are} not finite left out)}.",
+        "{metric} is not estimated: {rows} of {needed} rows needed"
+        "{broken:? ({broken} {broken:score that is|scores that are} not finite left out)}.",
         "未估计 {metric}：需要 {needed} 行，只有 {rows} 行{broken:?（排除了 {broken} 个非有限分数）}。",
     ),
     "estimated.not_available": (

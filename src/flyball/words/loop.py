@@ -31,8 +31,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         f"到期限仍不能证明版本 {{version}} 优于版本 {{against}}，保留现任版本：{{metric}} 增益 {_PAIRED_ZH}",
     ),
     "rollout.left_out": (
-        "version {version} could not score {missed} live {missed:row|rows} that {against} answered (requests without a column it reads, or errors) "
-        "beside {rows} that it could, so the champion stays",
+        "version {version} could not score {missed} live {missed:row|rows} that {against} answered "
+        "(requests without a column it reads, or errors) beside {rows} that it could, so the champion stays",
         "版本 {version} 无法对 {against} 已应答的 {missed} 行线上数据评分（请求缺少它需要的列，或出错），"
         "另有 {rows} 行可以评分，因此保留现任版本",
     ),
@@ -109,6 +109,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "event.registered": (
         "version {version} was trained on {rows} {rows:row|rows} ({cause}), engine {engine}, gate: {verdict}; {metrics}",
         "版本 {version} 由 {rows} 行数据训练（原因：{cause}），引擎 {engine}，门槛：{verdict}；{metrics}",
+    ),
+    "event.tick": (
+        "{ingested} {ingested:row|rows} ingested, {entries} journal {entries:entry|entries}",
+        "读入 {ingested} 行，{entries} 条日志记录",
     ),
     "event.frozen": ("the loop stands still: {reason}", "已冻结：{reason}"),
     "event.frozen_until": ("the loop stands still until {until}: {reason}", "冻结至 {until}：{reason}"),

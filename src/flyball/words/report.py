@@ -11,7 +11,10 @@ _ANSWER: dict[str, tuple[str, str]] = {
         "{count} may have moved, {column} most; that is not certain yet",
         "有 {count} 列可能偏移，{column} 最明显，但尚不能确定",
     ),
-    "report.moved": ("{count} of {watched} {watched:column|columns} {count:has|have} certainly moved", "{watched} 列中有 {count} 列确定偏移"),
+    "report.moved": (
+        "{count} of {watched} {watched:column|columns} {count:has|have} certainly moved",
+        "{watched} 列中有 {count} 列确定偏移",
+    ),
     "report.errors": (
         "data quality: {count} {count:finding blocks|findings block} retraining, {count:it is|the first is} about {column}",
         "有 {count} 项数据质量问题，会阻止重新训练；第一项涉及 {column}",
@@ -122,7 +125,10 @@ _PAGE: dict[str, tuple[str, str]] = {
     "report.more_alerts": ("… and {count} more {count:alert|alerts}.", "……另有 {count} 个警报。"),
     "report.more_findings": ("… and {count} more {count:finding|findings}.", "……另有 {count} 项问题。"),
     "report.more_slices": ("… and {count} more {count:slice, which is|slices, all} better.", "……另有 {count} 个切片，均更好。"),
-    "report.more_decisions": ("… and {count} earlier {count:entry|entries}: `flyball why`.", "……另有 {count} 条更早的记录：`flyball why`。"),
+    "report.more_decisions": (
+        "… and {count} earlier {count:entry|entries}: `flyball why`.",
+        "……另有 {count} 条更早的记录：`flyball why`。",
+    ),
     "report.performance": ("Performance", "性能"),
     "report.no_performance": (
         "No outcomes are known yet. Tell them with `flyball outcomes FILE` or POST /outcomes; until then only drift can be watched.",
@@ -245,7 +251,10 @@ _VERB: dict[str, tuple[str, str]] = {
     "report.title": ("{model}@{version}: {rows} {rows:row|rows}, {start} to {end}", "{model}@{version}：{rows} 行，{start} 至 {end}"),
     "report.all_hint": ("`--all` lists them", "`--all` 可全部列出"),
     "report.floor_line": ("performance: {reason}", "性能：{reason}"),
-    "report.quality_line": ("quality {severity}: {reason}{examples:?; examples: {examples}}", "质量 {severity}：{reason}{examples:?；示例：{examples}}"),
+    "report.quality_line": (
+        "quality {severity}: {reason}{examples:?; examples: {examples}}",
+        "质量 {severity}：{reason}{examples:?；示例：{examples}}",
+    ),
     "report.alert_line": ("alert {key} (when it fired): {reason}", "警报 {key}（触发时）：{reason}"),
     "report.dataset_line": ("data set: {reason}", "数据集：{reason}"),
     "report.together_line": ("all columns together: {reason}", "所有列合看：{reason}"),
@@ -266,7 +275,10 @@ _VERB: dict[str, tuple[str, str]] = {
         "--fail-on warn: {count} {count:column warns or drifts|columns warn or drift}, {column} first",
         "--fail-on warn：{count} 列警告或漂移，首先是 {column}",
     ),
-    "report.failed_quality": ("--fail-on quality: {count} {count:error|errors}, {column} first", "--fail-on quality：{count} 个错误，首先是 {column}"),
+    "report.failed_quality": (
+        "--fail-on quality: {count} {count:error|errors}, {column} first",
+        "--fail-on quality：{count} 个错误，首先是 {column}",
+    ),
     "report.watch_server": (
         "server {address}: {requests:.1f} requests/s, {errors:.1f} errors/s, half within {median}, 99 % within {slow}",
         "服务 {address}：{requests:.1f} 请求/秒，{errors:.1f} 错误/秒，半数在 {median} 内，99 % 在 {slow} 内",
@@ -282,7 +294,10 @@ _VERB: dict[str, tuple[str, str]] = {
         "本次查看自 {since} 起在等待数据库或统计",
     ),
     "report.watch_trouble": ("the database does not answer since {since}: {message}", "数据库自 {since} 起无应答：{message}"),
-    "report.watch_rows": ("{rows} {rows:row|rows} in the window, {fresh} log {fresh:row|rows} taken in", "窗口内 {rows} 行，新读入日志 {fresh} 行"),
+    "report.watch_rows": (
+        "{rows} {rows:row|rows} in the window, {fresh} log {fresh:row|rows} taken in",
+        "窗口内 {rows} 行，新读入日志 {fresh} 行",
+    ),
     "report.watch_none": ("nothing has been measured yet", "尚未测得任何内容"),
     "report.watch_news": ("What happened", "发生的事"),
     "report.watch_quiet": (
