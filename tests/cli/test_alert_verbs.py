@@ -70,7 +70,10 @@ def test_a_silence_is_in_the_journal_in_alerts_and_in_status_until_it_ends(tmp_p
     monkeypatch.setenv("FLYBALL_ACTOR", "ann")
     happens(project(tmp_path, '{ kind = "log" }'), fired("drift:temp"), fired("performance:brier"))
     said = ok(flyball(tmp_path, "silence", "drift:*", "--for", "24h", "--reason", "a holiday", "--now", NOW))
-    assert "until 2026-04-02 12:00 UTC; firing now: 1" in said.err
+    assert "until 2026-04-02 12:00 UTC; firing now: 1" in said.err and "has fired yet" not in said.err
+    typo = ok(flyball(tmp_path, "silence", "drfit:*", "--for", "1h", "--reason", "a slip", "--now", NOW))
+    assert "nobody is told of drfit:*" in typo.err and "no alert of that name has fired yet" in typo.err
+    ok(flyball(tmp_path, "silence", "drfit:*", "--end", "--now", NOW))
     found = ok(flyball(tmp_path, "alerts", "--now", NOW, "--json")).json
     assert [{name: one[name] for name in ("pattern", "actor", "reason", "until", "covers")} for one in found["silences"]] == [
         {"pattern": "drift:*", "actor": "ann", "reason": "a holiday", "until": "2026-04-02T12:00:00Z", "covers": 1}
@@ -135,7 +138,7 @@ def test_a_receiver_that_is_down_is_trouble_of_the_tick_of_status_and_of_alerts_
     happens(project(tmp_path, webhook(f"http://127.0.0.1:{port}/very-secret")), fired("drift:temp"))
     tick = ok(flyball(tmp_path, "tick", "--now", NOW, "--json"))
     assert tick.json["trouble"].startswith(
-        f"webhook http://127.0.0.1:{port} could not be told of 1 alert(s): no connection: Connection refused"
+        f"webhook http://127.0.0.1:{port} could not be told of 1 alert: no connection: Connection refused"
     )
     status = ok(flyball(tmp_path, "status", "--now", NOW, "--json")).json
     alerts = ok(flyball(tmp_path, "alerts", "--now", NOW, "--json")).json

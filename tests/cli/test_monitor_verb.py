@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_the_answer_comes_first_and_the_worst_column_next(dear: Shop) -> None:
     said = flyball(dear.folder, "monitor")
     assert said.status == 0, said.err
     lines = said.out.splitlines()
-    assert lines[0].startswith("Look: ") and "columns have certainly moved" in lines[0]
+    assert lines[0].startswith("Look: ") and "1 of 9 columns has certainly moved" in lines[0]
     table = [line.split()[0] for line in lines if "▲ drift" in line]
     assert table[0] == "monthly_charges"
     assert f"{MODEL}@2: 1000 rows" in said.out and "UTC" in said.out
@@ -87,6 +87,22 @@ def test_a_look_into_the_past_shows_no_alert_that_began_later(own: Shop) -> None
     (alert,) = flyball(own.folder, "monitor", "--json", "--now", "2025-03-10T00:00:00Z").json["alerts"]
     assert (alert["key"], alert["since"]) == ("drift:plan", "2025-03-09T00:00:00Z")
     assert flyball(own.folder, "monitor", "--json", "--now", "2025-03-08T00:00:00Z").json["alerts"] == []
+
+
+def test_a_look_at_another_time_says_nothing_about_clocks(own: Shop) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    usual = pd.read_csv(own.folder / "data" / "customers.csv").head(50)
+    usual["charge_per_tenure"] = usual["monthly_charges"] / (usual["tenure_months"] + 1)
+    usual["calls_per_month"] = usual["support_calls"] / (usual["tenure_months"] + 1)
+    usual[list(CUSTOMER)].assign(prediction=0, observed_at=tomorrow.isoformat()).to_csv(own.folder / "answered.csv", index=False)
+    assert flyball(own.folder, "log", str(own.folder / "answered.csv"), "--version", "2").status == 0
+
+    def clocks(*words: str) -> list[str]:
+        found = flyball(own.folder, "monitor", "--json", *words).json["quality"]
+        return [one["reason"] for one in found if "clock ahead" in one["reason"]]
+
+    assert len(clocks()) == 1, "now, the clock that told of tomorrow is ahead"
+    assert clocks("--now", (tomorrow + timedelta(hours=1)).isoformat()) == []
 
 
 def test_a_page_that_cannot_be_written_is_an_error_that_names_it(shop: Shop) -> None:
@@ -177,10 +193,27 @@ def test_everything_that_was_measured_is_shown() -> None:
         "plan = yearly",
         "Calibration",
         "examples: 01a22c84eab3711d00610c6f6e200bc6",
-        "alert drift:price",
+        "alert drift:price (when it fired):",
     ):
         assert part in text, part
     assert text.index("plan = yearly") < text.index("plan = monthly"), "the worst slice first"
+
+
+def test_examples_of_a_finding_are_named_once() -> None:
+    found = picture()
+    reason = because("quality.infinite", column="price", rows=2, of=9, examples="p1, p2")
+    quality = (QualityFinding(severity="warning", column="price", reason=reason, rows=2, examples=("p1", "p2")),)
+    text = printed(replace(found, report=replace(found.report, quality=quality)))
+    assert text.count("p1, p2") == 1 and "examples:" not in text
+
+
+def test_without_outcomes_nothing_is_said_of_how_fast_they_came() -> None:
+    found = picture()
+    none = details()
+    assert none.coverage is not None
+    coverage = replace(none.coverage, labelled=0, lag_median=None, lag_90=None)
+    text = printed(replace(found, report=replace(found.report, details=replace(none, coverage=coverage))))
+    assert "0 with an outcome." in text and "half of the outcomes" not in text
 
 
 def test_names_from_the_data_move_no_cursor() -> None:

@@ -1,6 +1,7 @@
 """All columns at once for a trained version: its snapshot restored, against what it answered lately."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,10 @@ def unasked(rows: Table, columns: Mapping[str, bool]) -> Reason:
     raise AssertionError(f"no column of a shop holds texts, but {list(columns)} were taken for some")
 
 
-def look(folder: Path, snapshots: DvcSnapshots | None = None) -> MultivariateFound:
+def look(folder: Path, snapshots: DvcSnapshots | None = None, *, timed: bool = True) -> MultivariateFound:
     settings, spec = read_settings(folder), load_spec(folder.resolve())
+    if not timed:
+        spec = replace(spec, data=replace(spec.data, time=None, unit=None), monitor=replace(spec.monitor, embeddings={"all": "*c*"}))
     with only_our_warnings():
         world = open_world(settings)
         world.predictions.ingest()
@@ -84,6 +87,14 @@ def test_without_predictions_or_without_the_rows_it_says_so(own: Shop) -> None:
     gone = look(own.folder, Gone(own.folder))
     assert sentence(gone.domain.reason) == "insufficient data: the rows version 2 was trained on are not kept here"
     assert gone.domain.state == "insufficient data"
+
+
+def test_without_a_time_each_row_stands_for_itself_on_both_sides(own: Shop, rows: pd.DataFrame) -> None:
+    answer(own.folder, rows.sample(1000, random_state=1))
+    found = look(own.folder, timed=False)
+    assert found.domain.days == found.domain.rows and found.domain.rows[1] == 1000
+    assert found.domain.state == "ok", sentence(found.domain.reason)
+    assert found.vectors["all"].state == "ok"
 
 
 def test_it_is_shown_to_people_and_to_programs(own: Shop, rows: pd.DataFrame) -> None:

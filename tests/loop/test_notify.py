@@ -179,7 +179,7 @@ def test_after_a_day_a_receiver_is_given_up_the_journal_says_so_and_what_still_f
     (entry,) = entries
     assert isinstance(entry.event, Undelivered) and entry.actor == "loop"
     assert set(entry.event.keys) == {"drift:temp", "drift:rain"}
-    assert "could not be told of 2 alert(s) for 24 hours, and it was given up: no connection" in sentence(entry.event.reason)
+    assert "could not be told of 2 alerts for 24 hours, and it was given up: no connection" in sentence(entry.event.reason)
     assert loop.journal.read("churn")[-1] == entry
     (letter,) = loop.outbox.waiting("churn")
     assert letter.written_at > NOON + timedelta(hours=24), "a new letter, tried anew"

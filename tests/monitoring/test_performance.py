@@ -24,6 +24,7 @@ from flyball.stats.blocked import value_with_neighbours
 from flyball.stats.intervals import delong, wilson
 from flyball.stats.scores import METRICS
 from flyball.words.performance import SENTENCES
+from flyball.words.sentences import sentence
 
 WINDOW = Window(start=datetime(2013, 3, 1, tzinfo=UTC), end=datetime(2013, 3, 15, tzinfo=UTC))
 DAY = 86_400_000_000
@@ -61,10 +62,9 @@ def judge(rows: LoggedRows, metric: str = "brier", no_outcome: NoOutcome = "excl
     return realised(rows, metric, task, classes, 0.5, WINDOW, 3, no_outcome, seed=0)
 
 
-def sentence(performance: Performance) -> str:
-    english, chinese = SENTENCES[performance.reason.code]
-    assert chinese.format(**performance.reason.values)
-    return english.format(**performance.reason.values)
+def said(performance: Performance) -> str:
+    assert sentence(performance.reason, "zh")
+    return sentence(performance.reason)
 
 
 @pytest.mark.parametrize("metric", ["brier", "roc_auc", "accuracy", "f1", "log_loss"])
@@ -73,7 +73,7 @@ def test_enough_rows_and_days_give_a_value_between_bounds(metric: str) -> None:
     assert found.value is not None and found.lower is not None and found.upper is not None
     assert found.lower < found.value < found.upper
     assert (found.matured, found.labelled, found.blocks, found.version) == (700, 700, 14, 3)
-    assert "700 of 700 matured predictions have an outcome" in sentence(found)
+    assert "700 of 700 matured predictions have an outcome" in said(found)
 
 
 def test_what_has_no_outcome_is_left_out_and_counted() -> None:
@@ -101,7 +101,7 @@ def test_without_a_time_the_unit_is_the_block_where_units_repeat() -> None:
     rows = flights()
     found = by_block(rows, [f"u{row % 40}" for row in range(700)], "brier", timed=False)
     assert found.blocks == 40
-    assert "on 700 rows in 40 units" in sentence(found)
+    assert "on 700 rows in 40 units" in said(found)
     assert by_block(rows, [f"u{row % 40}" for row in range(700)], "brier", timed=True).blocks == 14
 
 
@@ -115,13 +115,13 @@ def test_rows_that_share_no_block_are_bounded_by_wilson_and_delong(units: list[o
     placed = delong(truth == 1, rows.score)
     assert placed is not None and auc.value is not None and auc.lower is not None
     assert (auc.value, auc.value - auc.lower) == pytest.approx((placed[0], 1.6448536 * placed[1] ** 0.5))
-    assert "on 700 rows;" in sentence(auc)
+    assert "on 700 rows;" in said(auc)
 
 
 def test_the_sentence_of_a_floor_names_the_blocks_it_rests_on() -> None:
     found = by_block(flights(), None, "brier", timed=False)
     _, reason = below_floor(found, "brier", 0.3, 0.0)
-    assert "over 700 independent rows" in SENTENCES[reason.code][0].format(**reason.values)
+    assert "over 700 independent rows" in sentence(reason)
 
 
 def test_a_regression_has_no_negative() -> None:
@@ -134,8 +134,8 @@ def test_too_few_rows_or_days_give_a_value_without_bounds_and_say_what_is_missin
     found = judge(flights(rows, days))
     assert found.value is not None
     assert found.lower is None and found.upper is None
-    assert f"{rows} rows in {days} days are too few" in sentence(found)
-    assert "needed 100 rows in 5 days" in sentence(found)
+    assert f"{rows} rows in {days} days are too few" in said(found)
+    assert "needed 100 rows in 5 days" in said(found)
 
 
 def test_no_rows_or_one_class_give_no_value() -> None:
@@ -144,7 +144,7 @@ def test_no_rows_or_one_class_give_no_value() -> None:
     one_class.actual[:] = 1
     found = judge(one_class, "roc_auc")
     assert found.value is None
-    assert "cannot be computed from 700 rows" in sentence(found)
+    assert "cannot be computed from 700 rows" in said(found)
 
 
 def test_a_label_the_model_does_not_know_is_counted_and_aborts_nothing() -> None:
@@ -218,8 +218,7 @@ def test_a_loss_alarms_only_when_its_lower_bound_is_above_the_floor(
     found, reason = below_floor(performance(value, lower, upper), "brier", 0.16, 0.02)
     assert found is verdict
     if value is not None and lower is not None:
-        english, chinese = SENTENCES[reason.code]
-        assert "0.1800" in english.format(**reason.values) and "0.1800" in chinese.format(**reason.values)
+        assert "0.1800" in sentence(reason) and "0.1800" in sentence(reason, "zh")
 
 
 @pytest.mark.parametrize(

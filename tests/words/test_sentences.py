@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flyball.core.reason import because
+from flyball.core.reason import Value, because
 from flyball.words.sentences import CATALOGUES, catalogue, sentence
 
 SOURCE = Path(__file__).parents[2] / "src" / "flyball"
@@ -50,6 +50,45 @@ def test_a_value_that_is_not_known_is_a_dash() -> None:
 
 def test_a_value_that_an_older_version_did_not_write_is_a_dash() -> None:
     assert sentence(because("suppressed.outcomes", found=37)) == "only 37 outcomes came since the last training; - are needed"
+
+
+@pytest.mark.parametrize(
+    ("code", "values", "told"),
+    [
+        ("report.moved", {"count": 1, "watched": 9}, "1 of 9 columns has certainly moved"),
+        ("report.moved", {"count": 2, "watched": 9}, "2 of 9 columns have certainly moved"),
+        ("report.errors", {"count": 1, "column": "age"}, "data quality: 1 finding blocks retraining, it is about age"),
+        ("alerts.firing", {"model": "churn", "count": 1}, "churn: 1 alert fires"),
+        ("alerts.firing", {"model": "churn", "count": 3}, "churn: 3 alerts fire"),
+        (
+            "performance.no_value",
+            {"rows": 1, "blocks": 1, "metric": "f1", "labelled": 1, "matured": 2, "strange": 0, "broken": 0},
+            "f1 cannot be computed from 1 row in 1 day; 1 of 2 matured predictions has an outcome.",
+        ),
+        (
+            "performance.no_value_rows",
+            {"rows": 4, "blocks": 4, "metric": "f1", "labelled": 4, "matured": 9, "strange": 1, "broken": 2},
+            "f1 cannot be computed from 4 rows; 4 of 9 matured predictions have an outcome; 1 label unknown to the model left out; "
+            "2 broken scores left out.",
+        ),
+        (
+            "report.coverage",
+            {"predicted": 1, "matured": 0, "labelled": 0, "median": None, "ninety": None},
+            "Coverage: 1 prediction, 0 matured, 0 with an outcome.",
+        ),
+        (
+            "multivariate.few_units",
+            {"before": 1, "now": 1, "needed": 5},
+            "insufficient data: rows of 1 unit of the training and of 1 recent one, 5 of each are needed",
+        ),
+    ],
+)
+def test_words_follow_their_number_and_what_is_none_is_left_out(code: str, values: dict[str, Value], told: str) -> None:
+    assert sentence(because(code, **values)) == told
+
+
+def test_a_word_whose_number_is_not_known_is_one_of_several() -> None:
+    assert sentence(because("report.watch_alerts")) == "- alerts firing"
 
 
 def test_a_code_of_a_newer_version_is_shown_not_lost() -> None:

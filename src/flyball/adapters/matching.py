@@ -1,9 +1,10 @@
 """To which prediction an outcome belongs: the rules, for every outcome log alike."""
 
 import math
+from datetime import timedelta
 
 from flyball.core.record import record
-from flyball.core.window import from_micros, to_micros
+from flyball.core.window import format_duration, from_micros, to_micros
 from flyball.serving.records import Label, Outcome, Rejected
 
 
@@ -40,14 +41,30 @@ def malformed(outcome: Outcome) -> Rejected | None:
     return None
 
 
-def unknown(outcome: Outcome, *, later: int | None) -> Rejected:
-    """No prediction fits; `later` is the event time of one of the same entity or unit that is later than the outcome, if there is one."""
+@record
+class Nearest:
+    """Event times of predictions of the outcome's entity or unit that do not fit: the latest that is too old, the first that is later."""
+
+    older: int | None = None
+    later: int | None = None
+
+
+def unknown(outcome: Outcome, nearest: Nearest, *, within: timedelta) -> Rejected:
+    """No prediction fits; what comes nearest says why: made after the outcome, or longer before it than `within`."""
     if outcome.prediction_id is not None:
         return _rejected(outcome, "unknown", f"there is no prediction {outcome.prediction_id!r}")
     what = "id" if outcome.entity else "unit"
-    told = _time(to_micros(outcome.at))
-    if later is not None:
-        error = f"the outcome at {told} lies before the prediction for {what} {name_of(outcome)!r}, made for {_time(later)}"
+    at = to_micros(outcome.at)
+    told = _time(at)
+    if nearest.older is not None and (nearest.later is None or at - nearest.older <= nearest.later - at):
+        error = (
+            f"the latest prediction for {what} {name_of(outcome)!r}, made for {_time(nearest.older)}, is "
+            f"{_age(at - nearest.older)} older than this outcome; outcomes told by {what} are joined within data.matures "
+            f"= {format_duration(within)}: tell it by prediction_id, or raise matures"
+        )
+        return _rejected(outcome, "unknown", error)
+    if nearest.later is not None:
+        error = f"the outcome at {told} lies before the prediction for {what} {name_of(outcome)!r}, made for {_time(nearest.later)}"
         return _rejected(outcome, "malformed", error)
     return _rejected(outcome, "unknown", f"there is no prediction for {what} {name_of(outcome)!r} before {told}")
 
@@ -78,6 +95,10 @@ def refused(outcome: Outcome, found: Candidate) -> Rejected | None:
 
 def _rejected(outcome: Outcome, why: str, error: str) -> Rejected:
     return Rejected(prediction_id=name_of(outcome), why=why, error=error)  # type: ignore[arg-type]  # one of the four
+
+
+def _age(span: int) -> str:
+    return str(timedelta(microseconds=span)).removesuffix(", 0:00:00")
 
 
 def _time(at: int) -> str:

@@ -101,7 +101,11 @@ def show(found: Overview, settings: Settings, model: str) -> None:
         for one in found.firing
     ]
     if firing:
-        show_table(("alert", "severity", "since (UTC)", "silenced", "in words"), firing, title=f"{model}: {len(firing)} alerts fire")
+        show_table(
+            ("alert", "severity", "since (UTC)", "silenced", "in words"),
+            firing,
+            title=told(because("alerts.firing", model=model, count=len(firing)), settings),
+        )
     else:
         say(f"{model}: no alert fires")
     if found.silences:

@@ -116,7 +116,7 @@ def look(world: World, spec: Spec, memory: Memory, asked: Asked, *, now: datetim
     version = _version(asked.version, state, spec)
     if asked.rebuild:
         _rebuild(world, spec, state, memory, now=now, settings=settings)
-    report = monitor(world, spec, state, version, memory, now=now, variant=asked.variant)
+    report = monitor(world, spec, state, version, memory, now=now, variant=asked.variant, clocks=asked.at is None)
     if asked.schema:
         report = replace(report, quality=(*report.quality, *_schema(world, spec, state, version, memory, now=now, settings=settings)))
     plainly = asked.window is None and asked.at is None and asked.variant is None

@@ -11,7 +11,7 @@ from flyball.loop.picture import Picture, furthest
 from flyball.monitoring.records import ColumnDrift, Estimated, MonitorReport, Performance
 from flyball.monitoring.slow import slow_reasons
 from flyball.render.report.answer import Answer, answer
-from flyball.render.report.page import left_out, worst_slices
+from flyball.render.report.page import blocks_name, left_out, worst_slices
 from flyball.render.report.text import Words, clean, lasting, percent, when, whole
 
 MOST = 20
@@ -120,16 +120,18 @@ def performance_lines(picture: Picture, words: Words) -> list[Text]:
         c = details.coverage
         numbers = {"predicted": c.predicted, "matured": c.matured, "labelled": c.labelled}
         lines += [Text(words.tell(note), style="dim") for note in details.notes]
-        lines.append(Text(words("coverage", **numbers, median=lasting(c.lag_median), ninety=lasting(c.lag_90))))
+        median = None if c.lag_median is None else lasting(c.lag_median)
+        lines.append(Text(words("coverage", **numbers, median=median, ninety=lasting(c.lag_90))))
     return lines
 
 
 def _quality(report: MonitorReport, words: Words) -> list[Text]:
     lines = []
     for one in report.quality[:MOST]:
-        examples = ", ".join(clean(name, 40) for name in one.examples[:3]) or "-"
         severity = words(f"severity_{one.severity}")
-        text = words("quality_line", severity=severity, reason=words.tell(one.reason), examples=examples)
+        # Most sentences name examples already.
+        named = None if "examples" in one.reason.values else ", ".join(clean(name, 40) for name in one.examples[:3]) or None
+        text = words("quality_line", severity=severity, reason=words.tell(one.reason), examples=named)
         lines.append(Text(text, style="red" if one.severity == "error" else "yellow"))
     if len(report.quality) > MOST:
         lines.append(Text(words("more_findings", count=len(report.quality) - MOST), style="dim"))
@@ -141,7 +143,9 @@ def _details(report: MonitorReport, words: Words, *, every: bool) -> Group:
     assert details is not None
     parts: list[RenderableType] = []
     if details.metrics:
-        parts.append(_table((words("metric"), words("value"), words("rows"), words("blocks")), [_metric(one) for one in details.metrics]))
+        parts.append(
+            _table((words("metric"), words("value"), words("rows"), blocks_name(details, words)), [_metric(one) for one in details.metrics])
+        )
     guessed = [one for one in details.estimated if one.value is not None]
     if guessed:
         head = (words(f"method_{guessed[0].method}"), words("value"), words("rows"), words("window"))
@@ -150,7 +154,7 @@ def _details(report: MonitorReport, words: Words, *, every: bool) -> Group:
     if slices:
         most = len(slices) if every else MOST
         rows = [(clean(f"{one.column} = {one.value}", 50), *_metric(one.performance)[1:]) for one in slices[:most]]
-        parts.append(_table((words("slices"), words("value"), words("rows"), words("blocks")), rows))
+        parts.append(_table((words("slices"), words("value"), words("rows"), blocks_name(details, words)), rows))
         if slices[most:]:
             parts.append(Text(words("more_slices", count=len(slices) - most), style="dim"))
     if details.calibration:

@@ -7,6 +7,7 @@ import click
 from flyball.alerting.rules import matches
 from flyball.cli.frame import at_time, now_option, project, say, span
 from flyball.core.errors import UsageError
+from flyball.journal.events import AlertFired
 from flyball.wiring import open_world
 
 
@@ -40,3 +41,6 @@ def command(ctx: click.Context, pattern: str, duration: str | None, reason: str,
     silence(world, model, pattern, reason=reason, length=length, actor=settings.actor, now=moment)
     firing = sum(matches(pattern, key) for key in current(world, model).firing)
     say(f"nobody is told of {pattern} until {moment + length:%Y-%m-%d %H:%M} UTC; firing now: {firing}")
+    events = (entry.event for entry in world.journal.read(model))
+    if not any(isinstance(event, AlertFired) and matches(pattern, event.key) for event in events):
+        say(f"no alert of that name has fired yet: if {pattern} is not what you meant, `flyball alerts` lists those that have")

@@ -5,6 +5,7 @@ import sys
 import click
 
 from flyball.cli.frame import as_json, at_time, console, each_project, now_option, projects, say, show_json, told, when
+from flyball.core.reason import because
 from flyball.journal.explain import tell
 from flyball.loop.records import TickReport
 from flyball.settings import Settings
@@ -55,7 +56,8 @@ def plain(done: TickReport, settings: Settings) -> dict[str, object]:
 
 def show(done: TickReport, settings: Settings) -> None:
     """A tick for people."""
-    say(f"{when(done.at)}  {done.model}: {done.ingested} rows ingested, {len(done.entries)} entries")
+    numbers = because("event.tick", ingested=done.ingested, entries=len(done.entries))
+    say(f"{when(done.at)}  {done.model}: {told(numbers, settings)}")
     for entry in done.entries:
         one = tell(entry)
         version = f" {done.model}@{one.version}" if one.version else ""

@@ -32,6 +32,7 @@ from flyball.monitoring.multivariate import (
 )
 from flyball.ports.training import Snapshots
 from flyball.registry.records import Lineage
+from flyball.serving.records import LoggedRows
 from flyball.spec.records import Spec
 
 Codes = NDArray[np.int64]
@@ -70,24 +71,38 @@ def multivariate(
         return MultivariateFound(window=window, version=version, domain=domain, vectors={})
     generator = np.random.default_rng(version)
     old, new = _some(before.rows, generator), _some(recent.rows, generator)
-    days = blocks_of(before, spec.data)[old], logged.day[new]
+    days = blocks_of(before, spec.data)[old], _blocks(logged, spec)[new]
+    timed = spec.data.time is not None
     past, fresh = before.take(old), recent.take(new)
-    vectors = {name: _vector(name, pattern, past, fresh, schema, days) for name, pattern in spec.monitor.embeddings.items()}
+    vectors = {name: _vector(name, pattern, past, fresh, schema, days, timed=timed) for name, pattern in spec.monitor.embeddings.items()}
     texts = text_columns(schema, reference, past)
     looks = looks_of(texts, past, fresh, days[0])
-    moved, notes = texts_found(texts, looks, past, fresh, days, manifest.schema, version, embed)
+    moved, notes = texts_found(texts, looks, past, fresh, days, manifest.schema, version, embed, timed=timed)
     return MultivariateFound(
         window=window,
         version=version,
-        domain=_domain(past, fresh, schema, days, tell_apart, looks),
+        domain=_domain(past, fresh, schema, days, tell_apart, looks, timed=timed),
         vectors={**moved, **vectors},
         notes=tuple(notes),
     )
 
 
-def _domain(past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes], tell_apart: TellApart, looks: Looks) -> DomainFound:
+def _blocks(logged: LoggedRows, spec: Spec) -> Codes:
+    """What hangs together among recent rows, as in those of the training: a day, a unit where units repeat, or a row."""
+    if spec.data.time is not None:
+        return logged.day
+    if spec.data.unit is not None:
+        units, number = np.unique([str(unit) for unit in logged.unit.tolist()], return_inverse=True)
+        if len(units) < len(logged.unit):
+            return number.astype(np.int64)
+    return np.arange(len(logged.at), dtype=np.int64)
+
+
+def _domain(
+    past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes], tell_apart: TellApart, looks: Looks, *, timed: bool
+) -> DomainFound:
     rows, seen = (past.rows, fresh.rows), (len(np.unique(days[0])), len(np.unique(days[1])))
-    few = too_few(rows, seen)
+    few = too_few(rows, seen, timed=timed)
     if few is not None:
         return nothing_said(few, rows, seen)
     recent = np.arange(sum(rows)) >= past.rows
@@ -97,10 +112,10 @@ def _domain(past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes]
     return domain_found(recent, score, day, columns)
 
 
-def _vector(name: str, pattern: str, past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes]) -> VectorFound:
+def _vector(name: str, pattern: str, past: Table, fresh: Table, schema: Schema, days: tuple[Codes, Codes], *, timed: bool) -> VectorFound:
     columns = [column.name for column in schema.columns if column.kind != "category" and fnmatchcase(column.name, pattern)]
     before, now = (_matrix(table, columns) for table in (past, fresh))
-    return vector_found(name, columns, before, now, *days)
+    return vector_found(name, columns, before, now, *days, timed=timed)
 
 
 def _matrix(table: Table, columns: list[str]) -> NDArray[np.float64]:

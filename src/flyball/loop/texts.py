@@ -71,6 +71,8 @@ def texts_found(
     schema: Schema,
     version: int,
     embed: Embed,
+    *,
+    timed: bool,
 ) -> tuple[dict[str, VectorFound], list[Reason]]:
     """How far the texts of each column moved, and why they were not compared as the model reads them, where that is so."""
     if not texts or not past.rows or not fresh.rows:
@@ -85,10 +87,10 @@ def texts_found(
         one = embedded.get(name)
         if one is not None and not one.error:
             vectors = one.vectors[: len(old)], one.vectors[len(old) :]
-            moved = vector_found(name, [name], *vectors, days[0][old], days[1][new], margin=TEXTS_MOVED, units=False)
+            moved = vector_found(name, [name], *vectors, days[0][old], days[1][new], margin=TEXTS_MOVED, units=False, timed=timed)
             found[name] = _said(moved, "text", name, by=one.by)
         elif name in looks:
-            moved = vector_found(name, [name], *looks[name], *days, margin=TEXTS_MOVED)
+            moved = vector_found(name, [name], *looks[name], *days, margin=TEXTS_MOVED, timed=timed)
             found[name] = _said(moved, "facts", name)
             if one is not None:
                 notes.append(because("multivariate.embedding_failed", name=name, error=one.error))

@@ -15,6 +15,7 @@ from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.stats.blocked import value_with_bounds
+from flyball.stats.intervals import joined
 from flyball.stats.scores import METRICS
 
 Floats = NDArray[np.float64]
@@ -35,6 +36,10 @@ MOST_ROWS = 20_000
 _MOST_PAIRS = 1_500
 # A vector moved for certain if at most this part of all runs of days is as far from the rest as the recent ones; perhaps, if at most that.
 _LEVEL, _PERHAPS = 0.01, 0.05
+# Blocks that are no days have no order: so many divisions of them stand for all. They are joined at random into so many groups: each
+# division is a sum over all pairs of them.
+_DRAWS = 400
+_MOST_GROUPS = 300
 
 
 @record
@@ -86,12 +91,14 @@ class MultivariateFound:
     notes: tuple[Reason, ...] = ()
 
 
-def too_few(rows: tuple[int, int], days: tuple[int, int]) -> Reason | None:
-    """Why nothing can be said of so many rows and days then and now; None if something can."""
+def too_few(rows: tuple[int, int], days: tuple[int, int], *, timed: bool = True) -> Reason | None:
+    """Why nothing can be said of so many rows and days (units, if they are not `timed`) then and now; None if something can."""
     if min(rows) < LEAST_ROWS:
         return because("multivariate.few_rows", before=rows[0], now=rows[1], needed=LEAST_ROWS)
     if min(days) < LEAST_DAYS:
-        return because("multivariate.few_days", before=days[0], now=days[1], needed=LEAST_DAYS)
+        if timed:
+            return because("multivariate.few_days", before=days[0], now=days[1], needed=LEAST_DAYS)
+        return because("multivariate.few_units", before=days[0], now=days[1], needed=LEAST_DAYS)
     return None
 
 
@@ -129,33 +136,35 @@ def vector_found(
     *,
     margin: float = MOVED,
     units: bool = True,
+    timed: bool = True,
 ) -> VectorFound:
     """How far rows of vectors moved. Rows with a missing or infinite part have no place among vectors and are left out.
 
     `margin`: the least distance that matters. `units`: the parts are columns with units of their own, each measured by its spread; else
-    they are coordinates of one space.
+    they are coordinates of one space. `timed`: blocks are days in order of time; others are as good in any order.
     """
     generator = np.random.default_rng(seed)
     kept = [np.flatnonzero(np.isfinite(rows).all(axis=1)) for rows in (before, now)]
     rows = len(kept[0]), len(kept[1])
     days = len(np.unique(day_before[kept[0]])), len(np.unique(day_now[kept[1]]))
-    few = too_few(rows, days)
+    few = too_few(rows, days, timed=timed)
     if few is not None:
         return VectorFound(state="insufficient data", distance=0.0, threshold=1.0, p_value=1.0, columns=tuple(columns), reason=few)
     picks = [np.sort(generator.choice(rows, min(len(rows), _MOST_PAIRS), replace=False)) for rows in kept]
     first, second = before[picks[0]], now[picks[1]]
+    first_day, second_day = (_few_groups(day[pick], generator) for day, pick in ((day_before, picks[0]), (day_now, picks[1])))
     together = np.concatenate([first, second])
     if units:
         scale, all_of_it = first.std(axis=0), together.std(axis=0)
         scale = np.where(scale > 0.0, scale, all_of_it)  # a part that was constant is measured by what it is now
         together = together / np.where(scale > 0.0, scale, 1.0)
     apart = _distances(together)
-    day = np.unique(np.concatenate([day_before[picks[0]], day_now[picks[1]] + day_before.max() + 1]), return_inverse=True)[1]
+    day = np.concatenate([first_day, second_day + first_day.max() + 1])
     recent = np.arange(len(together)) >= len(first)
     blocks = _between_days(apart, day)
     count = np.bincount(day).astype(np.float64)
     of_now = np.bincount(day, weights=recent).astype(bool)
-    runs = _runs(of_now)
+    runs = _runs(of_now) if timed else [of_now, *(generator.permutation(of_now) for _ in range(_DRAWS))]
     if len(runs) * _PERHAPS < 1.0:
         few = because("multivariate.few_runs", days=len(of_now), runs=len(runs), needed=math.ceil(1.0 / _PERHAPS))
         return VectorFound(state="insufficient data", distance=0.0, threshold=1.0, p_value=1.0, columns=tuple(columns), reason=few)
@@ -177,6 +186,11 @@ def _runs(of_now: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
         run = np.roll(of_now, shift)
         found.setdefault((run if run[0] else ~run).tobytes(), run)
     return list(found.values())
+
+
+def _few_groups(day: Codes, generator: np.random.Generator) -> Codes:
+    """Days, or whatever hangs together, in groups that are few enough to be divided anew again and again."""
+    return joined(np.unique(day, return_inverse=True)[1].astype(np.int64), _MOST_GROUPS, generator)[0]
 
 
 def _distances(rows: Floats) -> Floats:

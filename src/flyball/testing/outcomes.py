@@ -51,6 +51,22 @@ class OutcomeLogSuite:
         assert _why(answer) == [("b", "unknown")]
         assert outcomes.take("churn", [Outcome(actual=1, at=beyond, entity="b")], within=ALWAYS).accepted == 1
 
+    def test_an_outcome_too_late_for_its_id_is_told_how_old_the_prediction_is_and_what_to_do(
+        self, log: PredictionLog, outcomes: OutcomeLog
+    ) -> None:
+        days = timedelta(days=1)
+        log.add(predictions(["p1", "p2", "u1"], at=[NOON - days, NOON, NOON], entity=["a", "a", None], unit=[None, None, "u"]))
+        late = [Outcome(actual=1, at=NOON + 31 * days, entity="a"), Outcome(actual=1, at=NOON + 30 * days + HOUR, unit="u")]
+        answer = outcomes.take("churn", late, within=30 * days)
+        assert _why(answer) == [("a", "unknown"), ("u", "unknown")]
+        by_id, by_unit = (rejected.error for rejected in answer.rejected)
+        assert "the latest prediction for id 'a', made for 2024" in by_id and "is 31 days older than this outcome" in by_id
+        assert "outcomes told by id are joined within data.matures = 30d: tell it by prediction_id, or raise matures" in by_id
+        assert "unit 'u'" in by_unit and "is 30 days, 1:00:00 older" in by_unit
+        log.add(predictions(["p3", "u3"], at=[NOON + 70 * days, NOON + 31 * days], entity=["a", None], unit=[None, "u"]))
+        assert _why(outcomes.take("churn", late, within=30 * days)) == [("a", "unknown"), ("u", "malformed")]  # whichever is nearer
+        assert outcomes.take("churn", [_by_id("p2"), _by_id("u1")], within=30 * days).accepted == 2
+
     def test_nothing_is_taken_for_what_nobody_predicted(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
         log.add(predictions(["p1"], entity="a", unit="u"))
         log.add(predictions(["q1"], model="fraud"))

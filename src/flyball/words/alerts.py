@@ -1,6 +1,7 @@
 """Sentences about who is told of alerts, who is not, and what alerts from outside ask for: code → (English, Chinese)."""
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    "alerts.firing": ("{model}: {count} {count:alert fires|alerts fire}", "{model}：{count} 项告警"),
     "alerts.critical": ("critical", "严重"),
     "alerts.warning": ("warning", "警告"),
     "alerts.title_firing": ("{worst} fires", "{worst} 告警"),
@@ -25,11 +26,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "alerts.silence_ended": ("people are told of {pattern} again: {reason}", "恢复就 {pattern} 发送通知：{reason}"),
     "alerts.undelivered": (
-        "{receiver} could not be told of {alerts} alert(s) for {hours:.0f} hours, and it was given up: {error}",
+        "{receiver} could not be told of {alerts} {alerts:alert|alerts} for {hours:.0f} hours, and it was given up: {error}",
         "{receiver} 在 {hours:.0f} 小时内未能收到 {alerts} 项告警，已放弃：{error}",
     ),
     "alerts.not_told": (
-        "{receiver} could not be told of {alerts} alert(s): {error}; tried {attempts} time(s), again from {again} UTC on",
+        "{receiver} could not be told of {alerts} {alerts:alert|alerts}: {error}; "
+        "tried {attempts} {attempts:time|times}, again from {again} UTC on",
         "{receiver} 未能收到 {alerts} 项告警：{error}；已尝试 {attempts} 次，{again} UTC 后重试",
     ),
     "alerts.not_repeated": ("{receiver} could not be told what still fires: {error}", "{receiver} 未能收到仍在告警的项目：{error}"),

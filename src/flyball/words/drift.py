@@ -84,7 +84,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "drift.dataset_ok": ("none of {watched} columns is beyond its threshold", "{watched} 列中没有一列超过阈值"),
     "drift.dataset_moved": (
-        "{found} of {watched} columns ({share:.0%}) are beyond their thresholds: {names}; "
+        "{found} of {watched} {watched:column|columns} ({share:.0%}) {found:is beyond its threshold|are beyond their thresholds}: {names}; "
         "on average at most {rate:.0%} of those named are false",
         "{watched} 列中有 {found} 列（{share:.0%}）超过阈值：{names}；平均最多 {rate:.0%} 为误报",
     ),

@@ -22,8 +22,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "（需要 {needed} 天）。",
     ),
     "estimated.too_little": (
-        "{metric} is not estimated: {rows} of {needed} rows needed ({broken} scores that are not finite left out).",
-        "未估计 {metric}：需要 {needed} 行，只有 {rows} 行（排除了 {broken} 个非有限分数）。",
+        "{metric} is not estimated: {rows} of {needed} rows needed"
+        "{broken:? ({broken} {broken:score that is|scores that are} not finite left out)}.",
+        "未估计 {metric}：需要 {needed} 行，只有 {rows} 行{broken:?（排除了 {broken} 个非有限分数）}。",
     ),
     "estimated.not_available": (
         "{metric} is not estimated: this version holds nothing that could be used for it, because it was trained before there were "
@@ -114,7 +115,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "详情基于 {rows} 行，即窗口内每 {one_in} 行取一行（窗口内共 {predicted} 个预测）；底线指标和计数基于全部行。",
     ),
     "coverage.late": (
-        "{late} outcomes of matured predictions came later than `matures` and do not count; a longer `matures` would take them in.",
+        "{late} {late:outcome|outcomes} of matured predictions came later than `matures` and {late:does|do} not count; "
+        "a longer `matures` would take {late:it|them} in.",
         "{late} 个到期预测的结果晚于 `matures` 到来，不计入；更长的 `matures` 可将其纳入。",
     ),
 }

@@ -1,6 +1,6 @@
 """Sentences of the loop: why something was promoted, refused, rolled back, retrained or put off."""
 
-_PAIRED = "{gain:+.5f} [{lower:+.5f}, {upper:+.5f}] on {rows} rows of {days} days"
+_PAIRED = "{gain:+.5f} [{lower:+.5f}, {upper:+.5f}] on {rows} {rows:row|rows} of {days} {days:day|days}"
 _PAIRED_ZH = "{gain:+.5f} [{lower:+.5f}, {upper:+.5f}]，共 {days} 天 {rows} 行"
 
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -31,8 +31,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         f"到期限仍不能证明版本 {{version}} 优于版本 {{against}}，保留现任版本：{{metric}} 增益 {_PAIRED_ZH}",
     ),
     "rollout.left_out": (
-        "version {version} could not score {missed} live rows that {against} answered (requests without a column it reads, or errors) "
-        "beside {rows} that it could, so the champion stays",
+        "version {version} could not score {missed} live {missed:row|rows} that {against} answered "
+        "(requests without a column it reads, or errors) beside {rows} that it could, so the champion stays",
         "版本 {version} 无法对 {against} 已应答的 {missed} 行线上数据评分（请求缺少它需要的列，或出错），"
         "另有 {rows} 行可以评分，因此保留现任版本",
     ),
@@ -97,7 +97,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "suppressed.rollout": ("version {version} is still being compared with the champion", "版本 {version} 仍在与现任版本比较"),
     "suppressed.cooldown": ("the last training was less than {cooldown} ago", "距上次训练不足 {cooldown}"),
     "suppressed.outcomes": (
-        "only {found} outcomes came since the last training; {needed} are needed",
+        "only {found} {found:outcome|outcomes} came since the last training; {needed} are needed",
         "自上次训练以来只有 {found} 条实际结果，需要 {needed} 条",
     ),
     "deployment.refused": (
@@ -107,8 +107,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "alert.unwatched": ("{key} is no longer watched", "{key} 已不再监测"),
     "alert.resolved": ("{key} has stayed well below its threshold", "{key} 已持续明显低于阈值"),
     "event.registered": (
-        "version {version} was trained on {rows} rows ({cause}), engine {engine}, gate: {verdict}; {metrics}",
+        "version {version} was trained on {rows} {rows:row|rows} ({cause}), engine {engine}, gate: {verdict}; {metrics}",
         "版本 {version} 由 {rows} 行数据训练（原因：{cause}），引擎 {engine}，门槛：{verdict}；{metrics}",
+    ),
+    "event.tick": (
+        "{ingested} {ingested:row|rows} ingested, {entries} journal {entries:entry|entries}",
+        "读入 {ingested} 行，{entries} 条日志记录",
     ),
     "event.frozen": ("the loop stands still: {reason}", "已冻结：{reason}"),
     "event.frozen_until": ("the loop stands still until {until}: {reason}", "冻结至 {until}：{reason}"),

@@ -2,12 +2,17 @@
 
 SENTENCES: dict[str, tuple[str, str]] = {
     "multivariate.few_rows": (
-        "insufficient data: {before} rows of the training and {now} recent ones, {needed} of each are needed",
+        "insufficient data: {before} {before:row|rows} of the training and {now} recent {now:one|ones}, {needed} of each are needed",
         "数据不足：训练数据 {before} 行，近期 {now} 行，各需 {needed} 行",
     ),
     "multivariate.few_days": (
-        "insufficient data: {before} days of the training and {now} recent ones, {needed} of each are needed",
+        "insufficient data: {before} {before:day|days} of the training and {now} recent {now:one|ones}, {needed} of each are needed",
         "数据不足：训练数据 {before} 天，近期 {now} 天，各需 {needed} 天",
+    ),
+    "multivariate.few_units": (
+        "insufficient data: rows of {before} {before:unit|units} of the training and of {now} recent {now:one|ones}, "
+        "{needed} of each are needed",
+        "数据不足：训练数据 {before} 个单元，近期 {now} 个单元，各需 {needed} 个",
     ),
     "multivariate.no_rows_kept": (
         "insufficient data: the rows version {version} was trained on are not kept here",

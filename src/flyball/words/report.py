@@ -6,18 +6,21 @@ _ANSWER: dict[str, tuple[str, str]] = {
     "report.call_look": ("Look", "请查看"),
     "report.call_act": ("Act", "请处理"),
     "report.next": ("Next:", "下一步："),
-    "report.calm": ("none of {watched} columns has certainly moved", "{watched} 列中没有一列确定偏移"),
+    "report.calm": ("none of {watched} {watched:column|columns} has certainly moved", "{watched} 列中没有一列确定偏移"),
     "report.perhaps": (
         "{count} may have moved, {column} most; that is not certain yet",
         "有 {count} 列可能偏移，{column} 最明显，但尚不能确定",
     ),
-    "report.moved": ("{count} of {watched} columns have certainly moved", "{watched} 列中有 {count} 列确定偏移"),
+    "report.moved": (
+        "{count} of {watched} {watched:column|columns} {count:has|have} certainly moved",
+        "{watched} 列中有 {count} 列确定偏移",
+    ),
     "report.errors": (
-        "data quality: {count} of its findings block retraining, the first is about {column}",
+        "data quality: {count} {count:finding blocks|findings block} retraining, {count:it is|the first is} about {column}",
         "有 {count} 项数据质量问题，会阻止重新训练；第一项涉及 {column}",
     ),
     "report.warnings": (
-        "data quality: {count} of its findings are worth a look, the first is about {column}",
+        "data quality: {count} {count:finding is|findings are} worth a look, {count:it is|the first is} about {column}",
         "有 {count} 项数据质量提示值得查看；第一项涉及 {column}",
     ),
     "report.errors_rows": (
@@ -100,6 +103,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "report.tile_quality": ("Quality findings", "质量问题"),
     "report.alerts": ("Alerts that are firing", "触发中的警报"),
     "report.alert": ("Alert", "警报"),
+    "report.when_fired": ("In words, when it fired", "说明（触发时）"),
     "report.since": ("Since", "起始"),
     "report.since_at": ("Since {since}.", "自 {since} 起。"),
     "report.silent": ("(silenced until {until})", "（静默至 {until}）"),
@@ -121,7 +125,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "report.map_certain": ("certain drift", "确定漂移"),
     "report.map_title": ("Columns by days", "各列逐日变化"),
     "report.map_about": (
-        "{columns} columns over {days} days, darker is nearer to the threshold",
+        "{columns} {columns:column|columns} over {days} {days:day|days}, darker is nearer to the threshold",
         "{columns} 列，{days} 天，颜色越深越接近阈值",
     ),
     "report.columns": ("All columns", "所有列"),
@@ -137,11 +141,14 @@ _PAGE: dict[str, tuple[str, str]] = {
     "report.missing": ("Missing", "缺失"),
     "report.more_ok": ("… and {count} more: all ok", "……另有 {count} 列：全部正常"),
     "report.more_columns": ("… and {count} more: {states}", "……另有 {count} 列：{states}"),
-    "report.more_cards": ("{count} more columns are not drawn.", "另有 {count} 列未绘图。"),
-    "report.more_alerts": ("… and {count} more alerts.", "……另有 {count} 个警报。"),
-    "report.more_findings": ("… and {count} more findings.", "……另有 {count} 项问题。"),
-    "report.more_slices": ("… and {count} more slices, further down in this order.", "……另有 {count} 个切片，次序更靠后。"),
-    "report.more_decisions": ("… and {count} earlier entries: `flyball why`.", "……另有 {count} 条更早的记录：`flyball why`。"),
+    "report.more_cards": ("{count} more {count:column is|columns are} not drawn.", "另有 {count} 列未绘图。"),
+    "report.more_alerts": ("… and {count} more {count:alert|alerts}.", "……另有 {count} 个警报。"),
+    "report.more_findings": ("… and {count} more {count:finding|findings}.", "……另有 {count} 项问题。"),
+    "report.more_slices": ("… and {count} more {count:slice|slices}, further down in this order.", "……另有 {count} 个切片，次序更靠后。"),
+    "report.more_decisions": (
+        "… and {count} earlier {count:entry|entries}: `flyball why`.",
+        "……另有 {count} 条更早的记录：`flyball why`。",
+    ),
     "report.performance": ("Performance", "性能"),
     "report.no_performance": (
         "No outcomes are known yet. Tell them with `flyball outcomes FILE` or POST /outcomes; until then only drift can be watched.",
@@ -154,11 +161,13 @@ _PAGE: dict[str, tuple[str, str]] = {
     "report.method_dle": ("estimated by a model of the loss (DLE)", "由损失模型估计（DLE）"),
     "report.value": ("Value", "值"),
     "report.rows": ("Rows", "行数"),
-    "report.blocks": ("Days", "天数"),
+    "report.blocks_days": ("Days", "天数"),
+    "report.blocks_units": ("Units", "单元数"),
+    "report.blocks_rows": ("Blocks", "块数"),
     "report.coverage": (
-        "Coverage: {predicted} predictions, {matured} matured, {labelled} with an outcome; half of the outcomes came within {median}, "
-        "nine in ten within {ninety}.",
-        "覆盖：{predicted} 个预测，{matured} 个到期，{labelled} 个有结果；一半的结果在 {median} 内到达，九成在 {ninety} 内到达。",
+        "Coverage: {predicted} {predicted:prediction|predictions}, {matured} matured, {labelled} with an outcome"
+        "{median:?; half of the outcomes came within {median}, nine in ten within {ninety}}.",
+        "覆盖：{predicted} 个预测，{matured} 个到期，{labelled} 个有结果{median:?；一半的结果在 {median} 内到达，九成在 {ninety} 内到达}。",
     ),
     "report.slices": ("Slices, the worst first", "切片（最差在前）"),
     "report.slice": ("Slice", "切片"),
@@ -205,9 +214,9 @@ _PAGE: dict[str, tuple[str, str]] = {
         "两个重叠的直方图。当前窗口有 {below:.1%} 低于、{above:.1%} 高于训练时的全部取值。",
     ),
     "report.distance_title": ("{name}: distance over time", "{name}：距离随时间的变化"),
-    "report.distance_about": ("{looks} looks, from {first:.3f} to {last:.3f}", "{looks} 次查看，由 {first:.3f} 到 {last:.3f}"),
+    "report.distance_about": ("{looks} {looks:look|looks}, from {first:.3f} to {last:.3f}", "{looks} 次查看，由 {first:.3f} 到 {last:.3f}"),
     "report.performance_title": ("{metric} over time", "{metric} 随时间的变化"),
-    "report.performance_about": ("{metric} at {looks} looks, with bounds and floor", "{metric}，{looks} 次查看，含界限和底线"),
+    "report.performance_about": ("{metric} at {looks} {looks:look|looks}, with bounds and floor", "{metric}，{looks} 次查看，含界限和底线"),
     "report.calibration_title": ("Calibration: share of positives by score", "校准：按分数的正例比例"),
     "report.fact_distance": ("distance [bounds]", "距离 [界限]"),
     "report.fact_threshold": ("threshold", "阈值"),
@@ -259,11 +268,14 @@ _HOW: dict[str, tuple[str, str]] = {
 }
 
 _VERB: dict[str, tuple[str, str]] = {
-    "report.title": ("{model}@{version}: {rows} rows, {start} to {end}", "{model}@{version}：{rows} 行，{start} 至 {end}"),
+    "report.title": ("{model}@{version}: {rows} {rows:row|rows}, {start} to {end}", "{model}@{version}：{rows} 行，{start} 至 {end}"),
     "report.all_hint": ("`--all` lists them", "`--all` 可全部列出"),
     "report.floor_line": ("performance: {reason}", "性能：{reason}"),
-    "report.quality_line": ("quality {severity}: {reason}; examples: {examples}", "质量 {severity}：{reason}；示例：{examples}"),
-    "report.alert_line": ("alert {key}: {reason}", "警报 {key}：{reason}"),
+    "report.quality_line": (
+        "quality {severity}: {reason}{examples:?; examples: {examples}}",
+        "质量 {severity}：{reason}{examples:?；示例：{examples}}",
+    ),
+    "report.alert_line": ("alert {key} (when it fired): {reason}", "警报 {key}（触发时）：{reason}"),
     "report.dataset_line": ("data set: {reason}", "数据集：{reason}"),
     "report.slow_line": ("slow drift: {reason}", "缓慢漂移：{reason}"),
     "report.together_line": ("all columns together: {reason}", "所有列合看：{reason}"),
@@ -274,17 +286,20 @@ _VERB: dict[str, tuple[str, str]] = {
         "由分数得出的估计无法察觉相同输入的含义已经改变。",
     ),
     "report.written": ("the report is in {file} ({size} kB)", "报告已写入 {file}（{size} kB）"),
-    "report.counted": ("… {count} rows", "……{count} 行"),
-    "report.rebuilt": ("{count} rows were counted anew from the prediction log", "已从预测日志重新统计 {count} 行"),
+    "report.counted": ("… {count} {count:row|rows}", "……{count} 行"),
+    "report.rebuilt": ("{count} {count:row was|rows were} counted anew from the prediction log", "已从预测日志重新统计 {count} 行"),
     "report.failed_drift": (
-        "--fail-on drift: {count} columns are in drift, {column} first",
+        "--fail-on drift: {count} {count:column is|columns are} in drift, {column} first",
         "--fail-on drift：{count} 列漂移，首先是 {column}",
     ),
     "report.failed_warn": (
-        "--fail-on warn: {count} columns warn or drift, {column} first",
+        "--fail-on warn: {count} {count:column warns or drifts|columns warn or drift}, {column} first",
         "--fail-on warn：{count} 列警告或漂移，首先是 {column}",
     ),
-    "report.failed_quality": ("--fail-on quality: {count} errors, {column} first", "--fail-on quality：{count} 个错误，首先是 {column}"),
+    "report.failed_quality": (
+        "--fail-on quality: {count} {count:error|errors}, {column} first",
+        "--fail-on quality：{count} 个错误，首先是 {column}",
+    ),
     "report.watch_server": (
         "server {address}: {requests:.1f} requests/s, {errors:.1f} errors/s, half within {median}, 99 % within {slow}",
         "服务 {address}：{requests:.1f} 请求/秒，{errors:.1f} 错误/秒，半数在 {median} 内，99 % 在 {slow} 内",
@@ -293,14 +308,17 @@ _VERB: dict[str, tuple[str, str]] = {
         "no server at {address} since {since}; from the log: {requests:.1f} predictions/s over the last minute",
         "{address} 自 {since} 起没有服务；据日志：最近一分钟 {requests:.1f} 预测/秒",
     ),
-    "report.watch_alerts": ("{count} alerts firing", "{count} 个警报触发中"),
+    "report.watch_alerts": ("{count} {count:alert|alerts} firing", "{count} 个警报触发中"),
     "report.watch_first": ("server {address}: answers; rates at the next look", "服务 {address}：有应答；下次查看时显示速率"),
     "report.watch_late": (
         "this look has been waiting for the database, or counting, since {since}",
         "本次查看自 {since} 起在等待数据库或统计",
     ),
     "report.watch_trouble": ("the database does not answer since {since}: {message}", "数据库自 {since} 起无应答：{message}"),
-    "report.watch_rows": ("{rows} rows in the window, {fresh} log rows taken in", "窗口内 {rows} 行，新读入日志 {fresh} 行"),
+    "report.watch_rows": (
+        "{rows} {rows:row|rows} in the window, {fresh} log {fresh:row|rows} taken in",
+        "窗口内 {rows} 行，新读入日志 {fresh} 行",
+    ),
     "report.watch_none": ("nothing has been measured yet", "尚未测得任何内容"),
     "report.watch_news": ("What happened", "发生的事"),
     "report.watch_quiet": (

@@ -1,10 +1,15 @@
-"""Turns reasons into sentences, in English or Chinese: the only place where a code becomes words."""
+"""Turns reasons into sentences, in English or Chinese: the only place where a code becomes words.
+
+A sentence is a format string. Beside the usual formats two follow the value: `{rows:row|rows}` is the word for one or for another number,
+and `{broken:? ({broken} left out)}` is there only if the value is neither 0 nor unknown.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib import import_module
-from typing import Literal
+from string import Formatter
+from typing import Any, Literal
 
 from flyball.core.reason import Reason, Value
 
@@ -55,7 +60,22 @@ def sentence(reason: Reason, language: Language = "en") -> str:
     values = _Values((name, _shown(name, value, language)) for name, value in reason.values.items())
     if templates is None:
         return f"{reason.code} ({', '.join(f'{name}={value}' for name, value in values.items())})" if values else reason.code
-    return templates[0 if language == "en" else 1].format_map(values)
+    return _FORMATTER.vformat(templates[0 if language == "en" else 1], (), values)
+
+
+class _Worded(Formatter):
+    """Formats that choose words by a number."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec.startswith("?"):
+            return format_spec[1:] if value and not isinstance(value, _Nothing) else ""
+        one, several, others = format_spec.partition("|")
+        if several:
+            return one if value == 1 else others
+        return format(value, format_spec)
+
+
+_FORMATTER = _Worded()
 
 
 class _Nothing:

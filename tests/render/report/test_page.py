@@ -121,12 +121,23 @@ def hostile_picture(names: Sequence[str]) -> Picture:
     )
 
 
+@pytest.mark.parametrize(("kind", "head"), [("", "Days"), ("_units", "Units"), ("_rows", "Blocks")])
+def test_blocks_are_called_what_they_are(kind: str, head: str) -> None:
+    shown = picture()
+    assert shown.report.details is not None
+    metrics = [replace(one, reason=replace(one.reason, code=f"performance.realised{kind}")) for one in shown.report.details.metrics]
+    found = replace(shown, report=replace(shown.report, details=replace(shown.report.details, metrics=tuple(metrics))))
+    page = html_page(found)
+    assert f'<th class="n">{head}</th>' in page
+    assert {name for name in ("Days", "Units", "Blocks") if f'<th class="n">{name}</th>' in page} == {head}
+
+
 def test_a_page_says_everything_a_report_holds() -> None:
     text = words_of(html_page(picture()))
     for part in (
         "town@3",
         "Look",
-        "1 of 3 columns have certainly moved",
+        "1 of 3 columns has certainly moved",
         "price moved by",
         "Since 2026-03-26 12:00 UTC",
         "drift:price",

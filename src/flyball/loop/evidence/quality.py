@@ -33,9 +33,20 @@ _DAY = timedelta(days=1)
 
 
 def window_quality(
-    world: World, spec: Spec, state: State, version: int, memory: Memory, drift: Mapping[str, ColumnDrift], *, window: Window
+    world: World,
+    spec: Spec,
+    state: State,
+    version: int,
+    memory: Memory,
+    drift: Mapping[str, ColumnDrift],
+    *,
+    window: Window,
+    clocks: bool = True,
 ) -> tuple[QualityFinding, ...]:
-    """Everything found in the rows a version was asked in a window, errors first; `drift` is what the same window's columns did."""
+    """Everything found in the rows a version was asked in a window, errors first; `drift` is what the same window's columns did.
+
+    `clocks`: the window ends now, so event times can be held against the server's.
+    """
     manifest, reference = memory.bundle(world.bundles, state.versions[version].registered.bundle)
     rows = _newest(world, spec, version, manifest, window)
     asked = Asked(
@@ -50,7 +61,8 @@ def window_quality(
     before = Window(start=window.start - window.length, end=window.start)
     to_come, gone = (asked_rows(world.predictions, spec.model.name, version, span, some) for span in (later, before))
     found = list(value_findings(rows, asked, drift))
-    found += [one for part in (rows, to_come) for one in ahead_findings(part, now=window.end)]
+    if clocks:
+        found += [one for part in (rows, to_come) for one in ahead_findings(part, now=window.end)]
     found += late_findings(gone, now=window.end, length=window.length)
     found += repeat_findings(rows, manifest.schema, reference)
     found += _silence(world, spec, rows, window)

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from flyball.core.record import record
 from flyball.data.profile import ColumnReference
 from flyball.loop.picture import Picture, furthest
-from flyball.monitoring.records import ColumnDrift, Estimated, SlicePerformance, State
+from flyball.monitoring.records import ColumnDrift, Estimated, PerformanceDetails, SlicePerformance, State
 from flyball.monitoring.slow import slow_reasons
 from flyball.render.report.answer import answer
 from flyball.render.report.bins import drawn
@@ -96,6 +96,7 @@ def _page(picture: Picture, words: Words, room: Room) -> str:
             left_out=left_out(report.columns, hidden, words) if hidden else "",
             performance_chart=performance(picture, words, "performance"),
             calibration=calibration(picture, words, "calibration"),
+            blocks=blocks_name(details, words),
             slices=worst_slices(details.slices if details else ()),
             decisions=list(reversed(picture.decisions)),
             source=_source(picture, words),
@@ -110,6 +111,12 @@ def left_out(columns: Mapping[str, ColumnDrift], hidden: Sequence[str], words: W
         return words("more_ok", count=len(hidden))
     states = ", ".join(f"{kept[state]} {words(f'state_{_CODES[state]}')}" for state in STATES if kept[state])
     return words("more_columns", count=len(hidden), states=states)
+
+
+def blocks_name(details: PerformanceDetails | None, words: Words) -> str:
+    """What the blocks of a performance are called: days, units, or where each row is one, just blocks."""
+    code = details.metrics[0].reason.code if details is not None and details.metrics else ""
+    return words("blocks_units" if code.endswith("_units") else "blocks_rows" if code.endswith("_rows") else "blocks_days")
 
 
 def worst_slices(slices: tuple[SlicePerformance, ...]) -> list[SlicePerformance]:
