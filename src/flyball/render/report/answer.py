@@ -45,7 +45,7 @@ def _acts(picture: Picture) -> list[tuple[Reason, Reason]]:
     errors = [one for one in picture.report.quality if one.severity == "error"]
     rows = [one for one in errors if one.subject == "rows"]
     if rows:
-        found.append((because("report.errors", count=len(rows), column=rows[0].column), because("report.step_quality")))
+        found.append((because("report.errors", count=len(rows), column=rows[0].column or "rows"), because("report.step_quality")))
     found += [(one.reason, because("report.step_requests")) for one in errors if one.subject == "requests"]
     for alert in picture.firing:
         kind = alert.key.partition(":")[0]
@@ -74,7 +74,7 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
         found.append((floor.reason, because("report.step_labels")))
     warnings = [one for one in report.quality if one.severity == "warning" and one.subject == "rows"]
     if warnings:
-        found.append((because("report.warnings", count=len(warnings), column=warnings[0].column), because("report.step_quality")))
+        found.append((because("report.warnings", count=len(warnings), column=warnings[0].column or "rows"), because("report.step_quality")))
     found += _warned(picture)
     told = {f"drift:{name}" for name in moved}
     for alert in picture.firing:
