@@ -63,7 +63,7 @@ def failures(picture: Picture, fail_on: Iterable[str]) -> list[Reason]:
         else:
             errors = [one for one in picture.report.quality if one.severity == "error"]
             if errors:
-                found.append(because("report.failed_quality", count=len(errors), column=errors[0].column))
+                found.append(because("report.failed_quality", count=len(errors), column=errors[0].column or errors[0].subject))
     return found
 
 
