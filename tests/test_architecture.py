@@ -102,3 +102,8 @@ def test_every_public_name_is_where_the_table_says() -> None:
 def test_a_reader_finds_no_room_without_a_name() -> None:
     nameless = {"utils", "helpers", "common", "base", "manager", "service", "misc"}
     assert not [name_of(path) for path in FILES if path.stem in nameless or nameless & set(path.relative_to(SOURCE).parts)]
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names)), "two files of one name are one module to pytest"
