@@ -211,6 +211,7 @@ class Town:
         before = pd.concat([people(day, self.seed, changed=False) for day in range(-30, 0)])
         before.to_parquet(self.folder / "data" / "history.parquet", index=False)
         sys.path.append(str(self.folder))
+        sys.modules.pop("quarter_pipeline", None)  # another town's, which may train otherwise
         self.spec = load_spec(self.folder)
         self.database = Database(self.folder / "flyball.db")
         log = SqlitePredictionLog(self.database, self.folder / ".flyball" / "log")

@@ -148,13 +148,13 @@ def test_a_model_that_cannot_be_converted_is_registered_native_with_the_reason_a
 # ---- the surroundings
 
 
-def test_a_port_in_use_is_named_with_another_to_take(shop: Shop) -> None:
+def test_a_port_in_use_is_named_with_another_to_take(own: Shop) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         for verb in ("serve", "up"):
-            said = spawn(shop.folder, verb, "--port", str(port))
+            said = spawn(own.folder, verb, "--port", str(port))
             assert said.status == 1, said
             assert f"port {port} of 127.0.0.1 is in use" in said.err and f"--port {port + 1}" in said.err
             assert "Traceback" not in said.err

@@ -136,7 +136,7 @@ def test_what_a_server_refused_makes_the_answer_after_it_has_ended(own: Shop) ->
                 client.predict({**CUSTOMER, "monthly_charges": "much"})
     said = flyball(own.folder, "monitor", "--fail-on", "quality")
     assert said.status == 1 and "were refused with 422" in said.out + said.err
-    assert "1 errors, requests first" in said.err, said.err
+    assert "1 error, requests first" in said.err, said.err
     found = flyball(own.folder, "monitor", "--json").json
     assert found["answer"]["call"] == "act", found["answer"]
     assert "quality:requests" in [alert["key"] for alert in _ticked(own.folder)]

@@ -177,12 +177,12 @@ def test_rows_are_read_by_an_index_in_order_without_sorting(database: Database) 
     with database.read() as connection:
         joined = "LEFT JOIN predictions p ON p.id = s.answered"
         for query in (
-            module._ANSWERED.format(features="", compared="", newest=""),
-            module._ANSWERED.format(features="", compared="", newest=" DESC LIMIT 9"),
-            module._ANSWERED.format(features="", compared=module._COMPARED, newest=""),
-            module._SHADOWS.format(features="", join="", compared="", newest=""),
-            module._SHADOWS.format(features="", join="", compared="", newest=" DESC LIMIT 9"),
-            module._SHADOWS.format(features="", join=joined, compared=module._SHADOWS_COMPARED, newest=""),
+            module._ANSWERED.format(features="", compared="", sampled="", newest=""),
+            module._ANSWERED.format(features="", compared="", sampled="", newest=" DESC LIMIT 9"),
+            module._ANSWERED.format(features="", compared=module._COMPARED, sampled="", newest=""),
+            module._SHADOWS.format(features="", join="", compared="", sampled="", newest=""),
+            module._SHADOWS.format(features="", join="", compared="", sampled="", newest=" DESC LIMIT 9"),
+            module._SHADOWS.format(features="", join=joined, compared=module._SHADOWS_COMPARED, sampled="", newest=""),
         ):
             plan = [step[3] for step in connection.execute("EXPLAIN QUERY PLAN " + query, (1, 0, 9, 9)).fetchall()]
             assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan), plan
