@@ -142,7 +142,10 @@ def test_an_outcome_finds_a_prediction_of_another_worker(made: Site) -> None:
 
 
 def test_a_taken_port_is_said_before_anything_starts(made: Site) -> None:
+    below, above = os.pipe()
     with socket.socket() as taken:
+        os.close(below)  # a gap below the socket, for the descriptor that lists descriptors and is gone when they are read
+        os.close(above)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]

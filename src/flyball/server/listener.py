@@ -106,6 +106,14 @@ def _by(family: socket.AddressFamily, port: int) -> str:
 def _holds(process: Path, sockets: set[str]) -> bool:
     """Whether a process has one of these sockets open; not, if it ended or is somebody else's."""
     try:
-        return any(str(one.readlink()) in sockets for one in (process / "fd").iterdir())
+        return any(_leads_to(one) in sockets for one in (process / "fd").iterdir())
     except OSError:
         return False
+
+
+def _leads_to(descriptor: Path) -> str:
+    """What a file descriptor is of; nothing, if it was closed since it was listed."""
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
