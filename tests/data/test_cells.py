@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from flyball.data.cells import CategoryCells, NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import CategoryCells, NumberCells
 from flyball.stats.bins import quantile_edges
 
 

@@ -10,7 +10,8 @@ from flyball.core.errors import ConflictError, DataError
 from flyball.core.reason import Reason, Value
 from flyball.core.schema import did_you_mean
 from flyball.core.table import Array
-from flyball.data.cells import NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import NumberCells
 from flyball.stats.multiplicity import holm
 from flyball.stats.two_samples import Comparison, compare_categories, compare_missing, compare_numbers
 from flyball.words.drift import SENTENCES

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.core.table import Array
+from flyball.data.category import text_of
 from flyball.stats.bins import Lookup, atoms
 
 Codes = NDArray[np.intp]
@@ -110,15 +111,6 @@ class CategoryCells:
 
 
 Cells = NumberCells | CategoryCells
-
-
-def text_of(value: object) -> str | None:
-    """A category as text, None if missing. The empty text is missing, as it is to the model that answers."""
-    if value.__class__ is str:
-        return value or None
-    if value is None or type(value).__name__ == "NAType" or value != value:
-        return None
-    return str(value) or None
 
 
 def _number(value: object) -> tuple[float, bool]:

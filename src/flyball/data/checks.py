@@ -10,7 +10,8 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.schema import did_you_mean
 from flyball.core.table import Array, Table
 from flyball.core.window import format_duration, from_micros, to_micros
-from flyball.data.cells import NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import NumberCells
 from flyball.data.expectations import expected
 from flyball.data.findings import Finding, Rows, finding, missing_rows, plain_finding, shown
 from flyball.data.past import Past, reads_as_number, since_then

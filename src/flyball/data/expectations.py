@@ -10,7 +10,8 @@ from flyball.core.reason import Value
 from flyball.core.record import record
 from flyball.core.schema import did_you_mean
 from flyball.core.table import Array, Table
-from flyball.data.cells import NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import NumberCells
 from flyball.data.findings import Finding, Rows, finding, missing_rows, plain_finding, shown
 from flyball.spec.records import Expectation, Spec
 

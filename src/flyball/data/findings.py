@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from flyball.core.reason import Reason, Value
 from flyball.core.record import record
 from flyball.core.table import Array, Table
-from flyball.data.cells import text_of
+from flyball.data.category import text_of
 from flyball.spec.records import Spec
 
 Severity = Literal["error", "warning"]

@@ -7,7 +7,7 @@ import numpy as np
 from flyball.core.record import record
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Array, Table
-from flyball.data.cells import text_of
+from flyball.data.category import text_of
 from flyball.data.findings import Finding, Rows, Severity, finding, missing_rows, plain_finding, shown
 from flyball.data.profile import ColumnReference, Reference
 from flyball.spec.records import Expectation, Spec

@@ -14,7 +14,8 @@ from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.core.table import Array, Table
 from flyball.data.calibration import Calibration, calibrate
-from flyball.data.cells import CategoryCells, Cells, NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import CategoryCells, Cells, NumberCells
 from flyball.data.halves import choosing_half
 from flyball.data.season import SLOTS, ColumnSeason, Season, season_of
 from flyball.data.timeline import Timeline, timeline

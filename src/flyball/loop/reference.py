@@ -19,7 +19,8 @@ from flyball.core.errors import ConflictError, DataError, NotFoundError, Refused
 from flyball.core.record import record
 from flyball.core.schema import Column, Schema, did_you_mean
 from flyball.core.table import Array, Table
-from flyball.data.cells import NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import NumberCells
 from flyball.data.profile import (
     REFERENCE_FILE,
     Reference,

@@ -12,7 +12,8 @@ from flyball.core.errors import FlyballError
 from flyball.core.reason import Reason, because
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table, concat
-from flyball.data.cells import NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import NumberCells
 from flyball.data.profile import Reference
 from flyball.loop.workshop import Workshop
 from flyball.monitoring.multivariate import TEXTS_MOVED, VectorFound, vector_found

@@ -12,7 +12,8 @@ from flyball.core.reason import Reason, Value
 from flyball.core.record import record
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Array
-from flyball.data.cells import NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import NumberCells
 from flyball.data.expectations import broken_rules
 from flyball.data.findings import EXAMPLES, Rows, Severity, missing_rows, shown
 from flyball.data.profile import ColumnReference, Reference

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.core.table import Array
-from flyball.data.cells import text_of
+from flyball.data.category import text_of
 from flyball.data.profile import ColumnReference
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from flyball.core.schema import Schema
 from flyball.core.table import Table
-from flyball.data.cells import NumberCells, text_of
+from flyball.data.category import text_of
+from flyball.data.cells import NumberCells
 from flyball.stats.scores import METRICS
 
 Floats = NDArray[np.float64]
