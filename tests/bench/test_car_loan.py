@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench.car_loan import COLUMN, PUBLISHED_AUC, PUBLISHED_KS, Frames, chunks, distances, estimates, frames, learnt, realised
+from bench.car_loan import COLUMN, FINE, PUBLISHED_AUC, PUBLISHED_KS, Frames, chunks, distances, estimates, frames, learnt, realised
 
+from flyball.data.profile import BINS
 from flyball.stats.distances import ks_exact
 from flyball.stats.estimation import expected
 from flyball.stats.scores import METRICS
@@ -44,7 +45,7 @@ def test_estimates_are_near_what_the_labels_showed_later(car_loan: Frames, metri
 
 
 def test_the_distance_of_a_column_is_the_published_one_in_every_chunk(car_loan: Frames) -> None:
-    assert distances(car_loan) == pytest.approx(PUBLISHED_KS, abs=5e-4)
+    assert distances(car_loan, FINE) == pytest.approx(PUBLISHED_KS, abs=5e-4)
     before = car_loan["reference"][COLUMN].to_numpy()
     exact = [ks_exact(before, chunk)[0] for chunk in chunks(car_loan["analysis"], COLUMN)]
     assert exact == pytest.approx(PUBLISHED_KS, abs=5e-6)
@@ -57,6 +58,6 @@ def test_the_table_in_the_docs_is_what_the_bench_prints(car_loan: Frames) -> Non
         if re.match(r"\| \d+ to \d+ \|", line)
     ]
     measured = zip(PUBLISHED_AUC, estimates(learnt(car_loan), car_loan, "roc_auc"), realised(car_loan, "roc_auc"), strict=True)
-    distance = zip(PUBLISHED_KS, distances(car_loan), strict=True)
+    distance = zip(PUBLISHED_KS, distances(car_loan, BINS), distances(car_loan, FINE), strict=True)
     found = [pytest.approx([*first, *second], abs=1e-5) for first, second in zip(measured, distance, strict=True)]
     assert told == found
