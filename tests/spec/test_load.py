@@ -32,6 +32,27 @@ def refused(*lines: str, base: str = MINIMAL) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("[monitor]", 'window = "99999999999d"'),
+        ("[monitor]", 'window = "900000d"'),
+        ("[rollout]", 'deadline = "99999999999999d"'),
+        ("[monitor]", 'floor = { metric = "brier", drop = inf }'),
+        ("[quality]", "expect = { x = { max = inf } }"),
+        ("[quality]", "expect = { x = { values = [nan] } }"),
+        ("[retrain]", "min_outcomes = 99999999999999999999999"),
+    ],
+)
+def test_numbers_that_no_digest_can_hold_and_spans_beyond_all_times_are_refused(lines: tuple[str, str]) -> None:
+    assert lines[1].partition(" =")[0] in refused(*lines)
+
+
+@pytest.mark.parametrize("number", ["inf", "nan", "99999999999999999999"])
+def test_parameters_that_no_digest_can_hold_are_refused(number: str) -> None:
+    assert "train.params.a" in refused(f"params = {{ a = {number} }}")
+
+
 def test_three_sections_are_enough_and_the_rest_has_defaults() -> None:
     found = spec()
     assert found.evaluate.metrics == ("roc_auc", "brier", "accuracy", "f1")

@@ -76,7 +76,7 @@ def span(option: str, text: str | None) -> Any:
         return None
     try:
         return parse_duration(text)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise UsageError(f"{option}: {error}") from None
 
 

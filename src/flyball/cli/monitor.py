@@ -28,7 +28,6 @@ from flyball.spec.records import Spec
 from flyball.wiring import open_workshop, open_world
 
 STDOUT = "-"
-LONGEST = timedelta(days=3660)
 
 
 @record
@@ -172,8 +171,6 @@ def _check(asked: Asked) -> None:
     """Refuse options that contradict each other."""
     if asked.window is not None and asked.window <= timedelta(0):
         raise UsageError("--window: the window has no length", hint="write for example --window 1d")
-    if asked.window is not None and asked.window > LONGEST:
-        raise UsageError(f"--window: the window is longer than {LONGEST.days} days", hint="write for example --window 28d")
     if asked.pause is not None and not asked.watch:
         raise UsageError("--every is for --watch", hint="add --watch, or leave --every out")
     if asked.pause is not None and asked.pause < timedelta(milliseconds=100):

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from flyball.core.record import record
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+# Ten years: a time from which a longer span is taken may not exist.
+LONGEST_DURATION = timedelta(days=3660)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 
 
@@ -41,7 +43,7 @@ class Window:
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read `90s`, `15m`, `24h`, `14d`, `2w`; raise ValueError for anything else.
+    """Read `90s`, `15m`, `24h`, `14d`, `2w`; raise ValueError for anything else, and for more than `LONGEST_DURATION`.
 
     >>> parse_duration("36h")
     datetime.timedelta(days=1, seconds=43200)
@@ -49,7 +51,10 @@ def parse_duration(text: str) -> timedelta:
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a duration; write a number and one of s, m, h, d, w, such as '24h'")
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    seconds = float(match[1]) * timedelta(**{_UNITS[match[2]]: 1}).total_seconds()
+    if seconds > LONGEST_DURATION.total_seconds():
+        raise ValueError(f"{text!r} is longer than {LONGEST_DURATION.days} days, the longest that anything here can last")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(span: timedelta) -> str:

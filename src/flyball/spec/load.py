@@ -14,7 +14,7 @@ from flyball.core.window import format_duration
 from flyball.spec.load_alerts import read_alerts
 from flyball.spec.load_monitor import read_monitor
 from flyball.spec.load_quality import read_quality
-from flyball.spec.reader import Section, a_function, a_metric, listed, shown
+from flyball.spec.reader import Section, a_function, a_metric, is_plain, listed, shown
 from flyball.spec.records import (
     Costs,
     DataSpec,
@@ -191,8 +191,11 @@ def _train(section: Section) -> TrainSpec:
         if not isinstance(given, dict):
             raise section.refuse("params", given, "{ n_estimators = 100 }")
         for key, value in given.items():
-            if not isinstance(value, str | int | float | bool):
-                raise SpecError(f"{FILE}: train.params.{key} = {shown(value)} cannot be used", hint="write a text, a number, true or false")
+            if not is_plain(value):
+                raise SpecError(
+                    f"{FILE}: train.params.{key} = {shown(value)} cannot be used",
+                    hint="write a text, a number that is finite and, if whole, below 2^53, true or false",
+                )
             params[key] = value
     record = TrainSpec(
         run=a_function(section, "run", section.text("run", example="pipeline:train")),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from flyball.core.errors import SpecError
-from flyball.spec.reader import Section, a_function, shown
+from flyball.spec.reader import Section, a_function, is_plain, shown
 from flyball.spec.records import DataSpec, Expectation, QualitySpec
 
 
@@ -30,7 +30,7 @@ def _expectation(rule: Section) -> Expectation:
     values = None
     if rule.has("values"):
         given = rule.raw("values")
-        if not isinstance(given, list) or not given or not all(isinstance(one, str | int | float | bool) for one in given):
+        if not isinstance(given, list) or not given or not all(is_plain(one) for one in given):
             raise rule.refuse("values", given, 'a list such as ["monthly", "yearly"]')
         values = tuple(given)
     record = Expectation(

@@ -1,17 +1,19 @@
 """Reads one section of a TOML file key by key, so that every refusal names the file, the path, what was found and what to write."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
-from flyball.core.window import parse_duration
+from flyball.core.window import LONGEST_DURATION, parse_duration
 from flyball.spec.records import Task
 from flyball.stats.scores import metric_for
 
 T = TypeVar("T", bound=str)
+_LARGEST_INTEGER = 2**53 - 1
 
 
 class Section:
@@ -79,16 +81,16 @@ class Section:
             part for part in (f"at least {least:g}" if least is not None else "", f"at most {most:g}" if most is not None else "") if part
         )
         wanted = f"a number {limits}".rstrip()
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if not is_plain(value) or isinstance(value, bool | str):
             raise self.refuse(key, value, wanted)
         if (least is not None and value < least) or (most is not None and value > most):
             raise self.refuse(key, value, wanted)
         return float(value)
 
     def integer(self, key: str, default: int | None = None, *, least: int = 0) -> int:
-        """A whole number of at least `least`."""
+        """A whole number of at least `least`, within what JSON can tell apart."""
         value = self._required(key, default, "1")
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if not is_plain(value) or not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise self.refuse(key, value, f"a whole number of at least {least}")
         return value
 
@@ -107,7 +109,8 @@ class Section:
         try:
             span = parse_duration(value if isinstance(value, str) else "")
         except ValueError:
-            raise self.refuse(key, value, 'a span such as "24h" or "14d" (s, m, h, d, w)') from None
+            most = LONGEST_DURATION.days
+            raise self.refuse(key, value, f'a span such as "24h" or "14d" (s, m, h, d, w), {most}d at the most') from None
         if span < least:
             raise self.refuse(key, value, f"a span of at least {least}")
         return span
@@ -160,6 +163,13 @@ def a_function(section: Section, key: str, name: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
         raise section.refuse(key, name, '"module:function", such as "pipeline:train" for the function train in pipeline.py')
     return name
+
+
+def is_plain(value: object) -> TypeGuard[str | int | float | bool]:
+    """Whether this can stand in the spec's digest: a text, true or false, or a number that JSON keeps exactly (RFC 8785)."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) <= _LARGEST_INTEGER)
 
 
 def shown(value: object) -> str:

@@ -46,9 +46,8 @@ def distances(picture: Picture, name: str, words: Words, key: str) -> Markup | N
 
 def performance(picture: Picture, words: Words, key: str) -> Markup | None:
     """Realised performance with its bounds and its floor, and what was estimated before the labels came; None without any."""
-    marks = [_realised(report, picture.floors) for report in picture.history]
-    real = [mark for mark in marks if mark is not None]
-    metric = picture.report.performance.metric if picture.report.performance else ""
+    metric = next((p.metric for report in reversed(picture.history) if (p := report.performance) is not None), "")
+    real = [mark for report in picture.history if (mark := _realised(report, metric, picture.floors)) is not None]
     guessed = [mark for report in picture.history if (mark := _estimated(report, metric)) is not None]
     everything = [*real, *guessed]
     if not everything:
@@ -126,11 +125,11 @@ def _cell(column: ColumnDrift, x: float, y: float, width: float, height: float, 
     return joined([box, *certain])
 
 
-def _realised(report: MonitorReport, floors: Floors | None) -> Mark | None:
+def _realised(report: MonitorReport, metric: str, floors: Floors | None) -> Mark | None:
     p = report.performance
-    if p is None or p.value is None:
+    if p is None or p.value is None or p.metric != metric:
         return None
-    limit = floors.values.get(report.version) if floors is not None and floors.metric == p.metric else None
+    limit = floors.values.get(report.version) if floors is not None and floors.metric == metric else None
     return Mark(at=report.window.end, version=report.version, value=p.value, lower=p.lower, upper=p.upper, limit=limit)
 
 
