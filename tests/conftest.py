@@ -1,7 +1,9 @@
 """Makes the modules beside it importable from every test, and trains one project for all tests that need a trained one."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +17,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A trained churn project; tests only read it."""
-    return make_shop(tmp_path_factory.mktemp("shop"))
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A trained churn project; tests only read it, and a test that looks with the loop or `monitor` takes `own`."""
+    made = make_shop(tmp_path_factory.mktemp("shop"))
+    before = _written(made)
+    yield made
+    assert _written(made) == before, "a test wrote into the project that others read"
+
+
+def _written(made: Shop) -> list[int]:
+    """How much stands in the tables that looking writes to."""
+    with closing(sqlite3.connect(made.folder / "flyball.db")) as connection:
+        tables = ("journal", "looks", "reports", "deployments", "slots")
+        return [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
 
 
 @pytest.fixture

@@ -105,13 +105,13 @@ def test_a_look_at_another_time_says_nothing_about_clocks(own: Shop) -> None:
     assert clocks("--now", (tomorrow + timedelta(hours=1)).isoformat()) == []
 
 
-def test_a_page_that_cannot_be_written_is_an_error_that_names_it(shop: Shop) -> None:
-    said = flyball(shop.folder, "monitor", "--html", "/proc/report.html")
+def test_a_page_that_cannot_be_written_is_an_error_that_names_it(own: Shop) -> None:
+    said = flyball(own.folder, "monitor", "--html", "/proc/report.html")
     assert said.status == 1 and "/proc/report.html cannot be written" in said.err and "Traceback" not in said.err
 
 
-def test_a_schema_is_asked_about_only_where_there_is_one(shop: Shop) -> None:
-    said = flyball(shop.folder, "monitor", "--schema")
+def test_a_schema_is_asked_about_only_where_there_is_one(own: Shop) -> None:
+    said = flyball(own.folder, "monitor", "--schema")
     assert said.status == 1 and "names no schema" in said.err and "[quality] schema" in said.err
 
 

@@ -1,6 +1,7 @@
 """Which rows are copies of others."""
 
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,11 @@ def test_a_row_is_a_copy_exactly_if_an_earlier_row_has_all_its_values(rows: list
 def test_columns_are_not_taken_for_one_another() -> None:
     assert not repeated_rows([np.array([1.0, 2.0]), np.array([2.0, 1.0])], 2).any()
     assert not repeated_rows([np.array([0.0, 1.0]), np.array([1.0, 0.0])], 2).any()
+
+
+def test_values_that_python_hashes_alike_are_told_apart() -> None:
+    values = np.array([-1, -2, "x", None, 0, "", False, float("nan"), pd.NA, -1.0, "0"], dtype=object)
+    assert np.flatnonzero(repeated_rows([values], len(values))).tolist() == [6, 7, 8, 9], "False is 0, and missing is missing"
 
 
 def test_a_million_rows_that_differ_in_little_are_all_different() -> None:

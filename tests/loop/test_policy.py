@@ -185,7 +185,7 @@ def evidence(
     verdict = Verdict.FAIL if below_floor else Verdict.PASS
     return Evidence(
         drift=columns,
-        calm=frozenset(calm),
+        calm={key: because("alert.resolved", key=key) for key in calm},
         performance=performance,
         floor=Floored(verdict=verdict, reason=because("performance.floor")),
         rollout=rollout,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.core.table import Array
+from flyball.data.category import text_of
 from flyball.data.findings import Rows
 
 Hashes = NDArray[np.uint64]
@@ -14,6 +15,8 @@ Hashes = NDArray[np.uint64]
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _SHIFT = np.uint64(29)
+# What no value of a table is likely to have as its hash.
+_MISSING, _EMPTY = 0x5BD1E995_9E3779B1, 0x27D4EB2F_165667C5
 
 
 def row_hashes(columns: Iterable[Array], rows: int) -> Hashes:
@@ -39,14 +42,20 @@ def repeated_rows(columns: Iterable[Array], rows: int) -> Rows:
 
 
 def _bits(values: Array) -> Hashes:
-    """A number per value; missing values are equal to each other, 0.0 is -0.0."""
+    """A number per value; missing values of a column are equal to each other, 0.0 is -0.0."""
     if values.dtype.kind == "f":
         numbers = values.astype(np.float64) + 0.0
         numbers[np.isnan(numbers)] = np.nan  # one of the many bit patterns of NaN
         return numbers.view(np.uint64)
     if values.dtype.kind == "O":
-        texts = (hash(value) if value == value else 0 for value in values.tolist())
-        return np.fromiter(texts, dtype=np.int64, count=len(values)).view(np.uint64)
-    if values.dtype.kind in "mM":
-        return values.astype(np.int64).view(np.uint64)
+        return np.fromiter(map(_number, values.tolist()), dtype=np.int64, count=len(values)).view(np.uint64)
     return values.astype(np.int64).view(np.uint64)
+
+
+def _number(value: object) -> int:
+    """The hash of a value, apart from those that Python gives to several: -1 has that of -2, the empty text that of 0."""
+    if value.__class__ is str:
+        return hash(value) if value else _EMPTY
+    if text_of(value) is None:
+        return _MISSING
+    return -1 if value == -1 else hash(value)  # hash() itself never gives -1

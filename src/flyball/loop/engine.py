@@ -27,7 +27,7 @@ from flyball.journal.events import (
 )
 from flyball.journal.state import State, fold
 from flyball.loop.deploy import external_moves, project_aliases, publish
-from flyball.loop.evidence.measure import measure
+from flyball.loop.evidence.measure import Look, look, measure
 from flyball.loop.inbound import close_silent
 from flyball.loop.memory import Memory
 from flyball.loop.notify import Notified, notify
@@ -69,8 +69,11 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         appended += close_silent(world.journal, state, actor=actor, now=now)
         state = fold(model, appended, start=state)
     evidence: Evidence | None = None
+    looked: Look | None = None
     for _ in range(_ROUNDS):
-        evidence = measure(world, spec, state, memory, now=now)
+        if state.champion is not None and (looked is None or looked.champion != state.champion):
+            looked = look(world, spec, state, state.champion, memory, now=now)
+        evidence = measure(world, spec, state, memory, looked, now=now)
         actions = decide(state, evidence, spec, now=now)
         if not actions:
             break

@@ -155,8 +155,8 @@ def _alerts(state: State, evidence: Evidence) -> list[Action]:
     for key, reason in found.items():
         if key not in state.firing:
             actions.append(Notify(alert=Alert(key=key, reason=reason)))
-    for key in sorted((state.firing.keys() & evidence.calm) - found.keys()):  # what is wrong at this very look is not over
-        actions.append(Resolve(alert=Alert(key=key, reason=because("alert.resolved", key=key))))
+    for key in sorted((state.firing.keys() & evidence.calm.keys()) - found.keys()):  # what is wrong at this very look is not over
+        actions.append(Resolve(alert=Alert(key=key, reason=evidence.calm[key])))
     return actions
 
 

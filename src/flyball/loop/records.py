@@ -36,14 +36,14 @@ class Finished:
 class Evidence:
     """Everything a decision may look at. Absent parts could not be measured at this tick, and decide nothing.
 
-    `calm`: alert keys whose signal has stayed well below its threshold long enough to resolve.
+    `calm`: alert keys that may resolve, and why.
     `new_outcomes`: labels that became known since the last training began. `refused`: what servers said that could not take over a version.
     `quality`: what is wrong with the rows of the window. `trouble`: what could not be measured, and why. `estimated_floor`: what scores
     alone say of the newest rows; it is measured whenever a report is kept.
     """
 
     drift: Mapping[str, ColumnDrift]
-    calm: frozenset[str]
+    calm: Mapping[str, Reason]
     performance: Performance | None
     floor: Floored | None
     rollout: PairedEvidence | None

@@ -105,6 +105,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{workers} 个服务进程未能采用已决定的版本：{error}",
     ),
     "alert.unwatched": ("{key} is no longer watched", "{key} 已不再监测"),
+    "alert.inside": ("{key} is certainly within its floor again", "{key} 已确定回到底线之内"),
+    "alert.over": ("{key} is over: it was not found at this look", "{key} 已结束：本次检查未再发现"),
     "alert.resolved": ("{key} has stayed well below its threshold", "{key} 已持续明显低于阈值"),
     "event.registered": (
         "version {version} was trained on {rows} {rows:row|rows} ({cause}), engine {engine}, gate: {verdict}; {metrics}",

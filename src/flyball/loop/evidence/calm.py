@@ -1,5 +1,6 @@
 """Which alerts may resolve: those whose signal was quiet long enough."""
 
+from flyball.core.reason import Reason, because
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
 from flyball.journal.state import State
@@ -11,29 +12,35 @@ from flyball.monitoring.records import MonitorReport
 from flyball.spec.records import Spec
 
 
-def calm_keys(world: World, spec: Spec, state: State, report: MonitorReport, floor: Floored | None, *, refused: bool) -> frozenset[str]:
-    """Firing keys that may resolve: a column that was quiet in the last windows one after the other or is no longer watched; performance
-    above its floor or without one; servers that took over what was decided.
+def calm_keys(world: World, spec: Spec, state: State, report: MonitorReport, floor: Floored | None, *, refused: bool) -> dict[str, Reason]:
+    """Firing keys that may resolve, and why: a column that was quiet in the last windows one after the other or is no longer watched;
+    performance above its floor or without one; rows without the fault; servers that took over what was decided.
     """
-    calm = set()
     columns = {key.removeprefix("drift:") for key in state.firing if key.startswith("drift:")}
     held = {name: Held(state="drift", calm=0) for name in columns}
     for kept in [*_last_windows(world, spec, state, report), report] if columns else []:
         held = hysteresis(held, {name: kept.columns[name] for name in held if name in kept.columns})
+    calm = {}
     for key in state.firing:
         kind, _, name = key.partition(":")
+        code = ""
         if kind == "drift":
-            quiet = (bool(report.columns) and name not in report.columns) or (name in held and held[name].state != "drift")
+            if report.columns and name not in report.columns:
+                code = "alert.unwatched"
+            elif held[name].state != "drift":
+                code = "alert.resolved"
         elif kind == "performance":
-            floor_stands = spec.monitor.floor is not None and spec.monitor.floor.metric == name
-            quiet = not floor_stands or (floor is not None and floor.verdict is Verdict.PASS)
+            if spec.monitor.floor is None or spec.monitor.floor.metric != name:
+                code = "alert.unwatched"
+            elif floor is not None and floor.verdict is Verdict.PASS:
+                code = "alert.inside"
         elif kind == "quality":
-            quiet = not any(one.key == key and holds(one) for one in report.quality)
-        else:
-            quiet = not refused
-        if quiet:
-            calm.add(key)
-    return frozenset(calm)
+            code = "" if any(one.key == key and holds(one) for one in report.quality) else "alert.over"
+        elif not refused:
+            code = "alert.over"
+        if code:
+            calm[key] = because(code, key=key)
+    return calm
 
 
 def _last_windows(world: World, spec: Spec, state: State, report: MonitorReport) -> list[MonitorReport]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from flyball.core.errors import FlyballError
+from flyball.core.record import record
 from flyball.journal.state import State
 from flyball.loop.evidence.calm import calm_keys
 from flyball.loop.evidence.finished import finished_training
@@ -15,21 +16,48 @@ from flyball.loop.evidence.performance import estimated_floored, floored
 from flyball.loop.memory import Memory
 from flyball.loop.records import Evidence
 from flyball.loop.world import World
+from flyball.monitoring.records import MonitorReport
 from flyball.spec.records import Spec
 
 T = TypeVar("T")
 
 
-def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: datetime) -> Evidence:
-    """Everything the policy may look at, as of `now`. Saves the monitor report of the window that just ended.
+@record
+class Look:
+    """The report on a champion, made once a tick whatever the tick then does; `whole`: nothing of it failed to be measured."""
+
+    champion: int
+    report: MonitorReport | None
+    whole: bool
+    trouble: tuple[str, ...]
+
+
+def look(world: World, spec: Spec, state: State, champion: int, memory: Memory, *, now: datetime) -> Look:
+    """Look at the champion, and save the report of the window that just ended if it is time for one."""
+    trouble: list[str] = []
+    partly: list[str] = []
+    # details take longer than the rest, so they are measured for the reports that are kept
+    detailed = _measured(lambda: due(world, state.model, champion, spec.monitor.window, now=now), trouble) is not False
+    report = _measured(lambda: monitor(world, spec, state, champion, memory, now=now, detailed=detailed, trouble=partly), trouble)
+    trouble += partly
+    if report is not None:
+        _measured(lambda: keep(world, state, report, spec.monitor.window), trouble)
+    lost = world.reports.passed_over(state.model)
+    if lost:
+        trouble.append(
+            f"{len(lost)} kept monitor reports cannot be read back and are passed over, the last of {lost[-1]:%Y-%m-%d %H:%M} UTC"
+        )
+    return Look(champion=champion, report=report, whole=not partly, trouble=tuple(trouble))
+
+
+def measure(world: World, spec: Spec, state: State, memory: Memory, looked: Look | None, *, now: datetime) -> Evidence:
+    """Everything the policy may look at, as of `now`; `looked` is the look at the champion, None without one.
 
     What cannot be measured is missing evidence with its `trouble` told, never a reason to stop looking at the rest.
     """
     finished = finished_training(world, state)
-    nothing = Evidence(
-        drift={}, calm=frozenset(), performance=None, floor=None, rollout=None, watch=None, new_outcomes=0, finished=finished
-    )
-    if state.champion is None:
+    nothing = Evidence(drift={}, calm={}, performance=None, floor=None, rollout=None, watch=None, new_outcomes=0, finished=finished)
+    if looked is None:
         return nothing
     trouble: list[str] = []
     refused = tuple(error for _, error in world.deployments.workers(state.model).values() if error)
@@ -40,33 +68,22 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, *, now: date
         new_outcomes=world.outcomes.labelled_since(state.model, state.last_retrain_at or state.first_at or now, now),
         refused=refused,
     )
-    # details take longer than the rest, so they are measured for the reports that are kept
-    champion, partly = state.champion, list[str]()
-    detailed = _measured(lambda: due(world, state.model, champion, spec.monitor.window, now=now), trouble) is not False
-    report = _measured(lambda: monitor(world, spec, state, champion, memory, now=now, detailed=detailed, trouble=partly), trouble)
-    trouble += partly
+    report = looked.report
     if report is not None:
-        _measured(lambda: keep(world, state, report, spec.monitor.window), trouble)
         floor = floored(spec, state, report.performance)
-        calm = _measured(lambda: calm_keys(world, spec, state, report, floor, refused=bool(refused)), trouble) or frozenset()
-        if partly:  # what was not looked at is not over
-            calm = frozenset(key for key in calm if not key.startswith("quality:"))
-        estimated = estimated_floored(spec, state, report)
+        calm = _measured(lambda: calm_keys(world, spec, state, report, floor, refused=bool(refused)), trouble) or {}
+        if not looked.whole:  # what was not looked at is not over
+            calm = {key: reason for key, reason in calm.items() if not key.startswith("quality:")}
         found = replace(
             found,
             drift=report.columns,
             calm=calm,
             performance=report.performance,
             floor=floor,
-            estimated_floor=estimated,
+            estimated_floor=estimated_floored(spec, state, report),
             quality=report.quality,
         )
-    lost = world.reports.passed_over(state.model)
-    if lost:
-        trouble.append(
-            f"{len(lost)} kept monitor reports cannot be read back and are passed over, the last of {lost[-1]:%Y-%m-%d %H:%M} UTC"
-        )
-    return replace(found, trouble="; ".join(dict.fromkeys(trouble)))
+    return replace(found, trouble="; ".join(dict.fromkeys([*trouble, *looked.trouble])))
 
 
 def _measured(measurement: Callable[[], T], trouble: list[str]) -> T | None:
