@@ -58,6 +58,7 @@ def full_report(end: datetime, *, features: Sequence[str], version: int = 2) -> 
         upper=0.61,
         reason=WHY,
         floor=0.65,
+        alarm_bound=0.62,
     )
     brier = replace(auc, metric="brier", value=0.18, lower=0.17, upper=0.19, floor=None)
     estimated = Estimated(metric="roc_auc", method="cbpe", window=window, rows=900, value=0.62, lower=0.6, upper=0.64, reason=WHY)

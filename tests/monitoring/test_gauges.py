@@ -40,6 +40,7 @@ def test_a_full_report_has_samples_of_every_series_that_comes_from_reports() -> 
     assert values(samples, "model_score_drift") == {"score": 0.02}
     assert values(samples, "model_label_coverage_ratio") == {"": 0.75}
     assert values(samples, "model_performance_floor") == {"roc_auc": 0.65}
+    assert values(samples, "model_performance_alarm_bound") == {"roc_auc": 0.62}, "of the metric that has a floor"
     assert values(samples, "model_features") == {"insufficient data": 0, "ok": 1, "warn": 0, "drift": 2}
     assert values(samples, "flyball_report_timestamp_seconds") == {"": END.timestamp()}
 

@@ -62,8 +62,9 @@ def test_drift_and_performance_alarm_on_bounds_never_on_a_p_value() -> None:
     by_name = {one.name: one.expr for one in alertings(order())}
     assert "model_feature_drift_lower)" in by_name["FlyballFeatureDrift"].split(">")[0]
     assert "model_feature_drift_threshold)" in by_name["FlyballFeatureDrift"].split(">")[1]
-    assert "model_performance_lower" in by_name["FlyballPerformanceBelowFloor"]
-    assert "model_performance_upper" in by_name["FlyballPerformanceBelowFloor"]
+    performance = by_name["FlyballPerformanceBelowFloor"]
+    assert performance.count("model_performance_alarm_bound{") == 2, "losses from below, others from above"
+    assert "_lower" not in performance and "_upper" not in performance, "the bounds of one look are not those the loop alarms at"
     assert not any("p_value" in expr for expr in by_name.values())
 
 

@@ -89,7 +89,8 @@ def _performance(report: MonitorReport) -> Iterator[Sample]:
         if one is not None:
             realised.setdefault(one.metric, one)
     for metric, one in realised.items():
-        numbers = {"": one.value, "_lower": one.lower, "_upper": one.upper, "_floor": one.floor}
+        alarm = None if one.floor is None else one.alarm_bound
+        numbers = {"": one.value, "_lower": one.lower, "_upper": one.upper, "_floor": one.floor, "_alarm_bound": alarm}
         yield from (Sample(f"model_performance{end}", (("metric", metric),), value) for end, value in numbers.items() if value is not None)
     estimated = () if report.details is None else report.details.estimated
     estimates = {one.metric: one for one in sorted(estimated, key=lambda one: one.window.end)}  # of several the newest

@@ -108,6 +108,7 @@ _REPORT = (
     _report("model_performance", "Realised performance on matured predictions.", "metric"),
     _report("model_performance_lower", "What it certainly is at least (one-sided, 95 %).", "metric"),
     _report("model_performance_upper", "What it certainly is at most (one-sided, 95 %).", "metric"),
+    _report("model_performance_alarm_bound", "What it is at best as far as an alarm is concerned: more certain than one look.", "metric"),
     _report("model_performance_floor", "How bad it may certainly get: the floor of the spec.", "metric"),
     _report("model_performance_estimated", "Performance as estimated from scores, before labels come.", "metric"),
     _report("model_performance_estimated_lower", "Lower bound of that estimate.", "metric"),

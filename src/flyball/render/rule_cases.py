@@ -147,8 +147,8 @@ def _data(one: Callable[..., Input], own: Mapping[str, str]) -> dict[str, Case]:
         states = {"drift": drifting, "ok": 10 - drifting, "insufficient data": 90}
         return [one("model_features", f"{number}x60", state=state) for state, number in states.items()]
 
-    def performance(metric: str, lower: str, upper: str, floor: str) -> list[Input]:
-        numbers = {"lower": lower, "upper": upper, "floor": floor}
+    def performance(metric: str, bound: str, floor: str) -> list[Input]:
+        numbers = {"alarm_bound": bound, "floor": floor}
         return [one(f"model_performance_{end}", f"{number}x60", metric=metric) for end, number in numbers.items()]
 
     temp = {**own, "feature_name": "temp"}
@@ -172,8 +172,8 @@ def _data(one: Callable[..., Input], own: Mapping[str, str]) -> dict[str, Case]:
         ),
         "FlyballPerformanceBelowFloor": Case(
             at="30m",
-            fires=[*performance("roc_auc", "0.58", "0.61", "0.65"), *performance("brier", "0.17", "0.19", "0.18")],
-            quiet=[*performance("roc_auc", "0.6", "0.7", "0.65"), *performance("brier", "0.1", "0.11", "0.18")],
+            fires=[*performance("roc_auc", "0.61", "0.65"), *performance("brier", "0.17", "0.18")],
+            quiet=[*performance("roc_auc", "0.7", "0.65"), *performance("brier", "0.11", "0.18")],
             labels={**own, "metric": "roc_auc"},
             value="0.61",
         ),

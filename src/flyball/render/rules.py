@@ -272,8 +272,8 @@ def _model() -> tuple[Alerting, ...]:
         Alerting(
             name="FlyballPerformanceBelowFloor",
             expr=(
-                f'max {metric} (model_performance_lower{{metric=~"{_LOSSES}"}}) > {floor}\n'
-                f'  or min {metric} (model_performance_upper{{metric!~"{_LOSSES}"}}) < {floor}'
+                f'max {metric} (model_performance_alarm_bound{{metric=~"{_LOSSES}"}}) > {floor}\n'
+                f'  or min {metric} (model_performance_alarm_bound{{metric!~"{_LOSSES}"}}) < {floor}'
             ),
             wait="15m",
             severity="critical",
