@@ -32,9 +32,9 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     ordered = sorted(values)
     tail, chance = 0, 0.5 ** len(ordered)
     below = chance
-    while tail + 1 < len(ordered) // 2 and below + _choose(len(ordered), tail + 1) * chance <= 0.025:
+    while tail + 1 < len(ordered) // 2 and below + math.comb(len(ordered), tail + 1) * chance <= 0.025:
         tail += 1
-        below += _choose(len(ordered), tail) * chance
+        below += math.comb(len(ordered), tail) * chance
     return ordered[tail], ordered[len(ordered) - 1 - tail]
 
 
@@ -48,13 +48,6 @@ def digits(value: float) -> str:
 def seconds(value: float) -> str:
     """Seconds or milliseconds."""
     return f"{digits(value)} s" if value >= 1 else f"{digits(value * 1e3)} ms"
-
-
-def _choose(many: int, few: int) -> float:
-    found = 1.0
-    for at in range(few):
-        found = found * (many - at) / (at + 1)
-    return found
 
 
 def _comparison(run: Run, size: tuple[int, int], side: str) -> Comparison | None:

@@ -31,7 +31,7 @@ def command(folder: Path, name: str | None, example: str | None) -> None:
     target = folder / name if name else folder
     if example:
         written = write_example(example, target)
-        _tell(target, written, folder)
+        _tell(target, written)
         return
     found = _data_files(target)
     if not found:
@@ -48,7 +48,7 @@ def command(folder: Path, name: str | None, example: str | None) -> None:
     write_texts(target, {"flyball.toml": proposal.toml, "pipeline.py": proposal.pipeline})
     for note in proposal.notes:
         click.echo(f"  {note}", err=True)
-    _tell(target, ["flyball.toml", "pipeline.py"], folder, next_verb="check")
+    _tell(target, ["flyball.toml", "pipeline.py"], next_verb="check")
 
 
 def describe(path: Path) -> list[ColumnSeen]:
@@ -135,7 +135,7 @@ def _say_what_to_do(target: Path, name: str | None) -> None:
     )
 
 
-def _tell(target: Path, written: list[str], folder: Path, *, next_verb: str = "train") -> None:
+def _tell(target: Path, written: list[str], *, next_verb: str = "train") -> None:
     for name in written:
         click.echo(str(target / name))
     place = "" if target == Path() else f" -C {target}"

@@ -226,7 +226,7 @@ def _tell(picture: Picture, asked: Asked, settings: Settings) -> None:
     if asked.html is None:
         show(picture, words, every=asked.every_column)
     else:
-        console().print(headline(picture, answer(picture), words))
+        console().print(headline(answer(picture), words))
         say(words("written", file=asked.html, size=round(len(page.encode()) / 1000)))
 
 

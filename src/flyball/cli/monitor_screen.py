@@ -60,7 +60,7 @@ class Screen:
         parts.append(Text(traffic_line(look, self._address, words), style="" if look.away is None else "yellow"))
         if picture is None:
             return [*parts, Text(words("watch_none"))]
-        parts += [headline(picture, answer(picture), words), Text(title(picture, words)), Text(rows_line(look, picture, words))]
+        parts += [headline(answer(picture), words), Text(title(picture, words)), Text(rows_line(look, picture, words))]
         room = self._live.console.size.height - 22
         parts.append(columns_table(picture.report, words, min(max(room, 3), MOST), look.before or picture.report))
         parts += [_short(line.plain) for line in performance_lines(picture, words)]

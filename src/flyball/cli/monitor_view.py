@@ -24,7 +24,7 @@ _STIR = 0.0005
 def show(picture: Picture, words: Words, *, every: bool, to: Console | None = None) -> None:
     """Print a report; `every`: all columns and slices, not only the worst."""
     out, report = to or console(), picture.report
-    out.print(headline(picture, answer(picture), words))
+    out.print(headline(answer(picture), words))
     out.print(clean(title(picture, words), 300))
     if report.dataset is not None:
         out.print(words("dataset_line", reason=words.tell(report.dataset.reason)))
@@ -40,12 +40,12 @@ def show(picture: Picture, words: Words, *, every: bool, to: Console | None = No
     if report.details is not None:
         out.print(_details(report, words, every=every))
     for one in picture.firing:
-        since = f" ({words('since_at', since=when(one.since))})" if one.since else ""
+        since = f" ({words('since_at', since=when(one.since))})"
         silent = f" {words('silent', until=when(one.silent_until))}" if one.silent_until else ""
         out.print(Text(words("alert_line", key=clean(one.key, 80), reason=words.tell(one.reason)) + since + silent, style="bold"))
 
 
-def headline(picture: Picture, found: Answer, words: Words) -> Group:
+def headline(found: Answer, words: Words) -> Group:
     """The answer in one line, further reasons and the next step below it."""
     first = Text(words.pair(words(f"call_{found.call}"), words.tell(found.reasons[0])))
     first.stylize(_COLOURS[found.call], 0, len(words(f"call_{found.call}")))

@@ -99,9 +99,7 @@ class View(Protocol):
 class Watcher:
     """Looks; remembers what it takes to say what is new. `began`: when the look that is not done began, None between two."""
 
-    def __init__(
-        self, world: World, spec: Spec, memory: Memory, clock: Callable[[], datetime], ask: Callable[[float], Numbers | None]
-    ) -> None:
+    def __init__(self, world: World, spec: Spec, memory: Memory, clock: Callable[[], datetime], ask: Asker) -> None:
         self._world, self._spec, self._memory, self._clock, self._ask = world, spec, memory, clock, ask
         self._entries: list[Entry] = []
         self._state: State = empty(spec.model.name)

@@ -134,7 +134,7 @@ def show(report: SkewReport, settings: Settings) -> None:
             c.missing_served,
             c.missing_training,
             c.types,
-            _words(c.pattern, settings),
+            "" if c.pattern is None else told(c.pattern, settings),
         )
         for c in report.columns
     ]
@@ -146,12 +146,6 @@ def show(report: SkewReport, settings: Settings) -> None:
     for names, what in ((report.only_served, "only served"), (report.only_training, "only in the training data")):
         if names:
             console().print(f"{what}, so not compared: {', '.join(names)}")
-
-
-def _words(pattern: object, settings: Settings) -> str:
-    from flyball.core.reason import Reason
-
-    return told(pattern, settings) if isinstance(pattern, Reason) else ""
 
 
 def _training_side(settings: Settings, spec: Spec, file: Path | None, *, prepared: bool) -> tuple[Table, str]:

@@ -60,7 +60,6 @@ def scorer(path: Path, digest: str, manifest: Manifest, workshop: Workshop, fold
 
 
 def enrol(
-    spec: Spec,
     workshop: Workshop,
     kept: Kept,
     *,
@@ -153,7 +152,7 @@ def enrol_kept(
     state = fold(kept.model, workshop.journal.read(kept.model))  # as it is now: a training takes long
     if kept.champion != (state.champion or 0) or kept.checks != checks_digest(spec):
         kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder), state, spec)
-    return enrol(spec, workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch)
+    return enrol(workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch)
 
 
 def result_of(

@@ -8,16 +8,15 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.data.profile import Reference
-from flyball.journal.events import AlertFired, Entry, Registered
+from flyball.journal.events import Entry, Registered
 from flyball.journal.explain import Told, tell
 from flyball.journal.state import Freeze, State
 from flyball.loop.evidence.drift import window_spans
-from flyball.loop.evidence.performance import floored
+from flyball.loop.evidence.performance import floor_of, floored
 from flyball.loop.memory import Memory
 from flyball.loop.records import Floored
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counts
-from flyball.monitoring.floor import floor_value, held_out_bound
 from flyball.monitoring.multivariate import MultivariateFound
 from flyball.monitoring.records import RANK, ColumnDrift, MonitorReport
 from flyball.ports.watching import Reports
@@ -39,7 +38,7 @@ class Firing:
 
     key: str
     reason: Reason
-    since: datetime | None
+    since: datetime
     silent_until: datetime | None = None
 
 
@@ -110,8 +109,8 @@ def take_picture(
         report=report,
         champion=state.champion,
         watched=watched,
-        firing=_firing(state, entries, now) if watched else (),
-        floor=floored(spec, _as_champion(state, report.version), report.performance),
+        firing=_firing(state, now) if watched else (),
+        floor=floored(spec, state, report.performance),
         floors=_floors(spec, state),
         history=past_reports(world.reports, state.model, report, period) if past else (report,),
         decisions=tuple(tell(entry) for entry in entries if period.start <= entry.at <= now),
@@ -182,31 +181,22 @@ def _counted(world: World, spec: Spec, state: State, memory: Memory, report: Mon
     return counts, reference
 
 
-def _as_champion(state: State, version: int) -> State:
-    """The state if this version answered: each version is held to its own floor."""
-    return replace(state, champion=version)
-
-
 def _floors(spec: Spec, state: State) -> Floors | None:
     floor = spec.monitor.floor
     if floor is None:
         return None
-    values = {}
-    for version, known in state.versions.items():
-        bound = held_out_bound(known.registered.lower, known.registered.upper, floor.metric)
-        if bound is not None:
-            values[version] = floor_value(bound, floor.drop, floor.metric)
+    values = {version: value for version in state.versions if (value := floor_of(spec, state, version)) is not None}
     return Floors(metric=floor.metric, direction=METRICS[floor.metric].direction, values=values)
 
 
-def _firing(state: State, entries: Sequence[Entry], now: datetime) -> tuple[Firing, ...]:
+def _firing(state: State, now: datetime) -> tuple[Firing, ...]:
     """The alerts that fire; a look into the past leaves out what began later."""
-    since = {entry.event.key: entry.at for entry in entries if isinstance(entry.event, AlertFired)}
     found = []
     for key, reason in sorted(state.firing.items()):
-        if key not in since or since[key] <= now:
+        since = state.standing[key].since
+        if since <= now:
             silence = state.silenced(key, now)
-            found.append(Firing(key=key, reason=reason, since=since.get(key), silent_until=silence.until if silence else None))
+            found.append(Firing(key=key, reason=reason, since=since, silent_until=silence.until if silence else None))
     return tuple(found)
 
 

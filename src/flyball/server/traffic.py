@@ -70,20 +70,18 @@ class TrafficKeeper:
         try:
             await asyncio.shield(writing)
             self._trouble = ""
-        except FlyballError as error:
+        except Exception as error:  # noqa: BLE001 - whatever a port raises once, what was counted is kept and counting goes on
             going.update(self._waiting)
             self._waiting = Counter(dict(sorted(going.items())[-_MOST:]))
-            if error.message != self._trouble:
-                self._trouble = error.message
-                _log.warning("how many requests were answered and refused cannot be written just now: %s", error.message)
+            told = error.message if isinstance(error, FlyballError) else type(error).__name__
+            if told != self._trouble:
+                self._trouble = told
+                _log.warning("how many requests were answered and refused cannot be written just now: %s", told)
 
     async def _keep_on(self) -> None:
         while True:
             await asyncio.sleep(self._every)
-            try:
-                await self.keep()
-            except Exception as error:  # noqa: BLE001 - counting must not end with whatever a port raises once
-                _log.warning("what was answered and refused could not be counted: %s", type(error).__name__)
+            await self.keep()
 
     def _minute(self) -> int:
         now = self._clock()

@@ -91,7 +91,7 @@ def _found(model: Any, frame: Any, wanted: str) -> Iterator[Found]:
             if not isinstance(part, str):
                 yield from _found(part, frame, wanted)
     elif isinstance(model, _TEXT):
-        yield _read_by(model, frame), (model,), model.transform(frame)
+        yield _read_by(frame), (model,), model.transform(frame)
     elif hasattr(model, "steps"):
         yield from _of_steps([step for _, step in model.steps if step is not None and not isinstance(step, str)], frame, wanted)
 
@@ -105,7 +105,7 @@ def _of_steps(steps: list[Any], given: Any, wanted: str) -> Iterator[Found]:
             return
         if isinstance(step, _TEXT):
             after = [later for later in steps[at:] if hasattr(later, "transform") and not hasattr(later, "predict")]
-            column = _read_by(step, given, whole)
+            column = _read_by(given, whole)
             for later in after:
                 given = later.transform(given)
             yield column, tuple(after), given
@@ -135,8 +135,8 @@ def _are_names(columns: Any) -> bool:
     return isinstance(columns, str) or (len(np.atleast_1d(columns)) > 0 and isinstance(np.atleast_1d(columns)[0], str))
 
 
-def _read_by(step: Any, given: Any, whole: Any = None) -> str:
-    """The column whose texts a step reads: by its name, or the one that has the same values. Empty if none."""
+def _read_by(given: Any, whole: Any = None) -> str:
+    """The column whose texts these are: by its name, or the one that has the same values. Empty if none."""
     if isinstance(given, pd.Series) and given.name is not None:
         return str(given.name)
     if isinstance(whole, pd.DataFrame):

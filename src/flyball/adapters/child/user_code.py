@@ -4,6 +4,7 @@ import importlib
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from flyball.core.errors import UserCodeError
@@ -12,11 +13,11 @@ from flyball.core.schema import did_you_mean
 Function = Callable[..., Any]
 
 
-def load(name: str, project: Path) -> Function:
-    """The function behind `module:function`."""
-    module_name, _, function_name = name.partition(":")
+def imported(name: str, project: Path) -> ModuleType:
+    """The project's module before the colon of `module:name`."""
+    module_name = name.partition(":")[0]
     try:
-        module = importlib.import_module(module_name)
+        return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and (error.name == module_name or module_name.startswith(f"{error.name}.")):
             there = ", ".join(sorted(path.stem for path in project.glob("*.py"))) or "none"
@@ -24,6 +25,12 @@ def load(name: str, project: Path) -> Function:
         raise UserCodeError(f"{name} cannot be imported: {error}", hint=explain(error, project)) from error
     except BaseException as error:
         raise UserCodeError(f"{name} cannot be imported: {_last(error)}", hint=explain(error, project)) from error
+
+
+def load(name: str, project: Path) -> Function:
+    """The function behind `module:function`."""
+    module_name, _, function_name = name.partition(":")
+    module = imported(name, project)
     function = getattr(module, function_name, None)
     if not callable(function):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

@@ -1,7 +1,6 @@
 """A user's pandera schema held against rows: what it does not accept becomes findings; the rows stay as they are."""
 
 import copy
-import importlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from flyball.adapters.child.user_code import explain
+from flyball.adapters.child.user_code import explain, imported
 from flyball.core.errors import UnsupportedError, UserCodeError
 from flyball.core.reason import Reason, Value
 from flyball.core.schema import did_you_mean
@@ -60,14 +59,9 @@ def _schema(name: str, project: Path) -> Any:
 
     module_name, _, wanted = name.partition(":")
     try:
-        module = importlib.import_module(module_name)
-    except BaseException as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == module_name:
-            files = ", ".join(sorted(path.stem for path in project.glob("*.py"))) or "none"
-            raise UserCodeError(
-                f"[quality] schema = {name!r}: there is no module {module_name!r} in the project", hint=f"modules there: {files}"
-            ) from error
-        raise UserCodeError(f"[quality] schema = {name!r} cannot be imported: {error}", hint=explain(error, project)) from error
+        module = imported(name, project)
+    except UserCodeError as error:
+        raise UserCodeError(f"[quality] schema = {name!r}: {error.message}", hint=error.hint) from error
     there = [key for key, value in vars(module).items() if _is_schema(value, pa) and value is not pa.DataFrameModel]
     if not hasattr(module, wanted):
         raise UserCodeError(

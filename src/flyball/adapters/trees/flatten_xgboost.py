@@ -31,7 +31,6 @@ _LINKS = {
     "reg:gamma": EXPONENTIAL,
     "reg:tweedie": EXPONENTIAL,
 }
-_CATEGORICAL = 1
 
 
 def read(model: Any, features: list[Feature], schema: Schema, task: Task) -> FlatTrees:

@@ -57,7 +57,7 @@ def monitor(
     columns = {} if found is None else found.columns
     performance = past_performance(world, spec, state, version, memory, now=now)
     if performance is not None:
-        performance = replace(performance, floor=floor_of(spec, state))
+        performance = replace(performance, floor=floor_of(spec, state, version))
     return MonitorReport(
         window=window,
         version=version,

@@ -43,21 +43,21 @@ def past_window(spec: Spec, now: datetime) -> Window:
     return Window(start=now - spec.monitor.performance_window - spec.data.matures, end=now)
 
 
-def floor_of(spec: Spec, state: State) -> float | None:
-    """The value the metric of the floor must not certainly be beyond; None without a floor, or without held-out bounds of the champion."""
+def floor_of(spec: Spec, state: State, version: int) -> float | None:
+    """The value the metric of the floor must not certainly be beyond; None without a floor, or without held-out bounds of the version."""
     floor = spec.monitor.floor
-    if floor is None or state.champion is None:
+    if floor is None:
         return None
-    bound = _held_out(state, state.champion, floor.metric)
+    bound = _held_out(state, version, floor.metric)
     return None if bound is None else floor_value(bound, floor.drop, floor.metric)
 
 
 def floored(spec: Spec, state: State, performance: Performance | None) -> Floored | None:
-    """Performance held against the floor of the spec; None if there is no floor or nothing to hold against it."""
+    """Performance held against the floor of its version; None if there is no floor or nothing to hold against it."""
     floor = spec.monitor.floor
-    if floor is None or performance is None or state.champion is None:
+    if floor is None or performance is None:
         return None
-    bound = _held_out(state, state.champion, floor.metric)
+    bound = _held_out(state, performance.version, floor.metric)
     if bound is None:
         return None
     verdict, reason = below_floor(performance, floor.metric, bound, floor.drop)
@@ -65,11 +65,11 @@ def floored(spec: Spec, state: State, performance: Performance | None) -> Floore
 
 
 def estimated_floored(spec: Spec, state: State, report: MonitorReport) -> Floored | None:
-    """The newest estimate held against the floor of the spec; None if there is no floor, or no estimate at this look."""
+    """The newest estimate held against the floor of its version; None if there is no floor, or no estimate at this look."""
     floor = spec.monitor.floor
-    if floor is None or report.details is None or state.champion is None:
+    if floor is None or report.details is None:
         return None
-    bound = _held_out(state, state.champion, floor.metric)
+    bound = _held_out(state, report.version, floor.metric)
     told = sorted((one for one in report.details.estimated if one.metric == floor.metric), key=lambda one: one.window.end)
     if bound is None or not told:
         return None

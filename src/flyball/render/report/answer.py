@@ -10,8 +10,8 @@ from flyball.loop.picture import Picture, furthest
 from flyball.monitoring.records import QualityFinding
 
 Call = Literal["good", "look", "act"]
-# Alerts of these kinds are to be acted on; every other kind says that something moved, which is to be looked at.
 _PERHAPS = frozenset(f"performance.{how}_below_floor{of}" for how in ("perhaps", "nearly") for of in ("", "_units", "_rows"))
+# Alerts of these kinds are to be acted on; every other kind says that something moved, which is to be looked at.
 _TO_ACT_ON = frozenset({"performance", "quality", "deployment"})
 
 
