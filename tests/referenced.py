@@ -9,7 +9,8 @@ from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.core.table import Table
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.adopt import Examined, Shelf, Source, adopt
 from flyball.loop.reference import ReferenceMade, Wanted, make_reference
 from flyball.registry.signing import load_key

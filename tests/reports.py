@@ -15,7 +15,7 @@ from flyball.data.profile import Reference, build_reference
 from flyball.evaluation.records import Decision
 from flyball.journal.events import AlertFired, Entry, Event, Frozen, Promoted, Registered, Suppressed
 from flyball.journal.explain import tell
-from flyball.journal.state import Freeze
+from flyball.journal.known import Freeze
 from flyball.loop.picture import Firing, Floors, Picture, Source
 from flyball.loop.records import Floored
 from flyball.monitoring.counts import Counts, count

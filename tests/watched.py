@@ -29,7 +29,8 @@ from flyball.core.verdict import Verdict
 from flyball.data.profile import Reference, build_reference, reference_to_json
 from flyball.evaluation.records import Decision
 from flyball.journal.events import Event, Promoted, Registered, RolledBack
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.counting import count_rows
 from flyball.loop.evidence.monitor import monitor
 from flyball.loop.memory import Memory

@@ -13,7 +13,7 @@ from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.core.errors import RefusedError
 from flyball.journal.events import Frozen
 from flyball.journal.explain import about, tell
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.adopt import Examined, FrozenError, Shelf, Source, adopt, known_identities
 from flyball.loop.deploy import external_moves, project_aliases
 from flyball.registry.bundle import read_manifest

@@ -14,7 +14,8 @@ from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.evaluation.records import Decision
 from flyball.journal.events import Entry, Event, Promoted, Registered, RolloutStarted, Staged
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.deploy import deployment_of, external_moves, project_aliases, publish
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,7 +14,8 @@ from flyball.core.codec import from_json, to_json
 from flyball.core.table import Table
 from flyball.core.window import Window
 from flyball.journal.events import RetrainStarted
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.engine import tick
 from flyball.loop.evidence.monitor import monitor
 from flyball.loop.evidence.performance import estimated_floored

@@ -13,7 +13,8 @@ from flyball.core.errors import DataError, RefusedError
 from flyball.core.table import Table
 from flyball.core.window import Window
 from flyball.journal.events import AlertFired, AlertResolved, Entry, RetrainStarted, Suppressed
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.engine import tick
 from flyball.loop.evidence.quality import live_schema_findings
 from flyball.loop.memory import Memory

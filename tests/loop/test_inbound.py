@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.core.reason import because
 from flyball.journal.events import RequestClosed, RetrainRequested
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.inbound import MOST_OPEN, close_silent, hear
 from flyball.testing.samples import NOON
 

@@ -29,7 +29,8 @@ from flyball.journal.events import (
     Suppressed,
     Thawed,
 )
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.policy import decide
 from flyball.loop.records import (
     Action,

@@ -12,7 +12,8 @@ from flyball.adapters.mlflow.source import MlflowSource, check, content_identity
 from flyball.core.errors import FlyballError, StoreError, UnsupportedError
 from flyball.core.record import record
 from flyball.journal.events import Promoted
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.adopt import Examined, FrozenError, Shelf, Source, adopt, known_identities, refuse_frozen
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest

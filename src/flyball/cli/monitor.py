@@ -13,7 +13,8 @@ from flyball.cli.frame import as_json, at_time, console, need, now_option, proje
 from flyball.cli.monitor_report import FAILURES, failures, plain
 from flyball.core.errors import NotFoundError, SpecError, StoreError, UsageError
 from flyball.core.record import record
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.counting import rebuild
 from flyball.loop.evidence.monitor import keep, monitor
 from flyball.loop.evidence.quality import live_schema_findings

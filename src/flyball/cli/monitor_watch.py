@@ -19,7 +19,8 @@ from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.journal.events import Entry
 from flyball.journal.explain import Told, tell
-from flyball.journal.state import State, empty, fold
+from flyball.journal.known import State
+from flyball.journal.state import empty, fold
 from flyball.loop.evidence.monitor import keep, monitor
 from flyball.loop.memory import Memory
 from flyball.loop.picture import Picture, take_picture

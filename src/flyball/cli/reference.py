@@ -10,7 +10,8 @@ import click
 from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json, show_table
 from flyball.cli.serve import trusted_option
 from flyball.data.profile import ColumnReference, Reference, reference_digest, reference_to_json
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 from flyball.wiring import open_shelf, open_stores, open_world

@@ -10,7 +10,8 @@ from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.demo.colleague import TRAINS_AT, train_on_recent_flights
 from flyball.journal.events import Entry
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.engine import tick
 from flyball.loop.memory import Memory
 from flyball.loop.records import TickReport

@@ -1,7 +1,8 @@
 """Nouns of the journal: everything that can happen to a model, one record each, and the envelope it is kept in."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import field
+from datetime import datetime, timedelta
 from typing import Literal
 
 from flyball.alerting.records import Severity
@@ -9,7 +10,9 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.evaluation.records import Decision
+from flyball.journal.moves import MOVES, Move
 from flyball.registry.records import EngineName
+from flyball.spec.records import Guardrails, Strategy
 
 Cause = Literal["manual", "performance", "drift", "schedule", "alert"]
 
@@ -29,7 +32,8 @@ class Registered:
 
     `head_start`: the held-out days neither it nor champion `compared_with` had seen, by `head_start_metric`: the first blocks of a live
     comparison between the two. `source` is where an adopted version was taken from, empty for one that was trained here; `borrowed`: the
-    registry that it came from is never written to.
+    registry that it came from is never written to. `hidden`: rows that could not be learnt from because the model's own answer hid their
+    label; `held_back`: rows of the holdback among those learnt from, weighted up for them.
     """
 
     version: int
@@ -53,6 +57,8 @@ class Registered:
     head_start_metric: str = ""
     source: str = ""
     borrowed: bool = False
+    hidden: int = 0
+    held_back: int = 0
 
 
 @record
@@ -66,12 +72,13 @@ class RetrainStarted:
 
 @record
 class RetrainEnded:
-    """A training ended: `version` is what came out of it, 0 if nothing did."""
+    """A training ended: `version` is what came out of it, 0 if nothing did. `cost`: what it took (`cpu_seconds`, `seconds`)."""
 
     action: str
     outcome: Literal["registered", "unchanged", "failed", "lost"]
     version: int
     reason: Reason
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @record
@@ -87,12 +94,13 @@ class Suppressed:
 class RolloutStarted:
     """A version is compared with the champion on live rows from `start_at` until decided or `deadline_at`.
 
-    The rules it is decided by are pinned here: a spec that changes meanwhile changes them for the next rollout.
+    The rules it is decided by are pinned here: a spec that changes meanwhile changes them for the next rollout. `share`: what the
+    challenger answers at first; `steps`, `hold` of a canary; `floor` of a bandit; `seed` of the assignment (empty: the model's).
     """
 
     version: int
     champion: int
-    strategy: Literal["shadow"]
+    strategy: Strategy
     metric: str
     spec_digest: str
     start_at: datetime
@@ -101,6 +109,14 @@ class RolloutStarted:
     alpha: float = 0.05
     margin: float = 0.0
     min_days: int = 7
+    share: float = 0.0
+    steps: tuple[float, ...] = ()
+    hold: timedelta = timedelta(0)
+    floor: float = 0.0
+    block: Literal["day", "unit"] = "day"
+    guardrails: Guardrails | None = None
+    approve: Literal["auto", "manual"] = "auto"
+    seed: str = ""
 
 
 @record
@@ -271,6 +287,7 @@ Event = (
     | RequestClosed
     | ExternalMove
     | Referenced
+    | Move
 )
 
 # The name each event is stored under; a name once written is kept for ever.
@@ -296,6 +313,7 @@ EVENTS: dict[str, type[Event]] = {
     "request closed": RequestClosed,
     "external move": ExternalMove,
     "referenced": Referenced,
+    **MOVES,
 }
 
 

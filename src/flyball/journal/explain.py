@@ -1,6 +1,6 @@
 """What happened, as reasons that can be said in a sentence: every event, and everything that concerns one version."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from flyball.core.reason import Reason, because
@@ -30,7 +30,28 @@ from flyball.journal.events import (
     Undelivered,
     WatchEnded,
 )
+from flyball.journal.moves import (
+    ApprovalAsked,
+    Approved,
+    Declined,
+    GuardrailTripped,
+    Move,
+    RolloutPaused,
+    RolloutResumed,
+    ShareMoved,
+    Verified,
+)
 
+_MOVE_WORDS: Mapping[type[Move], str] = {
+    ShareMoved: "share",
+    RolloutPaused: "pause",
+    RolloutResumed: "resume",
+    GuardrailTripped: "guardrail",
+    ApprovalAsked: "waits for approval",
+    Approved: "approve",
+    Declined: "decline",
+    Verified: "reproduce",
+}
 # What leads to decisions or follows from them, and is none.
 _NO_DECISIONS = (AlertFired, AlertResolved, Suppressed, Undelivered, RetrainRequested, RequestClosed)
 
@@ -106,6 +127,10 @@ def _tell(event: Event) -> tuple[str, int, Reason]:
             return "thaw", 0, because("event.thawed", reason=event.reason)
         case ExternalMove():
             return "restored", event.restored or 0, because("event.external", alias=event.alias, found=event.found, restored=event.restored)
+        case (
+            ShareMoved() | RolloutPaused() | RolloutResumed() | GuardrailTripped() | ApprovalAsked() | Approved() | Declined() | Verified()
+        ):
+            return _MOVE_WORDS[type(event)], event.version, event.reason
         case Referenced():
             bundle = event.bundle[:12]
             told = because("event.referenced", version=event.version, rows=event.rows, source=event.source, bundle=bundle)
@@ -155,7 +180,9 @@ def _versions(event: Event) -> set[int]:
     match event:
         case Registered() | RetrainEnded() | WatchEnded() | RolloutEnded() | Referenced():
             return {event.version}
-        case RolloutStarted():
+        case RolloutStarted() | ShareMoved() | RolloutPaused() | RolloutResumed() | GuardrailTripped():
+            return {event.version}
+        case ApprovalAsked() | Approved() | Declined() | Verified():
             return {event.version}
         case Promoted():
             return {event.version} | ({event.replaced} if event.replaced else set())

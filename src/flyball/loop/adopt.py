@@ -14,7 +14,8 @@ from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.evaluation.records import Check, Decision
 from flyball.journal.events import Event, Promoted, Registered
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.deploy import deployment_of
 from flyball.ports.history import Journal
 from flyball.ports.serving import BundleStore, Deployments

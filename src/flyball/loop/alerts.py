@@ -20,7 +20,7 @@ from flyball.journal.events import (
     Undelivered,
 )
 from flyball.journal.explain import Told, tell
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.notify import not_told
 from flyball.ports.watching import Sender
 from flyball.spec.records import Spec

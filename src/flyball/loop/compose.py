@@ -10,7 +10,7 @@ from flyball.core.digest import sha256_json
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.window import Window
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.spec.records import Receiver, Spec
 
 MOST_LINES = 100

@@ -13,7 +13,7 @@ from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.core.table import Array
 from flyball.data.profile import score_columns
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.counts import Counter

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flyball.core.errors import NotFoundError, StoreError
 from flyball.journal.events import ExternalMove
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.world import World
 from flyball.serving.records import Deployment
 
@@ -18,7 +18,7 @@ def deployment_of(state: State) -> Deployment:
         champion=state.champion,
         challenger=state.challenger,
         challenger_share=state.challenger_share,
-        seed=state.model,
+        seed=state.rollout.seed or state.model if state.rollout is not None else state.model,
         shadow=state.shadow,
         previous=state.previous,
         bundles={version: state.versions[version].registered.bundle for version in named if version in state.versions},

@@ -25,7 +25,8 @@ from flyball.journal.events import (
     Suppressed,
     WatchEnded,
 )
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import Look, look, measure
 from flyball.loop.inbound import close_silent

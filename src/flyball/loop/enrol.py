@@ -15,7 +15,8 @@ from flyball.core.errors import ConflictError, NotFoundError, RefusedError, Stor
 from flyball.core.table import Table
 from flyball.data.records import Snapshot
 from flyball.journal.events import Cause, Registered
-from flyball.journal.state import Known, State, fold
+from flyball.journal.known import Known, State
+from flyball.journal.state import fold
 from flyball.loop.fetched import engine_of
 from flyball.loop.judge import Candidate, Judgement, Rival, checks_digest, judge
 from flyball.loop.stopwatch import Stopwatch

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from flyball.core.errors import FlyballError, IntegrityError, NotFoundError
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.ports.serving import BundleStore, Registry
 from flyball.registry.bundle import bundle_digest, verify_bundle
 from flyball.registry.signing import SigningKey

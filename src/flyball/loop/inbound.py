@@ -10,7 +10,8 @@ from typing import Literal
 from flyball.core.errors import ConflictError
 from flyball.core.reason import Reason
 from flyball.journal.events import Entry, Event, RequestClosed, RetrainRequested
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.ports.history import Journal
 
 MOST_OPEN = 100

@@ -9,7 +9,7 @@ from flyball.core.record import record
 from flyball.core.window import format_duration
 from flyball.journal.events import Registered
 from flyball.journal.explain import registered
-from flyball.journal.state import Running, State
+from flyball.journal.known import Running, State
 from flyball.ports.history import Journal, PredictionLog
 from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest

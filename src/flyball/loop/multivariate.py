@@ -15,7 +15,7 @@ from flyball.core.window import Window
 from flyball.data.cells import NumberCells
 from flyball.data.records import Snapshot
 from flyball.data.split import blocks_of
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.memory import Memory
 from flyball.loop.texts import Embed, Looks, looks_of, text_columns, texts_found, with_looks
 from flyball.loop.world import World

@@ -16,7 +16,7 @@ from flyball.core.errors import ConflictError, FlyballError
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.journal.events import Entry, Undelivered
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.compose import MOST_LINES, compose, line_of, notification
 from flyball.loop.world import Post
 from flyball.ports.history import Journal

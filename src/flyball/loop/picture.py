@@ -10,7 +10,7 @@ from flyball.core.window import Window
 from flyball.data.profile import Reference
 from flyball.journal.events import Entry, Registered
 from flyball.journal.explain import Told, tell
-from flyball.journal.state import Freeze, State
+from flyball.journal.known import Freeze, State
 from flyball.loop.evidence.drift import window_spans
 from flyball.loop.evidence.performance import floor_of, floored
 from flyball.loop.memory import Memory

@@ -12,7 +12,7 @@ from flyball.core.reason import Reason, because
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
 from flyball.journal.events import Cause
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.records import (
     Action,
     CloseTraining,
@@ -107,7 +107,7 @@ def numbers(paired: PairedEvidence) -> dict[str, float]:
 
 
 def _judge_rollout(state: State, evidence: Evidence, now: datetime) -> list[Action]:
-    rollout, paired = state.rollout, evidence.rollout
+    rollout, paired = state.rollout, evidence.rollout if isinstance(evidence.rollout, PairedEvidence) else None
     if rollout is None:
         return []
     if rollout.champion != state.champion:

@@ -9,7 +9,8 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause, Entry
-from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance, QualityFinding
+from flyball.monitoring.records import ArmsEvidence, ColumnDrift, PairedEvidence, Performance, QualityFinding
+from flyball.serving.records import Trip
 
 Outcome = Literal["registered", "unchanged", "failed", "lost"]
 
@@ -40,13 +41,14 @@ class Evidence:
     `new_outcomes`: labels that became known since the last training began. `refused`: what servers said that could not take over a version.
     `quality`: what is wrong with the rows of the window. `trouble`: what could not be measured, and why. `estimated_floor`: what scores
     alone say of the newest rows; it is measured whenever a report is kept.
+    `trips`: what guardrails did in servers since the rollout, or the watch, began.
     """
 
     drift: Mapping[str, ColumnDrift]
     calm: Mapping[str, Reason]
     performance: Performance | None
     floor: Floored | None
-    rollout: PairedEvidence | None
+    rollout: PairedEvidence | ArmsEvidence | None
     watch: PairedEvidence | None
     new_outcomes: int
     finished: Finished | None
@@ -54,6 +56,7 @@ class Evidence:
     trouble: str = ""
     quality: tuple[QualityFinding, ...] = ()
     estimated_floor: Floored | None = None
+    trips: tuple[Trip, ...] = ()
 
 
 @record

@@ -32,7 +32,8 @@ from flyball.data.profile import (
 )
 from flyball.data.snapshot import micros
 from flyball.journal.events import Referenced
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.adopt import Shelf
 from flyball.loop.deploy import deployment_of
 from flyball.loop.fetched import keep_in_registry

@@ -10,7 +10,7 @@ from flyball.core.record import record
 from flyball.core.table import Array, Table
 from flyball.core.window import Window
 from flyball.data.snapshot import as_text, micros
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.asked import asked_rows
 from flyball.loop.memory import Memory
 from flyball.loop.world import World

@@ -12,7 +12,7 @@ import numpy as np
 from flyball.core.record import record
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.data.profile import Reference
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.counting import Ruler, most_rows, rulers, tallied
 from flyball.loop.memory import Memory
 from flyball.loop.world import World

@@ -7,7 +7,8 @@ from flyball.core.errors import ConflictError, NotFoundError, RefusedError, Usag
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, Silenced, SilenceEnded, Staged, Thawed
-from flyball.journal.state import Known, State, fold
+from flyball.journal.known import Known, State
+from flyball.journal.state import fold
 from flyball.loop.deploy import project_aliases, publish
 from flyball.loop.records import Written
 from flyball.loop.world import World

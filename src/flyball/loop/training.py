@@ -18,7 +18,8 @@ from flyball.core.record import record
 from flyball.data.records import Snapshot
 from flyball.data.split import held_out
 from flyball.journal.events import Cause
-from flyball.journal.state import State, fold
+from flyball.journal.known import State
+from flyball.journal.state import fold
 from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_version, result_of, rival_of, unchanged
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, Rival, assess, checks_digest, judge

@@ -222,3 +222,60 @@ class PairedEvidence:
     blocks: int
     live_blocks: int = 0
     missed: int = 0
+
+
+@record
+class ArmFigures:
+    """One arm of a rollout with traffic: how many rows and units were assigned, how many of them matured, have an outcome, and what of it.
+
+    `mean`: the mean loss, or value, of the labelled rows; None without any. `lag_median`: seconds from prediction to outcome.
+    """
+
+    rows: int
+    units: int
+    matured: int
+    labelled: int
+    labelled_units: int
+    mean: float | None
+    lag_median: float | None
+
+
+@record
+class FixedHorizon:
+    """The same difference as if it was looked at once (Welch over blocks): to compare with, it decides nothing."""
+
+    lower: float
+    upper: float
+    p_value: float
+
+
+@record
+class ArmsEvidence:
+    """Two arms of a randomised rollout: how much better `version` did on its units than `against` on its own.
+
+    `gain` > 0: better (a smaller loss, or a larger value). `lower`, `upper`: one-sided at `alpha` each, over all looks together, None
+    before there are enough blocks. `blocks` are days or units; `live_blocks` counts days in any case. `ratio_p`, `ratio_p_labelled`:
+    always-valid p-values that units were split as the shares say, of the assigned and of those matured and labelled. `trouble`: why
+    nothing may be decided (sample ratio mismatch, arms that matured unlike), None if nothing speaks against it. `preferred`: how
+    probable it is that the challenger is the better one, for a bandit. `phases`: gain by phase in their order, None where too little.
+    """
+
+    version: int
+    against: int
+    metric: str
+    gain: float
+    lower: float | None
+    upper: float | None
+    alpha: float
+    rows: int
+    blocks: int
+    live_blocks: int
+    block: Literal["day", "unit"]
+    champion: ArmFigures
+    challenger: ArmFigures
+    ratio_p: float
+    ratio_p_labelled: float
+    trouble: Reason | None = None
+    fixed: FixedHorizon | None = None
+    preferred: float | None = None
+    phases: tuple[float | None, ...] = ()

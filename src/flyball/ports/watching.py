@@ -11,7 +11,7 @@ from flyball.alerting.records import Ledger, Letter, Parcel, Told
 from flyball.core.window import Window
 from flyball.monitoring.records import MonitorReport
 from flyball.monitoring.slots import CountKey, Kept, Step
-from flyball.serving.records import Answers, Place
+from flyball.serving.records import Answers, Place, Trip
 
 
 class CountStore(Protocol):
@@ -145,4 +145,16 @@ class Sender(Protocol):
         """Hand each over to its receiver, all at the same time. For each what kept it from being taken, in words, without secrets
         and without line breaks; empty: it was taken. Returns within ten seconds, however the receivers behave.
         """
+        ...
+
+
+class Guards(Protocol):
+    """What guardrails did in servers, on its way to the journal."""
+
+    def trip(self, trip: Trip) -> None:
+        """Keep it, durably; the first of a version and guardrail since a time counts, repeats change nothing."""
+        ...
+
+    def trips(self, model: str, *, since: datetime) -> list[Trip]:
+        """What was kept with `at` not before a time, in order of `at`."""
         ...

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from flyball.core.errors import FlyballError
 from flyball.journal.events import EVENTS
-from flyball.journal.state import State, apply, empty
+from flyball.journal.known import State
+from flyball.journal.state import apply, empty
 from flyball.monitoring.gauges import Sample, label_value, report_samples
 from flyball.monitoring.series import MOST, OTHERS
 from flyball.server.settings import ServerPorts

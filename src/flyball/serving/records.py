@@ -1,16 +1,19 @@
 """Nouns of serving: the deployment, a prediction, an outcome, and batches of them as columns."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.table import Table
+from flyball.spec.records import Arm, Guardrails
 
-Variant = Literal["champion", "challenger"]
+Variant = Arm
 Label = str | int | float | bool
 
 
@@ -19,7 +22,9 @@ class Deployment:
     """What servers of one model answer with. `seq` is the journal's number it follows from.
 
     `challenger` answers `challenger_share` of the units (0: none); versions in `shadow` score every row and never answer.
-    `bundles` maps each version named here, and `previous`, to its bundle digest.
+    `bundles` maps each version named here, and `previous`, to its bundle digest. `guardrails` guard the challenger, and the champion as
+    long as `watched` (it took over lately, and `previous` is kept warm to answer for it). `local`: it was rolled back on this machine,
+    and the journal does not know yet.
     """
 
     model: str
@@ -31,6 +36,23 @@ class Deployment:
     shadow: tuple[int, ...]
     previous: int | None
     bundles: Mapping[int, str]
+    guardrails: Guardrails | None = None
+    watched: bool = False
+    local: bool = False
+
+
+@record
+class Trip:
+    """A guardrail that acted in a server: from `at` on another version answers for `version` there. `evidence`: what was counted."""
+
+    model: str
+    version: int
+    arm: Arm
+    guardrail: Literal["errors", "nan", "latency", "score_drift"]
+    worker: str
+    at: datetime
+    reason: Reason
+    evidence: Mapping[str, float]
 
 
 @record
@@ -40,7 +62,8 @@ class PredictionBatch:
     `at` and `made_at` are microseconds since 1970 UTC: event time and server time. `score` is one number for binary (probability of
     the positive class) and regression, one per class for multiclass. `shadow` rows were scored and not answered: they repeat the
     `prediction_id` of the answered row, and their `features` and `context` are None. `features` holds the values of a row in the
-    order of the schema whose digest is `schema_id` (the names are kept beside), missing as None.
+    order of the schema whose digest is `schema_id` (the names are kept beside), missing as None. `propensity`: how likely the variant
+    was to be the one that answers this unit; None where nothing was left to chance. An empty list stands for nothing but None.
     """
 
     model: str
@@ -60,6 +83,7 @@ class PredictionBatch:
     score: list[float | list[float]]
     features: list[list[Label | None] | None]
     context: list[Mapping[str, Label | None] | None]
+    propensity: list[float | None] = field(default_factory=list)
 
 
 @record
@@ -80,17 +104,22 @@ class Prediction:
     score: float | tuple[float, ...]
     features: Mapping[str, Label | None]
     context: Mapping[str, Label | None]
+    propensity: float | None = None
 
 
 @record
 class Outcome:
-    """What really happened, told by prediction id (the server's or the client's), or by entity (`id`) or unit and time."""
+    """What really happened, told by prediction id (the server's or the client's), or by entity (`id`) or unit and time.
+
+    `value`: what it was worth to the business, in whatever unit; larger is better.
+    """
 
     actual: Label
     at: datetime
     prediction_id: str | None = None
     entity: str | None = None
     unit: str | None = None
+    value: float | None = None
 
 
 @record
@@ -128,7 +157,9 @@ class LoggedRows:
     `actual` is object: the outcome's label, None where none had come in time. `score` as in PredictionBatch. `day` is the block:
     days since 1970 (UTC) of the event time. `features`, and `made_at` (the server's time), are None unless features were asked for,
     as is `bare`: which rows were logged without features, whose values are all missing. `context` has a column for each key that was
-    asked for, missing as None (all of it, if no request had the key), and is None if none was.
+    asked for, missing as None (all of it, if no request had the key), and is None if none was. `variant` is who answered (`champion`,
+    `challenger`, `holdback`, `pinned`, …; `shadow` for rows that were not answered), `propensity` how likely that was (NaN: nothing
+    was left to chance), `value` what the outcome was worth (NaN: not told); `version` is that of the row where rows of several are read.
     """
 
     prediction_id: NDArray[np.object_]
@@ -144,6 +175,10 @@ class LoggedRows:
     made_at: NDArray[np.int64] | None = None
     context: Table | None = None
     bare: NDArray[np.bool_] | None = None
+    variant: NDArray[np.object_] | None = None
+    propensity: NDArray[np.float64] | None = None
+    value: NDArray[np.float64] | None = None
+    version: NDArray[np.int64] | None = None
 
     def take(self, rows: NDArray[np.bool_]) -> "LoggedRows":
         """The rows for which this is true."""
@@ -161,6 +196,10 @@ class LoggedRows:
             made_at=None if self.made_at is None else self.made_at[rows],
             context=None if self.context is None else self.context.take(rows),
             bare=None if self.bare is None else self.bare[rows],
+            variant=None if self.variant is None else self.variant[rows],
+            propensity=None if self.propensity is None else self.propensity[rows],
+            value=None if self.value is None else self.value[rows],
+            version=None if self.version is None else self.version[rows],
         )
 
 

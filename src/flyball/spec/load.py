@@ -10,11 +10,12 @@ from flyball.core.codec import to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
-from flyball.core.window import format_duration
 from flyball.spec.load_alerts import read_alerts
 from flyball.spec.load_monitor import read_monitor
 from flyball.spec.load_quality import read_quality
-from flyball.spec.reader import Section, a_function, a_metric, is_plain, listed, shown
+from flyball.spec.load_rollout import read_rollout
+from flyball.spec.load_train import LATER_TRAIN, read_retrain, read_train
+from flyball.spec.reader import Section, a_function, a_metric, shown
 from flyball.spec.records import (
     Costs,
     DataSpec,
@@ -22,17 +23,11 @@ from flyball.spec.records import (
     Floor,
     GateCheck,
     ModelSpec,
-    Param,
-    RetrainSpec,
-    RolloutSpec,
     ServeSpec,
     Spec,
     SplitSpec,
     Task,
-    TrainSpec,
-    Trigger,
 )
-from flyball.stats.scores import loss_for
 
 FILE = "flyball.toml"
 
@@ -47,9 +42,7 @@ _DEFAULT_GATE: dict[Task, tuple[GateCheck, ...]] = {
     "multiclass": (GateCheck(metric="accuracy", at_least=0.5), GateCheck(metric="accuracy", not_worse="champion", margin=0.01)),
     "regression": (GateCheck(metric="r2", at_least=0.0), GateCheck(metric="r2", not_worse="champion", margin=0.02)),
 }
-_DEFAULT_LIVE_METRIC: dict[Task, str] = {"binary": "brier", "multiclass": "brier", "regression": "squared_error"}
 _TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
-_TRIGGERS: tuple[Trigger, ...] = ("performance", "drift", "schedule", "alert")
 _SECTIONS = ("model", "data", "quality", "train", "evaluate", "serve", "rollout", "monitor", "alerts", "retrain")
 
 
@@ -82,31 +75,21 @@ def parse_spec(text: str, *, folder: Path) -> Spec:
     data = _data(_section(document, "data", later={"connection": "read the query into a Parquet file first"}), model.task)
     monitor = read_monitor(_section(document, "monitor"), model.task, data)
     evaluate = _evaluate(_section(document, "evaluate"), model.task, data, monitor.floor)
+    rollout = read_rollout(_section(document, "rollout"), model, data)
     parts = {
         "model": model,
         "data": data,
-        "train": _train(_section(document, "train", later=_LATER_TRAIN)),
+        "train": read_train(_section(document, "train", later=LATER_TRAIN)),
         "evaluate": evaluate,
         "serve": _serve(_section(document, "serve")),
-        "rollout": _rollout(_section(document, "rollout", later=_LATER_ROLLOUT), model, data),
+        "rollout": rollout,
         "monitor": monitor,
         "quality": read_quality(_section(document, "quality"), data),
         "alerts": read_alerts(_section(document, "alerts")),
-        "retrain": _retrain(_section(document, "retrain"), data),
+        "retrain": read_retrain(_section(document, "retrain"), model, data, rollout),
     }
     digest = sha256_json(to_plain({name: to_plain(part) for name, part in parts.items()}))
     return Spec(**parts, folder=folder, digest=digest)  # type: ignore[arg-type]  # the dict holds exactly the sections
-
-
-_LATER_TRAIN = {
-    "command": 'train with run = "module:function"',
-    "python": 'train with run = "module:function" in this environment',
-    "external": 'train with run = "module:function"',
-    "resources": "the machine at hand is used",
-}
-_LATER_ROLLOUT = {
-    key: 'this version knows strategy = "immediate" and "shadow"' for key in ("share", "steps", "hold", "guardrails", "approve", "holdback")
-}
 
 
 def _section(document: Mapping[str, object], name: str, *, later: Mapping[str, str] | None = None) -> Section:
@@ -184,28 +167,6 @@ def _data(section: Section, task: Task) -> DataSpec:
     return record
 
 
-def _train(section: Section) -> TrainSpec:
-    params: dict[str, Param] = {}
-    if section.has("params"):
-        given = section.raw("params")
-        if not isinstance(given, dict):
-            raise section.refuse("params", given, "{ n_estimators = 100 }")
-        for key, value in given.items():
-            if not is_plain(value):
-                raise SpecError(
-                    f"{FILE}: train.params.{key} = {shown(value)} cannot be used",
-                    hint="write a text, a number that is finite and, if whole, below 2^53, true or false",
-                )
-            params[key] = value
-    record = TrainSpec(
-        run=a_function(section, "run", section.text("run", example="pipeline:train")),
-        params=params,
-        timeout=section.duration("timeout", timedelta(hours=6), least=timedelta(seconds=1)),
-    )
-    section.done()
-    return record
-
-
 def _evaluate(section: Section, task: Task, data: DataSpec, floor: Floor | None) -> EvaluateSpec:
     metrics = section.names("metrics", example="roc_auc") or _DEFAULT_METRICS[task]
     for name in metrics:
@@ -277,67 +238,4 @@ def _serve(section: Section) -> ServeSpec:
         unseen=section.choice("unseen", ("count", "refuse"), "count"),
     )
     section.done()
-    return record
-
-
-def _rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutSpec:
-    natural = "immediate" if model.influences_outcome else "shadow"
-    metric = a_metric(section, "metric", section.text("metric", _DEFAULT_LIVE_METRIC[model.task]), model.task)
-    try:
-        loss_for(metric, model.task)
-    except SpecError as error:
-        raise SpecError(f"{FILE}: rollout.metric: {error.message}", hint=error.hint) from None
-    days = section.integer("min_days", 7)
-    needed = timedelta(days=days) + data.matures
-    record = RolloutSpec(
-        strategy=section.choice("strategy", ("immediate", "shadow"), natural, later=("canary", "experiment", "bandit")),  # type: ignore[arg-type]
-        metric=metric,
-        deadline=section.duration("deadline", max(timedelta(days=14), needed + timedelta(days=7)), least=timedelta(minutes=1)),
-        alpha=section.number("alpha", RolloutSpec.__dataclass_fields__["alpha"].default, least=1e-6, most=0.5),
-        margin=section.number("margin", 0.0, least=0.0),
-        min_days=days,
-        watch=section.duration("watch", RolloutSpec.__dataclass_fields__["watch"].default),
-    )
-    section.done()
-    if record.strategy == "shadow" and model.influences_outcome:
-        raise SpecError(
-            f'{FILE}: rollout.strategy = "shadow" cannot judge a model with model.influences_outcome = true',
-            hint="its answers change what happens, so both models cannot be scored on the same outcome; "
-            'a randomised experiment is needed and not yet supported: use strategy = "immediate", decided by the gate',
-        )
-    if record.strategy == "shadow" and record.deadline < needed:
-        raise SpecError(
-            f'{FILE}: rollout.deadline = "{format_duration(record.deadline)}" comes before anything can be decided: {days} live days '
-            f"(rollout.min_days) have matured after {format_duration(needed)} (data.matures = {format_duration(data.matures)})",
-            hint=f'write deadline = "{format_duration(needed + timedelta(days=7))}" or more, or leave it out',
-        )
-    return record
-
-
-def _retrain(section: Section, data: DataSpec) -> RetrainSpec:
-    on: tuple[Trigger, ...] = ("performance", "drift")
-    if section.has("on"):
-        named = section.names("on", example="performance")
-        for name in named:
-            if name not in _TRIGGERS:
-                raise section.refuse("on", name, f"a list of {listed(_TRIGGERS)}{did_you_mean(name, _TRIGGERS)}")
-        on = tuple(trigger for trigger in _TRIGGERS if trigger in named)
-    window = None
-    if section.has("window") and section.raw("window") != "all":
-        if section.raw("window") == "since_change":
-            raise SpecError(f'{FILE}: retrain.window = "since_change" is not yet supported', hint='write "all" or a span such as "90d"')
-        window = section.duration("window", timedelta(0), least=timedelta(minutes=1))
-    record = RetrainSpec(
-        on=on,
-        source=section.choice("from", ("source", "log", "source+log"), "source"),
-        window=window,
-        every=section.duration("every", timedelta(0), least=timedelta(minutes=1)) if section.has("every") else None,
-        cooldown=section.duration("cooldown", timedelta(days=7)),
-        min_outcomes=section.integer("min_outcomes", 1000, least=1),
-    )
-    section.done()
-    if "schedule" in on and record.every is None:
-        raise SpecError(f'{FILE}: retrain.on names "schedule", but retrain.every is missing', hint='add every = "30d"')
-    if window is not None and data.time is None:
-        raise SpecError(f"{FILE}: retrain.window needs data.time", hint='add time = "the column of the event time" under [data]')
     return record

@@ -11,6 +11,8 @@ from flyball.core.record import record
 Task = Literal["binary", "multiclass", "regression"]
 Param = str | int | float | bool | None
 Trigger = Literal["performance", "drift", "schedule", "alert"]
+Strategy = Literal["immediate", "shadow", "canary", "experiment", "bandit"]
+Arm = Literal["champion", "challenger"]
 
 
 @record
@@ -61,12 +63,31 @@ class DataSpec:
 
 
 @record
+class External:
+    """`[train] external`: another system that trains. It is asked by `kind` at `url`, and the version it registers is waited for.
+
+    `webhook`: a POST of JSON; `repository_dispatch`: GitHub's event of that name. `token`: `env:NAME`, read where it is sent from.
+    """
+
+    kind: Literal["webhook", "repository_dispatch"]
+    url: str
+    token: str = ""
+
+
+@record
 class TrainSpec:
-    """`[train]`: `run` is `module:function` in the project's folder."""
+    """`[train]`: `run` is `module:function` in the project's folder.
+
+    Instead of it, `command`: the words of a command in the user's own environment, or `external`. `python`: the interpreter that runs
+    `run`, if it is not this one; relative paths are in the project's folder.
+    """
 
     run: str
     params: Mapping[str, Param]
     timeout: timedelta = timedelta(hours=6)
+    command: tuple[str, ...] = ()
+    python: str = ""
+    external: External | None = None
 
 
 @record
@@ -120,20 +141,52 @@ class ServeSpec:
 
 
 @record
+class Guardrails:
+    """`[rollout] guardrails`: what ends a rollout at once, checked in the server for each arm. Each is one-sided at `alpha`, however often
+    it is looked at.
+
+    `errors`: by how much the share of requests that an arm fails may exceed the champion's; `nan`: the same of scores that are no finite
+    number; `latency`: how many times the champion's 99th percentile an arm's may be; `score_drift`: how far (Kolmogorov-Smirnov) its
+    scores may be from the champion's. None: not guarded. Before `min_requests` of an arm nothing but a row of failures counts.
+    """
+
+    errors: float | None = 0.01
+    nan: float | None = 0.001
+    latency: float | None = 5.0
+    score_drift: float | None = None
+    alpha: float = 0.001
+    min_requests: int = 50
+
+
+@record
 class RolloutSpec:
     """`[rollout]`: how a version becomes champion, and how long it is watched afterwards.
 
     `margin`: a candidate is promoted when its gain is certainly above -margin (0: certainly better). `min_days`: live days before any
-    promotion.
+    promotion. `share`: the part of the units that the challenger of an experiment answers, and the most it gets in a canary.
+    `steps`: the shares of a canary one after the other, each for `hold`; of a bandit the first is its start. `floor`: the least share
+    each arm of a bandit keeps. `block`: what evidence is counted in. `approve`: `manual` parks every promotion until a person approves;
+    `four_eyes`: another person than the one who asked. `overrides`: units that are always answered by an arm, for testers; they are
+    part of no analysis. `holdback`: the share of units that are answered as if nothing was to be done, so that labels stay honest.
     """
 
-    strategy: Literal["immediate", "shadow"] = "shadow"
+    strategy: Strategy = "shadow"
     metric: str = "brier"
     deadline: timedelta = timedelta(days=14)
     alpha: float = 0.05
     margin: float = 0.0
     min_days: int = 7
     watch: timedelta = timedelta(days=30)
+    share: float = 0.5
+    steps: tuple[float, ...] = (0.01, 0.05, 0.2, 0.5)
+    hold: timedelta = timedelta(days=1)
+    floor: float = 0.1
+    block: Literal["day", "unit"] = "day"
+    guardrails: Guardrails = Guardrails()
+    approve: Literal["auto", "manual"] = "auto"
+    four_eyes: bool = False
+    overrides: Mapping[str, Arm] = field(default_factory=dict)
+    holdback: float = 0.0
 
 
 @record
@@ -211,14 +264,20 @@ class AlertsSpec:
 
 @record
 class RetrainSpec:
-    """`[retrain]`. `every` and `window` None mean: no schedule, all rows."""
+    """`[retrain]`. `every` and `window` None mean: no schedule, all rows; `since_change` (`window = "since_change"`): the rows
+    since the data last changed for good.
+
+    `budget`: how many trainings of its own the loop may start in any seven days.
+    """
 
     on: tuple[Trigger, ...] = ("performance", "drift")
     source: Literal["source", "log", "source+log"] = "source"
     window: timedelta | None = None
+    since_change: bool = False
     every: timedelta | None = None
     cooldown: timedelta = timedelta(days=7)
     min_outcomes: int = 1000
+    budget: int = 7
 
 
 @record

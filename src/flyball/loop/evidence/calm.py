@@ -3,7 +3,7 @@
 from flyball.core.reason import Reason, because
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.records import Floored
 from flyball.loop.world import World
 from flyball.monitoring.drift import RELEASE_WINDOWS, Held, hysteresis

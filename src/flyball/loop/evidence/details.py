@@ -11,7 +11,7 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.table import Array
 from flyball.core.window import Window, to_micros
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.evidence.performance import main_metric, past_window
 from flyball.loop.extras import Extra, Wish
 from flyball.loop.memory import Memory

@@ -11,7 +11,7 @@ from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.data.cells import alone
 from flyball.data.profile import ColumnReference, Reference
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.memory import Memory
 from flyball.loop.spans import Counted, Wanted, counted
 from flyball.loop.world import World

@@ -1,7 +1,7 @@
 """How the running training ended, if it has."""
 
 from flyball.core.reason import because
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.records import Finished
 from flyball.loop.world import World
 

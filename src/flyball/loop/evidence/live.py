@@ -6,7 +6,7 @@ from flyball.core.errors import DataError
 from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.journal.events import DayGain
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.experiment import paired

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from flyball.core.errors import FlyballError
 from flyball.core.record import record
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.evidence.calm import calm_keys
 from flyball.loop.evidence.finished import finished_training
 from flyball.loop.evidence.live import rollout_evidence, watch_evidence

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from flyball.core.errors import FlyballError
 from flyball.core.window import Window
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.counting import count_rows
 from flyball.loop.evidence.details import performance_details
 from flyball.loop.evidence.drift import window_drift

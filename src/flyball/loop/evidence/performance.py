@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from flyball.core.window import Window
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.memory import Memory
 from flyball.loop.records import Floored
 from flyball.loop.world import World

@@ -9,7 +9,7 @@ from flyball.core.errors import RefusedError
 from flyball.core.table import Array, Table
 from flyball.core.window import Window
 from flyball.data.snapshot import present
-from flyball.journal.state import State
+from flyball.journal.known import State
 from flyball.loop.asked import asked_rows
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
