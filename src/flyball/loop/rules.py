@@ -23,8 +23,8 @@ def _strategy(spec: Spec) -> str:
         steps = ", ".join(f"{step:.1%}" for step in rules.steps)
         return f"a version that passes its gate answers {steps} of the units, {hold} each, and is compared {limit}"
     return (
-        f"a version that passes its gate answers {rules.steps[0]:.1%} of the units at first, then, weighed anew every {hold}, as many as it "
-        f"is likely to be better (neither it nor the champion less than {rules.floor:.1%}), and is compared {limit}"
+        f"a version that passes its gate answers {rules.steps[0]:.1%} of the units at first, then, weighed anew every {hold}, as many as "
+        f"it is likely to be better (neither it nor the champion less than {rules.floor:.1%}), and is compared {limit}"
     )
 
 
