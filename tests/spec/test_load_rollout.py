@@ -57,7 +57,7 @@ def test_a_strategy_that_is_misspelt_gets_a_suggestion() -> None:
 def test_all_of_it_is_read() -> None:
     found = rollout(
         'strategy = "canary"\nshare = 0.4\nsteps = [0.05, 0.4]\nhold = "6h"\nfloor = 0.2\nblock = "unit"\ndeadline = "30d"',
-        'guardrails = { errors = 0.05, latency = false, score_drift = 0.3, alpha = 0.01, min_requests = 10 }',
+        "guardrails = { errors = 0.05, latency = false, score_drift = 0.3, alpha = 0.01, min_requests = 10 }",
         'approve = "manual"\nfour_eyes = true\noverrides = { "tester-1" = "challenger" }',
     )
     assert (found.share, found.steps, found.hold, found.block) == (0.4, (0.05, 0.4), timedelta(hours=6), "unit")

@@ -88,7 +88,7 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         if not actions:
             break
         try:
-            entries = _act(world, spec, state, actions, now=now, actor=actor)
+            entries = act(world, spec, state, actions, now=now, actor=actor)
         except ConflictError:
             state = fold(model, world.journal.read(model))
             continue
@@ -128,7 +128,7 @@ def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> Written
             publish(world, state, spec=spec, now=now)
             return Written(entries=(), trouble="")
         try:
-            entries = _act(world, spec, state, actions, now=now, actor=actor)
+            entries = act(world, spec, state, actions, now=now, actor=actor)
         except ConflictError:
             continue
         after = fold(model, entries, start=state)
@@ -137,7 +137,7 @@ def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> Written
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
 
 
-def _act(world: World, spec: Spec, state: State, actions: list[Action], *, now: datetime, actor: str) -> list[Entry]:
+def act(world: World, spec: Spec, state: State, actions: list[Action], *, now: datetime, actor: str) -> list[Entry]:
     """Append the events of the actions, all or none; then start what they ask to be started."""
     events: list[Event] = []
     jobs: list[Job] = []
