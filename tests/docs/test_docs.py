@@ -52,6 +52,7 @@ PLACES = {
     "[evaluate] gate": ("rest", '[evaluate]\ngate = [{{ metric = "brier", not_worse = "champion", {} }}]'),
     "[serve]": ("rest", "[serve]\n{}"),
     "[rollout]": ("rest", "[rollout]\n{}"),
+    "[rollout] guardrails": ("rest", "[rollout]\nguardrails = {{ {} }}"),
     "[monitor]": ("rest", "[monitor]\n{}"),
     "[monitor] floor": ("rest", '[monitor]\nfloor = {{ metric = "brier", drop = 0.1, {} }}'),
     "[quality]": ("rest", "[quality]\n{}"),
