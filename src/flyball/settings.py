@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from flyball.core.errors import SpecError
 from flyball.core.record import record
@@ -14,7 +15,7 @@ class Settings:
 
     folder: Path
     tracking_uri: str | None
-    language: str
+    language: Literal["en", "zh"]
     actor: str
 
     @property

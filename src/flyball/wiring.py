@@ -97,10 +97,8 @@ def open_world(settings: Settings) -> "World":
 def open_sender(settings: Settings) -> "NotifySender":
     """Who carries notifications. Lines for people go to stderr."""
     from flyball.adapters.notify.sender import NotifySender
-    from flyball.words.sentences import Language
 
-    language: Language = "zh" if settings.language == "zh" else "en"
-    return NotifySender(folder=settings.folder, language=language, secret=secret, echo=_say)
+    return NotifySender(folder=settings.folder, language=settings.language, secret=secret, echo=_say)
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
@@ -112,10 +110,9 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.adapters.mlflow.tracker import MlflowTracker
     from flyball.loop.training import Workshop
     from flyball.registry.signing import load_key
-    from flyball.words.sentences import Language, sentence
+    from flyball.words.sentences import sentence
 
     stores, store = open_stores(settings), _mlflow(settings)
-    language: Language = "zh" if settings.language == "zh" else "en"
     return Workshop(
         journal=stores.journal,
         predictions=stores.predictions,
@@ -126,7 +123,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         tracker=MlflowTracker(store),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
-        sentence=partial(sentence, language=language),
+        sentence=partial(sentence, language=settings.language),
     )
 
 
