@@ -61,6 +61,11 @@ def read_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
     )
 
 
+def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
+    """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
+    return (os.environ if environment is None else environment).get("FLYBALL_ADMIN_TOKEN", "")
+
+
 def secret(text: str, environment: Mapping[str, str] | None = None) -> str:
     """What a text of the spec stands for: for `env:NAME` what that variable holds, else the text itself."""
     if not text.startswith("env:"):

@@ -21,7 +21,7 @@ from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
 from flyball.adapters.sqlite.traffic import SqliteTraffic
 from flyball.core.record import record
-from flyball.settings import Settings, read_settings, secret
+from flyball.settings import Settings, admin_tokens, read_settings, secret
 
 if TYPE_CHECKING:
     from flyball.adapters.mlflow.store import MlflowStore
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from flyball.loop.adopt import Shelf
     from flyball.loop.training import Workshop
     from flyball.loop.world import World
-    from flyball.server.settings import ServerPorts
+    from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
 
 
@@ -142,9 +142,11 @@ def open_shelf(settings: Settings) -> "Shelf":
 
 def server_ports(folder: Path) -> "ServerPorts":
     """What each worker of a server opens for itself, and what it must not need: MLflow, pandas, scikit-learn."""
+    from flyball.server.admin.tokens import read_tokens
     from flyball.server.settings import ServerPorts
 
-    stores = open_stores(read_settings(folder))
+    settings = read_settings(folder)
+    stores = open_stores(settings)
     return ServerPorts(
         deployments=stores.deployments,
         bundles=stores.bundles,
@@ -155,7 +157,36 @@ def server_ports(folder: Path) -> "ServerPorts":
         traffic=stores.traffic,
         journal=stores.journal,
         guards=stores.guards,
+        tokens=read_tokens(admin_tokens()),
+        admin=partial(_admin_ports, settings, stores),
     )
+
+
+def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
+    """What the admin routes work with: the loop's world but for the registry, which needs MLflow; the next tick brings that up to date."""
+    from flyball.adapters.local.no_registry import LaterRegistry
+    from flyball.loop.world import Post, World
+    from flyball.server.settings import AdminPorts
+    from flyball.spec.load import load_spec
+    from flyball.words.sentences import Language, sentence
+
+    language: Language = "zh" if settings.language == "zh" else "en"
+    world = World(
+        journal=stores.journal,
+        predictions=stores.predictions,
+        outcomes=stores.outcomes,
+        deployments=stores.deployments,
+        bundles=stores.bundles,
+        registry=LaterRegistry(),
+        executor=LocalExecutor(settings.jobs),
+        reports=stores.reports,
+        looks=stores.looks,
+        traffic=stores.traffic,
+        counts=stores.counts,
+        guards=stores.guards,
+        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+    )
+    return AdminPorts(world=world, spec=partial(load_spec, settings.folder), sentence=partial(sentence, language=language))
 
 
 def _say(line: str) -> None:

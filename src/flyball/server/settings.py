@@ -12,9 +12,13 @@ from flyball.core.errors import UsageError
 from flyball.core.record import record
 
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
+    from flyball.core.reason import Reason
+    from flyball.loop.world import World
     from flyball.ports.history import Journal, OutcomeLog, PredictionLog
     from flyball.ports.serving import BundleStore, Deployments
     from flyball.ports.watching import Guards, Looks, Reports, Traffic
+    from flyball.server.admin.tokens import AdminToken
+    from flyball.spec.records import Spec
 
 
 @record
@@ -71,8 +75,20 @@ class ServerSettings:
 
 
 @record
+class AdminPorts:
+    """What the admin routes of one model work with. `spec` reads flyball.toml as it is now; SpecError if that cannot be read."""
+
+    world: "World"
+    spec: "Callable[[], Spec]"
+    sentence: "Callable[[Reason], str]"
+
+
+@record
 class ServerPorts:
-    """What of the world a server needs. Every port is called from threads, never from the event loop."""
+    """What of the world a server needs. Every port is called from threads, never from the event loop.
+
+    `tokens` open the admin routes (none: they are closed), `admin` opens what those work with when the first of them is asked.
+    """
 
     deployments: "Deployments"
     bundles: "BundleStore"
@@ -83,6 +99,8 @@ class ServerPorts:
     traffic: "Traffic"
     journal: "Journal"
     guards: "Guards"
+    tokens: "tuple[AdminToken, ...]" = ()
+    admin: "Callable[[], AdminPorts] | None" = None
 
 
 PortsFactory = Callable[[Path], ServerPorts]
