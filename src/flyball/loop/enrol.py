@@ -261,7 +261,7 @@ def _with_gate(kept: Kept, judgement: Judgement, state: State, spec: Spec) -> Ke
         kept,
         gate=decision,
         head_start=days,
-        head_start_metric=spec.rollout.metric,
+        head_start_metric=spec.row_metric,
         champion=state.champion or 0,
         checks=checks_digest(spec),
     )

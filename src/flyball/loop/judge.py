@@ -152,10 +152,10 @@ def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[D
     if duel is None or spec.data.time is None:
         return ()
     days, rows, gains = day_gains(
-        spec.rollout.metric,
+        spec.row_metric,
         duel.rows[spec.data.target],
         duel.candidate,
-        duel.champion_for(spec.rollout.metric, spec.model.cut),
+        duel.champion_for(spec.row_metric, spec.model.cut),
         candidate.classes,
         spec.model.cut,
         blocks_of(duel.rows, spec.data),

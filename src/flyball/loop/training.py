@@ -287,7 +287,7 @@ class _Job:
             evaluation=evaluation,
             gate=judgement.decision,
             head_start=judgement.head_start,
-            head_start_metric=spec.rollout.metric,
+            head_start_metric=spec.row_metric,
             champion=self.state.champion or 0,
             checks=checks_digest(spec),
             engine=fitted.engine,

@@ -13,6 +13,7 @@ Param = str | int | float | bool | None
 Trigger = Literal["performance", "drift", "schedule", "alert"]
 Strategy = Literal["immediate", "shadow", "canary", "experiment", "bandit"]
 Arm = Literal["champion", "challenger"]
+VALUE = "value"  # the metric of a rollout that is told with each outcome, in whatever it is worth; larger is better
 
 
 @record
@@ -296,3 +297,10 @@ class Spec:
     digest: str
     quality: QualitySpec = QualitySpec()
     alerts: AlertsSpec = AlertsSpec()
+
+    @property
+    def row_metric(self) -> str:
+        """The loss that rows are compared by: the rollout's metric, or, where that is a value told with outcomes, the task's usual one."""
+        if self.rollout.metric != VALUE:
+            return self.rollout.metric
+        return "squared_error" if self.model.task == "regression" else "brier"

@@ -38,7 +38,7 @@ def watch_evidence(world: World, spec: Spec, state: State, memory: Memory, now: 
     watch = state.watch
     if watch is None or watch.version != state.champion:
         return None
-    rules = Rules(metric=spec.rollout.metric, alpha=spec.rollout.alpha)
+    rules = Rules(metric=spec.row_metric, alpha=spec.rollout.alpha)
     return compare_live(world, spec, state, memory, (watch.version, watch.previous), Window(start=watch.since, end=now), rules)
 
 
