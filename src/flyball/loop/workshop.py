@@ -6,7 +6,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.ports.history import Journal, PredictionLog
 from flyball.ports.serving import BundleStore, Registry
-from flyball.ports.training import Snapshots, Tracker, Trainer, Workspace
+from flyball.ports.training import Elsewhere, Snapshots, Tracker, Trainer, Workspace
 from flyball.registry.signing import SigningKey
 from flyball.words.sentences import sentence
 
@@ -27,4 +27,5 @@ class Workshop:
     tracker: Tracker
     workspace: Workspace
     key: SigningKey
+    elsewhere: Elsewhere
     sentence: Callable[[Reason], str] = sentence
