@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from flyball.core.errors import RefusedError, StoreError
+from flyball.core.errors import RefusedError, StoreError, UnsupportedError
 from flyball.core.record import record
 from flyball.core.window import format_duration
 from flyball.data.snapshot import span
@@ -16,6 +16,7 @@ from flyball.journal.state import fold
 from flyball.loop.gather import Gathered
 from flyball.loop.workshop import Workshop
 from flyball.ports.history import Journal
+from flyball.ports.training import Elsewhere
 from flyball.spec.records import Spec
 
 _PAUSE = 2.0
@@ -47,6 +48,13 @@ def cause_of(action: str, spec: Spec, journal: Journal) -> Cause:
     return running.started.cause
 
 
+def other_system(workshop: Workshop) -> Elsewhere:
+    """The port to the other system; UnsupportedError where there is none, as in a look back."""
+    if workshop.elsewhere is None:
+        raise UnsupportedError("no other system can be asked for a training here", hint='train with [train] run = "module:function"')
+    return workshop.elsewhere
+
+
 def request_of(
     spec: Spec, workshop: Workshop, gathered: Gathered, state: State, asked: Asked, *, snapshot: Mapping[str, str]
 ) -> dict[str, object]:
@@ -75,7 +83,7 @@ def request_of(
             "weight": gathered.weight,
         },
         "answer": {
-            "registry": workshop.elsewhere.register_at(),
+            "registry": other_system(workshop).register_at(),
             "model_name": spec.model.name,
             "tags": {"flyball.action": asked.action},
             "or_run": f"flyball register RUN --action {asked.action}",
@@ -91,7 +99,7 @@ def ask_once(spec: Spec, workshop: Workshop, request: Callable[[], Mapping[str, 
     if marker.is_file():
         return False
     body = request()
-    workshop.elsewhere.ask(spec.train.external, body, key=action)
+    other_system(workshop).ask(spec.train.external, body, key=action)
     draft = marker.with_suffix(".draft")
     draft.write_text(json.dumps(body), encoding="utf-8")
     draft.replace(marker)
@@ -119,7 +127,7 @@ def wait_for_version(
         if done:
             return max(done)
         try:
-            found, trouble = workshop.elsewhere.made(action), None
+            found, trouble = other_system(workshop).made(action), None
         except StoreError as error:
             found, trouble = "", error
         if found:

@@ -9,7 +9,7 @@ import numpy as np
 
 from flyball.core.codec import from_json, to_json
 from flyball.journal.known import State
-from flyball.loop.external import Asked, ask_once, request_of, wait_for_version
+from flyball.loop.external import Asked, ask_once, other_system, request_of, wait_for_version
 from flyball.loop.gather import Gathered
 from flyball.loop.workshop import Workshop
 from flyball.ports.training import Fitted
@@ -87,7 +87,7 @@ def bring_model(
     if isinstance(found, int):
         return found
     model.parent.mkdir(exist_ok=True)
-    workshop.elsewhere.fetch(found, model)
+    other_system(workshop).fetch(found, model)
     (folder / _MADE).write_text(found, encoding="utf-8")
     progress(f"external: got {found}")
     return 0

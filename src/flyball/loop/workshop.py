@@ -13,7 +13,8 @@ from flyball.words.sentences import sentence
 
 @record
 class Workshop:
-    """Every port of a training. `trainer` is good for one training: it is closed at the end.
+    """Every port of a training. `trainer` is good for one training: it is closed at the end. `elsewhere` is asked where the spec says that
+    another system trains.
 
     `sentence` puts reasons into the words of whoever reads the model card and the messages about the data.
     """
@@ -27,5 +28,5 @@ class Workshop:
     tracker: Tracker
     workspace: Workspace
     key: SigningKey
-    elsewhere: Elsewhere
     sentence: Callable[[Reason], str] = sentence
+    elsewhere: Elsewhere | None = None
