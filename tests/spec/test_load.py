@@ -105,7 +105,7 @@ def test_the_digest_is_of_the_meaning_not_of_the_layout() -> None:
         ('[retrain]\nevery = "0s"\n', "retrain.every"),
         ('[retrain]\non = ["schedule"]', "retrain.every is missing"),
         ('[retrain]\nwindow = "30d"', "retrain.window needs data.time"),
-        ('[retrain]\nwindow = "since_change"', "not yet supported"),
+        ('[retrain]\nwindow = "since_change"', "retrain.window needs data.time"),
         ('[retrain]\non = ["drif"]', "did you mean 'drift'?"),
         ("[serve]\nworkers = true", "serve.workers = true"),
         ("[serve\n", "is not TOML"),
@@ -121,7 +121,7 @@ def test_a_missing_key_names_its_section() -> None:
 
 
 def test_a_key_of_a_later_version_is_not_called_a_mistake() -> None:
-    assert "train.command is not yet supported" in refused(base=MINIMAL.replace('run = "pipeline:train"', 'command = "make model"'))
+    assert "train.resources is not yet supported" in refused(base=MINIMAL.replace("[train]", "[train]\nresources = { gpus = 1 }"))
 
 
 def test_a_query_as_source_is_not_yet_supported() -> None:
