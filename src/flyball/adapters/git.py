@@ -66,7 +66,9 @@ def _apply(diff: bytes, into: Path, commit: str) -> None:
 
 
 def _does_not_fit(commit: str, said: str) -> FlyballError:
-    return IntegrityError(f"the kept difference does not fit commit {commit[:12]}: {said}", hint="was it cut off, or the history rewritten?")
+    return IntegrityError(
+        f"the kept difference does not fit commit {commit[:12]}: {said}", hint="was it cut off, or the history rewritten?"
+    )
 
 
 def _git(project: Path, *words: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What is wrong with a chain, entry by entry: edited, missing, inserted, moved, exchanged. `chain.verify` stops at the first; this goes on."""
+"""What is wrong with a chain, entry by entry: edited, missing, inserted, exchanged. `chain.verify` stops at the first; this goes on."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ _FURTHEST = 64  # entries that may have been inserted or removed at one place be
 
 @record
 class Head:
-    """How far a journal goes: the newest entry and its hash, which covers every entry before it. Written down elsewhere, it is an anchor."""
+    """How far a journal goes: its newest entry, whose hash covers every entry before it. Written down elsewhere, it is an anchor."""
 
     seq: int
     hash: str

@@ -1,4 +1,4 @@
-"""Whether the chain behind an answer still holds: is everything it names here, with the recorded bytes, and does it give that answer again."""
+"""Whether the chain behind an answer still holds: is everything it names here, with the recorded bytes, and is the answer the same."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -119,9 +119,7 @@ def _kept_text(path: Path, recorded: str, link: str) -> Held:
         return Held(link=link, verdict=Verdict.FAIL, reason=because("held.no_file", name=path.name))
     same = sha256_bytes(path.read_bytes()) == recorded
     code = "held.file" if same else "held.file_differs"
-    return Held(
-        link=link, verdict=Verdict.PASS if same else Verdict.FAIL, reason=because(code, name=path.name, digest=recorded[:12])
-    )
+    return Held(link=link, verdict=Verdict.PASS if same else Verdict.FAIL, reason=because(code, name=path.name, digest=recorded[:12]))
 
 
 def _snapshot(kept: Kept, chain: Chain, snapshots: Snapshots) -> Held:

@@ -40,6 +40,7 @@ Became = Literal[
     "declined",
     "champion",
     "kept",
+    "replaced",
     "rolled back",
 ]
 _NOTHING: Became = "nothing"
@@ -143,6 +144,11 @@ def training_of(entries: Sequence[Entry], version: int) -> Training | None:
     return next((one for one in found if one.version == version), None)
 
 
+def standing_of(entries: Iterable[Entry], made: Registered) -> Became:
+    """What became of a version: the last thing that happened to it."""
+    return _became(entries, made)[0]
+
+
 def comparisons_of(entries: Iterable[Entry], version: int) -> tuple[Bought, ...]:
     """Every live comparison of a version that came to an end, in order."""
     found: list[Bought] = []
@@ -167,7 +173,13 @@ def comparisons_of(entries: Iterable[Entry], version: int) -> tuple[Bought, ...]
 
 def bought_words(one: Bought) -> Reason:
     """What a version was worth, as a sentence."""
-    values: dict[str, Value] = {"version": one.version, "against": one.against, "metric": one.metric or "loss", "days": one.days, "rows": one.rows}
+    values: dict[str, Value] = {
+        "version": one.version,
+        "against": one.against,
+        "metric": one.metric or "loss",
+        "days": one.days,
+        "rows": one.rows,
+    }
     if one.gain is None or one.lower is None or one.upper is None:
         return because("bought.too_little", **values)
     code = "bought.better" if one.lower > 0 else "bought.worse" if one.upper < 0 else "bought.even"
@@ -252,6 +264,8 @@ def _turn(entry: Entry, version: int) -> Became | None:
             return "declined"
         case Promoted(version=about) if about == version:
             return "champion"
+        case Promoted(replaced=about) if about == version:
+            return "replaced"
         case WatchEnded(version=about) if about == version:
             return "kept"
         case RolledBack(version=about) if about == version:

@@ -292,9 +292,7 @@ def _packages(kept: Path, now: str) -> tuple[PackageMoved, ...]:
     before, after = _versions(kept.read_text(encoding="utf-8", errors="replace")), _versions(now)
     names = sorted(before.keys() | after.keys(), key=str.lower)
     return tuple(
-        PackageMoved(name=name, then=before.get(name, ""), now=after.get(name, ""))
-        for name in names
-        if before.get(name) != after.get(name)
+        PackageMoved(name=name, then=before.get(name, ""), now=after.get(name, "")) for name in names if before.get(name) != after.get(name)
     )
 
 

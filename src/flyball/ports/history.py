@@ -21,7 +21,7 @@ class Journal(Protocol):
         ...
 
     def links(self, model: str) -> list[Link]:
-        """Every entry as it is stored, in order of seq, unchecked: `read` refuses an edited journal, this is for finding out what is wrong."""
+        """Every entry as it is stored, in order of seq, unchecked: `read` refuses an edited journal, this is for finding the fault."""
         ...
 
     def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:

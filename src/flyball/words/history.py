@@ -86,7 +86,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{rows} 行已恢复，字节与记录一致（sha256 {digest}，DVC md5 {md5}，{path}）",
     ),
     "reproduce.identical": (
-        "version {version} was trained again and is byte for byte the same ({files}), also in its scores on {rows} held-out {rows:row|rows}",
+        "version {version} was trained again and is byte for byte the same ({files}), and so are its scores on {rows} held-out "
+        "{rows:row|rows}",
         "版本 {version} 重新训练后逐字节相同（{files}），在 {rows} 行留出数据上的分数也相同",
     ),
     "reproduce.same_answers": (
@@ -94,8 +95,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "版本 {version} 重新训练：{other} 的字节不同，但在 {rows} 行留出数据上的分数全部相同",
     ),
     "reproduce.other_packages": (
-        "version {version} was trained again with {count} other {count:package|packages} ({packages}) and {other} differs; scores are up to "
-        "{difference:.2g} off",
+        "version {version} was trained again with {count} other {count:package|packages} ({packages}) and {other} differs; scores are up "
+        "to {difference:.2g} off",
         "版本 {version} 重新训练时有 {count} 个软件包不同（{packages}），{other} 不同；分数最多相差 {difference:.2g}",
     ),
     "reproduce.other_code": (
@@ -105,14 +106,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "reproduce.not_repeatable": (
         "the training of version {version} gives another model each time it is run, also twice in a row here: set every seed, such as "
         "random_state; scores on {rows} held-out {rows:row|rows} are up to {difference:.2g} off",
-        "版本 {version} 的训练每次结果都不同，在此连续两次也不同：请固定所有随机种子（如 random_state）；在 {rows} 行留出数据上分数最多相差 "
-        "{difference:.2g}",
+        "版本 {version} 的训练每次结果都不同，在此连续两次也不同：请固定所有随机种子（如 random_state）；"
+        "在 {rows} 行留出数据上分数最多相差 {difference:.2g}",
     ),
     "reproduce.differs": (
         "version {version} was trained again from the same code, data and packages and {other} differs: {differing} of {rows} held-out "
         "scores, by up to {difference:.2g}; something else than code, data and packages decides it (hardware, threads, a file it reads)",
-        "版本 {version} 用相同的代码、数据和软件包重新训练，{other} 不同：{rows} 个留出分数中有 {differing} 个不同，最多相差 {difference:.2g}；"
-        "还有其他因素影响结果（硬件、线程、所读的文件）",
+        "版本 {version} 用相同的代码、数据和软件包重新训练，{other} 不同：{rows} 个留出分数中有 {differing} 个不同，"
+        "最多相差 {difference:.2g}；还有其他因素影响结果（硬件、线程、所读的文件）",
     ),
     "journal.edited": (
         "entry {seq} ({kind}, by {actor}) is not what was appended: it was edited",
