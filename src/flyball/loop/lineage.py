@@ -9,6 +9,7 @@ from flyball.core.record import record
 from flyball.core.slug import slug
 from flyball.journal.events import Entry, Registered
 from flyball.journal.explain import registered
+from flyball.loop.batch_part import WORKER as BATCH
 from flyball.loop.history import Production, production, state_at
 from flyball.ports.history import Journal, PredictionLog
 from flyball.ports.serving import BundleStore
@@ -22,8 +23,8 @@ class Chain:
     """Everything behind one answer. Of a version that was never registered here (a prediction made elsewhere) nothing more is known.
 
     `lag`: how long after the prediction's event time the outcome was known. `bundle`: what the version answered from then; `lineage`
-    None and `trouble` set: it is not on this machine. `production`: what was in production at the prediction's event time; `part`: what
-    this answer was part of. `snapshot_path`: where a snapshot lies in the project while it is the newest.
+    None and `trouble` set: it is not on this machine. `production`: what was in production when it was answered; `part`: what this answer
+    was part of. `snapshot_path`: where a snapshot lies in the project while it is the newest.
     """
 
     prediction: Prediction
@@ -52,8 +53,9 @@ def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: 
     lag = outcome.at - prediction.at if outcome is not None else None
     entries = journal.read(prediction.model)
     event = registered(entries, prediction.version)
-    then = state_at(prediction.model, entries, prediction.at)
-    stood = production(then, prediction.at) if entries else None
+    moment = _answered_at(prediction, entries)
+    then = state_at(prediction.model, entries, moment)
+    stood = production(then, moment) if entries else None
     part = part_of(prediction, stood) if stood is not None else None
     if event is None:
         return Chain(
@@ -107,6 +109,16 @@ def part_of(prediction: Prediction, stood: Production) -> Reason:
     if prediction.version != stood.champion:
         return because("trace.not_champion", **values)
     return because("trace.champion", **values)
+
+
+def _answered_at(prediction: Prediction, entries: Sequence[Entry]) -> datetime:
+    """The time of the answer on the journal's clock: the event time, unless only the server's time fits.
+
+    A replay has a clock of its own, which the journal keeps too; a file of old rows is scored long after their event times.
+    """
+    stood = state_at(prediction.model, entries, prediction.at)
+    named = (stood.champion, stood.challenger, stood.previous)
+    return prediction.at if prediction.worker != BATCH and prediction.version in named else prediction.made_at
 
 
 def _later(entries: Sequence[Entry], version: int) -> list[str]:
