@@ -112,6 +112,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     """Everything a training needs; `echo` gets what the project's own functions print."""
     from flyball.adapters.child.trainer import ChildTrainer
     from flyball.adapters.dvc.snapshots import DvcSnapshots
+    from flyball.adapters.elsewhere import ExternalTraining
     from flyball.adapters.local.workspace import LocalWorkspace
     from flyball.adapters.mlflow.registry import MlflowRegistry
     from flyball.adapters.mlflow.tracker import MlflowTracker
@@ -131,6 +132,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         tracker=MlflowTracker(store),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
+        elsewhere=ExternalTraining(store, secret=secret),
         sentence=partial(sentence, language=language),
     )
 

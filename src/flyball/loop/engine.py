@@ -161,7 +161,7 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
             return [Suppressed(cause=action.cause, reason=action.reason, because=action.because)]
         case CloseTraining():
             done = action.finished
-            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason)]
+            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason, cost=done.cost)]
         case StartRollout():
             return [_rollout(action, spec, state, now)]
         case EndRollout():

@@ -98,10 +98,13 @@ def enrol(
         rows=kept.rows,
         trained_from=kept.trained_from,
         trained_until=kept.trained_until,
-        seconds={**kept.seconds, **watch.seconds()},
+        seconds=_spent(kept, watch),
         compared_with=kept.champion or None,
         head_start=kept.head_start,
         head_start_metric=kept.head_start_metric,
+        hidden=kept.hidden,
+        held_back=kept.held_back,
+        window=kept.window,
     )
     written = _write_down(workshop, kept.model, event, actor=actor, now=now)
     return result_of(kept, run_id=run_id, bundle=digest, version=written, status="registered", watch=watch)
@@ -186,6 +189,9 @@ def result_of(
         test_rows=kept.evaluation.rows,
         warnings=kept.warnings,
         seconds=watch.seconds(),
+        hidden=kept.hidden,
+        held_back=kept.held_back,
+        window=kept.window,
     )
 
 
@@ -217,7 +223,16 @@ def unchanged(workshop: Workshop, model: str, registered: Registered, snapshot: 
         test_rows=0,
         warnings=(),
         seconds=watch.seconds(),
+        hidden=registered.hidden,
+        held_back=registered.held_back,
+        window=registered.window,
     )
+
+
+def _spent(kept: Kept, watch: Stopwatch) -> dict[str, float]:
+    """Seconds per stage. A run that is registered later has used the processor before, in another process."""
+    now = watch.seconds()
+    return {**kept.seconds, **now, "cpu": max(kept.seconds.get("cpu", 0.0), now["cpu"])}
 
 
 def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str, now: datetime) -> int:

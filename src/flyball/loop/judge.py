@@ -12,7 +12,7 @@ from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.core.table import Table
 from flyball.core.window import to_micros
-from flyball.data.snapshot import micros
+from flyball.data.snapshot import WEIGHT, micros
 from flyball.data.split import blocks_of
 from flyball.evaluation.compare import compare, day_gains
 from flyball.evaluation.gate import gate
@@ -57,6 +57,7 @@ def assess(spec: Spec, candidate: Candidate) -> Evaluation:
         blocks_of(candidate.test, spec.data),
         {name: candidate.test[name] for name in spec.evaluate.slices},
         spec.evaluate.split.seed,
+        _weight(candidate.test),
     )
 
 
@@ -142,14 +143,15 @@ def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mappin
             spec.model.cut,
             blocks,
             spec.evaluate.split.seed,
+            _weight(duel.rows),
         )
         for metric in wanted
     }
 
 
 def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[DayGain, ...]:
-    """Day by day, by the rollout's metric. Without time there are no days."""
-    if duel is None or spec.data.time is None:
+    """Day by day, by the rollout's metric. Without time there are no days; where rows weigh differently nothing is paired live."""
+    if duel is None or spec.data.time is None or WEIGHT in duel.rows:
         return ()
     days, rows, gains = day_gains(
         spec.rollout.metric,
@@ -163,6 +165,11 @@ def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[D
     return tuple(
         DayGain(day=day, rows=count, gain=gain) for day, count, gain in zip(days.tolist(), rows.tolist(), gains.tolist(), strict=True)
     )
+
+
+def _weight(rows: Table) -> NDArray[np.float64] | None:
+    """How much each row counts; None where all count the same."""
+    return np.asarray(rows[WEIGHT], dtype=np.float64) if WEIGHT in rows else None
 
 
 def _new_to_both(spec: Spec, candidate: Candidate, champion: Manifest) -> NDArray[np.bool_]:

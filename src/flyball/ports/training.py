@@ -19,7 +19,7 @@ from flyball.data.findings import Finding
 from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.registry.records import EngineName, Parity
-from flyball.spec.records import Spec
+from flyball.spec.records import External, Spec
 from flyball.training.records import FitOrder, WorkingTree
 
 
@@ -34,11 +34,16 @@ class Job:
 
 @record
 class JobState:
-    """How a job stands. `result` is the JSON it printed, `message` the end of what it said when it failed."""
+    """How a job stands. `result` is the JSON it printed, `message` the end of what it said when it failed.
+
+    `cost`: what it took, once it is over and where that is known: `seconds` on the clock, and `cpu_seconds` of its processes (user and
+    system), those of its children included.
+    """
 
     state: str  # running | done | failed | lost
     result: str
     message: str
+    cost: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 class Executor(Protocol):
@@ -134,6 +139,26 @@ class Trainer(Protocol):
 
     def close(self) -> None:
         """End the process and everything it started."""
+        ...
+
+
+class Elsewhere(Protocol):
+    """Another system that trains (`[train] external`), and the registry it leaves its versions in."""
+
+    def ask(self, external: External, request: Mapping[str, object], *, key: str) -> None:
+        """Send it the request; `key` is the same for repetitions of one. SpecError or StoreError if it did not take it."""
+        ...
+
+    def made(self, action: str) -> str:
+        """The newest model version that is tagged with this action, such as `models:/churn/7`; empty while there is none."""
+        ...
+
+    def fetch(self, version: str, into: Path) -> None:
+        """Copy the MLflow model of a version into a folder that does not exist yet."""
+        ...
+
+    def register_at(self) -> str:
+        """The address of the registry, for whoever is to register a version there."""
         ...
 
 

@@ -10,15 +10,20 @@ from flyball.registry.records import Manifest
 _SLICES = 20  # a card is read by people; every slice stands in the run
 
 
-def model_card(manifest: Manifest, evaluation: Evaluation, decision: Decision, sentence: Callable[[Reason], str]) -> str:
-    """The card of what a training made, before it has a version. `sentence` puts a reason into the reader's words."""
+def model_card(
+    manifest: Manifest, evaluation: Evaluation, decision: Decision, sentence: Callable[[Reason], str], *, notes: Sequence[Reason] = ()
+) -> str:
+    """The card of what a training made, before it has a version. `sentence` puts a reason into the reader's words.
+
+    `notes`: what is to be known of the rows it learned from.
+    """
     parts = [
         f"# {_text(manifest.model)}",
         _opening(manifest, evaluation),
         _section("Held-out metrics", _metrics(evaluation)),
         _section("Slices", _slices(evaluation.slices)),
         _section("Gate", _gate(decision, sentence)),
-        _section("Data", _data(manifest)),
+        _section("Data", _data(manifest, [sentence(note) for note in notes])),
         _section("Features", _features(manifest)),
         _section("Engine", _engine(manifest)),
         _section("Lineage", _lineage(manifest)),
@@ -62,12 +67,13 @@ def _gate(decision: Decision, sentence: Callable[[Reason], str]) -> str:
     return "\n".join([lines[0], "", *lines[1:]])
 
 
-def _data(manifest: Manifest) -> str:
+def _data(manifest: Manifest, notes: Sequence[str]) -> str:
     lines = [f"- snapshot `{_code(manifest.lineage.snapshot)}`"]
     if manifest.lineage.dvc_md5:
         lines.append(f"- DVC md5 `{_code(manifest.lineage.dvc_md5)}`")
     if manifest.trained_from is not None and manifest.trained_until is not None:
         lines.append(f"- trained on rows from {_when(manifest.trained_from)} to {_when(manifest.trained_until)}")
+    lines += [f"- {_text(note)}" for note in notes]
     return "\n".join(lines)
 
 
