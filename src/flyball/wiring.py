@@ -147,7 +147,8 @@ def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callab
         away, artifacts = f"sqlite:///{scratch / 'mlflow.db'}", (scratch / "mlartifacts").as_uri()
         return ChildTrainer(folder, tracking_uri=away, artifacts=artifacts, experiment=spec.model.name, echo=echo)
 
-    return Studio(workshop=open_workshop(settings, spec, echo=echo), sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
+    workshop = open_workshop(settings, spec, echo=echo)
+    return Studio(project=settings.folder, workshop=workshop, sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
 
 
 def open_shelf(settings: Settings) -> "Shelf":

@@ -64,6 +64,7 @@ def plain_training(one: Training | PutOff, settings: Settings) -> dict[str, obje
         "version": one.version or None,
         "rows": one.rows,
         "window": [one.trained_from, one.trained_until],
+        "window_reason": told(one.window, settings) if one.window else None,
         "hidden": one.hidden,
         "held_back": one.held_back,
         "seconds": one.seconds,

@@ -82,6 +82,8 @@ def _show_made(made: Registered, training: Training | None, out: Console, settin
         out.print(f"    gate {mark}: {told(check.reason, settings)}")
     if made.trained_from is not None and made.trained_until is not None:
         out.print(f"    rows {made.rows}, from {when(made.trained_from)} to labels known by {when(made.trained_until)} UTC")
+    if made.window is not None:
+        out.print(f"    window: {told(made.window, settings)}")
     if made.hidden or made.held_back:
         out.print(f"    {made.hidden} rows left out whose label the model's own answer hid, {made.held_back} of the holdback")
     out.print(f"    run {made.run_id}, data {made.snapshot}")

@@ -72,8 +72,8 @@ class Training:
     """One training: who or what asked for it and why, what it learnt from, what it cost, and what came of it.
 
     `at`: when it was asked for (of a person's: when its version was registered; those that came to nothing left no trace). `firing`:
-    the alerts that fired then. `rows` and what follows are 0 or None where no version came of it. `hidden`, `held_back`: see
-    `Registered`. `cpu_seconds` None: nobody measured it. `bought`: the last live comparison that says something, None if none did.
+    the alerts that fired then. `rows` and what follows are 0 or None where no version came of it. `window`, `hidden`,
+    `held_back`: see `Registered`. `cpu_seconds` None: nobody measured it. `bought`: the last live comparison that says something, None if none did.
     """
 
     at: datetime
@@ -89,6 +89,7 @@ class Training:
     rows: int
     trained_from: datetime | None
     trained_until: datetime | None
+    window: Reason | None
     hidden: int
     held_back: int
     seconds: float | None
@@ -213,6 +214,7 @@ def _training(
         rows=made.rows if made is not None else 0,
         trained_from=made.trained_from if made is not None else None,
         trained_until=made.trained_until if made is not None else None,
+        window=made.window if made is not None else None,
         hidden=made.hidden if made is not None else 0,
         held_back=made.held_back if made is not None else 0,
         seconds=cost.get("seconds"),

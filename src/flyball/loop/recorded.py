@@ -11,7 +11,7 @@ from flyball.ports.training import Sources
 from flyball.registry.records import Lineage
 from flyball.spec.load import FILE, load_spec
 from flyball.spec.records import Spec
-from flyball.training.code import code_digest, project_code
+from flyball.training.code import code_digest, training_code
 from flyball.training.identity import training_digest
 
 _DIFF = "uncommitted.diff"
@@ -73,7 +73,7 @@ def _from_git(lineage: Lineage, folder: Path, kept: Path, taken: Literal["commit
 
 def _source(lineage: Lineage, folder: Path, taken: Literal["commit", "commit and diff", "commit and run", "run"], missing: str) -> Source:
     spec = load_spec(folder)
-    code = code_digest(project_code(folder, [*spec.data.prepare, spec.train.run]))
+    code = code_digest(training_code(spec))
     return Source(
         spec=spec,
         taken=taken,

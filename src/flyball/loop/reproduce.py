@@ -17,6 +17,7 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.table import Table
 from flyball.data.records import Split
+from flyball.data.snapshot import WEIGHT
 from flyball.data.split import split_rows
 from flyball.journal.events import Registered
 from flyball.journal.explain import registered
@@ -39,8 +40,9 @@ _ATTEMPTS = 20
 
 @record
 class Studio:
-    """Where a version is trained again: the project's ports, its code in the course of time, a trainer for a folder, and room to work."""
+    """Where a version is trained again: the project and its ports, its code in the course of time, a trainer for a folder, room to work."""
 
+    project: Path
     workshop: Workshop
     sources: Sources
     trainer: Callable[[Path], Trainer]
@@ -161,11 +163,11 @@ def _made(model: str, version: int, workshop: Workshop) -> Registered:
 
 
 def _refuse_foreign(model: str, version: int, spec: Spec) -> None:
-    """What was not fitted by a function of the project cannot be fitted by it again."""
-    if spec.train.command or spec.train.python or spec.train.external is not None:
+    """What another system trained cannot be trained again here."""
+    if spec.train.external is not None:
         raise RefusedError(
-            f"{model}@{version} was trained outside Flyball's own Python ([train] command, python or external)",
-            hint="run that training again where it ran; `flyball trace` and the run name its data, commit and parameters",
+            f"{model}@{version} was trained by another system ([train] external)",
+            hint="have it train again; the run names the data, commit and parameters it was asked with",
         )
 
 
@@ -225,11 +227,20 @@ def _fit(recorded: _Recorded, spec: Spec, split: Split, studio: Studio, name: st
                 booleans=tuple(sorted(column.name for column in schema.columns if column.kind == "boolean")),
                 folder=folder,
                 timeout=train.timeout,
+                weight=WEIGHT if WEIGHT in recorded.kept.snapshot.columns else "",
+                command=train.command,
+                python=_interpreter(train.python, studio.project),
             )
         )
     finally:
         trainer.close()
     return fitted, folder
+
+
+def _interpreter(python: str, project: Path) -> str:
+    """The interpreter of the user's own environment, which stands in the project and not in its history."""
+    here = project / python
+    return str(here) if python and here.is_file() else python
 
 
 def _compared(
