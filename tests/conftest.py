@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recorded import make_recorded
+from recorded import copied, make_recorded
 from trained import Shop, make_shop, running
 
 
@@ -55,4 +55,4 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def recorded(recorded_once: Path, tmp_path: Path) -> Path:
     """A copy of that project, its repository included, that a test may change."""
-    return Path(shutil.copytree(recorded_once.parent, tmp_path / "team")) / recorded_once.name
+    return copied(recorded_once, tmp_path)

@@ -1,6 +1,9 @@
 """A project in git with two versions, trained once per session: the first from a clean commit, the second with changes not committed."""
 
+import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +40,16 @@ def make_recorded(folder: Path) -> Path:
     scored = flyball(project, "predict", str(project / "new.csv"), str(project / "scored.csv"), "--prepare")
     assert scored.status == 0, scored.err
     return project
+
+
+def copied(project: Path, into: Path) -> Path:
+    """A copy of the project and its repository, whose runs lie in the copy too: MLflow keeps whole paths."""
+    here = Path(shutil.copytree(project.parent, into / "team")) / project.name
+    with closing(sqlite3.connect(here / "mlflow.db")) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source")):
+            change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - from the line above
+            connection.execute(change, (project.as_uri(), here.as_uri()))
+    return here
 
 
 def an_answer(project: Path) -> str:

@@ -291,7 +291,7 @@ def _against(recorded: _Recorded, fitted: Fitted, folder: Path) -> tuple[FileCom
     pickled = recorded.folder / "model" / "model.pkl"
     then = {name: entry.sha256 for name, entry in recorded.manifest.files.items()}
     then["model.pkl"] = sha256_file(pickled) if pickled.is_file() else ""
-    engines = {name for name in then if name in ("model.onnx", "trees.bin")}
+    engines = {name for name in then if name in ("model.onnx", "trees.bin", "linear.bin")}
     names = ["model.pkl", *sorted((now.keys() | engines) - {"model.pkl"})]
     return tuple(FileCompared(name=name, then=then.get(name, ""), now=sha256_file(now[name]) if name in now else "") for name in names)
 
