@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
     from flyball.loop.adopt import Shelf
+    from flyball.loop.reproduce import Studio
     from flyball.loop.training import Workshop
     from flyball.loop.world import World
     from flyball.server.settings import AdminPorts, ServerPorts
@@ -131,6 +132,20 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         elsewhere=ExternalTraining(store, secret=secret),
         sentence=partial(sentence, language=settings.language),
     )
+
+
+def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callable[[str], None]) -> "Studio":
+    """What training a version again needs: the project's ports to read from, and a trainer whose runs go to the scratch folder."""
+    from flyball.adapters.child.trainer import ChildTrainer
+    from flyball.adapters.git import GitSources
+    from flyball.loop.reproduce import Studio
+
+    def trainer(folder: Path) -> ChildTrainer:
+        away, artifacts = f"sqlite:///{scratch / 'mlflow.db'}", (scratch / "mlartifacts").as_uri()
+        return ChildTrainer(folder, tracking_uri=away, artifacts=artifacts, experiment=spec.model.name, echo=echo)
+
+    workshop = open_workshop(settings, spec, echo=echo)
+    return Studio(project=settings.folder, workshop=workshop, sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
 
 
 def open_shelf(settings: Settings) -> "Shelf":

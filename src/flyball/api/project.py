@@ -10,7 +10,8 @@ from flyball.core.errors import NotFoundError, RefusedError
 from flyball.core.record import record
 from flyball.journal.explain import about, registered
 from flyball.journal.state import fold
-from flyball.loop.listing import Chain, Listed, chain_of, list_versions
+from flyball.loop.lineage import Chain, chain_of
+from flyball.loop.listing import Listed, list_versions
 from flyball.monitoring.records import MonitorReport
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec

@@ -47,6 +47,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "thaw": ("flyball.cli.thaw", "Let the loop act again."),
     "why": ("flyball.cli.why", "Why a version is what it is: every decision with its evidence."),
     "trace": ("flyball.cli.trace", "From one prediction back to version, run, commit and data."),
+    "history": ("flyball.cli.history", "What was in production at a time, and what changed it."),
+    "retrains": ("flyball.cli.retrains", "Every training: why, what it cost, what it bought."),
+    "reproduce": ("flyball.cli.reproduce", "Train a version again from what is recorded, and compare."),
+    "journal": ("flyball.cli.journal", "Everything that happened; check that nobody edited it."),
     "render": ("flyball.cli.render", "Rules and dashboards for Prometheus and Grafana."),
     "demo": ("flyball.cli.demo", "The loop over a year of real flights, live."),
 }

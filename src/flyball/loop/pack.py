@@ -21,6 +21,7 @@ from flyball.registry.bundle import bundle_digest, folder_digest, verify_bundle,
 from flyball.registry.records import Lineage, Manifest
 from flyball.registry.signing import SigningKey
 from flyball.serving.engine import labels
+from flyball.spec.load import FILE as SPEC_FILE
 from flyball.spec.records import Spec
 from flyball.training.identity import training_digest
 from flyball.training.records import CodeFile, WorkingTree
@@ -112,9 +113,14 @@ def pack(
     return write_bundle(bundle, replace(manifest, model_sha256=folder_digest(model)), files, key)
 
 
-def kept_files(folder: Path, origin: Origin) -> Mapping[str, str]:
-    """Write the texts a run keeps; file name → what it is, all in the folder."""
-    texts = {"environment.txt": origin.environment.encode(), "uncommitted.diff": origin.tree.diff}
+def kept_files(folder: Path, origin: Origin, spec: Spec) -> Mapping[str, str]:
+    """Write the texts a run keeps; file name → what it is, all in the folder. The spec too: git may not have it."""
+    file = spec.folder / SPEC_FILE
+    texts = {
+        "environment.txt": origin.environment.encode(),
+        "uncommitted.diff": origin.tree.diff,
+        SPEC_FILE: file.read_bytes() if file.is_file() else b"",
+    }
     for name, content in texts.items():
         if content:
             (folder / name).write_bytes(content)

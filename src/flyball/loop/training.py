@@ -330,7 +330,7 @@ class _Job:
         (folder / "report.json").write_text(to_json(kept, indent=2))
         card = model_card(manifest, kept.evaluation, kept.gate, self.workshop.sentence, notes=noted(kept))
         (folder / "card.md").write_text(card, encoding="utf-8")
-        names = [*kept_files(folder, told), "report.json", "card.md", "test.npy", fitted.log]
+        names = [*kept_files(folder, told, spec), "report.json", "card.md", "test.npy", fitted.log]
         tags = {
             "flyball.snapshot": kept.snapshot.digest,
             "flyball.dvc_md5": kept.snapshot.dvc_md5,

@@ -178,6 +178,10 @@ class Snapshots(Protocol):
         """The rows of a snapshot, from the project, DVC's cache or its remote; IntegrityError if the bytes are not those recorded."""
         ...
 
+    def copy(self, snapshot: Snapshot, into: Path) -> None:
+        """Copy the file of a snapshot, byte by byte, to a path; found and refused as by `restore`."""
+        ...
+
     def push(self, snapshot: Snapshot) -> int:
         """Send it to the project's DVC remote; say how many files went."""
         ...
@@ -219,6 +223,21 @@ class Tracker(Protocol):
 
     def fetch(self, run_id: str, into: Path) -> None:
         """Copy what `record` kept under `flyball/` into a folder; NotFoundError if this run is not a complete one of Flyball's."""
+        ...
+
+
+class Sources(Protocol):
+    """What is kept of the project's code in the course of time (git)."""
+
+    def knows(self, commit: str) -> bool:
+        """Whether a commit is still there."""
+        ...
+
+    def checkout(self, commit: str, diff: bytes, into: Path) -> Path:
+        """Write the project's folder into another as it stood at a commit with this difference on top; give the project's folder in it.
+
+        The project and its repository are only read. NotFoundError without that commit, IntegrityError if the difference does not fit it.
+        """
         ...
 
 
