@@ -78,8 +78,8 @@ def inverted(
     """The stretch of time in which new labels certainly say the opposite of what the champion says: first and last time, AUC and rows.
 
     The rows must be new to the champion. They are looked at as a whole, and cut into at most ten stretches of equal numbers of rows, none
-    below a hundred. A stretch is inverted where DeLong's upper bound of the area under the ROC curve, at .001 shared by all stretches, is below .5: a
-    harder world brings it towards .5, and only labels (or a world) turned round bring it below. None where no stretch is.
+    below a hundred. A stretch is inverted where DeLong's upper bound of the area under the ROC curve, at .001 shared by all stretches, is
+    below .5: a harder world brings it towards .5, and only labels (or a world) turned round bring it below. None where no stretch is.
     """
     positive, score = _ranked(actual, champion, task, classes)
     order = np.argsort(times, kind="stable")
