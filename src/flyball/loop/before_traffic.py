@@ -20,7 +20,7 @@ from flyball.data.untouched import untouched_rows, untouched_rule
 from flyball.evaluation.records import Check
 from flyball.evaluation.replay import ask, compare_answers
 from flyball.evaluation.replay_gate import NAME, replay_checks
-from flyball.evaluation.untouched import LABELS, UNTOUCHED, inverted, still_knows
+from flyball.evaluation.turned import LABELS, UNTOUCHED, inverted, still_knows
 from flyball.loop.judge import Judgement, Rival
 from flyball.loop.replay_latency import by_table, latency
 from flyball.loop.replay_rows import answerable, logged_requests, readable

@@ -162,7 +162,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "replay_page.change": ("change", "变化"),
     "replay_page.labels": ("Labels", "标签"),
     "replay_page.says": ("{version} says", "{version} 的回答"),
-    "replay_page.says_label": ("{version}: {label}", "{version}：{label}"),
     "replay_page.where": ("Where they disagree", "分歧所在"),
     "replay_page.nowhere": (
         "In no value or range of any column do they certainly disagree more often than elsewhere.",

@@ -87,7 +87,7 @@ def _scores(shift: Shift, old: str, new: str, words: Words) -> list[Markup]:
 
 
 def _labels(confusion: Confusion, old: str, new: str, words: Words) -> list[Markup]:
-    head = (words("says", version=old), *(words("says_label", version=new, label=clean(label, 40)) for label in confusion.labels))
+    head = (words("says", version=old), *(f"{new}: {clean(label, 40)}" for label in confusion.labels))
     rows = [(clean(label, 40), *map(whole, counts)) for label, counts in zip(confusion.labels, confusion.counts, strict=True)]
     return [tag("h2", words("labels")), _table(head, rows)]
 
