@@ -52,9 +52,7 @@ def test_after_the_last_entry_everything_is_known_and_before_the_first_nothing(f
 
 
 @given(journals, st.integers(0, 60), st.integers(0, 60))
-def test_the_entries_between_two_times_lead_from_the_one_state_to_the_other(
-    found: list[tuple[Event, int]], one: int, other: int
-) -> None:
+def test_the_entries_between_two_times_lead_from_the_one_state_to_the_other(found: list[tuple[Event, int]], one: int, other: int) -> None:
     entries = journal(found)
     first, last = T0 + min(one, other) * HOUR, T0 + max(one, other) * HOUR
     before, after = entries_until(entries, first), entries_until(entries, last)

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("flyball.cli.train", "Prepare, train, evaluate, gate, register."),
     "register": ("flyball.cli.register", "Register what a tracked run produced."),
     "models": ("flyball.cli.models", "List the versions with metrics and aliases."),
+    "replay": ("flyball.cli.replay", "Ask a version what was asked of late, and compare its answers."),
     "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
     "rollout": ("flyball.cli.rollout", "How a new version's comparison stands; pause, resume, abort it."),
     "approve": ("flyball.cli.approve", "Let a promotion that waits for a person go through."),

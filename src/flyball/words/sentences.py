@@ -33,6 +33,7 @@ CATALOGUES = (
     "reference",
     "multivariate",
     "history",
+    "replay",
 )
 
 
