@@ -153,7 +153,6 @@ def join_rows(parts: list[LoggedRows]) -> LoggedRows:
     parts = [part for part in parts if len(part.at)] or parts[:1]  # a part without rows does not know how many scores a row has
     if len(parts) == 1:
         return parts[0]
-    tables: list[Table] = [part.features for part in parts if part.features is not None]
     return LoggedRows(
         prediction_id=np.concatenate([part.prediction_id for part in parts]),
         at=np.concatenate([part.at for part in parts]),
@@ -164,18 +163,15 @@ def join_rows(parts: list[LoggedRows]) -> LoggedRows:
         score=np.concatenate([part.score for part in parts]),
         actual=np.concatenate([part.actual for part in parts]),
         outcome_at=np.concatenate([part.outcome_at for part in parts]),
-        features=concat(tables) if tables else None,
-        variant=_column([part.variant for part in parts]),
-        propensity=_column([part.propensity for part in parts]),
-        value=_column([part.value for part in parts]),
-        version=_column([part.version for part in parts]),
+        features=_tables([part.features for part in parts]),
+        made_at=_arrays([part.made_at for part in parts]),
+        context=_tables([part.context for part in parts]),
+        bare=_arrays([part.bare for part in parts]),
+        variant=_arrays([part.variant for part in parts]),
+        propensity=_arrays([part.propensity for part in parts]),
+        value=_arrays([part.value for part in parts]),
+        version=_arrays([part.version for part in parts]),
     )
-
-
-def _column(parts: list[NDArray[T] | None]) -> NDArray[T] | None:
-    """The column of all parts; None if one does not have it."""
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if len(known) == len(parts) else None
 
 
 def no_rows() -> LoggedRows:
@@ -193,4 +189,18 @@ def no_rows() -> LoggedRows:
         actual=texts,
         outcome_at=whole,
         features=None,
+        variant=texts,
+        propensity=np.empty(0),
+        value=np.empty(0),
     )
+
+
+def _arrays(parts: list[NDArray[T] | None]) -> NDArray[T] | None:
+    """The parts one after the other; None unless every part is there."""
+    found = [part for part in parts if part is not None]
+    return np.concatenate(found) if len(found) == len(parts) else None
+
+
+def _tables(parts: list[Table | None]) -> Table | None:
+    found = [part for part in parts if part is not None]
+    return concat(found) if len(found) == len(parts) else None
