@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from flyball.core.window import to_micros
+from flyball.core.reason import because
+from flyball.core.window import from_micros, to_micros
+from flyball.journal.events import RolloutStarted
 from flyball.journal.known import Phase
+from flyball.loop.world import World
 from flyball.monitoring.arms import ArmsRules, arms_evidence
 from flyball.monitoring.records import ArmsEvidence
-from flyball.serving.records import LoggedRows
+from flyball.serving.records import LoggedRows, Outcome
 from flyball.stats.assignment import bucket
+from flyball.testing.samples import predictions
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = 86_400_000_000
@@ -93,3 +97,39 @@ def look(first: LoggedRows, second: LoggedRows, phases: Sequence[Phase] = HALF, 
 def steps(*shares: float, days: int = 3) -> tuple[Phase, ...]:
     """Phases of some days each."""
     return tuple(Phase(since=START + timedelta(days=days * number), share=share) for number, share in enumerate(shares))
+
+
+def started(model: str = "churn", **changes: Any) -> RolloutStarted:
+    """The rollout of version 2 against 1 that `rollout()` makes rows of."""
+    given: dict[str, Any] = {
+        "version": 2,
+        "champion": 1,
+        "strategy": "experiment",
+        "metric": "brier",
+        "spec_digest": "d",
+        "start_at": START,
+        "deadline_at": START + timedelta(days=30),
+        "reason": because("rollout.start", version=2, champion=1, metric="brier", deadline="30d"),
+        "share": 0.5,
+    }
+    return RolloutStarted(**{**given, **changes})
+
+
+def log_rows(world: World, model: str, arms: Sequence[tuple[int, LoggedRows]], *, shadow: int = 0) -> None:
+    """Log these rows as answers of their versions, with their outcomes; with `shadow`, the same rows scored by that version too."""
+    for version, rows in arms:
+        assert rows.variant is not None and rows.propensity is not None
+        times = [from_micros(int(at)) for at in rows.at]
+        names = rows.prediction_id.tolist()
+        batch = {"model": model, "version": version, "unit": rows.unit.tolist(), "score": rows.score.tolist()}
+        if shadow:
+            close = np.clip(rows.score + np.random.default_rng(1).normal(0.0, 0.03, len(names)), 0, 1).tolist()
+            world.predictions.add(predictions(names, at=times, **batch, propensity=[None] * len(names)))
+            other = {**batch, "version": shadow, "score": close}
+            world.predictions.add(predictions(names, at=times, **other, shadow=True, features=None, propensity=[None] * len(names)))
+        else:
+            variant, propensity = rows.variant.tolist(), rows.propensity.tolist()
+            world.predictions.add(predictions(names, at=times, **batch, variant=variant, propensity=propensity))
+        known = zip(names, rows.actual.tolist(), rows.outcome_at.tolist(), strict=True)
+        told = [Outcome(actual=actual, at=from_micros(at), prediction_id=name) for name, actual, at in known if actual is not None]
+        world.outcomes.take(model, told, within=timedelta(days=3650))

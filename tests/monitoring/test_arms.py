@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from arms import DAY, HALF, look, rollout, steps
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arms import DAY, HALF, look, rollout, steps
 from flyball.core.errors import DataError, SpecError
 from flyball.monitoring.arms import arms_evidence
 from flyball.serving.records import LoggedRows
@@ -85,10 +85,12 @@ def test_rows_of_testers_of_the_holdback_and_without_a_unit_take_no_part() -> No
 def test_figures_say_what_each_arm_had() -> None:
     challenger, champion = rollout(3, days=8, unlabelled=(0.25, 0.25))
     later = changed(challenger, at=challenger.at + 20 * DAY, unit=challenger.unit + "x")
-    seen = LoggedRows(**{
-        name: None if (column := getattr(challenger, name)) is None else np.concatenate([column, getattr(later, name)])
-        for name in challenger.__dataclass_fields__
-    })
+    seen = LoggedRows(
+        **{
+            name: None if (column := getattr(challenger, name)) is None else np.concatenate([column, getattr(later, name)])
+            for name in challenger.__dataclass_fields__
+        }
+    )
     from arms import rules
 
     found = arms_evidence(challenger, champion, (seen, champion), HALF, rules())
@@ -192,7 +194,10 @@ def test_an_arm_of_few_rows_without_a_loss_is_not_taken_for_certain() -> None:
         truth = champion.actual == 1
         score = np.where(truth ^ wrong, 0.9, 0.1)
         found = look(
-            changed(challenger, score=np.where(challenger.actual == 1, 0.9, 0.1)), changed(champion, score=score), steps(0.05), metric="error"
+            changed(challenger, score=np.where(challenger.actual == 1, 0.9, 0.1)),
+            changed(champion, score=score),
+            steps(0.05),
+            metric="error",
         )
         early += found.lower is not None and found.lower > 0
     assert early == 0

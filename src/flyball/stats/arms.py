@@ -17,6 +17,7 @@ Flags = NDArray[np.bool_]
 ROWS_OF_ARM = 20
 # Blocks of days, and units of the smaller arm, before which there are no bounds.
 MIN_DAYS = 7
+LEAST_WORTH = 5.0  # equal blocks that the days are worth: seven days of uneven traffic are fine, one day and six crumbs are not
 MIN_UNITS = 50
 # Where the sequence is narrowest: blocks of days as in a paired comparison; units of both arms, if these are of one size.
 DAY_TUNING = 14
@@ -136,7 +137,7 @@ def by_day(arms: Arms) -> Spread:
         rows=len(loss),
         days=_distinct(arms.day[kept]),
         phases=_by_phase(arms.phase[kept], cell, blocks, difference, weight),
-        enough=worth >= MIN_DAYS - 1e-9 and error is not None,
+        enough=blocks >= MIN_DAYS and worth >= LEAST_WORTH and error is not None,
         tuning=DAY_TUNING,
     )
 

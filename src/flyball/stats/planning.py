@@ -104,7 +104,9 @@ def days_to_find(gain: float, prospect_of: "Prospects", *, longest: int = 366) -
 class Prospects:
     """A comparison as a function of the days it may take."""
 
-    def __init__(self, noise: Noise, traffic: Traffic, block: BlockKind | None, *, alpha: float, min_days: int, head_start: int = 0) -> None:
+    def __init__(
+        self, noise: Noise, traffic: Traffic, block: BlockKind | None, *, alpha: float, min_days: int, head_start: int = 0
+    ) -> None:
         self._noise, self._traffic, self._block = noise, traffic, block
         self._alpha, self._min_days, self._head_start = alpha, min_days, head_start
 

@@ -27,7 +27,7 @@ def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now
     if rollout is None or rollout.champion != state.champion:
         return None
     if rollout.strategy in TRAFFIC:
-        return compare_arms(world, spec, state, rollout, memory, now)
+        return compare_arms(world, spec, state, rollout, memory, Window(start=rollout.start_at, end=now), by=now)
     registered = state.versions[rollout.version].registered
     # the held-out days count only if they were compared with this champion, by the metric this rollout goes by
     same = registered.compared_with == rollout.champion and registered.head_start_metric == rollout.metric
@@ -40,12 +40,15 @@ def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now
     return compare_live(world, spec, state, memory, (rollout.version, rollout.champion), window, rules)
 
 
-def compare_arms(world: World, spec: Spec, state: State, rollout: RolloutStarted, memory: Memory, now: datetime) -> ArmsEvidence:
-    """The arms of a rollout with traffic, over whole matured days. DataError if they do not say the same kind of thing."""
+def compare_arms(
+    world: World, spec: Spec, state: State, rollout: RolloutStarted, memory: Memory, window: Window, *, by: datetime
+) -> ArmsEvidence:
+    """The arms of a rollout with traffic, over the whole days of a window that are matured by a time. DataError if they do not say the
+    same kind of thing.
+    """
     versions = rollout.version, rollout.champion
     one, two = _comparable(world, state, memory, versions, by_label=False)
-    window = Window(start=rollout.start_at, end=now)
-    maturity = Maturity(age=spec.data.matures, by=now)
+    maturity = Maturity(age=spec.data.matures, by=by)
     challenger, champion = (
         memory.matured(world.predictions, state.model, number, window, maturity, whole=True, compared=True) for number in versions
     )
@@ -82,12 +85,22 @@ class Rules:
 
 
 def compare_live(
-    world: World, spec: Spec, state: State, memory: Memory, versions: tuple[int, int], window: Window, rules: Rules
+    world: World,
+    spec: Spec,
+    state: State,
+    memory: Memory,
+    versions: tuple[int, int],
+    window: Window,
+    rules: Rules,
+    *,
+    by: datetime | None = None,
 ) -> PairedEvidence:
-    """Two versions on the rows both scored, over whole matured days. DataError if they do not say the same kind of thing."""
+    """Two versions on the rows both scored, over whole days matured by a time (default: the window's end). DataError if they do not say
+    the same kind of thing.
+    """
     by_label = METRICS[rules.metric].loss is METRICS["error"].loss
     one, _ = _comparable(world, state, memory, versions, by_label=by_label)
-    maturity = Maturity(age=spec.data.matures, by=window.end)
+    maturity = Maturity(age=spec.data.matures, by=window.end if by is None else by)
     first, second = (
         memory.matured(world.predictions, state.model, number, window, maturity, whole=True, compared=True) for number in versions
     )
@@ -105,9 +118,7 @@ def compare_live(
     )
 
 
-def _comparable(
-    world: World, state: State, memory: Memory, versions: tuple[int, int], *, by_label: bool
-) -> tuple[Manifest, Manifest]:
+def _comparable(world: World, state: State, memory: Memory, versions: tuple[int, int], *, by_label: bool) -> tuple[Manifest, Manifest]:
     """The manifests of two versions that answer with the same classes, and, where the answered label counts, at one threshold."""
     one, two = (memory.bundle(world.bundles, state.versions[number].registered.bundle)[0] for number in versions)
     if (one.task, one.classes) != (two.task, two.classes) or (by_label and one.threshold != two.threshold):
