@@ -39,6 +39,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "reference": ("flyball.cli.reference", "What drift is measured from: show it, or make it from a file."),
     "monitor": ("flyball.cli.monitor", "Measure drift and realised performance."),
     "skew": ("flyball.cli.skew", "Compare what was served with what is trained on."),
+    "experiment": ("flyball.cli.experiment", "The rollout that runs, or the last: arms, gain, bounds, what follows."),
     "alerts": ("flyball.cli.alerts", "What fires since when, who was not told; try the receivers."),
     "silence": ("flyball.cli.silence", "Tell nobody of some alerts for a while."),
     "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),

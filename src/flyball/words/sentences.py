@@ -34,6 +34,7 @@ CATALOGUES = (
     "multivariate",
     "history",
     "replay",
+    "experiment",
 )
 
 
