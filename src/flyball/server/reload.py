@@ -78,6 +78,11 @@ class Reloader:
         """What is wrong with what is deployed, or else with the table; empty if nothing is."""
         return self.refused or self.left_out or self._trouble
 
+    @property
+    def local(self) -> LocalRollback | None:
+        """The rollback of this machine, if there is one."""
+        return self._local
+
     async def start(self) -> None:
         """Take up what is deployed now, and go on following it."""
         await self._look_on(self.look)
