@@ -102,7 +102,9 @@ _SERVER = (
             for role in ("challenger", "champion", "shadow")
         ),
     ),
-    _server("flyball_guardrail_tripped", "gauge", "1 for each version that a guardrail took out and that is still deployed.", "role", "version"),
+    _server(
+        "flyball_guardrail_tripped", "gauge", "1 for each version that a guardrail took out and that is still deployed.", "role", "version"
+    ),
 )
 
 _REPORT = (

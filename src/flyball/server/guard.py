@@ -14,6 +14,7 @@ from flyball.server.guardrails import EDGES, Counts, Finding, Guardrail, Judge
 from flyball.server.metrics import BUCKETS, Metrics
 from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.records import Trip
+from flyball.spec.records import Arm
 from flyball.stats.running import quantile_upper
 from flyball.words.sentences import sentence
 
@@ -25,7 +26,8 @@ _RETRY = 1.0  # seconds until a database that is away is told again
 _LAST_WORDS = 2.0  # seconds a stop waits for it
 _LEAST_DEADLINE = 0.25  # seconds a guarded version has at least
 _UNKNOWN_DEADLINE = 1.0  # as long as it is not known how long the other takes
-_SHADOW_DEADLINE = 2.0
+_SHADOW_DEADLINE = 2.0  # a shadow's call, at least; at most so many times what the other usually takes for as many requests:
+_SHADOW_TIMES = 2.0
 _TIMES = 10.0  # so many times the other's 99th percentile
 _TOGETHER = 1000  # rows of one request that have one deadline
 _BEFORE = 1000  # answers from before it was guarded that say how fast a version was
@@ -102,8 +104,7 @@ class Guard:
             if known is not None and known.ours is ours and known.theirs is theirs and live.deployment.guardrails == known.rails:
                 judges[key] = known
             elif live.deployment.guardrails is not None:
-                arm = "champion" if role == "champion" else "challenger"
-                judges[key] = Judge(version, arm, ours, beside, theirs, live.deployment.guardrails)
+                judges[key] = Judge(version, _arm(role), ours, beside, theirs, live.deployment.guardrails)
         self._judges = judges
         self._live = live.without(self.off) if self._off else live
         self._show()
@@ -188,9 +189,9 @@ class Guard:
         calling = self._calling
         if calling is None or key[1] != "shadow" or calling.version != key[0] or not judge.guards("errors"):
             return None
-        p99 = judge.theirs.p99() or EDGES[0]
+        usual = judge.theirs.usual(0.5) or EDGES[0]
         took = monotonic() - calling.since
-        if took < min(self._patience, max(_SHADOW_DEADLINE, _TIMES * p99 * calling.rows)):
+        if took < min(self._patience, max(_SHADOW_DEADLINE, _SHADOW_TIMES * usual * calling.rows)):
             return None
         reason = because("guardrail.hangs", version=key[0], seconds=took, rows=calling.rows)
         return Finding(guardrail="errors", reason=reason, evidence={"seconds": took, "rows": float(calling.rows)})
@@ -202,12 +203,11 @@ class Guard:
         _log.warning("guardrail %s of %s: %s", found.guardrail, self._model, why)
         previous = None if self._live is None else self._live.deployment.previous
         if role != "shadow" or version != previous:  # of a version that is only compared once more nothing has to be decided
-            arm = "champion" if role == "champion" else "challenger"
             self._untold.append(
                 Trip(
                     model=self._model,
                     version=version,
-                    arm=arm,
+                    arm=_arm(role),
                     guardrail=found.guardrail,
                     worker=self._worker,
                     at=from_micros(self._clock()),
@@ -257,7 +257,7 @@ class Guard:
                 if self._untold and monotonic() >= retry:
                     await self._tell()
                     retry = monotonic() + _RETRY if self._untold else 0.0
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it was, the next look comes
                 _log.exception("the guardrails could not look")
             await asyncio.sleep(_LOOK_EVERY)
 
@@ -271,6 +271,10 @@ class Guard:
                 _log.warning("what a guardrail did cannot be written down just now: %s", told)
                 return
             del self._untold[0]
+
+
+def _arm(role: str) -> Arm:
+    return "champion" if role == "champion" else "challenger"
 
 
 def _roles(live: LiveModel) -> Mapping[Key, int]:

@@ -84,10 +84,15 @@ class Counts:
 
     def p99(self) -> float | None:
         """The 99th percentile of its seconds as it looks, without any certainty; None while hardly anything is known."""
+        found = self.usual(_SHARE)
+        return self.known_p99 if found is None else found
+
+    def usual(self, share: float) -> float | None:
+        """A quantile of its seconds as it looks; None while hardly anything is known."""
         total = int(self.buckets.sum())
         if total < 100:
-            return self.known_p99
-        bucket = int(np.searchsorted(np.cumsum(self.buckets), total * _SHARE))
+            return None
+        bucket = int(np.searchsorted(np.cumsum(self.buckets), total * share))
         return float(EDGES[min(bucket, len(EDGES) - 1)])
 
     def edges(self) -> Any:
@@ -114,7 +119,7 @@ class Counts:
 
 
 def _number(score: Any) -> float:
-    return max(score) if isinstance(score, list) else score
+    return float(max(score)) if isinstance(score, list) else float(score)
 
 
 @record
@@ -172,7 +177,9 @@ class Judge:
         lower = rate_lower(hits, of, alpha)
         if lower <= upper + margin:
             return None
-        reason = because(f"guardrail.{kind}", version=self.version, share=hits / of, lower=lower, beside=self.beside, upper=upper, margin=margin)
+        reason = because(
+            f"guardrail.{kind}", version=self.version, share=hits / of, lower=lower, beside=self.beside, upper=upper, margin=margin
+        )
         return Finding(guardrail=kind, reason=reason, evidence={"lower": lower, "upper": upper, **self._counted()})
 
     def _latency(self) -> Finding | None:

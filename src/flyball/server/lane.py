@@ -89,8 +89,8 @@ class Arm:
     def judge(self, score: Any) -> Judged:
         """What a score says that is not of a binary model, or of one whose unit is held back; DataError if it is no finite number."""
         if self._held is not None:
-            label, start, middle, chance = self.no
-            return label, 1.0 - score, start, middle, self._yes_chance if score >= self._held else chance
+            no, start, middle, chance = self.no
+            return no, 1.0 - score, start, middle, self._yes_chance if score >= self._held else chance
         said = self.live.one_of_several(score) if type(score) is list else self.live.one(score)
         label, sure = said.labels[0], said.confidences[0]
         assert not isinstance(label, list)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from flyball.core.errors import FlyballError
@@ -214,10 +215,8 @@ class Reloader:
 
     def _settle(self, table: Deployment) -> None:
         """Keep the last good deployment beside the bundles: a start without the database serves it, marked stale."""
-        try:
+        with suppress(OSError):  # a full disk must not stop a promotion; what is remembered is then older
             remember(self._state, table, self._worker)
-        except OSError:
-            pass  # a full disk must not stop a promotion; what is remembered is then older
         give_back()
 
     def _remembered(self) -> Deployment | None:

@@ -49,9 +49,7 @@ class Served:
             patience=settings.request_timeout,
             on_trip=self._tripped,
         )
-        self.reloader = Reloader(
-            settings, ports, self.metrics, worker=worker, on_swap=self._swapped, guard=self.guard, clock=clock
-        )
+        self.reloader = Reloader(settings, ports, self.metrics, worker=worker, on_swap=self._swapped, guard=self.guard, clock=clock)
         tally = Tally(settings.segments / f"{worker}.tally")
         if tally.lost:
             _log.warning("the worker before this one died with %d predictions answered and not logged", tally.lost)

@@ -12,6 +12,7 @@ from flyball.serving.deployment import NotFiniteError, Projection, Scored
 from flyball.serving.segments import encode
 
 _AT_ONCE = 500  # rows of one call
+_GUARDED = 100  # and of one whose end somebody waits for
 _PATIENCE = 1.0  # seconds; rows of a call that failed after longer are not asked one by one
 
 
@@ -72,16 +73,14 @@ class Shadows:
         for live, taken in groups:
             rows = list(map(LogRow._make, taken))
             for shadow in live.shadows:
-                if self._guard is not None and self._guard.is_off(shadow.live.version):
-                    continue
-                kept = 0
-                for start in range(0, len(rows), _AT_ONCE):
-                    scored, of = self._called(shadow, rows[start : start + _AT_ONCE])
+                kept, size = 0, _GUARDED if self._guard is not None and self._guard.counts(shadow.live.version, "shadow") else _AT_ONCE
+                for start in range(0, len(rows), size):
+                    scored, of = self._called(shadow, rows[start : start + size])
                     if scored is not None:
                         frames.append(encode(shadow_batch_of(live, of, scored, self._worker)))
                         kept += len(of)
                 self._metrics.add("model_shadow_predictions_total", kept, (("version", str(shadow.live.version)),))
-                if kept < len(rows):
+                if kept < len(rows) and not (self._guard is not None and self._guard.is_off(shadow.live.version)):
                     self._failed(shadow, len(rows) - kept)
         return frames
 
@@ -91,6 +90,8 @@ class Shadows:
         counts = None if guard is None else guard.counts(version, "shadow")
         if guard is None or counts is None:
             return score_shadow(shadow, rows)
+        if guard.is_off(version):
+            return None, []
         rows = [row for row in rows if shadow.complete(row.features)]
         faults: list[Exception] = []
         started = perf_counter()

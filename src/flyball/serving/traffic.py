@@ -34,7 +34,7 @@ EVERYBODY = Split()
 
 
 class Chosen(NamedTuple):
-    """Who answers a unit, what is logged as its variant, and how likely its arm was (None where the deployment leaves nothing to chance)."""
+    """Who answers a unit, what is logged as its variant, and how likely its arm was (None: nothing was left to chance)."""
 
     variant: Variant
     logged: str
