@@ -76,6 +76,11 @@ def open_stores(settings: Settings) -> Stores:
     )
 
 
+def open_bundles(settings: Settings) -> LocalBundles:
+    """The bundles of a project, for what must work without its database."""
+    return LocalBundles(settings.bundles, settings.key)
+
+
 def open_world(settings: Settings) -> "World":
     """Everything a tick needs. MLflow is imported when the registry is first asked."""
     from flyball.adapters.mlflow.registry import MlflowRegistry

@@ -181,6 +181,11 @@ def run(models: Sequence[tuple[Settings, Spec]], options: ServeOptions) -> int:
     return serve(replace(first, also=rest), "flyball.wiring:server_ports", ready, leash=0 if options.leash else None)
 
 
+def holdback(spec: Spec) -> float:
+    """The share of units that are answered as if nothing was to be done: of a binary model that shapes its own labels."""
+    return spec.rollout.holdback if spec.model.influences_outcome and spec.model.task == "binary" else 0.0
+
+
 def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "ServerSettings":
     """How a project's model is served, by its spec and the command line."""
     from flyball.server.settings import ServerSettings
@@ -199,5 +204,7 @@ def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "S
         traces=options.traces,
         grpc_port=options.grpc_port,
         takes_alerts="alert" in spec.retrain.on,
+        overrides=spec.rollout.overrides,
+        holdback=holdback(spec),
         request_timeout=ServerSettings.__dataclass_fields__["request_timeout"].default if options.timeout is None else options.timeout,
     )

@@ -1,6 +1,7 @@
 """What a server is told and what it is handed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import field
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers wi
     from flyball.ports.serving import BundleStore, Deployments
     from flyball.ports.watching import Guards, Looks, Reports, Traffic
     from flyball.server.admin.tokens import AdminToken
+    from flyball.serving.traffic import Split
     from flyball.spec.records import Spec
 
 
@@ -33,6 +35,8 @@ class ServerSettings:
     request may wait for a model that answers in a process of its own.
     `grpc_port`: where the Open Inference Protocol is also answered over gRPC; None for nowhere, 0 for a free one.
     `takes_alerts`: an alert of Alertmanager's may ask for a training.
+    `overrides`: units that testers pinned to an arm; `holdback`: the share of units that a binary model which shapes its own labels answers
+    as if nothing was to be done.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -48,6 +52,8 @@ class ServerSettings:
     matures: timedelta = timedelta(0)
     trusted: bool = False
     takes_alerts: bool = False
+    overrides: Mapping[str, Literal["champion", "challenger"]] = field(default_factory=dict)
+    holdback: float = 0.0
     short_way: bool = True
     gather: bool = True
     traces: bool = False
@@ -67,6 +73,13 @@ class ServerSettings:
     lame_duck: float = 1.0
     drain_timeout: float = 10.0
     also: tuple["ServerSettings", ...] = ()
+
+    @property
+    def split(self) -> "Split":
+        """What the spec says of assignment beside the deployment."""
+        from flyball.serving.traffic import Split
+
+        return Split(overrides=self.overrides, holdback=self.holdback)
 
     @property
     def segments(self) -> Path:
