@@ -88,7 +88,9 @@ class ReplayBenches:
     def _trainer(self, spec: Spec) -> ChildTrainer:
         """What the project's code tells MLflow of its own accord stays in the scratch folder."""
         uri = f"sqlite:///{self.scratch / 'mlflow.db'}"
-        return ChildTrainer(self.project, tracking_uri=uri, artifacts=str(self.scratch / "mlartifacts"), experiment=spec.model.name, echo=_nothing)
+        return ChildTrainer(
+            self.project, tracking_uri=uri, artifacts=str(self.scratch / "mlartifacts"), experiment=spec.model.name, echo=_nothing
+        )
 
 
 def _run(spec: Spec, workshop: Workshop, trainer: ReplayTrainer, done: list[Trained], job: Job) -> str:
@@ -108,5 +110,3 @@ def _run(spec: Spec, workshop: Workshop, trainer: ReplayTrainer, done: list[Trai
 
 def _nothing(_: str) -> None:
     """What the project's functions print is not shown."""
-
-

@@ -47,9 +47,7 @@ class StreamLog:
 
     # what a replay writes
 
-    def record(
-        self, rows: Ints, version: int, score: NDArray[np.float64], label: NDArray[Any], *, variant: str, shadow: bool
-    ) -> None:
+    def record(self, rows: Ints, version: int, score: NDArray[np.float64], label: NDArray[Any], *, variant: str, shadow: bool) -> None:
         """A version scored these rows."""
         kept = self._versions.get(version)
         if kept is None:
@@ -249,5 +247,3 @@ class StreamLog:
     def _own(self, place: Ints) -> list[tuple[int, NDArray[np.bool_]]]:
         by = self._by[place]
         return [(number, by == number) for number in np.unique(by).tolist() if number]
-
-

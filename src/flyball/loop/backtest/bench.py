@@ -23,6 +23,7 @@ class Clock:
         self.now = now
 
     def __call__(self) -> datetime:
+        """The simulated time."""
         return self.now
 
 
@@ -32,7 +33,7 @@ class Recorder(Protocol):
     def record(
         self, rows: NDArray[np.int64], version: int, score: NDArray[np.float64], label: NDArray[Any], *, variant: str, shadow: bool
     ) -> None:
-        """A version scored these rows of the stream: answered them as `variant`, or in shadow. In order of time, each row once a version."""
+        """A version scored these rows of the stream: answered them as `variant`, or in shadow. Each row once a version, in order."""
         ...
 
     def tell(self, until: datetime) -> None:
@@ -46,7 +47,7 @@ class Recorder(Protocol):
 
 @record
 class Bench:
-    """One policy's world, and a folder of its own. `trainings`: what the loop's trainings took, as they end; `close` ends what it started."""
+    """One policy's world, and a folder of its own. `trainings`: what the loop's trainings took; `close` ends what was started."""
 
     world: World
     workshop: Workshop

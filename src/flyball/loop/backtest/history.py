@@ -69,9 +69,7 @@ def known_by(prepared: Prepared, data: DataSpec, now: datetime) -> Prepared:
     hidden = np.isnat(told) | (micros(told) >= until)
     told[hidden] = np.datetime64("NaT")
     masked = table.with_columns({data.outcome_time or "": told, data.target: _without(table[data.target], hidden)})
-    return Prepared(
-        table=masked, booleans=prepared.booleans, files=prepared.files, steps=prepared.steps, warnings=prepared.warnings
-    )
+    return Prepared(table=masked, booleans=prepared.booleans, files=prepared.files, steps=prepared.steps, warnings=prepared.warnings)
 
 
 def make_stream(prepared: Prepared, spec: Spec, plan: Plan) -> Stream:
@@ -117,7 +115,7 @@ def _joined(
     within = round(data.matures.total_seconds() * 1e6) or NEVER
     if len(set(entity.tolist())) == len(entity):
         late = truth_at - at > within
-        return _not_before(at, np.where(late, None, truth), np.where(late, NEVER, truth_at))
+        return _not_before(at, _none_where(late, truth), np.where(late, NEVER, truth_at))
     actual, outcome_at = np.full(len(at), None, dtype=object), np.full(len(at), NEVER, dtype=np.int64)
     rows: dict[object, list[int]] = {}
     for row, name in enumerate(entity.tolist()):
@@ -140,7 +138,13 @@ def _not_before(
 ) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
     """An outcome that lies before its prediction is refused by every server."""
     refused = outcome_at < at
-    return np.where(refused, None, actual), np.where(refused, NEVER, outcome_at)
+    return _none_where(refused, actual), np.where(refused, NEVER, outcome_at)
+
+
+def _none_where(gone: NDArray[np.bool_], values: NDArray[np.object_]) -> NDArray[np.object_]:
+    left = values.copy()
+    left[gone] = None
+    return left
 
 
 def _texts(table: Table, name: str | None, rows: int) -> NDArray[np.object_]:
@@ -156,7 +160,7 @@ def _labels(values: Array, task: Task, *, boolean: bool) -> NDArray[np.object_]:
     if task == "regression":
         plain = values.astype(np.float64)
     elif boolean and values.dtype.kind == "f":
-        plain = (np.nan_to_num(values) != 0)
+        plain = np.nan_to_num(values) != 0
     elif values.dtype.kind == "f" and np.array_equal(values[there], np.trunc(values[there])):
         plain = np.nan_to_num(values).astype(np.int64)
     else:

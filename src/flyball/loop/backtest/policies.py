@@ -61,7 +61,7 @@ def read_policies(texts: Sequence[str]) -> tuple[Asked, ...]:
 
 
 def with_changes(text: str, changes: Mapping[str, Any]) -> str:
-    """The text of a flyball.toml with keys set: dotted key → value as TOML knows it."""
+    """The text of a flyball.toml with keys set: dotted key → value as TOML knows it, None to leave the key out."""
     document = tomllib.loads(text)
     for key, value in changes.items():
         *sections, last = key.split(".")
@@ -71,7 +71,10 @@ def with_changes(text: str, changes: Mapping[str, Any]) -> str:
             if not isinstance(inner, dict):
                 raise UsageError(f"{key}: {section} is no section of the spec but {inner!r}")
             place = inner
-        place[last] = value
+        if value is None:
+            place.pop(last, None)
+        else:
+            place[last] = value
     return "".join(
         f"[{section}]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in keys.items()) for section, keys in document.items()
     )
@@ -171,7 +174,9 @@ def _asked(text: str) -> Asked:
             raise UsageError(f"policy {first!r} never stops training", hint="write for example every:30d")
     elif kind == "evenly" and colon:
         if not given.isdecimal():
-            raise UsageError(f"policy {first!r}: {given!r} is no number of trainings", hint="write evenly:4, or evenly for the spec's number")
+            raise UsageError(
+                f"policy {first!r}: {given!r} is no number of trainings", hint="write evenly:4, or evenly for the spec's number"
+            )
         times = int(given)
     elif colon:
         raise UsageError(f"policy {kind!r} takes nothing after a colon, found {given!r}", hint=f"write {kind}")
@@ -191,7 +196,9 @@ def _changes(parts: Iterable[str], kind: str, text: str) -> Iterable[tuple[str, 
         section = name.partition(".")[0]
         if section not in _SECTIONS:
             raise UsageError(f"policy {text!r}: there is no section [{section}]{did_you_mean(section, _SECTIONS)}")
-        if section == "model" or name.startswith(("data.time", "data.outcome_time", "data.target", "data.id", "data.source", "data.prepare")):
+        if section == "model" or name.startswith(
+            ("data.time", "data.outcome_time", "data.target", "data.id", "data.source", "data.prepare")
+        ):
             raise UsageError(f"policy {text!r} changes {name}, which all policies must share: they are compared on the same rows")
         if name in _SETS[kind]:
             raise UsageError(f"policy {text!r}: {kind} sets {name} itself", hint=f"leave it out, or begin with another policy than {kind}")

@@ -1,7 +1,6 @@
 """Nouns of a backtest: what is replayed, what a policy did with it, and how policies compare."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -17,7 +16,8 @@ from flyball.spec.records import Spec
 NEVER = int(np.iinfo(np.int64).max)
 """The time of an outcome that never came."""
 
-NoNumber = Literal["no_changes_and_no_never", "no_floor"]
+Unjudged = Literal["", "no_never", "no_floor"]
+"""Why alarms could not be judged: without labelled changes it takes the policy `never` and a floor."""
 
 
 @record
@@ -103,7 +103,7 @@ class Trained:
 
 @record
 class Played:
-    """What one policy did with the stream. `score`: what was answered to each row, NaN where nothing was; `version`: by which version (0: none).
+    """What one policy did with the stream. `score`: what was answered to each row (NaN: nothing), `version`: by which version (0: none).
 
     `classes`: what the columns of `score` stand for.
     """
@@ -144,6 +144,30 @@ class Alarmed:
 
 
 @record
+class Loss:
+    """Looks one after the other at which the first model, left alone, was certainly below its floor: from the first of them to the last."""
+
+    start: datetime
+    end: datetime
+
+
+@record
+class Request:
+    """What is asked of a backtest. What is None follows from the history and the spec; no `policies` are the five usual ones."""
+
+    policies: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+    train_until: datetime | None = None
+    step: timedelta = timedelta(days=1)
+    seed: int | None = None
+    metric: str | None = None
+    changes: tuple[datetime, ...] | None = None
+    within: timedelta = timedelta(days=14)
+    by_hand: tuple[ByHand, ...] = ()
+
+
+@record
 class Cost:
     """What the trainings of a policy took beside the first: how many there were, seconds on the clock and of the processor, and rows."""
 
@@ -164,7 +188,8 @@ class Difference:
 
 @record
 class Scored:
-    """One policy judged. `months`: metric → month → value; `mean`: the mean of the months; `whole`: over all rows.
+    """One policy judged. `months`: metric → month → value, `weeks`: metric → first day → value; `mean`: the mean of the months; `whole`:
+    over all rows.
 
     `under_floor`: looks at which its champion was certainly below its floor, in days. `missed`, like `Alarmed.false`, is None where it
     cannot be judged.
@@ -175,6 +200,7 @@ class Scored:
     mean: Mapping[str, float]
     whole: Mapping[str, float]
     months: Mapping[str, Mapping[str, float]]
+    weeks: Mapping[str, Mapping[str, float]]
     against: Mapping[str, Difference]
     retrains: int
     cost: Cost
@@ -207,10 +233,11 @@ class BacktestReport:
     metric: str
     metrics: tuple[str, ...]
     reference: str
-    losses: int | None
     policies: tuple[Scored, ...]
     warnings: tuple[Reason, ...]
     seconds: float
     cpu_seconds: float
-    unjudged: NoNumber | Literal[""] = ""
-    spans: tuple[tuple[datetime, datetime], ...] = field(default=())
+    unjudged: Unjudged = ""
+    losses: tuple[Loss, ...] = ()
+    changes: tuple[datetime, ...] = ()
+    within: timedelta = timedelta(days=14)

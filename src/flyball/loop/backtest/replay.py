@@ -1,7 +1,7 @@
 """One policy over one stream: each step asks what is deployed, tells the outcomes that came, and lets the loop look at its end."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,8 +14,7 @@ from flyball.core.table import Table
 from flyball.core.verdict import Verdict
 from flyball.core.window import to_micros
 from flyball.data.snapshot import present
-from flyball.journal.events import Entry, Registered, RetrainStarted
-from flyball.journal.state import fold
+from flyball.journal.events import RetrainStarted
 from flyball.loop.backtest.bench import Bench, Benches
 from flyball.loop.backtest.history import make_stream
 from flyball.loop.backtest.policies import spec_at
@@ -30,7 +29,6 @@ from flyball.registry.records import Manifest
 from flyball.serving.engine import labels
 from flyball.serving.records import Deployment
 from flyball.serving.traffic import variant_of
-from flyball.spec.records import Spec
 
 _ACTOR = "backtest"
 # A look that starts a training is followed by one that sees its end, which may start another; more would be a fault of the policy.
@@ -118,7 +116,13 @@ class _Replay:
         """The first champion, as `flyball train` makes it."""
         bench, spec, plan = self._bench, self._policy.spec, self._plan
         bench.clock.now = plan.train_until
-        result = train(spec, bench.workshop, now=plan.train_until, actor=_ACTOR)
+        try:
+            result = train(spec, bench.workshop, now=plan.train_until, actor=_ACTOR)
+        except DataError as error:
+            raise DataError(
+                f"the first champion cannot be trained on what was known before {plan.train_until:%Y-%m-%d}: {error.message}",
+                hint=f"{error.hint}; or start later (--start, --train-until)" if error.hint else "start later (--start, --train-until)",
+            ) from error
         bench.clock.now = plan.start
         follow_up(bench.world, spec, now=plan.start, actor=_ACTOR)
         deployment = bench.world.deployments.current(self._model)
@@ -222,13 +226,3 @@ class _Replay:
 
     def _classes(self) -> tuple[str | int | float | bool, ...]:
         return next(iter(self._live.values())).manifest.classes if self._live else ()
-
-
-def registered(entries: Sequence[Entry]) -> list[tuple[Entry, Registered]]:
-    """The versions that were made, with the entries that say so."""
-    return [(entry, entry.event) for entry in entries if isinstance(entry.event, Registered)]
-
-
-def champion_of(spec: Spec, entries: Sequence[Entry]) -> int:
-    """Who is champion at the end."""
-    return fold(spec.model.name, list(entries)).champion or 0
