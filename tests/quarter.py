@@ -23,6 +23,7 @@ from flyball.adapters.pandas.arrow import read_parquet, write_parquet
 from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
+from flyball.adapters.sqlite.guards import SqliteGuards
 from flyball.adapters.sqlite.journal import SqliteJournal
 from flyball.adapters.sqlite.looks import SqliteLooks
 from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
@@ -229,6 +230,7 @@ class Town:
             looks=SqliteLooks(self.database),
             traffic=SqliteTraffic(self.database),
             counts=SqliteCounts(self.database),
+            guards=SqliteGuards(self.database),
         )
         self.workshop = Workshop(
             journal=self.world.journal,

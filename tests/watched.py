@@ -12,6 +12,7 @@ from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.memory.counts import MemoryCounts
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.executor import MemoryExecutor
+from flyball.adapters.memory.guards import MemoryGuards
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.adapters.memory.looks import MemoryLooks
 from flyball.adapters.memory.outcomes import MemoryOutcomeLog
@@ -95,6 +96,7 @@ class Watched:
             looks=MemoryLooks(),
             traffic=MemoryTraffic(),
             counts=MemoryCounts() if database is None else SqliteCounts(database),
+            guards=MemoryGuards(),
         )
 
     @property

@@ -12,6 +12,7 @@ from flyball.adapters.local.executor import LocalExecutor
 from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
+from flyball.adapters.sqlite.guards import SqliteGuards
 from flyball.adapters.sqlite.journal import SqliteJournal
 from flyball.adapters.sqlite.looks import SqliteLooks
 from flyball.adapters.sqlite.outbox import SqliteOutbox
@@ -53,6 +54,7 @@ class Stores:
     looks: SqliteLooks
     traffic: SqliteTraffic
     counts: SqliteCounts
+    guards: SqliteGuards
     bundles: LocalBundles
     outbox: SqliteOutbox
 
@@ -70,6 +72,7 @@ def open_stores(settings: Settings) -> Stores:
         looks=SqliteLooks(database),
         traffic=SqliteTraffic(database),
         counts=SqliteCounts(database),
+        guards=SqliteGuards(database),
         bundles=LocalBundles(settings.bundles, settings.key),
         outbox=SqliteOutbox(database),
     )
@@ -93,6 +96,7 @@ def open_world(settings: Settings) -> "World":
         looks=stores.looks,
         traffic=stores.traffic,
         counts=stores.counts,
+        guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
     )
 
@@ -193,6 +197,7 @@ def server_ports(folder: Path) -> "ServerPorts":
         looks=stores.looks,
         traffic=stores.traffic,
         journal=stores.journal,
+        guards=stores.guards,
     )
 
 

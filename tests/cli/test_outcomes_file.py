@@ -48,3 +48,23 @@ def test_an_empty_time_means_now_and_an_empty_outcome_is_not_taken(project: Path
     found = open_stores(read_settings(project, {})).predictions.find("p1")
     assert found is not None and found[1] is not None
     assert found[1].at.isoformat() == "2024-05-02T00:00:00+00:00"
+
+
+def test_what_outcomes_were_worth_is_a_column_that_may_have_gaps(project: Path) -> None:
+    file = project / "known.csv"
+    file.write_text("prediction_id,actual,value,at\np1,1,12.5,2024-05-01T13:00:00Z\np2,0,,2024-05-01T13:00:00Z\np3,1,-3,\n")
+    assert flyball(project, "outcomes", str(file), "--json", "--now", NOW).json == {"accepted": 3, "rejected": []}
+    log = open_stores(read_settings(project, {})).predictions
+    kept = [found[1].value for name in ("p1", "p2", "p3") if (found := log.find(name)) is not None and found[1] is not None]
+    assert kept == [12.5, None, -3.0]
+
+
+@pytest.mark.parametrize("worth", ["inf", "a lot", "true"])
+def test_a_worth_that_is_no_number_is_named_with_its_row_and_nothing_of_the_file_is_taken(project: Path, worth: str) -> None:
+    file = project / "known.csv"
+    file.write_text(f"prediction_id,actual,value,at\np1,1,12.5,2024-05-01T13:00:00Z\np2,0,{worth},2024-05-01T13:00:00Z\n")
+    said = flyball(project, "outcomes", str(file), "--json", "--now", NOW)
+    assert said.status == 1
+    assert "known.csv: column value has" in said.err and "in row" in said.err and "not a finite number" in said.err
+    found = open_stores(read_settings(project, {})).predictions.find("p1")
+    assert found is not None and found[1] is None

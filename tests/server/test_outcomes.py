@@ -56,6 +56,10 @@ def test_malformed_outcomes_are_refused_with_their_field(play: Play) -> None:
             ({"id": "f1", "actual": 1}, "at"),
             ({"id": "f1", "actual": 1, "at": "yesterday"}, "at"),
             ({"id": "f1", "actual": 1, "when": 1, **LATER}, "when"),
+            ({"id": "f1", "actual": 1, "value": "12", **LATER}, "value"),
+            ({"id": "f1", "actual": 1, "value": True, **LATER}, "value"),
+            ({"id": "f1", "actual": 1, "value": [1], **LATER}, "value"),
+            ({"id": "f1", "actual": 1, "value": 1.7e308, **LATER}, "value"),
         ):
             answer = await served.post("/outcomes", item)
             assert answer.status_code == 422 and answer.json()["field"] == field
@@ -80,5 +84,19 @@ def test_outcomes_are_counted_by_what_became_of_them(play: Play) -> None:
     async def story(served: Served) -> None:
         await served.post("/outcomes", {"id": "nobody", "actual": 1, **LATER})
         assert 'flyball_outcomes_total{result="unknown"} 1' in (await served.get("/metrics")).text
+
+    play(story, clock="request")
+
+
+def test_what_an_outcome_was_worth_is_kept_and_what_is_no_finite_number_is_no_json(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        ids = [(await served.post("/predict", {"features": ROW, **AT})).json()["prediction_id"] for _ in range(3)]
+        for name, value in zip(ids, (12.5, -3, None), strict=True):
+            assert (await served.post("/outcomes", {"prediction_id": name, "actual": 1, "value": value, **LATER})).status_code == 200
+        kept = [found[1].value for name in ids if (found := made.ports.predictions.find(name)) is not None and found[1] is not None]
+        assert kept == [12.5, -3.0, None]
+        for text in (b"NaN", b"1e400", b"Infinity"):
+            answer = await served.post("/outcomes", b'{"id": "f1", "actual": 1, "value": ' + text + b', "at": "2013-03-01T08:00:00Z"}')
+            assert answer.status_code == 400 and answer.json()["field"] == "value"
 
     play(story, clock="request")

@@ -1,8 +1,12 @@
 """The segment format: what was appended is read back; what is torn is never taken for data."""
 
 import os
+import struct
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,3 +122,12 @@ def test_a_disk_that_takes_half_a_frame_leaves_the_segment_as_it_was(tmp_path: P
     chunk = read(segments(tmp_path)[0])
     assert chunk.batches == (batch("a"), batch("c")) and chunk.rest == 0
     writer.close()
+
+
+def test_segments_written_before_there_were_propensities_are_read(tmp_path: Path) -> None:
+    held = msgspec.msgpack.decode(msgspec.msgpack.encode(batch("a", "b")))
+    del held["propensity"]
+    payload = msgspec.msgpack.encode(held)
+    frame = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+    (tmp_path / "1-w0-000.seg").write_bytes(MAGIC + frame + encode(replace(batch("c"), propensity=[0.25])))
+    assert [one.propensity for one in read(tmp_path / "1-w0-000.seg").batches] == [[], [0.25]]

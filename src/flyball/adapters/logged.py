@@ -15,12 +15,17 @@ from flyball.serving.records import Arrived, Label, LoggedRows, Maturity, Place,
 
 MICROS_PER_DAY = 86_400_000_000
 
+NOT_SHARED_OUT = ("pinned", "holdback", "override")
+"""Variants of rows whose version nobody chose between versions: they are part of no comparison."""
+
 Features = Sequence[Label | None]
 
 
 def check_batch(batch: PredictionBatch) -> None:
     """DataError if the columns of a batch differ in length or a row has another number of features than there are names."""
     lengths = {name: len(getattr(batch, name)) for name in _COLUMNS}
+    if batch.propensity:
+        lengths["propensity"] = len(batch.propensity)
     if len(set(lengths.values())) > 1:
         raise DataError(f"the columns of a batch of predictions differ in length: {lengths}")
     width = len(batch.feature_names)
@@ -37,19 +42,25 @@ def logged_rows(
     made_at: Sequence[int] | None = None,
     context: Table | None = None,
     bare: Sequence[bool] | None = None,
+    arms: Sequence[Sequence[Any]] | None = None,
+    version: Sequence[int] | None = None,
 ) -> LoggedRows:
     """LoggedRows from eight columns: prediction_id, at, unit, entity, label, score, actual, outcome_at (None: no outcome).
 
-    With `maturity`, an outcome counts that was known by event time + age; with the age 0, whenever it was known by `by`.
+    `arms`: three more, variant, propensity and value (None where there is none). With `maturity`, an outcome counts that was known by
+    event time + age; with the age 0, whenever it was known by `by`.
     """
     ids, at, unit, entity, label, score, actual, outcome_at = columns if columns else ((),) * 8
     times = np.array(at, dtype=np.int64)
     known = np.array([0 if value is None else value for value in outcome_at], dtype=np.int64)
     actuals = objects(actual)
+    variant, propensity, value = (None, None, None) if arms is None else _arms(arms)
     if maturity is not None and len(times):
         late = known > (times + micros(maturity.age) if maturity.age else to_micros(maturity.by))
         actuals[late] = None
         known[late] = 0
+        if value is not None:
+            value[late] = np.nan
     return LoggedRows(
         prediction_id=objects(ids),
         at=times,
@@ -64,6 +75,10 @@ def logged_rows(
         made_at=None if made_at is None else np.array(made_at, dtype=np.int64),
         context=context,
         bare=None if bare is None else np.array(bare, dtype=np.bool_),
+        variant=variant,
+        propensity=propensity,
+        value=value,
+        version=None if version is None else np.array(version, dtype=np.int64),
     )
 
 
@@ -156,6 +171,11 @@ def objects(values: Sequence[object]) -> NDArray[np.object_]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def _arms(columns: Sequence[Sequence[Any]]) -> tuple[NDArray[np.object_], NDArray[np.float64], NDArray[np.float64]]:
+    variant, propensity, value = columns if columns else ((),) * 3
+    return objects(variant), np.array(propensity, dtype=np.float64), np.array(value, dtype=np.float64)
 
 
 def _scores(values: Sequence[Any]) -> NDArray[np.float64]:

@@ -35,6 +35,9 @@ def malformed(outcome: Outcome) -> Rejected | None:
         return _rejected(outcome, "malformed", "actual is not a finite number")
     if isinstance(actual, int) and not -(2**63) <= actual < 2**63:
         return _rejected(outcome, "malformed", "actual does not fit in 64 bits")
+    value: object = outcome.value
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value)):
+        return _rejected(outcome, "malformed", "value must be a finite number")
     for text in (actual, outcome.prediction_id, outcome.entity, outcome.unit):
         if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
             return _rejected(outcome, "malformed", "it holds text that is not valid Unicode")
@@ -95,6 +98,13 @@ def refused(outcome: Outcome, found: Candidate) -> Rejected | None:
 
 def _rejected(outcome: Outcome, why: str, error: str) -> Rejected:
     return Rejected(prediction_id=name_of(outcome), why=why, error=error)  # type: ignore[arg-type]  # one of the four
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every double
+        return False
 
 
 def _age(span: int) -> str:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 
 import click
@@ -26,10 +27,11 @@ _NAMES = ("prediction_id", "id", "unit")
 @as_json
 @click.pass_context
 def command(ctx: click.Context, file: Path, now: str | None, as_json: bool) -> None:
-    """Take outcomes from a CSV or Parquet FILE with the columns `actual`, one of `prediction_id`, `id`, `unit`, and `at` (optional).
+    """Take outcomes from a CSV or Parquet FILE with the columns `actual`, one of `prediction_id`, `id`, `unit`, and `at` and `value`
+    (optional).
 
-    Each belongs to one prediction: by its id, or the latest one before `at` of that id or unit. An empty `at` means now. What is not taken
-    is listed on stderr.
+    Each belongs to one prediction: by its id, or the latest one before `at` of that id or unit. An empty `at` means now. `value` is what
+    the outcome was worth, a number in whatever unit, larger is better; empty where nobody knows. What is not taken is listed on stderr.
     """
     from flyball.adapters.pandas.frames import load_table
 
@@ -64,6 +66,7 @@ def _batches(table: Table, name: str, now: str | None) -> Iterator[list[Outcome]
     moment = at_time(now)
     names = {key: as_text(table[key]).tolist() if key in table else [None] * len(table) for key in _NAMES}
     actual = table["actual"].tolist()
+    values = _values(table, name)
     times: list[datetime | None] = [None] * len(table)
     if "at" in table:
         times = [None if told != told else from_micros(at) for told, at in zip(table["at"], micros(table["at"]).tolist(), strict=True)]
@@ -75,6 +78,25 @@ def _batches(table: Table, name: str, now: str | None) -> Iterator[list[Outcome]
                 prediction_id=names["prediction_id"][row],
                 entity=names["id"][row],
                 unit=names["unit"][row],
+                value=values[row],
             )
             for row in range(start, min(start + _BATCH, len(table)))
         ]
+
+
+def _values(table: Table, name: str) -> list[float | None]:
+    """What outcomes were worth; None where it is not told. Anything but a finite number is named with its row."""
+    if "value" not in table:
+        return [None] * len(table)
+    found: list[float | None] = []
+    for row, value in enumerate(table["value"].tolist()):
+        if value is None or value != value:
+            found.append(None)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
+            found.append(float(value))
+        else:
+            raise DataError(
+                f"{name}: column value has {value!r} in row {row + 1}, which is not a finite number",
+                hint="write a number, or leave the cell empty where nobody knows what the outcome was worth",
+            )
+    return found

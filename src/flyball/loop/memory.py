@@ -6,8 +6,10 @@ starts afresh reads the same from the log.
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flyball.core.table import Table, concat
 from flyball.core.window import Window
@@ -20,6 +22,8 @@ from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_file, read_manifest
 from flyball.registry.records import Manifest
 from flyball.serving.records import LoggedRows, Maturity
+
+T = TypeVar("T", bound=np.generic)
 
 _DAY = timedelta(days=1)
 # Counters remembered: a look at one version needs three, and their lookups are large. A loop that trains for years must not keep them all.
@@ -127,7 +131,6 @@ def join_rows(parts: list[LoggedRows]) -> LoggedRows:
     parts = [part for part in parts if len(part.at)] or parts[:1]  # a part without rows does not know how many scores a row has
     if len(parts) == 1:
         return parts[0]
-    tables: list[Table] = [part.features for part in parts if part.features is not None]
     return LoggedRows(
         prediction_id=np.concatenate([part.prediction_id for part in parts]),
         at=np.concatenate([part.at for part in parts]),
@@ -138,7 +141,14 @@ def join_rows(parts: list[LoggedRows]) -> LoggedRows:
         score=np.concatenate([part.score for part in parts]),
         actual=np.concatenate([part.actual for part in parts]),
         outcome_at=np.concatenate([part.outcome_at for part in parts]),
-        features=concat(tables) if tables else None,
+        features=_tables([part.features for part in parts]),
+        made_at=_arrays([part.made_at for part in parts]),
+        context=_tables([part.context for part in parts]),
+        bare=_arrays([part.bare for part in parts]),
+        variant=_arrays([part.variant for part in parts]),
+        propensity=_arrays([part.propensity for part in parts]),
+        value=_arrays([part.value for part in parts]),
+        version=_arrays([part.version for part in parts]),
     )
 
 
@@ -157,4 +167,18 @@ def no_rows() -> LoggedRows:
         actual=texts,
         outcome_at=whole,
         features=None,
+        variant=texts,
+        propensity=np.empty(0),
+        value=np.empty(0),
     )
+
+
+def _arrays(parts: list[NDArray[T] | None]) -> NDArray[T] | None:
+    """The parts one after the other; None unless every part is there."""
+    found = [part for part in parts if part is not None]
+    return np.concatenate(found) if len(found) == len(parts) else None
+
+
+def _tables(parts: list[Table | None]) -> Table | None:
+    found = [part for part in parts if part is not None]
+    return concat(found) if len(found) == len(parts) else None

@@ -4,7 +4,7 @@ from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog
 from flyball.ports.serving import BundleStore, Deployments, Registry
 from flyball.ports.training import Executor
-from flyball.ports.watching import CountStore, Looks, Outbox, Reports, Sender, Traffic
+from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Sender, Traffic
 
 
 @record
@@ -30,4 +30,5 @@ class World:
     looks: Looks
     traffic: Traffic
     counts: CountStore
+    guards: Guards
     post: Post | None = None

@@ -54,14 +54,17 @@ class PredictionLog(Protocol):
         newest: int | None = None,
         context: Sequence[str] = (),
         one_in: int = 1,
+        arms: bool = False,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, with these keys of the requests' context.
 
         With `maturity`: only rows with event time + age <= by, and an outcome counts only if it was known (`outcome.at`) by event time +
         age; with the age 0, if it was known by `by`. Without: every row, and every outcome known so far. With `compared`: without rows
-        that belong to no comparison: those that asked for a version (`pinned`) and those made elsewhere, and what shadows said of them.
+        that belong to no comparison: those that asked for a version (`pinned`) or were given one (`holdback`, `override`), those made
+        elsewhere, and what shadows said of them.
         With `newest`: at most so many, those of the latest event times. With `one_in`: about one in so many, spread evenly over the order
-        in which they came, the same ones at every look; those of 8 are among those of 4.
+        in which they came, the same ones at every look; those of 8 are among those of 4. With `arms`, and with `compared`: also
+        who answered, how likely that was and what the outcome was worth (`variant`, `propensity`, `value`).
         """
         ...
 
@@ -76,7 +79,7 @@ class PredictionLog(Protocol):
     def labelled(
         self, model: str, *, known_by: datetime, since: datetime | None = None, unlabelled_after: timedelta | None = None
     ) -> LoggedRows:
-        """The answered rows of every version, with features, whose outcome was known (`outcome.at` <= known_by).
+        """The answered rows of every version whose outcome was known (`outcome.at` <= known_by), with features, arms and `version`.
 
         With `since`: only rows whose event time is not before it. With `unlabelled_after`: also those without an outcome known by then
         (their `actual` is None) that had reached this age by `known_by`.

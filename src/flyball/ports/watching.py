@@ -152,9 +152,9 @@ class Guards(Protocol):
     """What guardrails did in servers, on its way to the journal."""
 
     def trip(self, trip: Trip) -> None:
-        """Keep it, durably; the first of a version and guardrail since a time counts, repeats change nothing."""
+        """Keep it, durably. The same one told again changes nothing. DataError for one with a number that is none."""
         ...
 
     def trips(self, model: str, *, since: datetime) -> list[Trip]:
-        """What was kept with `at` not before a time, in order of `at`."""
+        """Of what was kept with `at` not before a time the first of each version and guardrail, whoever saw it, in order of `at`."""
         ...

@@ -148,7 +148,7 @@ def _finisher(
             return None
         content = b"".join((start, encode_float(number), middle, name.encode(), b'"}'))
         if take is not None:
-            take(live, (name, arm.version, arm.variant, now, now, unit, entity, None, label, score, row, None))
+            take(live, (name, arm.version, arm.variant, now, now, unit, entity, None, label, score, row, None, None))
         arm.cell.number += 1
         took(perf_counter() - started)
         return content

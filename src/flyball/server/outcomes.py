@@ -12,11 +12,11 @@ from flyball.server.log import RecordLog
 from flyball.server.metrics import Metrics
 from flyball.server.reload import Reloader
 from flyball.server.settings import ServerPorts, ServerSettings
-from flyball.serving.codecs import decode_json, name_of, time_of
+from flyball.serving.codecs import amount_of, decode_json, name_of, time_of
 from flyball.serving.contract import LARGEST_NUMBER, LONGEST_TEXT, kind_of, shown
 from flyball.serving.records import Accepted, Label, Outcome, Rejected
 
-_KEYS = ("prediction_id", "id", "unit", "actual", "at")
+_KEYS = ("prediction_id", "id", "unit", "actual", "at", "value")
 _STATUS: Mapping[str, int] = {"malformed": 422, "ambiguous": 409, "twice": 409, "unknown": 404}
 _MOST_WAITING = 32
 _OTHERS_FLUSH = 0.15  # seconds in which every worker has flushed what it had
@@ -92,8 +92,14 @@ class OutcomeTaker:
             raise RequestError("'at' is missing: this server takes the time of an outcome from its request", field="at")
         else:
             at = self._clock()
-        actual = self._actual(item["actual"])
-        return Outcome(actual=actual, at=from_micros(at), prediction_id=names["prediction_id"], entity=names["id"], unit=names["unit"])
+        return Outcome(
+            actual=self._actual(item["actual"]),
+            at=from_micros(at),
+            prediction_id=names["prediction_id"],
+            entity=names["id"],
+            unit=names["unit"],
+            value=amount_of(item.get("value"), "value"),
+        )
 
     def _actual(self, value: object) -> Label:
         """The label as the model knows it: one of its classes, or a number for a regression."""

@@ -105,7 +105,7 @@ def openapi(live: LiveModel | None, settings: ServerSettings) -> dict[str, objec
     }
     outcome = {
         "type": "object",
-        "properties": {"prediction_id": text, "id": text, "unit": text, "actual": {}, "at": {"type": "string", "format": "date-time"}},
+        "properties": _OUTCOME,
         "required": ["actual"],
         "additionalProperties": False,
     }
@@ -203,6 +203,16 @@ def _example_answer(live: LiveModel) -> dict[str, object]:
         "variant": "champion",
         "prediction_id": "019b1e6f2c3a7d4501a3000000000042",
     }
+
+
+_OUTCOME: dict[str, dict[str, object]] = {
+    "prediction_id": {"type": "string"},
+    "id": {"type": "string"},
+    "unit": {"type": "string"},
+    "actual": {},
+    "at": {"type": "string", "format": "date-time"},
+    "value": {"type": ["number", "null"]},
+}
 
 
 def _example_outcome(live: LiveModel, settings: ServerSettings) -> dict[str, object]:

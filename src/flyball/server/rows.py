@@ -25,6 +25,7 @@ class LogRow(NamedTuple):
     score: Score
     features: Row
     context: Context | None
+    propensity: float | None = None
 
 
 Rows = Sequence[LogRow | tuple[Any, ...]]
@@ -43,11 +44,15 @@ def log_rows(
     made_at: int,
     unit: str | None,
     context: Context | None,
+    propensity: float | None = None,
 ) -> Rows:
-    """The answered rows of one request. What a model of several outputs said is logged as its JSON text."""
+    """The answered rows of one request. What a model of several outputs said is logged as its JSON text.
+
+    `propensity`: how likely the variant was for this unit; None where nothing was left to chance.
+    """
     labels = _labels(scored)
     same = [repeat(value) for value in (scored.version, variant, at, made_at, unit)]
-    return list(zip(ids, *same, entities, client_ids, labels, scored.scores, rows, repeat(context), strict=False))
+    return list(zip(ids, *same, entities, client_ids, labels, scored.scores, rows, repeat(context), repeat(propensity), strict=False))
 
 
 def batch_of(live: LiveModel, rows: Rows, worker: str) -> PredictionBatch:
@@ -71,6 +76,7 @@ def batch_of(live: LiveModel, rows: Rows, worker: str) -> PredictionBatch:
         score=columns[9],
         features=columns[10],
         context=columns[11],
+        propensity=columns[12] if columns[12].count(None) < len(rows) else [],
     )
 
 

@@ -14,7 +14,7 @@ from flyball.core.record import record
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
     from flyball.ports.history import Journal, OutcomeLog, PredictionLog
     from flyball.ports.serving import BundleStore, Deployments
-    from flyball.ports.watching import Looks, Reports, Traffic
+    from flyball.ports.watching import Guards, Looks, Reports, Traffic
 
 
 @record
@@ -82,6 +82,7 @@ class ServerPorts:
     looks: "Looks"
     traffic: "Traffic"
     journal: "Journal"
+    guards: "Guards"
 
 
 PortsFactory = Callable[[Path], ServerPorts]

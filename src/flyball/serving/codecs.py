@@ -12,7 +12,7 @@ import msgspec
 from flyball.core.errors import RequestError
 from flyball.core.schema import did_you_mean, you_sent
 from flyball.core.window import to_micros
-from flyball.serving.contract import LARGEST_INTEGER, LONGEST_TEXT, Contract, Row, kind_of, shown
+from flyball.serving.contract import LARGEST_INTEGER, LARGEST_NUMBER, LONGEST_TEXT, Contract, Row, kind_of, shown
 from flyball.serving.records import Label
 from flyball.serving.shape import LONGEST_NAME
 
@@ -169,6 +169,17 @@ def time_of(value: object, field: str) -> int:
         except (msgspec.ValidationError, OverflowError):
             pass
     raise RequestError(f"{field!r} must be a time with a zone, such as 2026-01-31T12:00:00Z, not {kind_of(value)}", field=field)
+
+
+def amount_of(value: object, field: str) -> float | None:
+    """A finite number, or None if it was not given."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RequestError(f"{field!r} must be a number, not {kind_of(value)}", field=field)
+    if not abs(value) <= LARGEST_NUMBER:
+        raise RequestError(f"{field!r} is larger than any number that is taken", field=field)
+    return float(value)
 
 
 def _names(value: object, field: str, single: bool, rows: int) -> list[str | None]:

@@ -159,7 +159,8 @@ class LoggedRows:
     as is `bare`: which rows were logged without features, whose values are all missing. `context` has a column for each key that was
     asked for, missing as None (all of it, if no request had the key), and is None if none was. `variant` is who answered (`champion`,
     `challenger`, `holdback`, `pinned`, …; `shadow` for rows that were not answered), `propensity` how likely that was (NaN: nothing
-    was left to chance), `value` what the outcome was worth (NaN: not told); `version` is that of the row where rows of several are read.
+    was left to chance), `value` what the outcome was worth (NaN: not told, or too late); None unless asked for. `version` is that of
+    the row where rows of several are read.
     """
 
     prediction_id: NDArray[np.object_]

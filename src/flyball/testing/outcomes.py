@@ -125,6 +125,21 @@ class OutcomeLogSuite:
         assert [rejected.why for rejected in answer.rejected] == ["malformed"]
         assert _labelled(log) == {"p2": 1}
 
+    def test_what_an_outcome_was_worth_is_kept_with_it(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
+        log.add(predictions(["p1", "p2"], client_id=[None, "order-2"]))
+        told = [Outcome(actual=1, at=NOON + HOUR, prediction_id="p1", value=-12.5), _by_id("order-2")]
+        assert outcomes.take("churn", told, within=ALWAYS).accepted == 2
+        kept = [found[1] for name in ("p1", "p2") if (found := log.find(name)) is not None]
+        assert kept == [told[0], Outcome(actual=1, at=NOON + HOUR, prediction_id="p2")]
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, True, "12"])
+    def test_a_worth_that_is_no_finite_number_is_malformed(self, log: PredictionLog, outcomes: OutcomeLog, value: float) -> None:
+        log.add(predictions(["p1", "p2"]))
+        answer = outcomes.take("churn", [Outcome(actual=1, at=NOON, prediction_id="p1", value=value), _by_id("p2")], within=ALWAYS)
+        assert _why(answer) == [("p1", "malformed")]
+        assert "value" in answer.rejected[0].error
+        assert _labelled(log) == {"p2": 1}
+
     def test_shadow_rows_alone_take_no_outcome(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
         log.add(predictions(["p1"], shadow=True, features=None, entity="a"))
         answer = outcomes.take("churn", [_by_id("p1"), Outcome(actual=1, at=NOON + HOUR, entity="a")], within=ALWAYS)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flyball.core.reason import because
+from flyball.core.reason import Reason, because
 from flyball.core.verdict import Verdict
 from flyball.core.window import to_micros
 from flyball.evaluation.records import Check, Decision
 from flyball.journal import events as happened
+from flyball.journal import moves as moved
 from flyball.serving.records import Deployment, PredictionBatch
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -81,6 +82,20 @@ def one_event_of_each_kind() -> list[happened.Event]:
         happened.RequestClosed(key='{}:{alertname="FeatureDrift"}'),
         happened.ExternalMove(alias="champion", found=None, restored=2),
         happened.Referenced(version=1, bundle="b", replaced="a", reference="r", rows=1000, source="rows.csv"),
+        *_one_move_of_each_kind(why),
+    ]
+
+
+def _one_move_of_each_kind(why: Reason) -> list[moved.Move]:
+    return [
+        moved.ShareMoved(version=2, share=0.2, reason=why, evidence={"rows": 10.0}),
+        moved.RolloutPaused(version=2, reason=why),
+        moved.RolloutResumed(version=2, reason=why),
+        moved.GuardrailTripped(version=2, guardrail="errors", worker="w0", tripped_at=NOON, reason=why, evidence={"failed": 5.0}),
+        moved.ApprovalAsked(version=2, reason=why, evidence={"gain": 0.001}),
+        moved.Approved(version=2, reason=why),
+        moved.Declined(version=2, reason=why),
+        moved.Verified(version=2, identical=False, reason=why),
     ]
 
 
@@ -105,6 +120,7 @@ def predictions(ids: Sequence[str], *, at: Sequence[datetime] | datetime = NOON,
     fixed = {name: columns.pop(name, default) for name, default in (("model", "churn"), ("worker", "w0"), ("schema_id", "schema"))}
     for name, value in {**values, "features": [[float(n), "basic"] for n in range(rows)], **columns}.items():
         values[name] = value if isinstance(value, list) else [value] * rows
+    values.setdefault("propensity", [])
     micros = [to_micros(time) for time in times]
     return PredictionBatch(
         feature_names=names, prediction_id=list(ids), at=micros, made_at=[to_micros(time) for time in made], **fixed, **values

@@ -15,6 +15,8 @@ from flyball.core.errors import UserCodeError
 from flyball.ports.training import Job
 from flyball.serving.records import PredictionBatch
 from flyball.serving.segments import SegmentWriter
+from flyball.testing.arms import ArmsSuite
+from flyball.testing.arrivals import ArrivalsSuite
 from flyball.testing.deployments import DeploymentsSuite
 from flyball.testing.executor import ExecutorSuite
 from flyball.testing.journal import JournalSuite
@@ -44,7 +46,7 @@ def outcomes(log: MemoryPredictionLog) -> MemoryOutcomeLog:
     return MemoryOutcomeLog(log)
 
 
-class TestMemoryPredictionLog(PredictionLogSuite):
+class TestMemoryPredictionLog(PredictionLogSuite, ArrivalsSuite, ArmsSuite):
     @pytest.fixture
     def flush(self, tmp_path: Path) -> Iterator[Callable[[PredictionBatch], None]]:
         writer = SegmentWriter(tmp_path / "log", "w0")

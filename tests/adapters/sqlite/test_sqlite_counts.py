@@ -12,13 +12,13 @@ from flyball.adapters.sqlite import arrivals
 from flyball.adapters.sqlite import counts as module
 from flyball.adapters.sqlite.counts import SqliteCounts
 from flyball.adapters.sqlite.database import Database
-from flyball.adapters.sqlite.migrations import MIGRATIONS
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.monitoring.slots import CountKey
 from flyball.serving.records import Place
 from flyball.testing.counts import DAY, HOUR, MINUTE, OWN, CountStoreSuite, held, slot, step
 from flyball.testing.predictions import DAY as TODAY
 from flyball.testing.samples import NOON, predictions
+from older import answer_then, older, shadow_then
 
 # Stands for a process that counts: each row is one row in cell `number % 5` of its minute. Says how many rows it counted.
 _COUNTER = """
@@ -147,17 +147,13 @@ def test_arrivals_are_read_by_an_index_in_order_without_sorting(database: Databa
 
 
 def test_the_shadows_of_an_older_database_are_kept_in_the_order_of_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as older:
-        older.setattr("flyball.adapters.sqlite.database.MIGRATIONS", MIGRATIONS[:2])
-        with Database(tmp_path / "old.db") as database:
-            log = SqlitePredictionLog(database, tmp_path / "log")
-            log.add(predictions(["a", "b"], at=[NOON, NOON + MINUTE]))
-            log.add(predictions(["b", "a", "z"], at=[NOON + MINUTE, NOON, NOON - HOUR], version=2, shadow=True, features=None, score=0.75))
-            before = log.rows("churn", 2, TODAY, features=True)
+    with older(tmp_path / "old.db", 2, monkeypatch) as database:
+        answer_then(database, {"a": NOON, "b": NOON + MINUTE})
+        shadow_then(database, {"b": NOON + MINUTE, "a": NOON, "z": NOON - HOUR}, version=2, score=0.75)
     with Database(tmp_path / "old.db") as database:
         log = SqlitePredictionLog(database, tmp_path / "log")
         after = log.rows("churn", 2, TODAY, features=True)
-        assert after.prediction_id.tolist() == before.prediction_id.tolist() == ["z", "a", "b"]
+        assert after.prediction_id.tolist() == ["z", "a", "b"]
         arrived = log.arrived("churn", 2, Place(), limit=10)
         assert arrived.known.tolist() == [False, True, True]
         assert arrived.score.tolist() == [0.75] * 3

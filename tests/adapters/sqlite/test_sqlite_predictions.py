@@ -15,6 +15,8 @@ from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.core.errors import StoreError
 from flyball.serving.records import PredictionBatch
 from flyball.serving.segments import SegmentWriter, encode, segments
+from flyball.testing.arms import ArmsSuite
+from flyball.testing.arrivals import ArrivalsSuite
 from flyball.testing.predictions import DAY, PredictionLogSuite
 from flyball.testing.samples import predictions
 
@@ -34,7 +36,7 @@ with Database(Path(sys.argv[1]) / "flyball.db") as database:
 """
 
 
-class TestSqlitePredictionLog(PredictionLogSuite):
+class TestSqlitePredictionLog(PredictionLogSuite, ArrivalsSuite, ArmsSuite):
     pass
 
 
@@ -177,12 +179,12 @@ def test_rows_are_read_by_an_index_in_order_without_sorting(database: Database) 
     with database.read() as connection:
         joined = "LEFT JOIN predictions p ON p.id = s.answered"
         for query in (
-            module._ANSWERED.format(features="", compared="", sampled="", newest=""),
-            module._ANSWERED.format(features="", compared="", sampled="", newest=" DESC LIMIT 9"),
-            module._ANSWERED.format(features="", compared=module._COMPARED, sampled="", newest=""),
-            module._SHADOWS.format(features="", join="", compared="", sampled="", newest=""),
-            module._SHADOWS.format(features="", join="", compared="", sampled="", newest=" DESC LIMIT 9"),
-            module._SHADOWS.format(features="", join=joined, compared=module._SHADOWS_COMPARED, sampled="", newest=""),
+            module._ANSWERED.format(more="", compared="", sampled="", newest=""),
+            module._ANSWERED.format(more="", compared="", sampled="", newest=" DESC LIMIT 9"),
+            module._ANSWERED.format(more="", compared=module._COMPARED, sampled="", newest=""),
+            module._SHADOWS.format(more="", join="", compared="", sampled="", newest=""),
+            module._SHADOWS.format(more="", join="", compared="", sampled="", newest=" DESC LIMIT 9"),
+            module._SHADOWS.format(more="", join=joined, compared=module._SHADOWS_COMPARED, sampled="", newest=""),
         ):
             plan = [step[3] for step in connection.execute("EXPLAIN QUERY PLAN " + query, (1, 0, 9, 9)).fetchall()]
             assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in plan), plan

@@ -28,7 +28,7 @@ class MemoryOutcomeLog:
         with self._log.lock:
             return sum(
                 to_micros(since) < at <= to_micros(now)
-                for key, (_, at) in self._log.outcomes.items()
+                for key, (_, at, _) in self._log.outcomes.items()
                 if self._log.answered[key].model == model
             )
 
@@ -43,10 +43,10 @@ class MemoryOutcomeLog:
             row = latest[0] if latest else None
         if row is None:
             return unknown(outcome, nearest, within=within)
-        actual, known_at = self._log.outcomes.get(row.prediction_id, (None, None))
+        actual, known_at, _ = self._log.outcomes.get(row.prediction_id, (None, None, None))
         refusal = refused(outcome, Candidate(at=row.at, actual=actual, outcome_at=known_at))
         if refusal is None:
-            self._log.outcomes[row.prediction_id] = (outcome.actual, at)
+            self._log.outcomes[row.prediction_id] = (outcome.actual, at, outcome.value)
         return refusal
 
     def _latest(self, model: str, outcome: Outcome, at: int, within: int) -> tuple[list[Row], Nearest]:

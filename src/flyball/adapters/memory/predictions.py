@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from pathlib import Path
 
-from flyball.adapters.logged import arrived, check_batch, context_table, feature_table, logged_rows, matured_until, micros
+from flyball.adapters.logged import (
+    NOT_SHARED_OUT,
+    arrived,
+    check_batch,
+    context_table,
+    feature_table,
+    logged_rows,
+    matured_until,
+    micros,
+)
 from flyball.core.record import record
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Arrived, Label, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
@@ -34,6 +43,7 @@ class Row:
     names: tuple[str, ...]
     features: list[Label | None] | None
     context: Mapping[str, Label | None]
+    propensity: float | None
 
 
 class MemoryPredictionLog:
@@ -42,7 +52,7 @@ class MemoryPredictionLog:
     def __init__(self, segments: Path | None = None) -> None:
         self.lock = threading.RLock()
         self.answered: dict[str, Row] = {}
-        self.outcomes: dict[str, tuple[Label, int]] = {}
+        self.outcomes: dict[str, tuple[Label, int, float | None]] = {}
         self._segments = segments
         self._positions: dict[str, int] = {}
         self._shadows: set[tuple[str, int]] = set()
@@ -94,6 +104,7 @@ class MemoryPredictionLog:
         newest: int | None = None,
         context: Sequence[str] = (),
         one_in: int = 1,
+        arms: bool = False,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
         with self.lock:
@@ -107,7 +118,7 @@ class MemoryPredictionLog:
             if one_in > 1:
                 found = [row for row in found if row.number % 1000003 * 618035 % 1000003 < 1000003 // one_in]
             found = found if newest is None else found[max(0, len(found) - newest) :]
-            return self._columns(found, features, maturity, context)
+            return self._columns(found, features, maturity, context, arms=arms or compared)
 
     def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
         """At most `limit` rows of a version that arrived after a place, with features, in order of arrival."""
@@ -148,7 +159,7 @@ class MemoryPredictionLog:
                 if (outcome is not None and outcome[1] <= latest) or (ripe is not None and row.at <= ripe):
                     found.append(row)
             known = Maturity(age=timedelta(0), by=known_by)  # an outcome known later is none yet
-            return self._columns(sorted(found, key=attrgetter("at", "number")), True, known)
+            return self._columns(sorted(found, key=attrgetter("at", "number")), True, known, arms=True, versions=True)
 
     def find(self, prediction_id: str) -> tuple[Prediction, Outcome | None] | None:
         """One answered prediction by its own or the client's id, with its outcome."""
@@ -157,8 +168,10 @@ class MemoryPredictionLog:
             if row is None:
                 return None
             outcome = self.outcomes.get(row.prediction_id)
-        known = None if outcome is None else Outcome(actual=outcome[0], at=from_micros(outcome[1]), prediction_id=row.prediction_id)
-        return _prediction(row), known
+        if outcome is None:
+            return _prediction(row), None
+        actual, at, value = outcome
+        return _prediction(row), Outcome(actual=actual, at=from_micros(at), prediction_id=row.prediction_id, value=value)
 
     def count(self, model: str, window: Window) -> Mapping[int, int]:
         """Answered predictions per version in a window; versions without any are not listed."""
@@ -197,6 +210,7 @@ class MemoryPredictionLog:
             names=tuple(batch.feature_names),
             features=batch.features[number],
             context=batch.context[number] or {},
+            propensity=batch.propensity[number] if batch.propensity else None,
         )
 
     def _add_answered(self, row: Row) -> None:
@@ -227,8 +241,17 @@ class MemoryPredictionLog:
             self._unsorted.discard((model, version))
         return self._streams.get((model, version), [])
 
-    def _columns(self, found: list[Row], features: bool, maturity: Maturity | None, keys: Sequence[str] = ()) -> LoggedRows:
-        outcomes = [self.outcomes.get(row.prediction_id, (None, None)) for row in found]
+    def _columns(
+        self,
+        found: list[Row],
+        features: bool,
+        maturity: Maturity | None,
+        keys: Sequence[str] = (),
+        *,
+        arms: bool,
+        versions: bool = False,
+    ) -> LoggedRows:
+        outcomes = [self.outcomes.get(row.prediction_id, (None, None, None)) for row in found]
         columns: list[Sequence[object]] = [
             [row.prediction_id for row in found],
             [row.at for row in found],
@@ -236,8 +259,13 @@ class MemoryPredictionLog:
             [row.entity for row in found],
             [row.label for row in found],
             [row.score for row in found],
-            [actual for actual, _ in outcomes],
-            [at for _, at in outcomes],
+            [actual for actual, _, _ in outcomes],
+            [at for _, at, _ in outcomes],
+        ]
+        of_arms: list[Sequence[object]] = [
+            ["shadow" if row.number in self._shadow_rows else row.variant for row in found],
+            [None if row.number in self._shadow_rows else row.propensity for row in found],
+            [value for _, _, value in outcomes],
         ]
         table, made_at, bare = None, None, None
         sources = [self.answered.get(row.prediction_id, row) for row in found]  # what a shadow's request held stands in the answered row
@@ -250,7 +278,9 @@ class MemoryPredictionLog:
             )
             made_at, bare = [source.made_at for source in sources], [source.features is None for source in sources]
         asked = context_table((source.context for source in sources), keys)
-        return logged_rows(columns, table, maturity=maturity, made_at=made_at, context=asked, bare=bare)
+        version = [row.version for row in found] if versions else None
+        more = of_arms if arms else None
+        return logged_rows(columns, table, maturity=maturity, made_at=made_at, context=asked, bare=bare, arms=more, version=version)
 
 
 def _prediction(row: Row) -> Prediction:
@@ -269,9 +299,10 @@ def _prediction(row: Row) -> Prediction:
         score=tuple(row.score) if isinstance(row.score, list) else row.score,
         features={} if row.features is None else dict(zip(row.names, row.features, strict=True)),
         context=row.context,
+        propensity=row.propensity,
     )
 
 
 def _shared_out(answered: Row) -> bool:
-    """False for a row that asked for its version or was made elsewhere: nobody decided between versions for it."""
-    return answered.variant != "pinned" and not answered.worker.startswith("elsewhere")
+    """False for a row that asked for its version or was given one, or was made elsewhere: nobody decided between versions for it."""
+    return answered.variant not in NOT_SHARED_OUT and not answered.worker.startswith("elsewhere")

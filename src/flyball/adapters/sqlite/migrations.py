@@ -209,5 +209,21 @@ CREATE TABLE traffic (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX, _LOOKS, _TRAFFIC)
+# How likely the variant was that answered, what an outcome was worth, and what guardrails did in servers. NULL: nothing was said.
+_EVIDENCE = """
+ALTER TABLE predictions ADD COLUMN propensity REAL;
+ALTER TABLE outcomes ADD COLUMN value REAL;
+CREATE TABLE trips (
+  model TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  guardrail TEXT NOT NULL,
+  worker TEXT NOT NULL,
+  format INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (model, at, version, guardrail, worker)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX, _LOOKS, _TRAFFIC, _EVIDENCE)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1."""

@@ -66,8 +66,8 @@ def _take(connection: sqlite3.Connection, model: int, outcome: Outcome, within: 
     refusal = refused(outcome, Candidate(at=made_for, actual=label(actual), outcome_at=outcome_at))
     if refusal is None:
         connection.execute(
-            "INSERT INTO outcomes (prediction, model, at, received_at, actual) VALUES (?, ?, ?, ?, ?)",
-            (key, model, at, received_at, stored_label(outcome.actual)),
+            "INSERT INTO outcomes (prediction, model, at, received_at, actual, value) VALUES (?, ?, ?, ?, ?, ?)",
+            (key, model, at, received_at, stored_label(outcome.actual), outcome.value),
         )
     return refusal
 

@@ -8,49 +8,73 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from flyball.adapters.logged import arrived, check_batch, context_table, feature_table, logged_rows, matured_until, micros, transposed
+from flyball.adapters.logged import (
+    NOT_SHARED_OUT,
+    arrived,
+    check_batch,
+    context_table,
+    feature_table,
+    logged_rows,
+    matured_until,
+    micros,
+    transposed,
+)
 from flyball.adapters.sqlite import rows as stored
 from flyball.adapters.sqlite.arrivals import read_arrived
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.ingest import ingest
+from flyball.core.record import record
 from flyball.core.table import Table
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Arrived, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 
-# Both queries give the same columns in the same order; `more` are the contract, the features and when they were made, and the context.
+# Both queries give the same columns in the same order; `more` are variant, propensity and value, then the
+# contract, the features and when they were made, then the context, as far as they are asked for.
 _ANSWERED = """
-SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{features}
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at{more}
 FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id
 WHERE p.stream = ? AND p.at >= ? AND p.at < ? AND p.at <= ?{compared}{sampled} ORDER BY p.at{newest}
 """
 _SHADOWS = """
-SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, o.actual, o.at{features}
+SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, o.actual, o.at{more}
 FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered {join}
 WHERE s.stream = ? AND s.at >= ? AND s.at < ? AND s.at <= ?{compared}{sampled} ORDER BY s.at{newest}
 """
-# Rows that asked for a version, or were made elsewhere, were never shared out; a shadow's answered row may not be here.
-_COMPARED = " AND p.variant <> 'pinned' AND p.worker NOT GLOB 'elsewhere*'"
+# Rows that asked for a version or were given one, or were made elsewhere, were never shared out; a shadow's answered row may not be here.
+_COMPARED = f" AND p.variant NOT IN ({', '.join(map(repr, NOT_SHARED_OUT))}) AND p.worker NOT GLOB 'elsewhere*'"
 _SHADOWS_COMPARED = f" AND (p.id IS NULL OR ({_COMPARED.removeprefix(' AND ')}))"
 # CROSS JOIN: SQLite keeps this order, which reads both tables from front to end.
 _LABELLED = """
-SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.contract, p.features, p.made_at
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, o.actual, o.at, p.variant, p.propensity, o.value,
+  p.contract, p.features, p.made_at, ?4
 FROM predictions p CROSS JOIN outcomes o ON o.prediction = p.id
-WHERE p.stream = ? AND p.at >= ? AND o.at <= ? ORDER BY p.at
+WHERE p.stream = ?1 AND p.at >= ?2 AND o.at <= ?3 ORDER BY p.at
 """
 _UNLABELLED = """
-SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, NULL, NULL, p.contract, p.features, p.made_at
+SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, NULL, NULL, p.variant, p.propensity, NULL,
+  p.contract, p.features, p.made_at, ?4
 FROM predictions p
-WHERE p.stream = ? AND p.at >= ? AND p.at <= ? AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction = p.id AND o.at <= ?)
+WHERE p.stream = ?1 AND p.at >= ?2 AND p.at <= ?5 AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction = p.id AND o.at <= ?3)
 ORDER BY p.at
 """
 _ONE = """
 SELECT p.prediction_id, m.name, t.version, p.variant, p.worker, p.at, p.made_at, p.unit, p.entity, p.client_id, p.label, p.score,
-  p.features, p.context, c.feature_names, o.actual, o.at
+  p.features, p.context, c.feature_names, o.actual, o.at, p.propensity, o.value
 FROM predictions p JOIN models m ON m.id = p.model JOIN streams t ON t.id = p.stream JOIN contracts c ON c.id = p.contract
   LEFT JOIN outcomes o ON o.prediction = p.id
 WHERE p.id = ?
 """
 _NEVER = 2**62
+
+
+@record
+class _Asked:
+    """What is read of a row beyond what always is."""
+
+    arms: bool
+    features: bool
+    context: Sequence[str] = ()
+    versions: bool = False
 
 
 class SqlitePredictionLog:
@@ -82,29 +106,34 @@ class SqlitePredictionLog:
         newest: int | None = None,
         context: Sequence[str] = (),
         one_in: int = 1,
+        arms: bool = False,
     ) -> LoggedRows:
         """The rows of one version whose event time is in the window, answered or shadow, ordered by event time."""
+        asked = _Asked(arms=arms or compared, features=features, context=context)
         latest = _NEVER if maturity is None else matured_until(maturity)
         with self._database.read() as connection:
             stream = _stream(connection, model, version)
             if stream is None:
-                return _columns([], {}, features, maturity, context)
+                return _columns([], {}, asked, maturity)
             bounds = (stream, to_micros(window.start), to_micros(window.end), latest)
             more = (", p.contract, p.features, p.made_at" if features else "") + (", p.context" if context else "")
+            ours, theirs = (", p.variant, p.propensity, o.value", ", 'shadow', NULL, o.value") if asked.arms else ("", "")
             last = "" if newest is None else f" DESC LIMIT {int(newest)}"
             join = "LEFT JOIN predictions p ON p.id = s.answered" if more or compared else ""
-            query = _ANSWERED.format(features=more, compared=_COMPARED if compared else "", sampled=_sampled("p.id", one_in), newest=last)
+            query = _ANSWERED.format(
+                more=ours + more, compared=_COMPARED if compared else "", sampled=_sampled("p.id", one_in), newest=last
+            )
             answered = connection.execute(query, bounds).fetchall()
             compare = _SHADOWS_COMPARED if compared else ""
             some = _sampled("coalesce(s.answered, s.at)", one_in)
-            query = _SHADOWS.format(features=more, join=join, compared=compare, sampled=some, newest=last)
+            query = _SHADOWS.format(more=theirs + more, join=join, compared=compare, sampled=some, newest=last)
             shadows = connection.execute(query, bounds).fetchall()
             names = _contracts(connection) if features else {}
         both = answered and shadows
         found = sorted(answered + shadows, key=itemgetter(1)) if both or newest is not None else answered or shadows
         if newest is not None:
             found = found[max(0, len(found) - newest) :]
-        return _columns(found, names, features, maturity, context)
+        return _columns(found, names, asked, maturity)
 
     def arrived(self, model: str, version: int, after: Place, *, limit: int, window: Window | None = None) -> Arrived:
         """At most `limit` rows of a version that arrived after a place, with features, in order of arrival."""
@@ -125,15 +154,16 @@ class SqlitePredictionLog:
         found: list[tuple[Any, ...]] = []
         with self._database.read() as connection:
             streams = connection.execute(
-                "SELECT t.id FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? ORDER BY t.version", (model,)
+                "SELECT t.id, t.version FROM streams t JOIN models m ON m.id = t.model WHERE m.name = ? ORDER BY t.version", (model,)
             )
-            for (stream,) in streams.fetchall():
-                found += connection.execute(_LABELLED, (stream, earliest, latest)).fetchall()
+            for stream, version in streams.fetchall():
+                bounds = (stream, earliest, latest, version)
+                found += connection.execute(_LABELLED, bounds).fetchall()
                 if unlabelled_after is not None:
-                    found += connection.execute(_UNLABELLED, (stream, earliest, latest - micros(unlabelled_after), latest)).fetchall()
+                    found += connection.execute(_UNLABELLED, (*bounds, latest - micros(unlabelled_after))).fetchall()
             names = _contracts(connection)
         found.sort(key=itemgetter(1))
-        return _columns(found, names, True, None)
+        return _columns(found, names, _Asked(arms=True, features=True, versions=True), None)
 
     def find(self, prediction_id: str) -> tuple[Prediction, Outcome | None] | None:
         """One answered prediction by its own or the client's id, with its outcome."""
@@ -175,27 +205,25 @@ def find(connection: sqlite3.Connection, prediction_id: str, *, model: int | Non
     return None if repeat is None else int(repeat[0])
 
 
-def _columns(
-    found: Sequence[tuple[Any, ...]],
-    names: Mapping[int, list[str]],
-    features: bool,
-    maturity: Maturity | None,
-    context: Sequence[str] = (),
-) -> LoggedRows:
-    columns = transposed(found, 8 + 3 * features + bool(context))
-    asked = context_table(map(stored.context, columns[-1]), context) if context else None
+def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], asked: _Asked, maturity: Maturity | None) -> LoggedRows:
+    columns = transposed(found, 8 + 3 * asked.arms + 3 * asked.features + bool(asked.context) + asked.versions)
+    common, rest = columns[:8], columns[8:]
+    common[4] = stored.labels(common[4])
+    common[5] = stored.scores(common[5])
+    common[6] = stored.labels(common[6])
+    arms, rest = (rest[:3], rest[3:]) if asked.arms else (None, rest)
     table: Table | None = None
     made_at: list[int] | None = None
     bare: list[bool] | None = None
-    if features:
-        contracts = [contract or 0 for contract in columns[8]]  # 0: a shadow whose answered row is not here
-        table = feature_table(contracts, map(stored.features, columns[9]), {0: [], **names})
-        made_at = [at if made is None else made for at, made in zip(columns[1], columns[10], strict=True)]
-        bare = [value is None for value in columns[9]]
-    columns[4] = stored.labels(columns[4])
-    columns[5] = stored.scores(columns[5])
-    columns[6] = stored.labels(columns[6])
-    return logged_rows(columns[:8], table, maturity=maturity, made_at=made_at, context=asked, bare=bare)
+    if asked.features:
+        contracts = [contract or 0 for contract in rest[0]]  # 0: a shadow whose answered row is not here
+        table = feature_table(contracts, map(stored.features, rest[1]), {0: [], **names})
+        made_at = [at if made is None else made for at, made in zip(common[1], rest[2], strict=True)]
+        bare = [value is None for value in rest[1]]
+        rest = rest[3:]
+    context = context_table(map(stored.context, rest[0]), asked.context) if asked.context else None
+    version = rest[-1] if asked.versions else None
+    return logged_rows(common, table, maturity=maturity, made_at=made_at, context=context, bare=bare, arms=arms, version=version)
 
 
 def _sampled(number: str, one_in: int) -> str:
@@ -232,6 +260,8 @@ def _prediction(row: tuple[Any, ...]) -> tuple[Prediction, Outcome | None]:
         names,
         actual,
         outcome_at,
+        propensity,
+        value,
     ) = row
     values = stored.features(features)
     prediction = Prediction(
@@ -249,6 +279,8 @@ def _prediction(row: tuple[Any, ...]) -> tuple[Prediction, Outcome | None]:
         score=stored.score(score),
         features={} if values is None else dict(zip(json.loads(names), values, strict=True)),
         context=stored.context(context),
+        propensity=propensity,
     )
-    outcome = None if outcome_at is None else Outcome(actual=stored.label(actual), at=from_micros(outcome_at), prediction_id=own)
-    return prediction, outcome
+    if outcome_at is None:
+        return prediction, None
+    return prediction, Outcome(actual=stored.label(actual), at=from_micros(outcome_at), prediction_id=own, value=value)

@@ -21,7 +21,7 @@ _BOOLEANS: Mapping[bytes, bool] = {b"\x00": False, b"\x01": True}
 
 _INSERT = (
     "INSERT INTO predictions (stream, model, at, prediction_id, made_at, variant, worker, unit, entity, client_id, label, score,"
-    " contract, features, context) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+    " contract, features, context, propensity) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 # A shadow of a prediction that was dropped as a duplicate is dropped too.
 _INSERT_SHADOW = (
@@ -58,6 +58,7 @@ def store(connection: sqlite3.Connection, batch: PredictionBatch) -> int:
             repeat(contract),
             (None if values is None else _encode(values) for values in batch.features),
             (_encode(values) if values else None for values in batch.context) if any(batch.context) else repeat(None),
+            batch.propensity or repeat(None),
             strict=False,
         )
         new = connection.executemany(_INSERT, rows if kept is None else compress(rows, kept)).rowcount
