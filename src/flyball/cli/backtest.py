@@ -173,9 +173,9 @@ def as_plain(report: BacktestReport, settings: Settings) -> dict[str, object]:
 
 def _row(one: Scored, report: BacktestReport, metrics: tuple[str, ...]) -> list[object]:
     row: list[object] = [one.name, *(one.mean.get(name, "-") for name in metrics), _gain(one.against.get(report.metric))]
-    row += [one.retrains, round(one.cost.cpu_seconds, 1), one.promotions, one.refused, one.rollbacks, len(one.alarms)]
+    row += [one.retrains, round(one.cost.cpu_seconds), one.promotions, one.refused, one.rollbacks, len(one.alarms)]
     row += ["-" if value is None else value for value in (one.false_alarms, one.missed)]
-    return [*row, round(one.under_floor, 1)]
+    return [*row, f"{one.under_floor:g}"]
 
 
 def _gain(told: Difference | None) -> str:

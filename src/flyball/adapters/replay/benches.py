@@ -10,6 +10,7 @@ from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.memory.counts import MemoryCounts
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.executor import MemoryExecutor
+from flyball.adapters.memory.guards import MemoryGuards
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.adapters.memory.looks import MemoryLooks
 from flyball.adapters.memory.registry import MemoryRegistry
@@ -82,6 +83,7 @@ class ReplayBenches:
             looks=MemoryLooks(),
             traffic=MemoryTraffic(),
             counts=MemoryCounts(),
+            guards=MemoryGuards(),
         )
         return Bench(world=world, workshop=workshop, recorder=log, clock=clock, folder=folder, trainings=trainings, close=trainer.end)
 

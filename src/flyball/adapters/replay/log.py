@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from flyball.adapters.logged import MICROS_PER_DAY, context_table, matured_until, micros
 from flyball.core.errors import RefusedError
-from flyball.core.table import Table
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.loop.backtest.records import NEVER, Stream
 from flyball.serving.records import Accepted, Arrived, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch

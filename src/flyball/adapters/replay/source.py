@@ -1,4 +1,4 @@
-"""Where the history of a backtest comes from: the spec's own data, a file, or the prediction log, as the text of a flyball.toml that says so."""
+"""Where the history of a backtest comes from, as the text of a flyball.toml: the spec's own data, a file, or the prediction log."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Alarms of a policy: when they fired, which were false, and which losses or changes they missed. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flyball.core.record import record
 from flyball.journal.events import AlertFired, AlertResolved, Entry
@@ -68,7 +68,7 @@ def _judged(one: Alarmed, right: bool) -> Alarmed:
 
 
 def _firing(entries: Sequence[Entry]) -> list[tuple[datetime, datetime]]:
-    """From when to when each alert fired; one that still does, until the last entry."""
+    """From when to when each alert fired; one that still does, for ever."""
     begun: dict[str, datetime] = {}
     found: list[tuple[datetime, datetime]] = []
     for entry in entries:
@@ -77,5 +77,4 @@ def _firing(entries: Sequence[Entry]) -> list[tuple[datetime, datetime]]:
             begun[event.key] = entry.at
         elif isinstance(event, AlertResolved) and event.key in begun:
             found.append((begun.pop(event.key), entry.at))
-    last = datetime.max if not entries else datetime.max.replace(tzinfo=entries[-1].at.tzinfo)
-    return found + [(at, last) for at in begun.values()]
+    return found + [(at, datetime.max.replace(tzinfo=UTC)) for at in begun.values()]

@@ -115,13 +115,16 @@ def spaced(start: datetime, end: datetime, times: int) -> tuple[datetime, ...]:
     return tuple(start + (end - start) * number / (times + 1) for number in range(1, times + 1))
 
 
-def spec_at(policy: Policy, now: datetime, trained: int, step: timedelta) -> Spec:
-    """The spec a look goes by. At fixed times only a look after the next of them asks for a training."""
+def spec_at(policy: Policy, now: datetime, *, trained: int, last: datetime) -> Spec:
+    """The spec a look goes by. At fixed times only a look after the next of them asks for a training; `last`: when the last began."""
     if not policy.fixed:
         return policy.spec
     due = sum(at <= now for at in policy.at) > trained
     retrain: RetrainSpec = policy.spec.retrain
-    return replace(policy.spec, retrain=replace(retrain, on=("schedule",) if due else (), every=retrain.every if due else None))
+    if not due or retrain.every is None:
+        return replace(policy.spec, retrain=replace(retrain, on=(), every=None))
+    # looks fall between the times, so two trainings may be a little nearer than the times are
+    return replace(policy.spec, retrain=replace(retrain, every=min(retrain.every, now - last)))
 
 
 def _fixed(asked: Asked, spec: Spec, plan: Plan, times: int | None) -> Policy:
@@ -149,8 +152,7 @@ def _fixed(asked: Asked, spec: Spec, plan: Plan, times: int | None) -> Policy:
             retrain=replace(
                 spec.retrain,
                 on=("schedule",),
-                # looks fall between the times, so two trainings may be a little nearer than the times are
-                every=max(timedelta(seconds=1), every - plan.step),
+                every=every,
                 cooldown=timedelta(0),
                 min_outcomes=0,
                 budget=1_000_000,

@@ -81,7 +81,7 @@ class _Replay:
         self._live: dict[str, _Live] = {}
         self._looks: list[Looked] = []
         self._trouble: dict[str, None] = {}
-        self._trained = 0
+        self._trained, self._last = 0, plan.start
         self._unanswered = 0
 
     def run(self) -> Played:
@@ -145,10 +145,11 @@ class _Replay:
     def _look(self, now: datetime) -> None:
         """Tick until nothing runs: a training that a look starts is over at the next."""
         for _ in range(_LOOKS):
-            spec = spec_at(self._policy, now, self._trained, self._plan.step)
+            spec = spec_at(self._policy, now, trained=self._trained, last=self._last)
             report = tick(self._bench.world, spec, self._memory, now=now)
             started = sum(isinstance(entry.event, RetrainStarted) for entry in report.entries)
             self._trained += started
+            self._last = now if started else self._last
             self._note(report)
             if not started:
                 return

@@ -155,5 +155,5 @@ def _by(metric: Metric, truth: Truths, score: Floats, part: Ints) -> Mapping[int
 
 
 def _there(score: Floats, rows: Ints) -> NDArray[np.bool_]:
-    told: NDArray[np.bool_] = np.isfinite(score[rows]).reshape(len(rows), -1).all(axis=1)
-    return told
+    told = np.isfinite(score[rows])
+    return told if told.ndim == 1 else np.asarray(told.all(axis=1), dtype=np.bool_)
