@@ -33,6 +33,7 @@ from flyball.loop.deciding.chances import first_share, next_candidate
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import Look, look, measure
 from flyball.loop.inbound import close_silent
+from flyball.loop.local import settle_local
 from flyball.loop.memory import Memory
 from flyball.loop.notify import Notified, notify
 from flyball.loop.policy import decide
@@ -78,6 +79,7 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
     with suppress(ConflictError):  # else the next tick ends them
         appended += close_silent(world.journal, state, actor=actor, now=now)
         state = fold(model, appended, start=state)
+    state, appended = settle_local(world, spec, state, appended)
     evidence: Evidence | None = None
     looked: Look | None = None
     for _ in range(_ROUNDS):
@@ -170,7 +172,7 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
             return [Suppressed(cause=action.cause, reason=action.reason, because=action.because)]
         case CloseTraining():
             done = action.finished
-            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason)]
+            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason, cost=done.cost)]
         case Promote():
             return _promotion(action, spec, state, now)
         case RollBack():

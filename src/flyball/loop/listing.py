@@ -1,21 +1,14 @@
-"""What people look up: the list of versions, the state of the loop in lines, and the chain behind one prediction."""
+"""What people look up: the list of versions, and the state of the loop in lines."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from flyball.core.errors import NotFoundError
 from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.window import format_duration
-from flyball.journal.events import Registered
-from flyball.journal.explain import registered
 from flyball.journal.known import Running, State
 from flyball.loop.rollout import rollout_line
-from flyball.ports.history import Journal, PredictionLog
-from flyball.ports.serving import BundleStore
-from flyball.registry.bundle import read_manifest
-from flyball.registry.records import EngineName, Lineage
-from flyball.serving.records import Outcome, Prediction
+from flyball.registry.records import EngineName
 from flyball.spec.records import Spec
 
 
@@ -40,17 +33,6 @@ class StatusLine:
 
     name: str
     value: object
-
-
-@record
-class Chain:
-    """Everything behind one answer. Of a version that was never registered here (a prediction made elsewhere) nothing more is known."""
-
-    prediction: Prediction
-    outcome: Outcome | None
-    registered: Registered | None
-    registered_at: datetime | None
-    lineage: Lineage | None
 
 
 def list_versions(state: State) -> list[Listed]:
@@ -113,24 +95,6 @@ def describe(
         StatusLine(name="versions", value=len(state.versions)),
         StatusLine(name="journal", value=state.seq),
     ]
-
-
-def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: BundleStore) -> Chain:
-    """The chain behind one prediction, by the server's id or the client's; NotFoundError if nobody made it."""
-    found = log.find(prediction_id)
-    if found is None:
-        raise NotFoundError(
-            f"there is no prediction {prediction_id!r}",
-            hint="ids stand in the answers of /predict; an answer of this very moment may still be on its way to the log",
-        )
-    prediction, outcome = found
-    entries = journal.read(prediction.model)
-    event = registered(entries, prediction.version)
-    if event is None:
-        return Chain(prediction=prediction, outcome=outcome, registered=None, registered_at=None, lineage=None)
-    at = next(entry.at for entry in entries if entry.event is event)
-    lineage = read_manifest(bundles.path(event.bundle), event.bundle).lineage
-    return Chain(prediction=prediction, outcome=outcome, registered=event, registered_at=at, lineage=lineage)
 
 
 def _alert(state: State, key: str, sentence: Callable[[Reason], str], now: datetime) -> str:

@@ -1,6 +1,7 @@
 """Nouns of the loop: what a tick knows (evidence), what it does about it (actions), and what it says afterwards."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
@@ -26,12 +27,13 @@ class Floored:
 
 @record
 class Finished:
-    """The training that was running has ended, and how. `version` is 0 if none came out of it."""
+    """The training that was running has ended, and how. `version` is 0 if none came out of it. `cost`: what it took, where known."""
 
     action: str
     outcome: Outcome
     version: int
     reason: Reason
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @record

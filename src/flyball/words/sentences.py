@@ -32,6 +32,10 @@ CATALOGUES = (
     "report",
     "reference",
     "multivariate",
+    "history",
+    "replay",
+    "experiment",
+    "backtest",
 )
 
 
