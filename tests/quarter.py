@@ -129,8 +129,8 @@ class InProcess:
         return self._reader.prepare(spec)
 
     def fit(self, order: FitOrder) -> Fitted:
-        command = {name: getattr(order, name) for name in ("run", "task", "threshold", "target")}
-        command |= {"params": dict(order.params), "schema": to_plain(order.schema), "folder": str(order.folder)}
+        command = {name: getattr(order, name) for name in ("run", "task", "threshold", "target", "python", "given", "weight")}
+        command |= {"params": dict(order.params), "schema": to_plain(order.schema), "folder": str(order.folder), "command": []}
         argv = list(sys.argv)
         try:
             answer: dict[str, Any] = run_fit(command, self._project, self._runs)

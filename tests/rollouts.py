@@ -29,9 +29,9 @@ from flyball.loop.policy import decide
 from flyball.loop.records import Action, Evidence, Floored
 from flyball.loop.world import World
 from flyball.monitoring.records import ArmFigures, ArmsEvidence, PairedEvidence, Performance
-from flyball.serving.records import Arm, Trip
+from flyball.serving.records import Trip
 from flyball.spec.load import parse_spec
-from flyball.spec.records import Guardrails, Spec
+from flyball.spec.records import Arm, Guardrails, Spec
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -9,6 +9,7 @@ import pytest
 from flyball.core.errors import FlyballError, NotFoundError, UsageError
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, RolloutStarted
+from flyball.journal.explain import tell
 from flyball.journal.moves import ApprovalAsked, Approved, Declined, RolloutPaused, RolloutResumed
 from flyball.loop.records import Written
 from flyball.loop.steer import promote, roll_back, stage, unstage
@@ -44,7 +45,7 @@ def test_a_rollout_is_paused_resumed_and_aborted_with_who_and_why(tmp_path: Path
     town = small(tmp_path, rollout("experiment"))
     done = pause(town.world, MANUAL, **WHO, now=T0 + DAY)
     assert happened(done) == [RolloutPaused]
-    assert "ada paused the rollout of version 2: because" in sentence(done.entries[0].event.reason)  # type: ignore[union-attr]
+    assert "ada paused the rollout of version 2: because" in sentence(tell(done.entries[0]).reason)
     current = town.world.deployments.current("m")
     assert current is not None and current.challenger_share == 0.0
     assert "is paused since" in said(pause, town.world, MANUAL, **WHO, now=T0 + DAY)
@@ -155,7 +156,8 @@ def test_promote_asks_where_promotions_are_approved_and_acts_when_it_is_forced(t
     done = promote(town.world, MANUAL, 2, force=True, reason="now", actor="ada", now=T0)
     (event,) = [entry.event for entry in done.entries]
     assert isinstance(event, Promoted) and event.forced
-    assert (town.state.champion, town.state.waiting) == (2, None)
+    after = town.state
+    assert after.champion == 2 and after.waiting is None
 
 
 def test_whoever_asks_for_another_version_takes_the_place_of_the_one_that_waits(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Whether a new champion stays."""
 
 from dataclasses import replace
+from typing import Any
 
 from flyball.core.verdict import Verdict
 from flyball.journal.known import Freeze, State
@@ -14,7 +15,7 @@ def new(*, watched: bool = False) -> State:
     return state(*CANDIDATE, (T0, promoted(2, 1, watch_until=T0 + 30 * DAY if watched else None)))
 
 
-def broken(*, since: float = 0.0, version: int = 2, **changes: object) -> Evidence:
+def broken(*, since: float = 0.0, version: int = 2, **changes: Any) -> Evidence:
     return replace(seen(**fallen(version, T0 + since * DAY, T0 + 20 * DAY)), **changes)
 
 

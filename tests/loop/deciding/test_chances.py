@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from flyball.core.verdict import Verdict
-from flyball.journal.events import RolloutEnded, Staged
+from flyball.journal.events import Cause, RolloutEnded, Staged
 from flyball.loop.deciding.chances import next_candidate
 from flyball.loop.records import EndRollout, Promote, StartRollout
 from rollouts import CANDIDATE, CHAMPION, T0, WHY, at, more, registered, rollout, seen, spec_of, state
@@ -34,7 +34,7 @@ def test_in_shadow_it_may_be_compared_though_the_gate_left_it_undecided() -> Non
 
 
 @pytest.mark.parametrize("cause", ["drift", "alert"])
-def test_a_candidate_of_drift_alone_wins_on_live_rows_or_not_at_all(cause: str) -> None:
+def test_a_candidate_of_drift_alone_wins_on_live_rows_or_not_at_all(cause: Cause) -> None:
     moved = state(*CHAMPION, (T0, replace(registered(2), cause=cause)))
     (action,) = next_candidate(moved, spec_of("immediate", shapes=False))
     assert isinstance(action, StartRollout) and action.strategy == "shadow"
