@@ -20,7 +20,7 @@ from flyball.data.snapshot import WEIGHT, Rows, assemble, span
 from flyball.data.source import Prepared, infer_schema, require_columns
 from flyball.data.split import split_rows
 from flyball.journal.state import fold
-from flyball.loop.shaped import honest
+from flyball.loop.shaped import cuts_of, honest
 from flyball.loop.since import window_since_change
 from flyball.loop.workshop import Workshop
 from flyball.registry.bundle import read_file, read_manifest
@@ -187,7 +187,7 @@ def _logged(spec: Spec, workshop: Workshop, prepared: Prepared, now: datetime) -
         logged, rows = logged.take(~faulty), rows.take(~faulty)
     if not spec.model.influences_outcome:
         return _Known(source=prepared, logged=logged, hidden=0, told=told)
-    found = honest(spec, workshop, prepared, rows, logged, now=now)
+    found = honest(spec, prepared, rows, logged, cuts=cuts_of(spec, workshop, rows), now=now)
     return _Known(source=found.prepared, logged=found.logged, hidden=found.hidden, told=(*told, *found.told))
 
 
