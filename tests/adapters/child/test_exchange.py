@@ -247,11 +247,12 @@ def test_an_interpreter_that_is_not_there_is_named(trainer: ChildTrainer, tmp_pa
 
 def test_weights_reach_a_function_here_and_elsewhere_and_change_what_it_learns(trainer: ChildTrainer, second: Path, tmp_path: Path) -> None:
     scores = {}
-    for name, more in {
+    ways: dict[str, dict[str, Any]] = {
         "plain": {"weight": False},
         "here": {"weight": True},
         "there": {"weight": True, "python": str(second)},
-    }.items():
+    }
+    for name, more in ways.items():
         (tmp_path / name).mkdir()
         scores[name] = np.load(tmp_path / name / trainer.fit(order(tmp_path / name, "weighed", **more)).scores)
     assert scores["here"] == pytest.approx(scores["there"])
