@@ -92,7 +92,10 @@ def test_hidden_rows_are_counted_and_weights_reach_the_function_the_gate_and_the
         entry.event for entry in open_stores(read_settings(folder, {})).journal.read("churn") if isinstance(entry.event, Registered)
     ]
     assert (event.hidden, event.held_back) == (result.hidden, result.held_back)
-    assert any(line.startswith(f"{counts['acted']} rows of the log cannot be learnt from") for line in said)
+    assert any(
+        line == f"log: {counts['acted']} rows hidden by the model's own answers, {counts['heavy']} of the holdback weigh up to 5"
+        for line in said
+    )
     told = report(result, sentence)
     assert (told["hidden"], told["held_back"], told["window"]) == (result.hidden, result.held_back, None)
     assert "rows of the log cannot be learnt from" in next(folder.glob("mlartifacts/**/card.md")).read_text()

@@ -85,8 +85,12 @@ def gather(spec: Spec, workshop: Workshop, *, now: datetime, progress: Callable[
     known = _logged(spec, workshop, prepared, now)
     rows, window = _assembled(spec, known, now)
     warnings = [*prepared.warnings, *known.told]
-    for told in (*known.told, *([window] if window is not None else [])):
-        progress(workshop.sentence(told))
+    if known.hidden or WEIGHT in rows.table:
+        heavy = rows.table[WEIGHT] if WEIGHT in rows.table else np.ones(1)
+        stand_in = int(np.count_nonzero(heavy > 1))
+        progress(f"log: {known.hidden} rows hidden by the model's own answers, {stand_in} of the holdback weigh up to {heavy.max():g}")
+    if window is not None:
+        progress(workshop.sentence(window))
     problems: list[Reason] = []
     found = check(rows.table, spec, prepared=prepared.table, past=_past(spec, workshop), now=now)
     if spec.quality.schema is not None:
