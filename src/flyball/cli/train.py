@@ -90,8 +90,6 @@ def show(result: TrainResult, settings: Settings, *, as_json: bool) -> None:
         console().print(f"gate: {check.verdict.value:14} {told(check.reason, settings)}")
     if result.window is not None:
         console().print(told(result.window, settings))
-    if result.hidden or result.held_back:
-        console().print(f"log: {result.hidden} rows hidden by the model's own answers, {result.held_back} of the holdback learnt from")
     for warning in result.warnings:
         say(f"warning: {told(warning, settings)}")
     console().print(f"gate as a whole: {result.gate.verdict.value}")

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from flyball.core.codec import to_json
-from flyball.core.reason import because
 from flyball.core.record import record
 from flyball.data.records import Snapshot
 from flyball.data.split import held_out
@@ -24,7 +23,7 @@ from flyball.journal.state import fold
 from flyball.loop.before_traffic import Made, before_traffic
 from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_version, result_of, rival_of, unchanged
 from flyball.loop.external import Asked, action_name
-from flyball.loop.fitting import bring_model, fit, made_elsewhere
+from flyball.loop.fitting import bring_model, fit, noticed
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, Rival, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
@@ -279,12 +278,6 @@ class _Job:
         judgement = before_traffic(judgement, spec, workshop, beside.rival, made, folder=folder, now=self.wish.now)
         self.progress(f"gate: {judgement.decision.verdict.value}")
         self.watch.lap("gate")
-        warnings, outside = self.gathered.warnings, made_elsewhere(folder)
-        if outside:
-            cut = self.gathered.split.cut_at
-            warnings = (*warnings, because("train.external", version=outside, cut="" if cut is None else f"{cut:%Y-%m-%d %H:%M}"))
-        if fitted.engine == "native":
-            warnings = (*warnings, because("train.native", reason=fitted.engine_reason))
         kept = Kept(
             kept_format=KEPT_FORMAT,
             model=spec.model.name,
@@ -302,7 +295,7 @@ class _Job:
             rows=len(self.gathered.split.train),
             trained_from=first,
             trained_until=until,
-            warnings=warnings,
+            warnings=noticed(self.gathered, fitted, folder),
             hidden=self.gathered.hidden,
             held_back=self.gathered.held_back,
             window=self.gathered.window,
