@@ -47,7 +47,7 @@ def copied(project: Path, into: Path) -> Path:
     here = Path(shutil.copytree(project.parent, into / "team")) / project.name
     with closing(sqlite3.connect(here / "mlflow.db")) as connection, connection:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("model_versions", "source")):
-            change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608 - from the line above
+            change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
             connection.execute(change, (project.as_uri(), here.as_uri()))
     return here
 
