@@ -1,15 +1,18 @@
 """history, retrains, why, trace, journal and reproduce as a person calls them, on a project with two versions."""
 
 import json
+import signal
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from projects import make_project
 from recorded import an_answer
-from trained import flyball
+from trained import command, flyball
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow and DVC say of themselves is not ours to answer for
 
@@ -154,6 +157,31 @@ def test_a_cut_off_end_that_no_server_knows_needs_an_anchor(recorded: Path) -> N
     said = flyball(recorded, "journal", "--expect", anchor)
     assert said.status == 1
     assert "its end was cut off" in said.out
+
+
+def test_follow_prints_what_is_appended_until_it_is_told_to_stop(recorded: Path) -> None:
+    words = command(recorded, "journal", "--follow", "--json", "--after", str(size(recorded)))
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert flyball(recorded, "freeze", "--reason", "audit").status == 0
+            line = json.loads(process.stdout.readline())
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+    assert (line["action"], line["event"]) == ("freeze", "Frozen")
+
+
+def test_a_project_in_which_nothing_happened_has_a_past_without_anything_in_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "new")
+    assert flyball(project, "history", "--at", "2026-01-01T00:00:00Z", "--json").json["champion"] is None
+    assert flyball(project, "history", "--json").json["changes"] == []
+    assert "nothing had happened yet" in flyball(project, "history", "--at", "2026-01-01T00:00:00Z").out
+    assert flyball(project, "retrains", "--json").json["trainings"] == []
+    assert flyball(project, "journal", "--verify", "--json").json["sound"] is True
+    assert flyball(project, "journal", "--head", "--json").json["seq"] == 0
+    assert flyball(project, "why", "1").status == 1
+    assert flyball(project, "reproduce", "1").status == 1
 
 
 def test_reproduce_says_byte_for_byte_and_keeps_the_scratch_where_asked(recorded: Path, tmp_path: Path) -> None:
