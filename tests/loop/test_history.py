@@ -111,7 +111,7 @@ def test_the_challenger_its_share_and_the_alerts_of_that_time_are_told() -> None
     assert (stood.champion, stood.challenger, stood.challenger_share, list(stood.firing)) == (1, 2, 0.1, ["drift:temp"])
     assert stood.bundles == {1: "b1", 2: "b2"}
     assert production_at("m", entries, T0 + 6 * HOUR).challenger_share == 0.5
-    assert [one.action for one in changes("m", entries, since=T0 + 2 * HOUR)] == ["compare", "share"]
+    assert [one.action for one in changes("m", entries, since=T0 + 2 * HOUR)] == ["compare", "move share"]
     assert [one.entry.seq for one in changes("m", entries, until=T0 + 3 * HOUR)] == [2]
 
 

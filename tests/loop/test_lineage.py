@@ -14,6 +14,7 @@ from flyball.core.errors import NotFoundError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.journal.events import RolloutStarted
+from flyball.journal.known import Watch
 from flyball.loop.history import Production
 from flyball.loop.lineage import Chain, chain_of, part_of
 from flyball.loop.lineage_check import Held, check_chain, holds
@@ -149,6 +150,11 @@ STOOD = Production(
         (replace(PREDICTION, version=2, variant="challenger"), STOOD, "trace.challenger"),
         (PREDICTION, replace(STOOD, challenger_share=0.0), "trace.shadowed"),
         (PREDICTION, replace(STOOD, rollout=None, challenger=None), "trace.champion"),
+        (
+            PREDICTION,
+            replace(STOOD, rollout=None, challenger=None, watch=Watch(version=1, previous=7, since=T0, until=T0)),
+            "trace.watched",
+        ),
         (replace(PREDICTION, version=2, variant="challenger"), replace(STOOD, rollout=None), "trace.staged"),
         (replace(PREDICTION, version=3), STOOD, "trace.not_champion"),
         (replace(PREDICTION, variant="pinned"), STOOD, "trace.pinned"),

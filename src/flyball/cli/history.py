@@ -9,6 +9,7 @@ from flyball.core.errors import UsageError
 from flyball.core.reason import Reason
 from flyball.core.window import parse_time
 from flyball.loop.history import Change, Production, changes, production_at
+from flyball.loop.past import plain_change, plain_production
 from flyball.settings import Settings
 from flyball.wiring import open_stores
 
@@ -36,17 +37,21 @@ def command(ctx: click.Context, name: str | None, at: str | None, since: str | N
     model = spec.model.name
     moment, first, last = (_time(option, text) for option, text in (("--at", at), ("--from", since), ("--to", until)))
     entries = open_stores(settings).journal.read(model)
+
+    def say(reason: Reason) -> str:
+        return told(reason, settings)
+
     if moment is not None:
         stood = production_at(model, entries, moment)
-        show_json(_plain_production(stood, settings)) if as_json else _show_production(stood, settings)
+        show_json(plain_production(stood, say)) if as_json else _show_production(stood, settings)
         return
     if first is not None and last is not None and last < first:
         raise UsageError(f"--to {until} is before --from {since}", hint="exchange them")
     found = changes(model, entries, since=first, until=last)
     if as_json:
         begins = production_at(model, entries, first) if first is not None else None
-        start = _plain_production(begins, settings) if begins is not None else None
-        show_json({"model": model, "start": start, "changes": [_plain_change(one, settings) for one in found]})
+        start = plain_production(begins, say) if begins is not None else None
+        show_json({"model": model, "start": start, "changes": [plain_change(one, say) for one in found]})
         return
     _show_changes(model, found, settings)
 
@@ -120,42 +125,3 @@ def _frozen(stood: Production) -> str:
 
 def _because(what: str, reason: Reason, settings: Settings) -> str:
     return f"{what}: {told(reason, settings)}"
-
-
-def _plain_production(stood: Production, settings: Settings) -> dict[str, object]:
-    """The record, with sentences where it has reasons."""
-    return {
-        "model": stood.model,
-        "at": stood.at,
-        "seq": stood.seq,
-        "champion": stood.champion,
-        "champion_since": stood.champion_since,
-        "challenger": stood.challenger,
-        "challenger_share": stood.challenger_share,
-        "shadow": stood.shadow,
-        "previous": stood.previous,
-        "bundles": stood.bundles,
-        "rollout": stood.rollout,
-        "paused": stood.paused,
-        "watch": stood.watch,
-        "waiting": None if stood.waiting is None else {"version": stood.waiting.version, "reason": told(stood.waiting.reason, settings)},
-        "training": None
-        if stood.training is None
-        else {"cause": stood.training.started.cause, "since": stood.training.at, "reason": told(stood.training.started.reason, settings)},
-        "frozen": stood.freeze,
-        "alerts": {key: told(reason, settings) for key, reason in sorted(stood.firing.items())},
-    }
-
-
-def _plain_change(one: Change, settings: Settings) -> dict[str, object]:
-    return {
-        "seq": one.entry.seq,
-        "at": one.entry.at,
-        "actor": one.entry.actor,
-        "action": one.action,
-        "version": one.version or None,
-        "reason": told(one.reason, settings),
-        "champion": one.champion,
-        "challenger": one.challenger,
-        "challenger_share": one.challenger_share,
-    }

@@ -8,9 +8,9 @@ import click
 from flyball.cli.frame import as_json, console, project, same_model, say, show_json, told, when
 from flyball.core.codec import to_json, to_plain
 from flyball.core.errors import UsageError
-from flyball.journal.events import Entry
 from flyball.journal.examine import Examined, examine, head_of, parse_head
 from flyball.journal.explain import tell
+from flyball.loop.past import plain_entry, plain_examined
 from flyball.settings import Settings
 from flyball.wiring import Stores, open_stores
 
@@ -51,23 +51,6 @@ def command(
         _print(stores, model, after, follow, as_json, settings)
 
 
-def plain_entry(entry: Entry, settings: Settings) -> dict[str, object]:
-    """An entry as JSON: its envelope, its sentence, and the event itself."""
-    one = tell(entry)
-    return {
-        "seq": entry.seq,
-        "at": entry.at,
-        "actor": entry.actor,
-        "action": one.action,
-        "version": one.version or None,
-        "reason": told(one.reason, settings),
-        "event": type(entry.event).__name__,
-        "body": entry.event,
-        "prev_hash": entry.prev_hash,
-        "hash": entry.hash,
-    }
-
-
 def _print(stores: Stores, model: str, after: int, follow: bool, as_json: bool, settings: Settings) -> None:
     out, newest = console(), 0
     while True:
@@ -77,7 +60,7 @@ def _print(stores: Stores, model: str, after: int, follow: bool, as_json: bool, 
             if entry.seq <= after:
                 continue
             if as_json:
-                click.echo(to_json(to_plain(plain_entry(entry, settings))))
+                click.echo(to_json(to_plain(plain_entry(entry, lambda reason: told(reason, settings)))))
                 continue
             one = tell(entry)
             about = f" {model}@{one.version}" if one.version else ""
@@ -110,15 +93,7 @@ def _verify(stores: Stores, model: str, expect: str | None, as_json: bool, setti
         served=deployed.seq if deployed is not None and not deployed.local else 0,
     )
     if as_json:
-        show_json(
-            {
-                "model": model,
-                "entries": found.entries,
-                "head": found.head,
-                "sound": not found.flaws,
-                "flaws": [{"seq": flaw.seq, "code": flaw.reason.code, "reason": told(flaw.reason, settings)} for flaw in found.flaws],
-            }
-        )
+        show_json(plain_examined(found, lambda reason: told(reason, settings)))
     else:
         _show_verified(found, expect is not None, settings)
     sys.exit(1 if found.flaws else 0)

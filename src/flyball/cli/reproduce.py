@@ -9,6 +9,7 @@ import click
 
 from flyball.cli.frame import as_json, at_time, console, now_option, project, say, show_json, show_table, told, version_of
 from flyball.core.errors import UsageError
+from flyball.loop.past import plain_reproduction
 from flyball.loop.reproduce import Reproduction, reproduce
 from flyball.settings import Settings
 from flyball.wiring import open_studio
@@ -42,40 +43,12 @@ def command(ctx: click.Context, version: str, keep: Path | None, now: str | None
         if keep is None:
             shutil.rmtree(scratch, ignore_errors=True)
     if as_json:
-        show_json(plain(found, settings))
+        show_json(plain_reproduction(found, lambda reason: told(reason, settings)))
     else:
         _show(found, settings)
         if keep is not None:
             say(f"kept in {scratch}")
     sys.exit(0 if found.identical else 1)
-
-
-def plain(found: Reproduction, settings: Settings) -> dict[str, object]:
-    """A reproduction as JSON."""
-    return {
-        "model": found.model,
-        "version": found.version,
-        "identical": found.identical,
-        "reason": told(found.reason, settings),
-        "code": found.reason.code,
-        "run_id": found.run_id,
-        "source": {
-            "taken": found.code.taken,
-            "commit": found.code.commit or None,
-            "same_code": found.code.same_code,
-            "same_spec": found.code.same_spec,
-            "missing": found.code.missing or None,
-        },
-        "snapshot": found.snapshot,
-        "rows": {"train": found.rows_trained, "test": found.rows},
-        "files": [{"name": one.name, "then": one.then, "now": one.now, "same": one.same} for one in found.files],
-        "engine": {"then": found.engine[0], "now": found.engine[1]},
-        "packages": [{"name": one.name, "then": one.then, "now": one.now} for one in found.packages],
-        "scores": {"differing": found.differing, "largest_difference": found.largest_difference},
-        "metrics": {name: {"then": then, "now": now} for name, (then, now) in found.metrics.items()},
-        "repeatable": found.repeatable,
-        "seconds": dict(found.seconds),
-    }
 
 
 def _scratch(keep: Path | None) -> Path:

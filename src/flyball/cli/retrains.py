@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import click
 
 from flyball.cli.frame import as_json, console, project, same_model, show_json, show_table, told, when
-from flyball.loop.price import Bought, PutOff, Training, bought_words, trainings
+from flyball.loop.past import plain_training
+from flyball.loop.price import Bought, PutOff, Training, trainings
 from flyball.settings import Settings
 from flyball.wiring import open_stores
 
@@ -27,7 +28,7 @@ def command(ctx: click.Context, name: str | None, everything: bool, as_json: boo
     found = trainings(open_stores(settings).journal.read(spec.model.name))
     shown = [one for one in found if everything or isinstance(one, Training)]
     if as_json:
-        show_json({"model": spec.model.name, "trainings": [plain_training(one, settings) for one in shown]})
+        show_json({"model": spec.model.name, "trainings": [plain_training(one, lambda reason: told(reason, settings)) for one in shown]})
         return
     if not shown:
         console().print(f"{spec.model.name}: no training yet; `flyball train` runs the first")
@@ -35,63 +36,6 @@ def command(ctx: click.Context, name: str | None, everything: bool, as_json: boo
     head = ("when (UTC)", "cause", "outcome", "version", "rows", "CPU s", "s", "gate", "became", "bought")
     show_table(head, [_row(one) for one in shown], title=spec.model.name)
     _tell(shown, settings)
-
-
-def plain_training(one: Training | PutOff, settings: Settings) -> dict[str, object]:
-    """A training, or one that was put off, as JSON: numbers as numbers, reasons as sentences with their values beside."""
-    if isinstance(one, PutOff):
-        return {
-            "kind": "put off",
-            "at": one.at,
-            "actor": one.actor,
-            "cause": one.cause,
-            "reason": told(one.reason, settings),
-            "evidence": one.reason.values,
-            "because": told(one.because, settings),
-        }
-    return {
-        "kind": "training",
-        "at": one.at,
-        "actor": one.actor,
-        "cause": one.cause,
-        "action": one.action or None,
-        "reason": told(one.reason, settings) if one.reason else None,
-        "evidence": one.reason.values if one.reason else {},
-        "firing": sorted(one.firing),
-        "outcome": one.ended,
-        "ended_at": one.ended_at,
-        "told": told(one.told, settings) if one.told else None,
-        "version": one.version or None,
-        "rows": one.rows,
-        "window": [one.trained_from, one.trained_until],
-        "window_reason": told(one.window, settings) if one.window else None,
-        "hidden": one.hidden,
-        "held_back": one.held_back,
-        "seconds": one.seconds,
-        "cpu_seconds": one.cpu_seconds,
-        "gate": one.gate,
-        "became": one.became,
-        "became_at": one.became_at,
-        "bought": plain_bought(one.bought, settings) if one.bought else None,
-        "comparisons": [plain_bought(each, settings) for each in one.comparisons],
-    }
-
-
-def plain_bought(one: Bought, settings: Settings) -> dict[str, object]:
-    """What a version was worth on live rows, as JSON."""
-    return {
-        "by": one.by,
-        "at": one.at,
-        "against": one.against,
-        "metric": one.metric,
-        "verdict": one.verdict,
-        "gain": one.gain,
-        "lower": one.lower,
-        "upper": one.upper,
-        "rows": one.rows,
-        "days": one.days,
-        "reason": told(bought_words(one), settings),
-    }
 
 
 def _row(one: Training | PutOff) -> tuple[object, ...]:

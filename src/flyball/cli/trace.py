@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 
 from flyball.cli.frame import as_json, console, project, show_json, told, when
-from flyball.core.codec import to_plain
 from flyball.loop.lineage import Chain, chain_of
 from flyball.loop.lineage_check import Held, check_chain, holds
+from flyball.loop.past import plain_chain
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 from flyball.wiring import Stores, open_stores
@@ -34,7 +34,7 @@ def command(ctx: click.Context, prediction_id: str, verify: bool, as_json: bool)
     chain = chain_of(prediction_id, stores.predictions, stores.journal, stores.bundles)
     checks = _checked(chain, stores, settings, spec) if verify else None
     if as_json:
-        show_json(_plain(chain, checks, settings))
+        show_json(plain_chain(chain, checks, lambda reason: told(reason, settings)))
     else:
         _show(chain, settings)
         for one in checks or []:
@@ -56,16 +56,6 @@ def _checked(chain: Chain, stores: Stores, settings: Settings, spec: Spec) -> li
             sources=GitSources(settings.folder),
             folder=Path(folder),
         )
-
-
-def _plain(chain: Chain, checks: list[Held] | None, settings: Settings) -> object:
-    plain = to_plain(chain)
-    assert isinstance(plain, dict)
-    plain["part"] = told(chain.part, settings) if chain.part is not None else None
-    if checks is not None:
-        plain["verified"] = holds(checks)
-        plain["checks"] = [{"link": c.link, "verdict": c.verdict.value, "reason": told(c.reason, settings)} for c in checks]
-    return plain
 
 
 def _show(chain: Chain, settings: Settings) -> None:

@@ -1,17 +1,13 @@
 """`flyball why NAME@V`: everything that led to a version's standing, with its evidence."""
 
-from collections.abc import Mapping
-
 import click
 from rich.console import Console
 
 from flyball.cli.frame import as_json, console, need, project, show_json, told, version_of, when
-from flyball.cli.retrains import plain_bought, plain_training
-from flyball.core.codec import to_plain
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
 from flyball.journal.events import Registered, RetrainEnded, RolloutStarted
-from flyball.journal.explain import Told
+from flyball.loop.past import evidence_of, plain_story
 from flyball.loop.price import Training, bought_words
 from flyball.loop.story import Story, story_of
 from flyball.settings import Settings
@@ -32,26 +28,9 @@ def command(ctx: click.Context, version: str, as_json: bool) -> None:
     need(story is not None, f"there is no {spec.model.name}@{number}", "`flyball models` lists the versions")
     assert story is not None
     if as_json:
-        show_json(plain_story(story, settings))
+        show_json(plain_story(story, lambda reason: told(reason, settings)))
     else:
         _show(story, settings)
-
-
-def plain_story(story: Story, settings: Settings) -> dict[str, object]:
-    """The story as JSON."""
-    gate = story.registered.gate
-    return {
-        "model": story.model,
-        "version": story.version,
-        "standing": story.standing,
-        "training": plain_training(story.training, settings) if story.training else None,
-        "gate": {
-            "verdict": gate.verdict,
-            "checks": [{"metric": c.metric, "verdict": c.verdict, "reason": told(c.reason, settings)} for c in gate.checks],
-        },
-        "bought": [plain_bought(one, settings) for one in story.comparisons],
-        "events": [_plain(one, settings) for one in story.told],
-    }
 
 
 def _show(story: Story, settings: Settings) -> None:
@@ -67,7 +46,7 @@ def _show(story: Story, settings: Settings) -> None:
         elif isinstance(event, RetrainEnded):
             for name, value in event.cost.items():
                 out.print(f"    {name} {value:g}")
-        for name, value in _evidence(one).items():
+        for name, value in evidence_of(one).items():
             out.print(f"    {name} {value:g}")
     for bought in story.comparisons:
         kind = "before its promotion" if bought.by == "rollout" else "while it answered"
@@ -113,23 +92,3 @@ def _rules(event: RolloutStarted) -> str:
     if event.approve == "manual":
         rules.append("promotion waits for approval")
     return "; ".join(rules)
-
-
-def _evidence(one: Told) -> Mapping[str, float]:
-    found: Mapping[str, float] = getattr(one.entry.event, "evidence", {})
-    return found
-
-
-def _plain(one: Told, settings: Settings) -> dict[str, object]:
-    event = one.entry.event
-    return {
-        "seq": one.entry.seq,
-        "at": one.entry.at,
-        "actor": one.entry.actor,
-        "action": one.action,
-        "version": one.version or None,
-        "reason": told(one.reason, settings),
-        "evidence": dict(_evidence(one)),
-        **({"rules": to_plain(event)} if isinstance(event, RolloutStarted) else {}),
-        **({"cost": dict(event.cost)} if isinstance(event, RetrainEnded) else {}),
-    }

@@ -108,6 +108,8 @@ def part_of(prediction: Prediction, stood: Production) -> Reason:
         return because("trace.staged", **values, share=stood.challenger_share)
     if prediction.version != stood.champion:
         return because("trace.not_champion", **values)
+    if stood.watch is not None:
+        return because("trace.watched", **values, previous=stood.watch.previous)
     return because("trace.champion", **values)
 
 

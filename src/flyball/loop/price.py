@@ -72,8 +72,8 @@ class Training:
     """One training: who or what asked for it and why, what it learnt from, what it cost, and what came of it.
 
     `at`: when it was asked for (of a person's: when its version was registered; those that came to nothing left no trace). `firing`:
-    the alerts that fired then. `rows` and what follows are 0 or None where no version came of it. `window`, `hidden`,
-    `held_back`: see `Registered`. `cpu_seconds` None: nobody measured it. `bought`: the last live comparison that says something, None if none did.
+    the alerts that fired then. `rows` and what follows are 0 or None where no version came of it. `window`, `hidden`, `held_back`: see
+    `Registered`. `cpu_seconds` None: nobody measured it. `bought`: the last live comparison that says something, None if none did.
     """
 
     at: datetime

@@ -13,14 +13,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         f"在线上数据上，版本 {{version}} 确定劣于 {{against}}：{{metric}} 增益 {_GAIN_ZH}",
     ),
     "bought.even": (
-        f"on live rows nothing certain came of version {{version}} against {{against}}: {{metric}} gain {_GAIN}",
-        f"在线上数据上，版本 {{version}} 与 {{against}} 相比没有确定的差别：{{metric}} 增益 {_GAIN_ZH}",
+        f"on live rows version {{version}} was neither certainly better nor certainly worse than {{against}}: {{metric}} gain {_GAIN}",
+        f"在线上数据上，版本 {{version}} 与 {{against}} 相比，既不确定更好也不确定更差：{{metric}} 增益 {_GAIN_ZH}",
     ),
     "bought.too_little": (
         "too few live rows to say what version {version} was worth against {against} ({rows} {rows:row|rows} of {days} {days:day|days})",
         "线上数据太少，无法判断版本 {version} 相对 {against} 的价值（{days} 天 {rows} 行）",
     ),
     "trace.champion": ("the champion answered, and nothing was compared then", "由现任版本回答，当时没有进行比较"),
+    "trace.watched": (
+        "the champion answered under watch: version {previous}, which it replaced, scored the same row in shadow",
+        "由现任版本在观察期内回答，被替换的版本 {previous} 在影子模式下对同一行评分",
+    ),
     "trace.shadowed": (
         "the champion answered while version {challenger} scored the same row in shadow, by {metric}",
         "由现任版本回答，同时版本 {challenger} 在影子模式下对同一行评分，按 {metric} 比较",

@@ -115,5 +115,5 @@ def test_a_journal_that_has_grown_still_holds_its_anchor() -> None:
 
 @pytest.mark.parametrize("text", ["", "5", "5:abc", "0:" + "a" * 64, "x:" + "a" * 64, "5:" + "g" * 64, "5:" + "a" * 65])
 def test_what_is_no_anchor_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="SEQ:HASH|end of a journal"):
+    with pytest.raises(UsageError, match="end of a journal"):
         parse_head(text)
