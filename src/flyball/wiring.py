@@ -227,6 +227,7 @@ def server_ports(folder: Path) -> "ServerPorts":
 def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
     """What the admin routes work with: the loop's world but for the registry, which needs MLflow; the next tick brings that up to date."""
     from flyball.adapters.local.no_registry import LaterRegistry
+    from flyball.adapters.remembered import RememberedJournal
     from flyball.loop.world import Post, World
     from flyball.server.settings import AdminPorts
     from flyball.spec.load import load_spec
@@ -234,7 +235,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
 
     language: Language = "zh" if settings.language == "zh" else "en"
     world = World(
-        journal=stores.journal,
+        journal=RememberedJournal(stores.journal),
         predictions=stores.predictions,
         outcomes=stores.outcomes,
         deployments=stores.deployments,

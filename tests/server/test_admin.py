@@ -180,7 +180,8 @@ def test_what_is_not_there_is_404(shop: Site) -> None:
             ("GET", f"models/{MODEL}"),
             ("POST", "silence"),
         ):
-            body = {"promote": {"version": 9}, "silence": {"pattern": "x", "end": True}}.get(path, {})
+            bodies: dict[str, dict[str, Any]] = {"promote": {"version": 9}, "silence": {"pattern": "x", "end": True}}
+            body = bodies.get(path, {})
             answer = await (caller.get(f"/admin/{path}") if method == "GET" else caller.post(f"/admin/{path}", body))
             assert answer.status_code == 404 and answer.json()["error"], (path, answer.text)
         assert "did you mean 'status'" in (await caller.get("/admin/stauts")).json()["error"]

@@ -88,7 +88,13 @@ def test_a_job_is_started_in_the_tokens_name_and_looked_at(shop_of_one: Site, ex
 
 def test_the_same_key_names_the_same_job_and_another_verb_another(shop_of_one: Site, executor: Desk) -> None:
     async def story(caller: Caller) -> None:
-        asked = [("train", {"key": "k1"}), ("train", {"key": "k1", "force": True}), ("train", {"key": "k2"}), ("train", {}), ("train", {})]
+        asked: list[tuple[str, dict[str, Any]]] = [
+            ("train", {"key": "k1"}),
+            ("train", {"key": "k1", "force": True}),
+            ("train", {"key": "k2"}),
+            ("train", {}),
+            ("train", {}),
+        ]
         names = [(await caller.post(f"/admin/jobs/{verb}", body)).json()["job"] for verb, body in asked[:3]]
         for name in names:
             executor.end(name, "done")
