@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
-import pytest
 
 from flyball.core.errors import StoreError
 from flyball.core.reason import because
@@ -249,8 +248,8 @@ def test_without_anybody_to_guard_nothing_is_noted(play: Play, made: Site) -> No
 
     async def story(served: Served) -> None:
         guard, predictor = served.app.models.first.guard, served.app.predictor
-        for deploy in (lambda: made.deploy(1), lambda: made.deploy(1, challenger=2, share=0.5)):
-            deploy()
+        for challenger, share in ((None, 0.0), (2, 0.5)):
+            made.deploy(1, challenger=challenger, share=share)
             await served.look()
             assert predictor.lane is not None and guard.guarding == frozenset() and guard.counts(1, "champion") is None
             await ask(served, 0.5, units=5)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.request import urlopen
@@ -17,10 +18,12 @@ import pytest
 
 from callers import Calls, call
 from flyball.core.errors import StoreError
+from flyball.loop.local import roll_back_here
 from flyball.server.app import make_app, running
 from flyball.server.settings import ServerPorts
+from flyball.serving.local import LocalRollback, remove_local, write_local
 from scored import airport
-from served import Served, Site, body, serving
+from served import MODEL, Served, Site, body, serving
 
 ASK = body(features={"hour": 3, "temp": 1.0, "rain": True})
 
@@ -121,3 +124,29 @@ def test_a_worker_that_starts_while_the_database_is_away_serves_what_this_machin
     assert (told["version"], told["to"], told["local"], told["reason"]) == (2, 1, True, "wrong prices")
     gone = replace(town.ports, deployments=cast(Any, Gone()))
     asyncio.run(story(gone, {"version": 1, "local": True, "stale": True}))
+
+
+def test_a_server_does_not_return_to_what_was_given_up_while_the_journal_takes_over(tmp_path: Path) -> None:
+    town: Site = airport(tmp_path / "town")
+    town.deploy(2, previous=1)
+
+    async def story() -> None:
+        async with running(make_app(town.settings(poll_every=3600.0), town.ports)) as app:
+            roll_back_here(town.bundles, town.folder, MODEL, reason="", actor="ann", now=datetime.now(UTC))
+            await app.reloader.look()
+            assert app.reloader.live is not None and app.reloader.live.deployment.local
+            town.deploy(1)
+            remove_local(town.folder / ".flyball")
+            await app.reloader._look_here()  # it sees that the file is gone before it asks the table
+            assert app.reloader._tried is not None
+            assert (app.reloader._tried.champion, app.reloader._tried.seq, app.reloader._tried.local) == (1, 2, False)
+            await app.reloader.look()
+            roll_back = LocalRollback(model=MODEL, version=1, to=2, seq=2, reason="", actor="ann", at=datetime.now(UTC))
+            write_local(town.folder / ".flyball", roll_back)
+            await app.reloader.look()
+            assert app.reloader.live.deployment.local and app.reloader.live.champion.version == 2
+            remove_local(town.folder / ".flyball")  # by hand: it is taken back
+            await app.reloader.look()
+            assert (app.reloader.live.champion.version, app.reloader.live.deployment.local) == (1, False)
+
+    asyncio.run(story())

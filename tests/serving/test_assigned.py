@@ -56,7 +56,12 @@ def test_another_process_assigns_the_same_units_to_the_same_arms_and_a_ramp_only
     for number, share in enumerate((0.01, 0.05, 0.2, 0.5, 1.0)):
         env = {**os.environ, "PYTHONHASHSEED": str(number)}
         said = subprocess.run(
-            [sys.executable, "-c", _ELSEWHERE], input=json.dumps([units, "ramp", share]), capture_output=True, text=True, check=True, env=env
+            [sys.executable, "-c", _ELSEWHERE],
+            input=json.dumps([units, "ramp", share]),
+            capture_output=True,
+            text=True,
+            check=True,
+            env=env,
         )
         there = json.loads(said.stdout)
         assert there == [variant_of(deployment(share, "ramp"), unit, "") for unit in units]

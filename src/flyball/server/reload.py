@@ -119,14 +119,18 @@ class Reloader:
         found = stamp(self._state)
         if found == self._stamp:
             return
-        self._stamp, self._local = found, read_local(self._state)
+        self._stamp = found
+        if found is None:  # it is in the journal, or was taken back: what the table says now is asked before it is let go
+            await self._read_table(lift=True)
+            return
+        self._local = read_local(self._state)
         self._want()
 
     async def _look_at_table(self) -> None:
         await self._read_table()
         await self._speak()
 
-    async def _read_table(self) -> None:
+    async def _read_table(self, *, lift: bool = False) -> None:
         loop = asyncio.get_running_loop()
         try:
             deployment = await loop.run_in_executor(self._thread, self._ports.deployments.current, self._settings.model)
@@ -135,8 +139,10 @@ class Reloader:
             deployment = await loop.run_in_executor(self._thread, self._remembered) if self.live is None else None
             self.stale, self._trouble = True, error.message
         self._metrics.set("flyball_deployment_stale", float(self.stale))
+        self._local = None if lift else self._local
         if deployment is not None:
             self._table = deployment
+        if deployment is not None or lift:
             self._want()
 
     async def _speak(self) -> None:
