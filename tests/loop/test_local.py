@@ -163,6 +163,14 @@ def test_the_journal_has_the_last_word_where_it_says_something_newer(town: Site,
     assert read_local(town.folder / ".flyball") is None
 
 
+def test_an_empty_journal_in_the_place_of_a_lost_one_does_not_bring_back_what_was_given_up(town: Site, ports: Ports) -> None:
+    local = back(town)
+    empty = Ports(MemoryJournal(), MemoryDeployments(clock=lambda: T0))
+    assert meant(empty.state, [], local) == "unknown"
+    assert settle(town, empty) == [] and read_local(town.folder / ".flyball") == local
+    assert len(settle(town, ports)) == 1
+
+
 def test_a_database_that_goes_away_again_leaves_it_to_the_next_tick(town: Site, ports: Ports) -> None:
     back(town)
     whole = ports.journal

@@ -54,11 +54,14 @@ def roll_back_here(bundles: BundleStore, folder: Path, model: str, *, reason: st
     return local
 
 
-def meant(state: State, entries: Sequence[Entry], local: LocalRollback) -> Literal["write", "written", "overtaken"]:
+def meant(state: State, entries: Sequence[Entry], local: LocalRollback) -> Literal["write", "written", "overtaken", "unknown"]:
     """What a rollback of one machine means to the journal: it is to be written, it stands there, or somebody decided otherwise since.
 
-    It is overtaken if another version became champion, or the one given up was made champion again after it was given up.
+    It is overtaken if another version became champion, or the one given up was made champion again after it was given up. A journal that
+    does not know these versions, as an empty one that was made in the place of one that is lost, says nothing.
     """
+    if local.version not in state.versions or local.to not in state.versions:
+        return "unknown"
     for entry in entries:
         event = entry.event
         if (
@@ -70,20 +73,23 @@ def meant(state: State, entries: Sequence[Entry], local: LocalRollback) -> Liter
     if state.champion == local.to:
         return "written"
     still = state.champion == local.version and (state.champion_since is None or state.champion_since <= local.at)
-    return "write" if still and local.to in state.versions else "overtaken"
+    return "write" if still else "overtaken"
 
 
 def settle_local(world: World, spec: Spec, state: State, appended: list[Entry]) -> tuple[State, list[Entry]]:
     """Write a rollback of this machine into the journal, by whom and when it was said, and end it as such: servers then follow the journal
-    again. What was overtaken by the journal just ends. Gives the state and the entries with what this adds; a conflict leaves it to the
-    next tick.
+    again. What was overtaken by the journal just ends; with a journal that does not know these versions it stays. Gives the state and the
+    entries with what this adds; a conflict leaves it to the next tick.
     """
     folder = spec.folder / _STATE
     local = read_local(folder)
     if local is None or local.model != state.model:
         return state, appended
     with suppress(ConflictError, StoreError):
-        if meant(state, world.journal.read(state.model), local) == "write":
+        means = meant(state, world.journal.read(state.model), local)
+        if means == "unknown":
+            return state, appended
+        if means == "write":
             told = because(
                 "rollback.local", version=local.version, to=local.to, actor=local.actor, reason=local.reason, at=local.at.isoformat()
             )

@@ -21,7 +21,7 @@ from flyball.serving.records import Deployment, Trip
 
 _log = logging.getLogger("flyball.server")
 _LOADS = 8  # deployments that are loaded at once: more than one only while a version hangs
-_REMEMBERED = timedelta(days=1)  # trips that are older have long been decided upon
+_REMEMBERED = timedelta(days=1)  # of a version whose beginning is not known: trips that are older have long been decided upon
 _HEARTBEAT = 1.0  # seconds; a worker that is silent for ten counts as gone
 
 
@@ -64,6 +64,8 @@ class Reloader:
         self._local: LocalRollback | None = None
         self._tried: Deployment | None = None
         self._loaded: dict[str, LiveVersion] = {}
+        self._placed: dict[int, datetime] = {}  # when versions got their place, by the journal
+        self._placed_for: Deployment | None = None
         self._loading: asyncio.Task[None] | None = None
         self._told = float("-inf")
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,14 +119,18 @@ class Reloader:
         found = stamp(self._state)
         if found == self._stamp:
             return
-        self._stamp, self._local = found, read_local(self._state)
+        self._stamp = found
+        if found is None:  # it is in the journal, or was taken back: what the table says now is asked before it is let go
+            await self._read_table(lift=True)
+            return
+        self._local = read_local(self._state)
         self._want()
 
     async def _look_at_table(self) -> None:
         await self._read_table()
         await self._speak()
 
-    async def _read_table(self) -> None:
+    async def _read_table(self, *, lift: bool = False) -> None:
         loop = asyncio.get_running_loop()
         try:
             deployment = await loop.run_in_executor(self._thread, self._ports.deployments.current, self._settings.model)
@@ -133,8 +139,10 @@ class Reloader:
             deployment = await loop.run_in_executor(self._thread, self._remembered) if self.live is None else None
             self.stale, self._trouble = True, error.message
         self._metrics.set("flyball_deployment_stale", float(self.stale))
+        self._local = None if lift else self._local
         if deployment is not None:
             self._table = deployment
+        if deployment is not None or lift:
             self._want()
 
     async def _speak(self) -> None:
@@ -225,15 +233,18 @@ class Reloader:
 
     def _trips(self, guarding: frozenset[int]) -> list[Trip]:
         """In the thread: what guardrails of other workers took out since these versions got their place."""
+        model = self._settings.model
+        if self._tried is not self._placed_for:
+            self._placed, self._placed_for = {}, self._tried
+            for entry in self._ports.journal.read(model):
+                if isinstance(entry.event, RolloutStarted | Staged | Promoted) and entry.event.version is not None:
+                    self._placed[entry.event.version] = entry.at
         now = datetime.now(UTC) if self._clock is None else from_micros(self._clock())
-        trips = [one for one in self._ports.guards.trips(self._settings.model, since=now - _REMEMBERED) if one.version in guarding]
-        if not trips:
-            return []
-        began: dict[int, datetime] = {}
-        for entry in self._ports.journal.read(self._settings.model):
-            if isinstance(entry.event, RolloutStarted | Staged | Promoted) and entry.event.version is not None:
-                began[entry.event.version] = entry.at
-        return [one for one in trips if one.version not in began or one.at >= began[one.version]]
+        found = []
+        for version in guarding:
+            since = self._placed.get(version, now - _REMEMBERED)
+            found += [trip for trip in self._ports.guards.trips(model, since=since) if trip.version == version]
+        return found
 
     def _tell(self) -> None:
         """Say which deployment serves here, and what is wrong with it or with the newest one."""
