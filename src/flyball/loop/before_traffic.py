@@ -166,7 +166,7 @@ def _on_labels(spec: Spec, rows: Table, champion: Manifest, old: Score) -> list[
     There only the others are looked at.
     """
     shaped = spec.model.influences_outcome
-    if spec.data.time is None or champion.trained_until is None or (shaped and spec.model.task != "binary"):
+    if not spec.evaluate.untouched or spec.data.time is None or champion.trained_until is None or (shaped and spec.model.task != "binary"):
         return []
     times = micros(rows[spec.data.time])
     new = times > to_micros(champion.trained_until)

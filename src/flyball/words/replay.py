@@ -51,8 +51,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{metric}：增益 " + _GAIN_ZH + "（结果已知且两个版本都未学习过）。",
     ),
     "replay.latency": (
-        "One row takes {candidate:.1f} µs, the champion {champion:.1f} µs: {ratio:.2f} times as long (median of {rows} rows).",
-        "每行耗时 {candidate:.1f} 微秒，冠军版本 {champion:.1f} 微秒：{ratio:.2f} 倍（{rows} 行的中位数）。",
+        "One row takes {candidate:.1f} µs, the other version {champion:.1f} µs: {ratio:.2f} times as long (median of {rows} rows).",
+        "每行耗时 {candidate:.1f} 微秒，另一版本 {champion:.1f} 微秒：{ratio:.2f} 倍（{rows} 行的中位数）。",
     ),
     "replay.latency_native": (
         "Latency is not measured: a version of the engine native runs in a process of its own here.",
