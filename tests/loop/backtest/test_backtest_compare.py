@@ -30,7 +30,8 @@ def stream(seed: int = 0) -> tuple[Stream, np.ndarray]:
     at = np.array([to_micros(FIRST + (number // PER_DAY) * DAY) + number % PER_DAY * 1_000_000 for number in range(count)])
     truth_at = np.where(at >= to_micros(FIRST + (DAYS - 1) * DAY), NEVER, at + 1_000_000)
     probability = chance.uniform(0.05, 0.95, count)
-    truth = np.where(truth_at == NEVER, None, (chance.uniform(size=count) < probability).astype(int).astype(object))
+    truth = (chance.uniform(size=count) < probability).astype(int).astype(object)
+    truth[truth_at == NEVER] = None
     ids = np.array([f"p{number}" for number in range(count)], dtype=object)
     found = Stream(
         ids=ids,
@@ -70,11 +71,11 @@ def report(seed: int = 0, used: Plan = PLAN) -> BacktestReport:
 def test_the_better_policy_comes_first_and_the_other_is_certainly_worse() -> None:
     found = report()
     assert [one.name for one in found.policies] == ["spec", "never"]
-    worse = found.policies[1].against
     assert found.policies[0].against == {}
     for name in ("brier", "roc_auc"):
-        assert worse[name].gain < 0
-        assert worse[name].upper is not None and worse[name].upper < 0
+        worse = found.policies[1].against[name]
+        assert worse.gain < 0
+        assert worse.upper is not None and worse.upper < 0
 
 
 def test_months_are_values_of_the_metric_and_the_mean_is_theirs() -> None:
@@ -127,7 +128,9 @@ def test_without_a_policy_never_or_a_floor_alarms_are_not_judged_and_it_is_said(
 
 def test_a_metric_that_the_outcomes_do_not_define_is_refused() -> None:
     rows, probability = stream()
-    same = replace(rows, truth=np.where(rows.truth_at == NEVER, None, np.array(1, dtype=object)))
+    ones = np.full(len(rows), 1, dtype=object)
+    ones[rows.truth_at == NEVER] = None
+    same = replace(rows, truth=ones)
     auc = replace(PLAN, metric="roc_auc", metrics=("roc_auc", "brier"))
     with pytest.raises(DataError, match="roc_auc cannot be computed: all 2360 outcomes"):
         compare(BASE, auc, same, [played("spec", probability)])
