@@ -73,7 +73,7 @@ def year(folder: Path, request: Request) -> None:
         numbers = f"{one.mean['roc_auc']:8.4f}{one.mean['brier']:8.4f}{one.retrains:9}{one.cost.cpu_seconds:7.0f}{one.promotions:9}"
         print(f"{one.name:14}{numbers}{one.refused:8}{len(one.alarms):7}{one.false_alarms!s:>6}{one.missed!s:>7}")
         for metric, gap in one.against.items():
-            if metric in ("roc_auc", "brier") and gap.lower is not None and gap.upper is not None:
+            if metric in ("roc_auc", "brier"):
                 print(f"{'':14}{metric} against spec {gap.gain:+.4f} [{gap.lower:+.4f}, {gap.upper:+.4f}]")
 
 
