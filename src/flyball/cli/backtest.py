@@ -181,8 +181,7 @@ def _row(one: Scored, report: BacktestReport, metrics: tuple[str, ...]) -> list[
 def _gain(told: Difference | None) -> str:
     if told is None:
         return "-"
-    bounds = "" if told.lower is None or told.upper is None else f" [{told.lower:+.4f}, {told.upper:+.4f}]"
-    return f"{told.gain:+.4f}{bounds}"
+    return f"{told.gain:+.4f} [{told.lower:+.4f}, {told.upper:+.4f}]"
 
 
 def _time(option: str, text: str | None) -> datetime | None:

@@ -123,7 +123,7 @@ def test_labelled_rows_are_those_of_every_log(told: int) -> None:
     ours, theirs, _ = both(stream(), told)
     by = NOON + told * HOUR
     for more in ({}, {"since": NOON + DAY}, {"unlabelled_after": 30 * HOUR}):
-        assert columns(ours.labelled("churn", known_by=by, **more)) == columns(theirs.labelled("churn", known_by=by, **more))  # type: ignore[arg-type]
+        assert columns(ours.labelled("churn", known_by=by, **more)) == columns(theirs.labelled("churn", known_by=by, **more))
     assert ours.labelled("churn", known_by=by).version is not None
 
 

@@ -49,8 +49,7 @@ class ReplayTrainer:
         """What the fits that were asked for took of the processor when they were done."""
 
     def warm(self) -> None:
-        """Start the project's process."""
-        self._own.warm()
+        """Nothing: the project's process starts with the first fit that nobody did before."""
 
     def prepare(self, spec: Spec) -> Prepared:
         """The history as it stood: at the simulated time, or when the replay began if the log holds the rest."""

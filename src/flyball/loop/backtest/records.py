@@ -182,8 +182,8 @@ class Difference:
     """How much better a policy is than the one it is compared with (positive: better), with a 95 % interval over days."""
 
     gain: float
-    lower: float | None
-    upper: float | None
+    lower: float
+    upper: float
 
 
 @record

@@ -91,7 +91,7 @@ def difference(metric: Metric, truth: Truths, score: Floats, against: Floats, se
     """How much better the mean of the months is, on the rows that both answered; 95 % interval by drawing days within each month.
 
     The same days are drawn for both, so what makes a day hard for both cancels (Efron and Tibshirani 1993, chapter 8, with the day as
-    the block). None where no month defines the metric.
+    the block). A month of one day says nothing of how much days differ and is left out; None where no other month defines the metric.
     """
     both = _there(score, truth.rows) & _there(against, truth.rows)
     generator = np.random.default_rng(seed)
@@ -101,21 +101,17 @@ def difference(metric: Metric, truth: Truths, score: Floats, against: Floats, se
         inside = both & (truth.month == month)
         actual, rows = truth.actual[inside], truth.rows[inside]
         ours, theirs = (metric.function(actual, one[rows], truth.cut) for one in (score, against))
-        if ours is None or theirs is None:
+        days, group = np.unique(truth.day[inside], return_inverse=True)
+        if ours is None or theirs is None or len(days) < 2:
             continue
         gains.append(metric.gain(ours, theirs))
-        _, group = np.unique(truth.day[inside], return_inverse=True)
-        groups = int(group.max()) + 1
-        if groups > 1:
-            weights = generator.multinomial(groups, np.full(groups, 1 / groups), size=_DRAWS).astype(np.float64)
-            values = [metric.prepare(actual, one[rows], truth.cut, group, groups)(weights) for one in (score, against)]
-            sign = 1.0 if metric.direction == "higher" else -1.0
-            drawn.append(sign * (values[0] - values[1]))
+        weights = generator.multinomial(len(days), np.full(len(days), 1 / len(days)), size=_DRAWS).astype(np.float64)
+        values = [metric.prepare(actual, one[rows], truth.cut, group, len(days))(weights) for one in (score, against)]
+        sign = 1.0 if metric.direction == "higher" else -1.0
+        drawn.append(sign * (values[0] - values[1]))
     if not gains:
         return None
     gain = float(np.mean(gains))
-    if len(drawn) < len(gains):  # a month of one day cannot say how much days differ
-        return Difference(gain=gain, lower=None, upper=None)
     means = np.nanmean(np.stack(drawn), axis=0)
     low, high = np.nanquantile(means, (0.025, 0.975))
     return Difference(gain=gain, lower=float(low), upper=float(high))

@@ -100,8 +100,7 @@ def gain(told: Difference | None) -> str:
     """A difference with its interval."""
     if told is None:
         return "-"
-    bounds = "" if told.lower is None or told.upper is None else f" [{told.lower:+.4f}, {told.upper:+.4f}]"
-    return f"{told.gain:+.4f}{bounds}"
+    return f"{told.gain:+.4f} [{told.lower:+.4f}, {told.upper:+.4f}]"
 
 
 def _months(report: BacktestReport, metric: str, say: _Say) -> Markup:

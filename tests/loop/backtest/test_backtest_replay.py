@@ -116,3 +116,17 @@ def test_too_little_to_learn_from_is_said_with_what_to_do(tmp_path: Path) -> Non
         run(tmp_path / "town", tmp_path / "scratch", "spec", days=3)
     assert "the first champion cannot be trained on what was known before 2026-01-01" in refused.value.message
     assert "--start" in refused.value.hint
+
+
+def test_policies_that_train_on_the_same_rows_share_the_fit(project: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "shared"
+    first, second = (run(project, scratch, name, days=2) for name in ("never", "drift"))
+    assert len([path for path in (scratch / "fits").iterdir() if path.is_dir()]) == 1
+    np.testing.assert_array_equal(first.score, second.score)
+
+
+def test_a_source_that_grows_gives_later_trainings_later_rows(tmp_path: Path) -> None:
+    town(tmp_path / "town", text=SPEC.replace('from = "source+log"', 'from = "source"').replace('window = "21d"\n', ""))
+    found = run(tmp_path / "town", tmp_path / "scratch", "every:5d", days=12)
+    first, second = found.trainings
+    assert second.rows > first.rows > 1000
