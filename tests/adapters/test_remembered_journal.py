@@ -12,6 +12,7 @@ from flyball.adapters.remembered import RememberedJournal
 from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.journal import SqliteJournal
 from flyball.core.errors import IntegrityError
+from flyball.journal.chain import Link
 from flyball.journal.events import Entry, Event, Frozen, Thawed
 from flyball.testing.journal import JournalSuite
 from flyball.testing.samples import NOON
@@ -27,6 +28,9 @@ class Counted:
         found = self.journal.read(model, after=after)
         self.read_entries += len(found)
         return found
+
+    def links(self, model: str) -> list[Link]:
+        return self.journal.links(model)
 
     def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
         return self.journal.append(model, events, expected=expected, actor=actor, at=at)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
+from flyball.journal.chain import Link
 from flyball.journal.events import Entry, Event
 from flyball.ports.history import Journal
 
@@ -29,6 +30,10 @@ class RememberedJournal:
             same = bool(known) and newer[:1] == known[-1:]
             known = self._known[model] = [*known, *newer[1:]] if same else self._journal.read(model)
         return known[max(after, 0) :]
+
+    def links(self, model: str) -> list[Link]:
+        """Every entry as it is stored, in order, unchecked, and read each time."""
+        return self._journal.links(model)
 
     def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
         """Append all events or none, durably, if the newest seq is `expected`."""
