@@ -30,7 +30,9 @@ from flyball.journal.events import (
     Thawed,
     WatchEnded,
 )
+from flyball.journal.moves import ApprovalAsked, Approved, Declined, RolloutPaused, RolloutResumed, ShareMoved
 from flyball.journal.state import fold
+from flyball.spec.records import Strategy
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 WHY = because("x")
@@ -83,6 +85,24 @@ events: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(RolloutEnded, version=versions, verdict=st.sampled_from(Verdict), reason=st.just(WHY), evidence=st.just({})),
     st.builds(WatchEnded, version=versions, reason=st.just(WHY), evidence=st.just({})),
+    st.builds(
+        RolloutStarted,
+        version=versions,
+        champion=versions,
+        strategy=st.sampled_from(["canary", "experiment", "bandit"]),
+        metric=st.just("brier"),
+        spec_digest=st.just(""),
+        start_at=st.just(T0),
+        deadline_at=st.just(T0),
+        reason=st.just(WHY),
+        share=st.floats(0, 1),
+    ),
+    st.builds(ShareMoved, version=versions, share=st.floats(0, 1), reason=st.just(WHY), evidence=st.just({})),
+    st.builds(RolloutPaused, version=versions, reason=st.just(WHY)),
+    st.builds(RolloutResumed, version=versions, reason=st.just(WHY)),
+    st.builds(ApprovalAsked, version=versions, reason=st.just(WHY), evidence=st.just({})),
+    st.builds(Approved, version=versions, reason=st.just(WHY)),
+    st.builds(Declined, version=versions, reason=st.just(WHY)),
     st.builds(Frozen, reason=st.just("r"), until=st.none()),
     st.builds(Thawed, reason=st.just("r")),
     st.builds(AlertFired, key=st.sampled_from(["a", "b"]), reason=st.just(WHY)),
@@ -175,3 +195,43 @@ def test_a_silence_covers_what_fits_it_until_it_ends() -> None:
     longer = fold("m", entries([Silenced(pattern="*", reason="longer", until=T0 + timedelta(hours=9))]), start=state)
     found = longer.silenced("drift:temp", T0)
     assert found is not None and (found.reason, found.actor) == ("longer", "a")
+
+
+def begun(strategy: Strategy, share: float) -> list[Event]:
+    start = RolloutStarted(
+        version=2,
+        champion=1,
+        strategy=strategy,
+        metric="brier",
+        spec_digest="",
+        start_at=T0,
+        deadline_at=T0 + timedelta(days=1),
+        reason=WHY,
+        share=share,
+    )
+    return [registered(1), Promoted(version=1, replaced=None, reason=WHY, forced=False, watch_until=None), registered(2), start]
+
+
+def test_a_challenger_with_traffic_scores_nothing_in_shadow() -> None:
+    state = fold("m", entries(begun("experiment", 0.5)))
+    assert (state.challenger, state.challenger_share, state.shadow) == (2, 0.5, ())
+
+
+def test_the_phases_of_a_rollout_are_its_shares_one_after_the_other_and_end_with_it() -> None:
+    moved = [
+        *begun("canary", 0.1),
+        ShareMoved(version=2, share=0.5, reason=WHY, evidence={}),
+        RolloutPaused(version=2, reason=WHY),
+        RolloutResumed(version=2, reason=WHY),
+    ]
+    state = fold("m", entries(moved))
+    assert [phase.share for phase in state.phases] == [0.1, 0.5, 0.0, 0.5]
+    assert state.rollout is not None and state.rollout.deadline_at == T0 + timedelta(days=1, hours=1), "it stood still for an hour"
+    ended = fold("m", entries([*moved, RolloutEnded(version=2, verdict=Verdict.UNDECIDED, reason=WHY, evidence={})]))
+    assert (ended.phases, ended.rollout, ended.challenger, ended.challenger_share) == ((), None, None, 0.0)
+
+
+def test_a_staged_challenger_has_a_phase_that_says_since_when() -> None:
+    staged = [*begun("canary", 0.1)[:3], Staged(version=2, share=0.2, reason=WHY)]
+    assert [(phase.share, phase.since) for phase in fold("m", entries(staged)).phases] == [(0.2, T0 + timedelta(hours=4))]
+    assert fold("m", entries([*staged, Staged(version=None, share=0.0, reason=WHY)])).phases == ()

@@ -28,7 +28,7 @@ def calm_keys(world: World, spec: Spec, state: State, report: MonitorReport, flo
         if kind == "drift":
             if report.columns and name not in report.columns:
                 code = "alert.unwatched"
-            elif held[name].state != "drift":
+            elif name in held and held[name].state != "drift":  # what was not looked at is not over
                 code = "alert.resolved"
         elif kind == "performance":
             if spec.monitor.floor is None or spec.monitor.floor.metric != name:
