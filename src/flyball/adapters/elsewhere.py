@@ -1,5 +1,6 @@
 """Training by another system: asked over HTTP, answered by a version in MLflow's registry. Port Elsewhere."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,6 +54,7 @@ class ExternalTraining:
         """All files of the model's folder."""
         import mlflow.artifacts
 
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # MLflow knows no other way to fetch quietly
         name, _, number = version.removeprefix("models:/").rpartition("/")
         client = self._store.client()
         with told(self._store.uri):

@@ -10,7 +10,7 @@ from flyball.core.errors import RefusedError, StoreError, UnsupportedError
 from flyball.core.record import record
 from flyball.core.window import format_duration
 from flyball.data.snapshot import span
-from flyball.journal.events import Cause
+from flyball.journal.events import Cause, Registered
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.gather import Gathered
@@ -121,11 +121,12 @@ def wait_for_version(
     """
     until = clock() + timeout.total_seconds()
     trouble: StoreError | None = None
+    seen = 0
     while True:
-        state = fold(spec.model.name, workshop.journal.read(spec.model.name))
-        done = [number for number, known in state.versions.items() if known.registered.action == action]
-        if done:
-            return max(done)
+        for entry in workshop.journal.read(spec.model.name, after=seen):
+            seen = entry.seq
+            if isinstance(entry.event, Registered) and entry.event.action == action:
+                return entry.event.version
         try:
             found, trouble = other_system(workshop).made(action), None
         except StoreError as error:
