@@ -21,16 +21,19 @@ from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
 from flyball.adapters.sqlite.traffic import SqliteTraffic
 from flyball.core.record import record
-from flyball.settings import Settings, read_settings, secret
+from flyball.settings import Settings, admin_tokens, read_settings, secret
 
 if TYPE_CHECKING:
+    from flyball.adapters.local.mapper import LocalMapper
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
     from flyball.loop.adopt import Shelf
+    from flyball.loop.backtest.bench import Benches
+    from flyball.loop.backtest.records import BacktestReport, Request
     from flyball.loop.reproduce import Studio
     from flyball.loop.training import Workshop
     from flyball.loop.world import World
-    from flyball.server.settings import ServerPorts
+    from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
 
 
@@ -76,6 +79,11 @@ def open_stores(settings: Settings) -> Stores:
     )
 
 
+def open_bundles(settings: Settings) -> LocalBundles:
+    """The bundles of a project, for what must work without its database."""
+    return LocalBundles(settings.bundles, settings.key)
+
+
 def open_world(settings: Settings) -> "World":
     """Everything a tick needs. MLflow is imported when the registry is first asked."""
     from flyball.adapters.mlflow.registry import MlflowRegistry
@@ -102,10 +110,8 @@ def open_world(settings: Settings) -> "World":
 def open_sender(settings: Settings) -> "NotifySender":
     """Who carries notifications. Lines for people go to stderr."""
     from flyball.adapters.notify.sender import NotifySender
-    from flyball.words.sentences import Language
 
-    language: Language = "zh" if settings.language == "zh" else "en"
-    return NotifySender(folder=settings.folder, language=language, secret=secret, echo=_say)
+    return NotifySender(folder=settings.folder, language=settings.language, secret=secret, echo=_say)
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
@@ -118,10 +124,9 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.adapters.mlflow.tracker import MlflowTracker
     from flyball.loop.training import Workshop
     from flyball.registry.signing import load_key
-    from flyball.words.sentences import Language, sentence
+    from flyball.words.sentences import sentence
 
     stores, store = open_stores(settings), _mlflow(settings)
-    language: Language = "zh" if settings.language == "zh" else "en"
     return Workshop(
         journal=stores.journal,
         predictions=stores.predictions,
@@ -133,7 +138,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
         elsewhere=ExternalTraining(store, secret=secret),
-        sentence=partial(sentence, language=language),
+        sentence=partial(sentence, language=settings.language),
     )
 
 
@@ -151,6 +156,43 @@ def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callab
     return Studio(project=settings.folder, workshop=workshop, sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
 
 
+def open_backtest(settings: Settings, scratch: Path, *, processes: int | None) -> "tuple[Benches, LocalMapper]":
+    """What a backtest needs: worlds in memory over the project's own code, and where their replays run."""
+    from flyball.adapters.local.mapper import LocalMapper
+    from flyball.adapters.replay.benches import ReplayBenches
+
+    return ReplayBenches(project=settings.folder, scratch=scratch), LocalMapper(processes)
+
+
+def run_backtest(
+    settings: Settings,
+    request: "Request",
+    *,
+    data: Path | None = None,
+    from_log: bool = False,
+    processes: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> "BacktestReport":
+    """Replay a project's history under each policy of the request: the spec's own data, those of a file, or the prediction log.
+
+    Nothing of the project changes but its cache of prepared rows. `processes`: how many policies at a time (None: one for each core).
+    """
+    import tempfile
+
+    from flyball.adapters.replay.source import history_text
+    from flyball.loop.backtest.run import backtest
+    from flyball.spec.load import FILE, load_spec, parse_spec
+
+    spec = load_spec(settings.folder)
+    text = (settings.folder / FILE).read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="flyball-backtest-") as folder:
+        scratch = Path(folder)
+        log = open_stores(settings).predictions if from_log else None
+        text = history_text(text, spec, scratch, data=data, log=log, now=wall_clock())
+        benches, mapper = open_backtest(settings, scratch, processes=processes)
+        return backtest(text, parse_spec(text, folder=settings.folder), request, benches=benches, mapper=mapper, say=say)
+
+
 def open_shelf(settings: Settings) -> "Shelf":
     """Where a model that was made elsewhere is put."""
     from flyball.loop.adopt import Shelf
@@ -162,9 +204,11 @@ def open_shelf(settings: Settings) -> "Shelf":
 
 def server_ports(folder: Path) -> "ServerPorts":
     """What each worker of a server opens for itself, and what it must not need: MLflow, pandas, scikit-learn."""
+    from flyball.server.admin.tokens import read_tokens
     from flyball.server.settings import ServerPorts
 
-    stores = open_stores(read_settings(folder))
+    settings = read_settings(folder)
+    stores = open_stores(settings)
     return ServerPorts(
         deployments=stores.deployments,
         bundles=stores.bundles,
@@ -175,7 +219,37 @@ def server_ports(folder: Path) -> "ServerPorts":
         traffic=stores.traffic,
         journal=stores.journal,
         guards=stores.guards,
+        tokens=read_tokens(admin_tokens()),
+        admin=partial(_admin_ports, settings, stores),
     )
+
+
+def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
+    """What the admin routes work with: the loop's world but for the registry, which needs MLflow; the next tick brings that up to date."""
+    from flyball.adapters.local.no_registry import LaterRegistry
+    from flyball.adapters.remembered import RememberedJournal
+    from flyball.loop.world import Post, World
+    from flyball.server.settings import AdminPorts
+    from flyball.spec.load import load_spec
+    from flyball.words.sentences import Language, sentence
+
+    language: Language = "zh" if settings.language == "zh" else "en"
+    world = World(
+        journal=RememberedJournal(stores.journal),
+        predictions=stores.predictions,
+        outcomes=stores.outcomes,
+        deployments=stores.deployments,
+        bundles=stores.bundles,
+        registry=LaterRegistry(),
+        executor=LocalExecutor(settings.jobs),
+        reports=stores.reports,
+        looks=stores.looks,
+        traffic=stores.traffic,
+        counts=stores.counts,
+        guards=stores.guards,
+        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+    )
+    return AdminPorts(world=world, spec=partial(load_spec, settings.folder), sentence=partial(sentence, language=language))
 
 
 def _say(line: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flyball.core.codec import from_json, to_json
+from flyball.core.reason import Reason, because
 from flyball.journal.known import State
 from flyball.loop.external import Asked, ask_once, other_system, request_of, wait_for_version
 from flyball.loop.gather import Gathered
@@ -93,7 +94,12 @@ def bring_model(
     return 0
 
 
-def made_elsewhere(folder: Path) -> str:
-    """The version of another system that the fit began with; empty if there was none."""
-    path = folder / _MADE
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def noticed(gathered: Gathered, fitted: Fitted, folder: Path) -> tuple[Reason, ...]:
+    """What the reader of the result should know: of the rows, of who made the model, and of what serves it."""
+    found, path = list(gathered.warnings), folder / _MADE
+    if path.is_file():
+        cut = "" if gathered.split.cut_at is None else f"{gathered.split.cut_at:%Y-%m-%d %H:%M}"
+        found.append(because("train.external", version=path.read_text(encoding="utf-8"), cut=cut))
+    if fitted.engine == "native":
+        found.append(because("train.native", reason=fitted.engine_reason))
+    return tuple(found)

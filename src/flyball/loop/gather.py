@@ -19,8 +19,9 @@ from flyball.data.records import Snapshot, Split
 from flyball.data.snapshot import WEIGHT, Rows, assemble, span
 from flyball.data.source import Prepared, infer_schema, require_columns
 from flyball.data.split import split_rows
+from flyball.data.untouched import spare
 from flyball.journal.state import fold
-from flyball.loop.shaped import honest
+from flyball.loop.shaped import cuts_of, honest
 from flyball.loop.since import window_since_change
 from flyball.loop.workshop import Workshop
 from flyball.registry.bundle import read_file, read_manifest
@@ -85,8 +86,12 @@ def gather(spec: Spec, workshop: Workshop, *, now: datetime, progress: Callable[
     known = _logged(spec, workshop, prepared, now)
     rows, window = _assembled(spec, known, now)
     warnings = [*prepared.warnings, *known.told]
-    for told in (*known.told, *([window] if window is not None else [])):
-        progress(workshop.sentence(told))
+    if known.hidden or WEIGHT in rows.table:
+        heavy = rows.table[WEIGHT] if WEIGHT in rows.table else np.ones(1)
+        stand_in = int(np.count_nonzero(heavy > 1))
+        progress(f"log: {known.hidden} rows hidden by the model's own answers, {stand_in} of the holdback weigh up to {heavy.max():g}")
+    if window is not None:
+        progress(workshop.sentence(window))
     problems: list[Reason] = []
     found = check(rows.table, spec, prepared=prepared.table, past=_past(spec, workshop), now=now)
     if spec.quality.schema is not None:
@@ -95,7 +100,7 @@ def gather(spec: Spec, workshop: Workshop, *, now: datetime, progress: Callable[
         (problems if finding.severity == "error" else warnings).append(finding.reason)
     if problems:
         raise DataError(f"the data cannot train: {workshop.sentence(problems[0])}", hint=_also(problems[1:], workshop, spec))
-    split = split_rows(rows.table, spec.data, spec.evaluate.split)
+    split = spare(split_rows(rows.table, spec.data, spec.evaluate.split), rows.table, spec.data, spec.evaluate)
     progress(f"rows: {rows.table.rows} with known outcome ({rows.logged} from the log), {len(split.train)} train, {len(split.test)} test")
     schema = infer_schema(rows.table, rows.features, booleans=rows.booleans)
     return Gathered(prepared=prepared, rows=rows, schema=schema, split=split, warnings=tuple(warnings), hidden=known.hidden, window=window)
@@ -187,7 +192,7 @@ def _logged(spec: Spec, workshop: Workshop, prepared: Prepared, now: datetime) -
         logged, rows = logged.take(~faulty), rows.take(~faulty)
     if not spec.model.influences_outcome:
         return _Known(source=prepared, logged=logged, hidden=0, told=told)
-    found = honest(spec, workshop, prepared, rows, logged, now=now)
+    found = honest(spec, prepared, rows, logged, cuts=cuts_of(spec, workshop, rows), now=now)
     return _Known(source=found.prepared, logged=found.logged, hidden=found.hidden, told=(*told, *found.told))
 
 

@@ -7,6 +7,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.window import format_duration
 from flyball.journal.known import Running, State
+from flyball.loop.rollout import rollout_line
 from flyball.registry.records import EngineName
 from flyball.spec.records import Spec
 
@@ -64,17 +65,13 @@ def describe(
 ) -> list[StatusLine]:
     """The state of the loop, line by line. `untold`: who could not be told of alerts yet."""
     freeze = state.frozen(now)
-    rollout, watch, running = state.rollout, state.watch, state.running
+    watch, running = state.watch, state.running
     return [
         StatusLine(name="champion", value=_since(state.champion, state.champion_since)),
         StatusLine(name="previous", value=state.previous),
         StatusLine(name="challenger", value=state.challenger),
-        StatusLine(
-            name="rollout",
-            value=f"version {rollout.version} against {rollout.champion} by {rollout.metric}, until {_minute(rollout.deadline_at)}"
-            if rollout
-            else None,
-        ),
+        StatusLine(name="rollout", value=rollout_line(state, now=now)),
+        StatusLine(name="waits for approval", value=_waiting(state, sentence)),
         StatusLine(
             name="watch",
             value=f"version {watch.version} against {watch.previous}, until {_minute(watch.until)}" if watch else None,
@@ -113,6 +110,13 @@ def _next(state: State, spec: Spec, sentence: Callable[[Reason], str]) -> str | 
     if "schedule" in spec.retrain.on and spec.retrain.every is not None and since is not None:
         waits.append(f"by schedule on {_minute(since + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")
     return "; ".join(waits) or f"when {' or '.join(spec.retrain.on) or 'a person'} asks for it"
+
+
+def _waiting(state: State, sentence: Callable[[Reason], str]) -> str | None:
+    waiting = state.waiting
+    if waiting is None:
+        return None
+    return f"version {waiting.version} since {_minute(waiting.at)}, asked for by {waiting.actor}: {sentence(waiting.reason)}"
 
 
 def _training(running: Running, sentence: Callable[[Reason], str]) -> str:

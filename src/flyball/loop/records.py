@@ -12,6 +12,7 @@ from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause, Entry
 from flyball.monitoring.records import ArmsEvidence, ColumnDrift, PairedEvidence, Performance, QualityFinding
 from flyball.serving.records import Trip
+from flyball.spec.records import Strategy
 
 Outcome = Literal["registered", "unchanged", "failed", "lost"]
 
@@ -87,9 +88,10 @@ class CloseTraining:
 
 @record
 class StartRollout:
-    """Compare a version with the champion on live rows."""
+    """Compare a version with the champion on live rows, by a strategy that may do so for this model."""
 
     version: int
+    strategy: Strategy
     reason: Reason
 
 
@@ -145,7 +147,65 @@ class Resolve:
     alert: Alert
 
 
-Action = Retrain | Suppress | CloseTraining | StartRollout | EndRollout | Promote | RollBack | EndWatch | Notify | Resolve
+@record
+class MoveShare:
+    """Let the challenger answer another share of the units."""
+
+    version: int
+    share: float
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class WriteTrip:
+    """Write down what a guardrail did in a server."""
+
+    trip: Trip
+
+
+@record
+class Unstage:
+    """Take a challenger away that a person had staged."""
+
+    version: int
+    reason: Reason
+
+
+@record
+class AskApproval:
+    """A promotion is due, and a person has to approve it."""
+
+    version: int
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class Withdraw:
+    """A promotion that waited for a person is due no longer."""
+
+    version: int
+    reason: Reason
+
+
+Action = (
+    Retrain
+    | Suppress
+    | CloseTraining
+    | StartRollout
+    | EndRollout
+    | MoveShare
+    | WriteTrip
+    | Unstage
+    | Promote
+    | AskApproval
+    | Withdraw
+    | RollBack
+    | EndWatch
+    | Notify
+    | Resolve
+)
 
 
 @record

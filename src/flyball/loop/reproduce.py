@@ -22,9 +22,10 @@ from flyball.data.split import split_rows
 from flyball.journal.events import Registered
 from flyball.journal.explain import registered
 from flyball.journal.moves import Verified
-from flyball.loop.enrol import kept_of, scorer
+from flyball.loop.enrol import kept_of
 from flyball.loop.judge import Candidate, assess
 from flyball.loop.recorded import Source, source_of
+from flyball.loop.scorers import scorer
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept
 from flyball.loop.workshop import Workshop

@@ -46,15 +46,16 @@ class Honest:
     told: tuple[Reason, ...]
 
 
-def honest(spec: Spec, workshop: Workshop, prepared: Prepared, rows: LoggedRows, logged: Table, *, now: datetime) -> Honest:
+def honest(spec: Spec, prepared: Prepared, rows: LoggedRows, logged: Table, *, cuts: Mapping[int, float], now: datetime) -> Honest:
     """Leave out what an action shaped and weigh the holdback. `logged` are `rows` under the names of the spec, row by row.
 
+    `cuts`: the threshold of each version that answered; the spec's where it is not known.
     Of several rows of one id the last counts, as always; where that one is hidden, so is what the source says of the id.
     """
     weight, hidden, unknown = weights(
         rows,
         positive=_positive(prepared.table, rows, spec) if spec.model.task == "binary" else None,
-        cuts=_cuts(spec, workshop, rows),
+        cuts=cuts,
         cut=spec.model.cut,
         share=spec.rollout.holdback,
     )
@@ -101,6 +102,23 @@ def weights(
     return weight, acted & ~kept, heavy & ~weighable
 
 
+def cuts_of(spec: Spec, workshop: Workshop, rows: LoggedRows) -> dict[int, float]:
+    """The thresholds of the versions that answered, as far as their bundles are on this machine."""
+    found: dict[int, float] = {}
+    if rows.version is None:
+        return found
+    versions = fold(spec.model.name, workshop.journal.read(spec.model.name)).versions
+    for number in np.unique(rows.version).tolist():
+        if number not in versions:
+            continue
+        digest = versions[number].registered.bundle
+        try:
+            found[number] = read_manifest(workshop.bundles.path(digest), digest).threshold
+        except FlyballError:  # a fresh checkout: the spec's threshold is what is known
+            continue
+    return found
+
+
 def _told(spec: Spec, hidden: int, left: Table, unknown: int) -> list[Reason]:
     found = []
     weight = left[WEIGHT]
@@ -127,23 +145,6 @@ def _positive(source: Table, rows: LoggedRows, spec: Spec) -> object:
         return max(classes) if classes else 1
     except TypeError:  # a log that held other labels once: the data says what they are now
         return max(value for value in target if value is not None and value == value)
-
-
-def _cuts(spec: Spec, workshop: Workshop, rows: LoggedRows) -> dict[int, float]:
-    """The thresholds of the versions that answered, as far as their bundles are on this machine."""
-    found: dict[int, float] = {}
-    if rows.version is None:
-        return found
-    versions = fold(spec.model.name, workshop.journal.read(spec.model.name)).versions
-    for number in np.unique(rows.version).tolist():
-        if number not in versions:
-            continue
-        digest = versions[number].registered.bundle
-        try:
-            found[number] = read_manifest(workshop.bundles.path(digest), digest).threshold
-        except FlyballError:  # a fresh checkout: the spec's threshold is what is known
-            continue
-    return found
 
 
 def _last_of_its_id(logged: Table, spec: Spec) -> NDArray[np.bool_]:

@@ -14,20 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from flyball.core.codec import to_json
-from flyball.core.reason import because
 from flyball.core.record import record
 from flyball.data.records import Snapshot
 from flyball.data.split import held_out
 from flyball.journal.events import Cause
 from flyball.journal.known import State
 from flyball.journal.state import fold
+from flyball.loop.before_traffic import Made, before_traffic
 from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_version, result_of, rival_of, unchanged
 from flyball.loop.external import Asked, action_name
-from flyball.loop.fitting import bring_model, fit, made_elsewhere
+from flyball.loop.fitting import bring_model, fit, noticed
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, Rival, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
-from flyball.loop.requested import asked_for
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult, noted
 from flyball.loop.workshop import Workshop
@@ -257,8 +256,6 @@ class _Job:
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
         judgement = judge(spec, candidate, evaluation, beside.rival)
-        judgement = asked_for(judgement, beside.rival, workshop.predictions, spec.model.name, self.gathered.schema, now=self.wish.now)
-        self.progress(f"gate: {judgement.decision.verdict.value}")
         self.watch.lap("gate")
         where, md5 = beside.kept.result()
         snapshot = self.gathered.snapshot(spec.data, digest=self.digest, path=where, dvc_md5=md5)
@@ -277,12 +274,10 @@ class _Job:
             now=self.wish.now,
         )
         self.watch.lap("bundle")
-        warnings, outside = self.gathered.warnings, made_elsewhere(folder)
-        if outside:
-            cut = self.gathered.split.cut_at
-            warnings = (*warnings, because("train.external", version=outside, cut="" if cut is None else f"{cut:%Y-%m-%d %H:%M}"))
-        if fitted.engine == "native":
-            warnings = (*warnings, because("train.native", reason=fitted.engine_reason))
+        made = Made(bundle=folder / "bundle", digest=digest, rows=self.gathered.rows.table, test=self.gathered.split.test)
+        judgement = before_traffic(judgement, spec, workshop, beside.rival, made, folder=folder, now=self.wish.now)
+        self.progress(f"gate: {judgement.decision.verdict.value}")
+        self.watch.lap("gate")
         kept = Kept(
             kept_format=KEPT_FORMAT,
             model=spec.model.name,
@@ -291,7 +286,7 @@ class _Job:
             evaluation=evaluation,
             gate=judgement.decision,
             head_start=judgement.head_start,
-            head_start_metric=spec.rollout.metric,
+            head_start_metric=spec.row_metric,
             champion=self.state.champion or 0,
             checks=checks_digest(spec),
             engine=fitted.engine,
@@ -300,7 +295,7 @@ class _Job:
             rows=len(self.gathered.split.train),
             trained_from=first,
             trained_until=until,
-            warnings=warnings,
+            warnings=noticed(self.gathered, fitted, folder),
             hidden=self.gathered.hidden,
             held_back=self.gathered.held_back,
             window=self.gathered.window,

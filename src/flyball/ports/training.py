@@ -25,11 +25,12 @@ from flyball.training.records import FitOrder, WorkingTree
 
 @record
 class Job:
-    """A `flyball` verb to run somewhere: the words after `flyball`, in a project's folder."""
+    """A `flyball` verb to run somewhere: the words after `flyball`, in a project's folder. `actor`: in whose name; empty: in nobody's."""
 
     action: str
     verb: tuple[str, ...]
     folder: Path
+    actor: str = ""
 
 
 @record

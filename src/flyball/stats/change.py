@@ -47,17 +47,19 @@ def last_change(
     cumulated sum of Page (1954) as a two-sample test at an unknown place; not nearer to either end than a week. Its distribution if
     nothing changed is that over the same weeks in random order (`draws` of them): exact for days that are independent or depend on each
     other within a week, whatever they are distributed like, and for all series together, however they depend on each other.
-    Where a change is certain at level `alpha`, the days after it are looked at in the same way (binary segmentation, Vostrikova 1981),
-    until there is no more: so white noise is called a change with a probability of at most `alpha`.
+    It lies where a step fits the means of that series best (least squares, its wildest days cut off).
+    Where a change is certain at level `alpha`, the days after it are looked at in the same way at half the level, and so on (binary
+    segmentation, Vostrikova 1981), until there is no more: so white noise is called a change with a probability of at most `alpha`, and
+    so is white noise after a true change.
     """
     found: Change | None = None
-    start = 0
+    start, level = 0, alpha
     while len(days) - start >= LEAST_DAYS:
-        step = _first_split(sums[:, start:], rows[start:], days[start:], generator, alpha, effect, draws)
+        step = _first_split(sums[:, start:], rows[start:], days[start:], generator, level, effect, draws)
         if step is None:
             break
         found = Change(day=start + step.day, series=step.series, p_value=step.p_value, before=step.before, after=step.after)
-        start = found.day
+        start, level = found.day, level / 2
     return found
 
 
@@ -82,12 +84,19 @@ def _first_split(
         p_value = (1 + int(np.count_nonzero(by_chance >= highest[series] - 1e-12))) / (draws + 1)
         if p_value > alpha:
             break
-        day = int(np.argmax(curve[series])) + 1
+        day = _place(sums[series] / rows, scale)
         before, after = (float(sums[series, part].sum() / rows[part].sum()) for part in (slice(None, day), slice(day, None)))
         if abs(after - before) >= effect:
             best = Change(day=day, series=series, p_value=p_value, before=before, after=after)
             break
     return best
+
+
+def _place(means: Floats, scale: Floats) -> int:
+    """The day from which on a step fits best."""
+    low, high = np.quantile(means, [0.05, 0.95])
+    cut = np.clip(means, low, high)
+    return int(np.argmax(_curve((cut - cut.mean())[None, :], scale)[0])) + 1
 
 
 def _curve(scores: Floats, scale: Floats) -> Floats:

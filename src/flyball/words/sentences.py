@@ -33,6 +33,9 @@ CATALOGUES = (
     "reference",
     "multivariate",
     "history",
+    "replay",
+    "experiment",
+    "backtest",
 )
 
 

@@ -48,7 +48,7 @@ class LocalExecutor:
             pid = os.posix_spawn(
                 sys.executable,
                 command,
-                os.environ,
+                {**os.environ, "FLYBALL_ACTOR": job.actor} if job.actor else os.environ,
                 setsid=True,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
     """Run the command and record its end."""
     folder, project, *command = arguments
     record = Path(folder)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # a server's port among them, which must not stay taken for as long as a job of its runs
+    os.environ.pop("FLYBALL_ADMIN_TOKEN", None)  # the project's own code runs behind this
     signal.signal(signal.SIGTERM, lambda *_: None)  # the whole group gets it: the command ends by it, and then we write that down
     write_record(record / "process.json", {"pid": os.getpid(), "identity": identity(os.getpid())})
     began = time.monotonic()

@@ -19,7 +19,8 @@ def calm_keys(world: World, spec: Spec, state: State, report: MonitorReport, flo
     columns = {key.removeprefix("drift:") for key in state.firing if key.startswith("drift:")}
     held = {name: Held(state="drift", calm=0) for name in columns}
     for kept in [*_last_windows(world, spec, state, report), report] if columns else []:
-        held = hysteresis(held, {name: kept.columns[name] for name in held if name in kept.columns})
+        # a report without a column (of a champion that was asked nothing yet) changes nothing of it
+        held |= hysteresis(held, {name: kept.columns[name] for name in held if name in kept.columns})
     calm = {}
     for key in state.firing:
         kind, _, name = key.partition(":")

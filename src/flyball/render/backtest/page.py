@@ -1,0 +1,201 @@
+"""A backtest as one self-contained page: the policies side by side, their performance over time, and every decision."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+
+from markupsafe import Markup
+
+from flyball.core.reason import Reason, because
+from flyball.core.window import format_duration
+from flyball.loop.backtest.records import BacktestReport, Difference, Scored
+from flyball.render.report.svg import Frame, chart, joined, line, tag, word
+from flyball.render.report.text import clean, cleaned, whole
+from flyball.stats.scores import METRICS
+from flyball.words.sentences import Language, sentence
+
+# Colours that people who see few colours tell apart (Okabe and Ito 2008), for light and dark pages alike.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#6a3d9a", "#b15928", "#1b9e77")
+_MOST_DECISIONS = 200
+
+
+def html_page(report: BacktestReport, language: Language = "en") -> str:
+    """The page as text. The same report gives the same page; nothing is loaded from elsewhere."""
+    say = _Say(language)
+    body = [
+        tag("h1", say("title", model=clean(report.model))),
+        tag("p", sentence(span_reason(report), language)),
+        *(tag("p", f"{say('warnings')}: {sentence(one, language)}", class_="answer look") for one in report.warnings),
+        tag("h2", say("policies")),
+        tag("p", sentence(ranked_by(report, language), language)),
+        tag("div", _policies(report, say), class_="wide"),
+        tag("p", sentence(judged_by(report), language), class_="soft"),
+        tag("p", say("chosen"), class_="soft"),
+        tag("h2", say("over_time")),
+        _legend(report),
+        *(_over_time(report, name, say, f"c{number}") for number, name in enumerate(report.metrics)),
+        *(tag("div", _months(report, name, say), class_="wide") for name in report.metrics),
+        tag("h2", say("decisions")),
+        *(_decisions(one, say, language) for one in report.policies),
+    ]
+    head = joined([tag("meta", charset="utf-8"), tag("title", say("title", model=clean(report.model))), tag("style", _style())])
+    page = tag("html", tag("head", head), tag("body", tag("main", *body)), lang="zh" if language == "zh" else "en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def span_reason(report: BacktestReport) -> Reason:
+    """What was replayed."""
+    return because(
+        "backtest.span",
+        rows=whole(report.rows),
+        labelled=whole(report.labelled),
+        start=f"{report.start:%Y-%m-%d}",
+        end=f"{report.end:%Y-%m-%d}",
+        step=format_duration(report.step),
+    )
+
+
+def ranked_by(report: BacktestReport, language: Language) -> Reason:
+    """What the order of the policies means."""
+    better = sentence(because(f"backtest.{METRICS[report.metric].direction}"), language)
+    return because("backtest.ranked", metric=report.metric, better=better, reference=report.reference)
+
+
+def judged_by(report: BacktestReport) -> Reason:
+    """What false and missed alarms mean here."""
+    if report.unjudged:
+        return because(f"backtest.unjudged_{report.unjudged}")
+    within = format_duration(report.within)
+    if report.changes:
+        return because("backtest.judged_by_changes", changes=len(report.changes), within=within)
+    return because("backtest.judged_by_losses", losses=len(report.losses), within=within)
+
+
+class _Say:
+    """The texts of the page in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def __call__(self, code: str, **values: str | int) -> str:
+        return sentence(because(f"backtest.{code}", **values), self._language)
+
+
+def _policies(report: BacktestReport, say: _Say) -> Markup:
+    names = ("retrains", "cpu", "rows", "promoted", "refused", "rolled_back", "alarms", "false", "missed", "below")
+    heads = [say("policy"), *(say("mean", metric=name) for name in report.metrics), say("gain", metric=report.metric)]
+    heads += [say(name) for name in names]
+    rows = []
+    for one in report.policies:
+        numbers = [f"{one.mean[name]:.4f}" if name in one.mean else "-" for name in report.metrics]
+        numbers += [gain(one.against.get(report.metric)), str(one.retrains), f"{one.cost.cpu_seconds:.0f}", whole(one.cost.rows)]
+        numbers += [str(one.promotions), str(one.refused), str(one.rollbacks), str(len(one.alarms))]
+        numbers += ["-" if value is None else str(value) for value in (one.false_alarms, one.missed)] + [f"{one.under_floor:g}"]
+        rows.append((clean(one.name), numbers))
+    return _table(heads, rows)
+
+
+def gain(told: Difference | None) -> str:
+    """A difference with its interval."""
+    if told is None:
+        return "-"
+    return f"{told.gain:+.4f} [{told.lower:+.4f}, {told.upper:+.4f}]"
+
+
+def _months(report: BacktestReport, metric: str, say: _Say) -> Markup:
+    months = sorted({month for one in report.policies for month in one.months.get(metric, {})})
+    heads = [say("month"), *(clean(one.name) for one in report.policies)]
+    rows = []
+    for month in months:
+        values = [one.months.get(metric, {}).get(month) for one in report.policies]
+        rows.append((month, ["-" if value is None else f"{value:.4f}" for value in values]))
+    return joined([tag("h3", say("months", metric=metric)), _table(heads, rows)])
+
+
+def _table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> Markup:
+    top = tag("tr", tag("th", heads[0]), *(tag("th", head, class_="n") for head in heads[1:]))
+    body = [tag("tr", tag("th", name), *(tag("td", value, class_="n") for value in values)) for name, values in rows]
+    return tag("table", tag("thead", top), tag("tbody", *body))
+
+
+def _legend(report: BacktestReport) -> Markup:
+    keys = []
+    for number, one in enumerate(report.policies):
+        swatch = tag("span", class_="key", style=f"background: {_COLOURS[number % len(_COLOURS)]}")
+        keys += [swatch, Markup("&nbsp;"), tag("span", clean(one.name))]
+    return tag("p", *keys, class_="legend")
+
+
+def _over_time(report: BacktestReport, metric: str, say: _Say, key: str) -> Markup:
+    """One line for each policy, week by week, its retrainings marked on it; shaded where the first model, left alone, lost."""
+    lines = [(one, [(_seconds(_day(day)), value) for day, value in one.weeks.get(metric, {}).items()]) for one in report.policies]
+    values = [value for _, points in lines for _, value in points]
+    if not values:
+        return Markup("")
+    room = (max(values) - min(values)) * 0.08 or 0.05
+    low, high = _seconds(report.start), _seconds(report.end)
+    frame = Frame(low=low, high=high, bottom=min(values) - room, top=max(values) + room, width=860, height=260, marks=_marks(report))
+    top, base = frame.above, frame.height - frame.below
+    shapes: list[Markup] = []
+    for loss in report.losses:
+        left, right = frame.x(_seconds(loss.start)), frame.x(_seconds(loss.end + report.step))
+        shapes.append(tag("rect", x=left, y=top, width=max(right - left, 1.0), height=base - top, class_="loss"))
+    for change in report.changes:
+        x = frame.x(_seconds(change))
+        shapes.append(tag("line", x1=x, x2=x, y1=top, y2=base, class_="change"))
+    for number, (one, points) in enumerate(lines):
+        if not points:
+            continue
+        drawn = [(frame.x(at), frame.y(value)) for at, value in points]
+        marks = [word(frame.x(_seconds(at)), frame.y(_near(points, _seconds(at))) + 4, "▲", kind="mark") for at in one.marks]
+        shapes.append(tag("g", line(drawn, "policy"), *marks, style=f"--own: {_COLOURS[number % len(_COLOURS)]}"))
+    title = say("weekly", metric=metric)
+    return joined([tag("h3", title), tag("figure", chart(frame, shapes, title=title, about=say("weekly_about"), key=key))])
+
+
+def _marks(report: BacktestReport) -> tuple[tuple[float, str], ...]:
+    """The first of each month, not more than fit."""
+    found = []
+    at = report.start.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    while at < report.end:
+        if at >= report.start:
+            found.append((_seconds(at), f"{at:%Y-%m}"))
+        at = (at + timedelta(days=32)).replace(day=1)
+    every = max(1, -(-len(found) // 12))
+    return tuple(found[::every])
+
+
+def _near(points: Sequence[tuple[float, float]], at: float) -> float:
+    """The value of the week a time lies in."""
+    before = [value for when, value in points if when <= at]
+    return before[-1] if before else points[0][1]
+
+
+def _decisions(one: Scored, say: _Say, language: Language) -> Markup:
+    heads = tag("tr", tag("th", say("at")), tag("th", say("what")), tag("th", say("why")))
+    rows = []
+    for made in one.decisions[:_MOST_DECISIONS]:
+        why = "; ".join(sentence(cleaned(reason), language) for reason in (made.reason, *made.checks))
+        what = f"{made.action} @{made.version}" if made.version else made.action
+        rows.append(tag("tr", tag("td", f"{made.at:%Y-%m-%d %H:%M}", class_="t"), tag("td", what), tag("td", why, class_="words")))
+    table = tag("table", tag("thead", heads), tag("tbody", *rows))
+    return tag("details", tag("summary", f"{clean(one.name)} ({len(one.decisions)})"), tag("div", table, class_="wide"))
+
+
+def _day(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _seconds(at: datetime) -> float:
+    return at.timestamp()
+
+
+@cache
+def _style() -> Markup:
+    shared = (files("flyball.render.report") / "templates" / "page.css").read_text(encoding="utf-8")
+    own = (
+        "figure { max-width: 100%; } .line.policy { stroke: var(--own); } .mark { fill: var(--own); font-size: 11px; } "
+        ".loss { fill: var(--limit); fill-opacity: .12; }"
+    )
+    return Markup(shared + own)  # noqa: S704 - our own file and text
