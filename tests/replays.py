@@ -1,5 +1,8 @@
 """Requests, and what versions say of them, for tests of replays."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,12 +15,17 @@ ROWS = 1_000
 
 
 def requests(
-    rows: int = ROWS, *, days: int = 1, actual: NDArray[np.object_] | None = None, fresh: bool = True, **columns: object
+    rows: int = ROWS,
+    columns: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    days: int = 1,
+    actual: NDArray[np.object_] | None = None,
+    fresh: bool = True,
 ) -> Requests:
     return Requests(
         ids=np.array([f"p{number}" for number in range(rows)], dtype=object),
         day=np.arange(rows) * days // rows,
-        features=Table({name: np.asarray(values) for name, values in columns.items()} or {"x": np.arange(rows, dtype=np.float64)}),
+        features=Table(columns or {"x": np.arange(rows, dtype=np.float64)}),
         actual=np.full(rows, None, dtype=object) if actual is None else actual,
         fresh=np.full(rows, fresh),
     )

@@ -39,7 +39,7 @@ def test_where_they_disagree_is_found_among_columns_that_have_nothing_to_do_with
     noise = {f"n{number}": chance.normal(size=ROWS) for number in range(30)}
     old = np.full(ROWS, 0.4)
     new = np.where((age > 60) & (chance.random(ROWS) < 0.6), 0.6, 0.4)
-    found = compared(said(old), said(new, version=2), requests(plan=plan, age=age, **noise))
+    found = compared(said(old), said(new, version=2), requests(columns={"plan": plan, "age": age, **noise}))
     assert [place.column for place in found.where] == ["age"]
     place = found.where[0]
     assert place.share > 0.5 and place.excess > 0.3
@@ -52,7 +52,7 @@ def test_no_place_stands_out_where_they_disagree_at_random() -> None:
         chance = np.random.default_rng(seed)
         columns = {f"n{number}": chance.normal(size=400) for number in range(20)}
         new = np.where(chance.random(400) < 0.2, 0.6, 0.4)
-        stood_out += bool(compared(said(np.full(400, 0.4)), said(new, version=2), requests(400, **columns)).where)
+        stood_out += bool(compared(said(np.full(400, 0.4)), said(new, version=2), requests(400, columns)).where)
     assert stood_out <= 4  # 5 % of 40, and chance
 
 
@@ -146,7 +146,7 @@ def test_the_gain_counts_only_rows_that_neither_learned_from_and_whose_outcome_i
 
 
 def test_nothing_to_compare_says_so_without_failing() -> None:
-    found = compared(said(np.empty(0)), said(np.empty(0), version=2), requests(0, x=np.empty(0)))
+    found = compared(said(np.empty(0)), said(np.empty(0), version=2), requests(0))
     assert found.compared == 0 and found.disagreement is None and found.shift is None
     assert sentence(replay_reasons(found)[0]) == "0 of 0 logged requests were answered by both."
 

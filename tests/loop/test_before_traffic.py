@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from flyball.adapters.memory.predictions import MemoryPredictionLog
 from flyball.core.errors import DataError, StoreError
+from flyball.core.reason import because
 from flyball.core.table import Table
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window, to_micros
@@ -30,8 +31,9 @@ from served import MODEL, NUMBERS, manifest
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MADE = NOW - timedelta(days=10)
 PASSED = Judgement(
-    decision=Decision(verdict=Verdict.PASS, checks=(Check(metric="brier", verdict=Verdict.PASS, reason=None),)), head_start=()
-)  # type: ignore[arg-type]  # no reason is read
+    decision=Decision(verdict=Verdict.PASS, checks=(Check(metric="brier", verdict=Verdict.PASS, reason=because("gate.at_least_passed")),)),
+    head_start=(),
+)
 EMPTY = Table(
     {"hour": np.empty(0), "temp": np.empty(0), "rain": np.empty(0, dtype=np.bool_), "i": np.empty(0, dtype=object), "y": np.empty(0)}
 )
@@ -54,7 +56,7 @@ def champion(table: Table) -> NDArray[np.float64]:
 
 def asked(log: MemoryPredictionLog, rows: int, *, at: datetime = NOW - timedelta(hours=1), names: tuple[str, ...] = NUMBERS.names) -> None:
     """Requests that version 1 answered, an hour for each of them."""
-    values = {"hour": [number % 24 for number in range(rows)], "temp": [None] * rows, "rain": [False] * rows}
+    values: dict[str, list[Any]] = {"hour": [number % 24 for number in range(rows)], "temp": [None] * rows, "rain": [False] * rows}
     log.add(
         PredictionBatch(
             model=MODEL,

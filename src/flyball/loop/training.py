@@ -246,13 +246,8 @@ class _Job:
         spec, workshop, folder = self.spec, self.workshop, self.folder
         first, until = trained_span(spec, self.gathered)
         scores: np.ndarray = np.load(folder / fitted.scores)
-        candidate = Candidate(
-            test=self.gathered.rows.table.take(self.gathered.split.test),
-            scores=scores,
-            classes=fitted.classes,
-            trained_until=until,
-            held_out=held_out(spec.evaluate.split, spec.data),
-        )
+        test, rule = self.gathered.rows.table.take(self.gathered.split.test), held_out(spec.evaluate.split, spec.data)
+        candidate = Candidate(test=test, scores=scores, classes=fitted.classes, trained_until=until, held_out=rule)
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
         judgement = judge(spec, candidate, evaluation, beside.rival)

@@ -17,7 +17,7 @@ def report(column: str = "age") -> ReplayReport:
     age = np.linspace(18, 80, ROWS)
     actual = (np.arange(ROWS) % 3 == 0).astype(int).astype(object)
     old, new = np.full(ROWS, 0.4), np.where(age > 60, 0.6, 0.4)
-    asked = requests(days=10, actual=actual, **{column: age})
+    asked = requests(columns={column: age}, days=10, actual=actual)
     found = compared(said(old, version=3), said(new, version=4), asked, metrics=["brier"])
     return replace(found, latency=Latency(rows=10, champion_median=1e-5, champion_p99=2e-5, candidate_median=3e-5, candidate_p99=4e-5))
 
@@ -64,5 +64,5 @@ def test_a_candidate_that_fails_is_seen_at_once() -> None:
 
 
 def test_a_replay_with_nothing_to_compare_is_a_page_too() -> None:
-    empty = compared(said(np.empty(0)), said(np.empty(0), version=2), requests(0, x=np.empty(0)))
+    empty = compared(said(np.empty(0)), said(np.empty(0), version=2), requests(0))
     assert not Tags(html_page(empty)).open
