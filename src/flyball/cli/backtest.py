@@ -127,7 +127,7 @@ def read_changes(path: Path) -> tuple[datetime, ...]:
 
 def show(report: BacktestReport, settings: Settings) -> None:
     """Print a report for people."""
-    from flyball.render.backtest.page import judged_by, span_reason
+    from flyball.render.backtest.page import judged_by, ranked_by, span_reason
 
     metrics = report.metrics[:_SHOWN]
     console().print(told(because("backtest.title", model=report.model), settings))
@@ -137,9 +137,7 @@ def show(report: BacktestReport, settings: Settings) -> None:
     heads = ["policy", *(f"mean {name}" for name in metrics), f"gain in {report.metric}"]
     heads += ["retrains", "CPU s", "promoted", "refused", "rolled back", "alarms", "false", "missed", "days below floor"]
     show_table(heads, [_row(one, report, metrics) for one in report.policies])
-    console().print(
-        f"ranked by the mean of the monthly {report.metric}; gains are against {report.reference} (positive is better), 95 % over days"
-    )
+    console().print(told(ranked_by(report, "zh" if settings.language == "zh" else "en"), settings))
     console().print(told(judged_by(report), settings))
     for one in report.policies:
         console().print(f"\n{one.name}:")
