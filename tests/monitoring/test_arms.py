@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arms import DAY, HALF, look, rollout, steps
+from arms import DAY, HALF, look, rollout, rules, steps
 from flyball.core.errors import DataError, SpecError
 from flyball.monitoring.arms import arms_evidence
 from flyball.serving.records import LoggedRows
@@ -26,8 +26,9 @@ def changed(rows: LoggedRows, **columns: Any) -> LoggedRows:
 
 def shuffled(rows: LoggedRows, chance: np.random.Generator) -> LoggedRows:
     order = chance.permutation(len(rows.at))
-    columns = {name: getattr(rows, name) for name in rows.__dataclass_fields__}
-    return LoggedRows(**{name: None if column is None else column[order] for name, column in columns.items()})
+    columns: dict[str, Any] = {name: getattr(rows, name) for name in rows.__dataclass_fields__}
+    moved: dict[str, Any] = {name: None if column is None else column[order] for name, column in columns.items()}
+    return LoggedRows(**moved)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -85,15 +86,11 @@ def test_rows_of_testers_of_the_holdback_and_without_a_unit_take_no_part() -> No
 def test_figures_say_what_each_arm_had() -> None:
     challenger, champion = rollout(3, days=8, unlabelled=(0.25, 0.25))
     later = changed(challenger, at=challenger.at + 20 * DAY, unit=challenger.unit + "x")
-    seen = LoggedRows(
-        **{
-            name: None if (column := getattr(challenger, name)) is None else np.concatenate([column, getattr(later, name)])
-            for name in challenger.__dataclass_fields__
-        }
-    )
-    from arms import rules
-
-    found = arms_evidence(challenger, champion, (seen, champion), HALF, rules())
+    joined: dict[str, Any] = {
+        name: None if (column := getattr(challenger, name)) is None else np.concatenate([column, getattr(later, name)])
+        for name in challenger.__dataclass_fields__
+    }
+    found = arms_evidence(challenger, champion, (LoggedRows(**joined), champion), HALF, rules())
     assert found.challenger.rows == 2 * len(challenger.at)
     assert found.challenger.units == 2 * len(set(challenger.unit.tolist()))
     assert found.challenger.matured == len(challenger.at)

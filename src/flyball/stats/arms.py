@@ -21,7 +21,7 @@ LEAST_WORTH = 5.0  # equal blocks that the days are worth: seven days of uneven 
 MIN_UNITS = 50
 # Where the sequence is narrowest: blocks of days as in a paired comparison; units of both arms, if these are of one size.
 DAY_TUNING = 14
-UNIT_TUNING = 1000
+UNIT_TUNING = 5000
 
 
 @record
@@ -158,7 +158,7 @@ def by_unit(arms: Arms) -> Spread:
     side, (phases, cell) = found[1].astype(bool), np.unique(found[0], return_inverse=True)
     cell = cell.reshape(-1).astype(np.int64)
     groups = _Groups.of(cell, side, len(phases), mean)
-    whole = (groups.rows > 0).all(axis=0)
+    whole = np.asarray((groups.rows > 0).all(axis=0), dtype=np.bool_)
     kept = whole[cell]
     if not kept.any():
         return _nothing(UNIT_TUNING)
