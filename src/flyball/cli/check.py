@@ -9,7 +9,7 @@ import click
 from flyball.alerting.receivers import receiver_name
 from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json, show_table, told
 from flyball.core.codec import to_plain
-from flyball.core.errors import SpecError
+from flyball.core.errors import DataError, SpecError
 from flyball.core.schema import did_you_mean
 from flyball.core.table import Table
 from flyball.core.window import format_duration
@@ -64,8 +64,9 @@ def look_ahead(settings: Settings, spec: Spec, table: Table | None, now: datetim
         stores = open_stores(settings)
         state = fold(spec.model.name, stores.journal.read(spec.model.name))
         basis = logged_basis(stores.predictions, stores.bundles, spec, state, Memory(), now)
-    if basis is None and table is not None:
-        basis = data_basis(table, spec, state)
+    if basis is None and spec.rollout.strategy != "immediate":
+        raw = table if table is not None else _raw(spec)
+        basis = None if raw is None else data_basis(raw, spec, state)
     return outlook(spec, basis)
 
 
@@ -169,6 +170,20 @@ def _table(spec: Spec) -> Table | None:
     from flyball.data.source import time_columns
 
     return load_table(path, times=time_columns(spec.data)).table
+
+
+def _raw(spec: Spec) -> Table | None:
+    """The rows before any step prepares them; None if they cannot be read: `train` says why."""
+    path = spec.folder / spec.data.source
+    if not path.exists():
+        return None
+    from flyball.adapters.pandas.frames import load_table
+    from flyball.data.source import time_columns
+
+    try:
+        return load_table(path, times=time_columns(spec.data)).table
+    except DataError:
+        return None
 
 
 def _columns(spec: Spec, table: Table | None) -> list[str]:

@@ -146,7 +146,7 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
         days=tuple(one for one in (_of_day(world, spec, state, memory, day, at) for day in days) if one is not None) if looks else (),
         trips=tuple(trip for trip in world.guards.trips(state.model, since=rollout.start_at) if trip.at <= at),
         earliest_at=rollout.start_at + rollout.min_days * _DAY + spec.data.matures,
-        expected_at=_expected(evidence, rollout, at) if end is None else None,
+        expected_at=_expected(evidence, rollout, at) if end is None and verdict is Verdict.UNDECIDED else None,
         ended_at=None if end is None else end.at,
         ended=None if end is None else tell(end).reason,
     )

@@ -52,7 +52,7 @@ class Basis:
 
 @record
 class Outlook:
-    """What a rollout will take, in sentences; `numbers` for programs. `refusal`: why it cannot decide in time, and what to write instead."""
+    """What a rollout will take, in sentences; `numbers` for programs. `refusal`: why it cannot decide in time, and what to change."""
 
     sentences: tuple[Reason, ...]
     numbers: Mapping[str, float | None]
