@@ -8,7 +8,7 @@ RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --
 SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest clean
+.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest bench-decisions clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -119,6 +119,8 @@ bench-monitoring: $(VENV)/.dev  ## what monitoring costs and says beside scipy, 
 	$(BIN)/python -m bench.monitoring $(ARGS)
 bench-predict: $(VENV)/.dev  ## a million rows beside mlflow models predict
 	$(BIN)/python bench/predict.py $(ARGS)
+bench-decisions: $(VENV)/.dev  ## how often decisions are wrong and how soon they come; writes docs/decisions-performance.md (a quarter of an hour)
+	$(BIN)/python -m bench.decisions $(ARGS)
 bench-counting: $(VENV)/.dev  ## what keeping counts costs: time a row, bytes a slot and a year
 	$(BIN)/python bench/counting.py $(ARGS)
 bench-backtest: $(VENV)/.dev  ## a year under five policies, and whether replay and demo decide the same (about ten minutes)

@@ -11,6 +11,7 @@ from arms import START, log_rows, rollout, started
 from flyball.core.errors import RefusedError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
+from flyball.core.window import Window
 from flyball.journal.events import Event, RolloutEnded
 from flyball.journal.moves import ShareMoved
 from flyball.loop.evidence.live import rollout_evidence
@@ -56,13 +57,7 @@ def test_only_whole_matured_days_count_and_all_rows_are_assigned(tmp_path: Path)
     assert isinstance(found, ArmsEvidence)
     assert (found.live_blocks, found.blocks) == (8, 8)
     assert found.champion.matured < found.champion.rows
-    assert found.champion.rows == len(trial.watched.world.predictions.rows(MODEL, 1, window(START, START + 9.5 * DAY)).at)
-
-
-def window(start: datetime, end: datetime) -> Any:
-    from flyball.core.window import Window
-
-    return Window(start=start, end=end)
+    assert found.champion.rows == len(trial.watched.world.predictions.rows(MODEL, 1, Window(start=START, end=START + 9.5 * DAY)).at)
 
 
 def test_a_loop_that_remembers_sees_what_one_that_starts_afresh_sees(tmp_path: Path) -> None:
@@ -86,7 +81,8 @@ def test_two_alike_are_not_decided_and_it_is_said_when_they_will_be(tmp_path: Pa
     view = Trial(tmp_path).view(START + 13 * DAY)
     assert view.verdict is Verdict.UNDECIDED
     assert view.expected_at is None or START + 13 * DAY < view.expected_at <= view.rollout.deadline_at
-    early = Trial(tmp_path / "early").view(START + 4 * DAY) if (tmp_path / "early").mkdir() is None else view
+    (tmp_path / "early").mkdir()
+    early = Trial(tmp_path / "early").view(START + 4 * DAY)
     assert "bounds are given from 7 days on" in sentence(early.reason)
     assert early.earliest_at == START + 8 * DAY
 

@@ -1,40 +1,73 @@
 """`flyball check`: what flyball.toml means."""
 
 import ast
+import sys
+from datetime import datetime
 
 import click
 
 from flyball.alerting.receivers import receiver_name
-from flyball.cli.frame import as_json, project, say, show_json, show_table
+from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json, show_table, told
 from flyball.core.codec import to_plain
-from flyball.core.errors import SpecError
+from flyball.core.errors import DataError, SpecError
 from flyball.core.schema import did_you_mean
+from flyball.core.table import Table
 from flyball.core.window import format_duration
+from flyball.loop.outlook import Outlook, data_basis, logged_basis, outlook
 from flyball.loop.rules import describe_rollout
-from flyball.settings import secret
+from flyball.settings import Settings, secret
 from flyball.spec.load import FILE
 from flyball.spec.records import Spec
 
 
 @click.command()
+@now_option
 @as_json
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
+def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     """Read flyball.toml, refuse what it cannot mean, and say in plain words what the loop will do.
 
-    Columns named in the spec are held against the data file where it is there and no prepare step makes them.
+    It says how many rows and days a comparison will take, from what was logged lately (or, before that, from the rows per day of the data),
+    and exits 1 if the rollout could not decide before its deadline. Columns named in the spec are held against the data file where it is
+    there and no prepare step makes them.
     """
-    _, spec = project(ctx)
+    settings, spec = project(ctx)
     _functions(spec)
     _receivers(spec)
-    warnings = [*_warnings(spec), *_columns(spec)]
+    table = _table(spec)
+    warnings = [*_warnings(spec), *_columns(spec, table)]
+    found = look_ahead(settings, spec, table, at_time(now))
     if as_json:
-        show_json({"spec": {key: value for key, value in _plain(spec).items() if key != "folder"}, "warnings": warnings})
-        return
-    show_table(("what", "how"), _rows(spec), title=f"{spec.model.name}: {spec.model.task}")
+        plain = {key: value for key, value in _plain(spec).items() if key != "folder"}
+        refused = None if found.refusal is None else told(found.refusal, settings)
+        expected = {"sentences": [told(one, settings) for one in found.sentences], **found.numbers, "refused": refused}
+        show_json({"spec": plain, "warnings": warnings, "rollout": expected})
+        sys.exit(0 if refused is None else 1)
+    rows = [*_rows(spec), *(("decides", told(one, settings)) for one in found.sentences)]
+    show_table(("what", "how"), rows, title=f"{spec.model.name}: {spec.model.task}")
     for warning in warnings:
         say(f"warning: {warning}")
+    if found.refusal is not None:
+        raise SpecError(f"{FILE}: {told(found.refusal, settings)}")
     say("flyball.toml is sound")
+
+
+def look_ahead(settings: Settings, spec: Spec, table: Table | None, now: datetime) -> Outlook:
+    """What the rollout will take, from the log, else from the data."""
+    from flyball.journal.state import empty, fold
+
+    state, basis = empty(spec.model.name), None
+    if settings.database.exists():
+        from flyball.loop.memory import Memory
+        from flyball.wiring import open_stores
+
+        stores = open_stores(settings)
+        state = fold(spec.model.name, stores.journal.read(spec.model.name))
+        basis = logged_basis(stores.predictions, stores.bundles, spec, state, Memory(), now)
+    if basis is None and spec.rollout.strategy != "immediate":
+        raw = table if table is not None else _raw(spec)
+        basis = None if raw is None else data_basis(raw, spec, state)
+    return outlook(spec, basis)
 
 
 def _plain(spec: Spec) -> dict[str, object]:
@@ -129,17 +162,39 @@ def _functions(spec: Spec) -> None:
             )
 
 
-def _columns(spec: Spec) -> list[str]:
-    """Hold the named columns against the header of the data, when there is one to look at."""
+def _table(spec: Spec) -> Table | None:
+    """The rows of the data, where they are a file that no step prepares."""
+    path = spec.folder / spec.data.source
+    if not path.exists() or spec.data.prepare or path.is_dir():
+        return None
+    from flyball.adapters.pandas.frames import load_table
+    from flyball.data.source import time_columns
+
+    return load_table(path, times=time_columns(spec.data)).table
+
+
+def _raw(spec: Spec) -> Table | None:
+    """The rows before any step prepares them; None if they cannot be read: `train` says why."""
     path = spec.folder / spec.data.source
     if not path.exists():
-        return [f"there is no {spec.data.source} in {spec.folder.name}/ yet"]
-    if spec.data.prepare or path.is_dir():
-        return []
+        return None
     from flyball.adapters.pandas.frames import load_table
-    from flyball.data.source import feature_names, require_columns, time_columns
+    from flyball.data.source import time_columns
 
-    table = load_table(path, times=time_columns(spec.data)).table
+    try:
+        return load_table(path, times=time_columns(spec.data)).table
+    except DataError:
+        return None
+
+
+def _columns(spec: Spec, table: Table | None) -> list[str]:
+    """Hold the named columns against the header of the data, when there is one to look at."""
+    if not (spec.folder / spec.data.source).exists():
+        return [f"there is no {spec.data.source} in {spec.folder.name}/ yet"]
+    if table is None:
+        return []
+    from flyball.data.source import feature_names, require_columns
+
     require_columns(table, spec.data.roles, "flyball.toml")
     require_columns(table, spec.evaluate.slices, "evaluate.slices")
     require_columns(table, spec.quality.expect, "quality.expect")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flyball.core.errors import DataError, RefusedError
-from flyball.core.reason import Reason, because
+from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window, format_duration
@@ -101,11 +101,11 @@ def so_far(evidence: PairedEvidence | ArmsEvidence | None, margin: float, mature
     if trouble is not None:
         return Verdict.UNDECIDED, trouble
     units = isinstance(evidence, ArmsEvidence) and evidence.block == "unit"
-    blocks = {"units": evidence.blocks, "days": 0} if units else {"units": 0, "days": evidence.blocks}
+    blocks: dict[str, Value] = {"units": evidence.blocks, "days": 0} if units else {"units": 0, "days": evidence.blocks}
     if evidence.lower is None or evidence.upper is None:
         needed = MIN_UNITS if units else MIN_DAYS
         return Verdict.UNDECIDED, because("experiment.few", rows=evidence.rows, needed=needed, **blocks)
-    told = {
+    told: dict[str, Value] = {
         "version": evidence.version,
         "against": evidence.against,
         "metric": evidence.metric,
@@ -146,7 +146,7 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
         days=tuple(one for one in (_of_day(world, spec, state, memory, day, at) for day in days) if one is not None) if looks else (),
         trips=tuple(trip for trip in world.guards.trips(state.model, since=rollout.start_at) if trip.at <= at),
         earliest_at=rollout.start_at + rollout.min_days * _DAY + spec.data.matures,
-        expected_at=_expected(evidence, rollout, at) if end is None else None,
+        expected_at=_expected(evidence, rollout, at) if end is None and verdict is Verdict.UNDECIDED else None,
         ended_at=None if end is None else end.at,
         ended=None if end is None else tell(end).reason,
     )

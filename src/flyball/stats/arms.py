@@ -21,7 +21,7 @@ LEAST_WORTH = 5.0  # equal blocks that the days are worth: seven days of uneven 
 MIN_UNITS = 50
 # Where the sequence is narrowest: blocks of days as in a paired comparison; units of both arms, if these are of one size.
 DAY_TUNING = 14
-UNIT_TUNING = 1000
+UNIT_TUNING = 5000
 
 
 @record
@@ -150,21 +150,23 @@ def by_unit(arms: Arms) -> Spread:
     not taken for two that know nothing of each other. The error is never less than that of arms with one common variance, so that an arm
     of few units without a loss among them is not taken for certain. No bounds before each arm has `MIN_UNITS` units.
     """
-    key = np.unique(np.stack([arms.phase, arms.challenger.astype(np.int64), arms.unit]), axis=1, return_inverse=True)
-    found, place = key[0], key[1].reshape(-1)
     if not len(arms.loss):
         return _nothing(UNIT_TUNING)
+    names, code = np.unique(arms.unit, return_inverse=True)
+    key, place = np.unique((2 * arms.phase + arms.challenger) * len(names) + code.reshape(-1), return_inverse=True)
+    place = place.reshape(-1)
     mean = np.bincount(place, weights=arms.loss) / np.bincount(place)
-    side, (phases, cell) = found[1].astype(bool), np.unique(found[0], return_inverse=True)
+    stretch, side = key // len(names) // 2, (key // len(names) % 2).astype(bool)
+    phases, cell = np.unique(stretch, return_inverse=True)
     cell = cell.reshape(-1).astype(np.int64)
     groups = _Groups.of(cell, side, len(phases), mean)
-    whole = (groups.rows > 0).all(axis=0)
+    whole = np.asarray((groups.rows > 0).all(axis=0), dtype=np.bool_)
     kept = whole[cell]
     if not kept.any():
         return _nothing(UNIT_TUNING)
     gain, difference, weight, total = groups.gain()
     influence = groups.influence(cell, side, mean, weight / total)[kept]
-    unit, side, cell, mean = found[2][kept], side[kept], cell[kept], mean[kept]
+    unit, side, cell, mean = (key % len(names))[kept], side[kept], cell[kept], mean[kept]
     codes = np.unique(unit, return_inverse=True)[1].reshape(-1)
     units = [_distinct(codes[~side]), _distinct(codes[side])]
     parts = [float(np.square(np.bincount(codes[of], weights=influence[of])).sum()) for of in (~side, side)]
@@ -225,13 +227,14 @@ def _day_blocks(arms: Arms) -> tuple[Whole, int]:
     """The block of each row, -1 for those that wait, and how many blocks there are."""
     if not len(arms.loss):
         return np.zeros(0, dtype=np.int64), 0
-    pairs, cell = np.unique(np.stack([arms.phase, arms.day]), axis=1, return_inverse=True)
-    cell = cell.reshape(-1).astype(np.int64)
-    rows = np.stack([np.bincount(cell[arms.challenger == side], minlength=pairs.shape[1]) for side in (False, True)])
-    block = np.full(pairs.shape[1], -1, dtype=np.int64)
+    span = int(arms.day.max()) - int(arms.day.min()) + 1
+    days, cell = np.unique(arms.phase * span + (arms.day - arms.day.min()), return_inverse=True)
+    cell, phase = cell.reshape(-1).astype(np.int64), days // span
+    rows = np.stack([np.bincount(cell[arms.challenger == side], minlength=len(days)) for side in (False, True)])
+    block = np.full(len(days), -1, dtype=np.int64)
     blocks, begun, have = 0, 0, np.zeros(2, dtype=np.int64)
-    for at in range(pairs.shape[1]):
-        if at and pairs[0, at] != pairs[0, at - 1]:
+    for at in range(len(days)):
+        if at and phase[at] != phase[at - 1]:
             begun, have = at, np.zeros(2, dtype=np.int64)
         have = have + rows[:, at]
         if have.min() >= ROWS_OF_ARM:

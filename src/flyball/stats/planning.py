@@ -84,7 +84,7 @@ def detectable(error: float, size: float, *, alpha: float, tuning: int, power: f
     """The gain that a bound looked at after `size` blocks lies above zero for with this probability; `error`: the standard error then.
 
     >>> round(detectable(0.1, 14, alpha=0.05, tuning=14), 3)
-    0.436
+    0.417
     """
     freedom = max(size - (1 if tuning == DAY_TUNING else 2), 1.0)
     return error * (float(sequence_factor(size, freedom, alpha=alpha, tuning=tuning)) + float(ndtri(power)))

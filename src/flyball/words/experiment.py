@@ -20,7 +20,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         f"两臂获得标签的单元不成比例：{_ARMS_ZH}；缺失的部分可能正是差异所在，因此不作决定（始终有效 p = {{p:.1g}}）",
     ),
     "arms.coverage": (
-        "{challenger:.1%} of the challenger's matured rows have a label and {champion:.1%} of the champion's: the arms cannot be compared "
+        "{challenger:.1%} of the challenger's matured rows have a label and {champion:.1%} of the champion's: the arms cannot be "
+        "compared "
         "until labels come to both alike (difference certainly in [{lower:+.2%}, {upper:+.2%}])",
         "挑战者成熟数据中有 {challenger:.1%} 获得标签，现任版本为 {champion:.1%}：标签到达不一致，两臂不可比较"
         "（差异确定在 [{lower:+.2%}, {upper:+.2%}]）",
@@ -77,8 +78,34 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "相当于目前 {metric} 的 {part:.0%} 的增益（{gain:.5f}）需要 {longest} 天以上",
     ),
     "plan.unknown": (
-        "rows per day are not known yet: nothing is logged, and the data have no time",
-        "每天行数未知：尚无记录，数据也没有时间",
+        "how long a decision takes is not known yet: nothing is logged, and the data have no time to count rows per day by",
+        "尚无法估计所需时间：没有记录的预测，数据也没有可用于统计每日行数的时间列",
+    ),
+    "plan.no_loss": (
+        "{days} whole days will have matured by the deadline, about {rows:,.0f} rows; what gain they show is known once a model "
+        "has scored some",
+        "到期限将有 {days} 个完整成熟日，约 {rows:,.0f} 行；有模型评分之后才能估计可发现的增益",
+    ),
+    "plan.refused_deadline": (
+        "this {strategy} cannot decide before its deadline: with {rows:,.0f} labelled rows a day and {deadline:.0f} days it would "
+        "miss even a "
+        'gain of half of today\'s {metric} ({loss:.4f}); write rollout.deadline = "{days}d" or more',
+        "此 {strategy} 在期限前无法得出结论：每天 {rows:,.0f} 行有标签数据、{deadline:.0f} 天内，即使目前 "
+        "{metric}（{loss:.4f}）减半也无法发现；"
+        '请写 rollout.deadline = "{days}d" 或更长',
+    ),
+    "plan.refused_share": (
+        "this {strategy} cannot decide before its deadline, nor within a year: {share:.1%} of {rows:,.0f} labelled rows a day are "
+        "too few; "
+        "write a larger rollout.share (0.5 decides fastest; the last step of a canary counts)",
+        "此 {strategy} 在期限前乃至一年内都无法得出结论：每天 {rows:,.0f} 行有标签数据的 {share:.1%} 太少；"
+        "请增大 rollout.share（0.5 最快；canary 以最后一步为准）",
+    ),
+    "plan.refused_traffic": (
+        "this {strategy} cannot decide before its deadline, nor within a year: {rows:,.1f} labelled rows a day are too few; "
+        'write rollout.strategy = "immediate" and let the gate decide',
+        "此 {strategy} 在期限前乃至一年内都无法得出结论：每天 {rows:,.1f} 行有标签数据太少；"
+        '请写 rollout.strategy = "immediate"，由门槛决定',
     ),
     "plan.basis_log": ("from {rows:,} predictions logged in the last {days} days", "依据最近 {days} 天记录的 {rows:,} 次预测"),
     "plan.basis_data": ("from the {rows:,} rows of the data, {days} days", "依据数据中 {days} 天的 {rows:,} 行"),

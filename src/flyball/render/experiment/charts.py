@@ -25,7 +25,7 @@ def over_time(view: ExperimentView, words: Words, key: str) -> Markup | None:
         shapes.append(tag("line", x1=_x(frame, one.at), x2=_x(frame, one.at), y1=frame.y(lower), y2=frame.y(upper), class_="bar-now"))
     shapes += _rule(frame, 0.0, "0")
     if margin:
-        shapes += _rule(frame, -margin, f"-{margin:g}")
+        shapes += _rule(frame, -margin, f"-{margin:g}", 12)
     shapes.append(line([(_x(frame, one.at), frame.y(one.gain)) for one in view.looks], "now"))
     for one in view.looks:
         bounds = "" if one.lower is None or one.upper is None else f" [{one.lower:+.5f}, {one.upper:+.5f}]"
@@ -66,11 +66,11 @@ def _band(frame: Frame, bounded: Sequence[tuple[Seen, float, float]]) -> Markup:
     return band(lower, upper, "now")
 
 
-def _rule(frame: Frame, value: float, label: str) -> list[Markup]:
+def _rule(frame: Frame, value: float, label: str, below: int = -4) -> list[Markup]:
     y = frame.y(value)
     return [
         tag("line", x1=frame.left, x2=frame.width - frame.right, y1=y, y2=y, class_="limit"),
-        word(frame.width - frame.right - 2, y - 4, label, anchor="end", kind="tick"),
+        word(frame.width - frame.right - 2, y + below, label, anchor="end", kind="tick"),
     ]
 
 

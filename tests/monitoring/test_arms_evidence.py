@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arms import DAY, HALF, look, rollout, steps
+from arms import DAY, HALF, look, rollout, rules, steps
 from flyball.core.errors import DataError, SpecError
 from flyball.monitoring.arms import arms_evidence
 from flyball.serving.records import LoggedRows
@@ -26,8 +26,9 @@ def changed(rows: LoggedRows, **columns: Any) -> LoggedRows:
 
 def shuffled(rows: LoggedRows, chance: np.random.Generator) -> LoggedRows:
     order = chance.permutation(len(rows.at))
-    columns = {name: getattr(rows, name) for name in rows.__dataclass_fields__}
-    return LoggedRows(**{name: None if column is None else column[order] for name, column in columns.items()})
+    columns: dict[str, Any] = {name: getattr(rows, name) for name in rows.__dataclass_fields__}
+    moved: dict[str, Any] = {name: None if column is None else column[order] for name, column in columns.items()}
+    return LoggedRows(**moved)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -43,7 +44,7 @@ def test_a_worse_challenger_is_found_and_a_better_one_too(block: str) -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 @given(st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_swapping_the_arms_flips_the_sign_of_everything(block: str, seed: int) -> None:
     challenger, champion = rollout(seed, days=8, rows=100, units=300)
     forth = look(challenger, champion, block=block)
@@ -60,7 +61,7 @@ def test_swapping_the_arms_flips_the_sign_of_everything(block: str, seed: int) -
 
 @pytest.mark.parametrize("block", BLOCKS)
 @given(st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 def test_the_order_of_rows_does_not_matter(block: str, seed: int) -> None:
     phases, chance = steps(0.2, 0.5), np.random.default_rng(seed)
     challenger, champion = rollout(seed, days=9, rows=150, units=400, phases=phases)
@@ -85,15 +86,11 @@ def test_rows_of_testers_of_the_holdback_and_without_a_unit_take_no_part() -> No
 def test_figures_say_what_each_arm_had() -> None:
     challenger, champion = rollout(3, days=8, unlabelled=(0.25, 0.25))
     later = changed(challenger, at=challenger.at + 20 * DAY, unit=challenger.unit + "x")
-    seen = LoggedRows(
-        **{
-            name: None if (column := getattr(challenger, name)) is None else np.concatenate([column, getattr(later, name)])
-            for name in challenger.__dataclass_fields__
-        }
-    )
-    from arms import rules
-
-    found = arms_evidence(challenger, champion, (seen, champion), HALF, rules())
+    joined: dict[str, Any] = {
+        name: None if (column := getattr(challenger, name)) is None else np.concatenate([column, getattr(later, name)])
+        for name in challenger.__dataclass_fields__
+    }
+    found = arms_evidence(challenger, champion, (LoggedRows(**joined), champion), HALF, rules())
     assert found.challenger.rows == 2 * len(challenger.at)
     assert found.challenger.units == 2 * len(set(challenger.unit.tolist()))
     assert found.challenger.matured == len(challenger.at)
@@ -188,7 +185,7 @@ def test_an_arm_of_few_rows_without_a_loss_is_not_taken_for_certain() -> None:
     """Errors are rare: seven days of twenty rows without one prove nothing."""
     chance = np.random.default_rng(13)
     early = 0
-    for seed in range(30):
+    for seed in range(12):
         challenger, champion = rollout(seed, days=8, rows=400, phases=steps(0.05))
         wrong = chance.random(len(champion.at)) < 0.02
         truth = champion.actual == 1
@@ -218,15 +215,15 @@ def test_nothing_is_no_evidence_and_nonsense_is_refused() -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_two_equal_arms_looked_at_every_day_are_rarely_told_apart(block: str) -> None:
-    """60 canaries of 16 days between equal versions: at 5 % three would end for the challenger, and far fewer do."""
+    """30 canaries of 16 days between equal versions: at 5 % one or two would end for the challenger, and hardly one does."""
     promoted = 0
-    for seed in range(60):
+    for seed in range(30):
         phases = steps(0.1, 0.3, 0.5, days=4)
         challenger, champion = rollout(1000 + seed, days=16, rows=250, units=400, phases=phases)
-        for day in range(7, 17):
+        for day in range(8, 17, 2):
             until = challenger.at.min() // DAY + day
             found = look(challenger.take(challenger.day < until), champion.take(champion.day < until), phases, block=block)
             if found.trouble is None and found.lower is not None and found.lower > 0:
                 promoted += 1
                 break
-    assert promoted <= 5
+    assert promoted <= 3

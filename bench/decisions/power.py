@@ -1,0 +1,59 @@
+"""How soon a real difference is found, beside a test of a size fixed beforehand."""
+
+import numpy as np
+from bench.decisions.aa import first_crossing, paths
+
+from flyball.core.record import record
+from flyball.stats.arms import MIN_UNITS
+from flyball.stats.planning import fixed_rows
+
+
+@record
+class Power:
+    """The rows of both arms after which a difference was certain: median and 90 % of the runs; `fixed`: what one look would need.
+
+    `found`: the share of the runs that found it within `most` rows.
+    """
+
+    accuracy: float
+    points: float
+    runs: int
+    median: float
+    ninety: float
+    fixed: float
+    found: float
+    most: int
+
+    @property
+    def ratio(self) -> float:
+        """The median against the fixed size."""
+        return self.median / self.fixed
+
+
+def power(runs: int, *, accuracy: float = 0.75, points: float = 0.03, most: int = 60_000, seed: int = 5) -> Power:
+    """A challenger that is right in `points` more of the cases, at balanced traffic, looked at after every outcome."""
+    chance, rows = np.random.default_rng(seed), []
+    wrong = 1 - accuracy
+    for _ in range(runs):
+        sides = np.random.default_rng(chance.integers(2**63))
+        challenger = np.random.default_rng(sides.integers(2**63))
+        state = challenger.bit_generator.state
+        side = challenger.random(most) < 0.5
+        challenger.bit_generator.state = state
+        draws = sides.random(most)
+        loss = (draws < np.where(side, wrong - points, wrong)).astype(np.float64)
+        at = first_crossing(*paths(most, 0.5, challenger, lambda _, loss=loss: loss))
+        # looks begin once each arm has its least units
+        begin = int(np.argmax(np.minimum(np.cumsum(side), np.cumsum(~side)) >= MIN_UNITS))
+        rows.append(np.inf if at is None else float(begin + at + 1))
+    size = fixed_rows(points, (wrong * accuracy, (wrong - points) * (accuracy + points)))
+    return Power(
+        accuracy=accuracy,
+        points=points,
+        runs=runs,
+        median=float(np.median(rows)),
+        ninety=float(np.quantile(rows, 0.9)),
+        fixed=size,
+        found=float(np.isfinite(rows).mean()),
+        most=most,
+    )
