@@ -79,10 +79,6 @@ def test_all_looks_together_spend_no_more_than_alpha() -> None:
 
 
 def test_it_needs_no_scipy() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", "import sys, flyball.stats.running; print('scipy' in sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    asks = "import sys, flyball.stats.running; print('scipy' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"

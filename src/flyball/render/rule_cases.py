@@ -95,8 +95,8 @@ def _serving(one: Callable[..., Input], own: Mapping[str, str], server: Mapping[
         ),
         "FlyballGuardrailTripped": Case(
             at="20m",
-            fires=[one("flyball_guardrail_trips_total", "0x15 1x30", guardrail="latency", role="challenger")],
-            quiet=[one("flyball_guardrail_trips_total", "1x45", guardrail="latency", role="challenger")],
+            fires=[one("flyball_guardrail_trips_total", "0x10 1x60", guardrail="latency", role="challenger")],
+            quiet=[one("flyball_guardrail_trips_total", "1x60", guardrail="latency", role="challenger")],
             labels={**own, "guardrail": "latency", "role": "challenger"},
         ),
         "FlyballServesLocally": Case(
