@@ -198,6 +198,7 @@ class Town:
     folder: Path
     seed: int = 1
     changes_on: int = 1_000
+    flipped_on: int = 1_000
     text: str = SPEC
     day: int = 0
     serving: list[int | None] = field(default_factory=list)
@@ -277,7 +278,7 @@ class Town:
             self._predict(rows)
             self.day += 1
             outcomes = [
-                Outcome(actual=int(left), at=known.to_pydatetime(), entity=name)
+                Outcome(actual=int(left) ^ (self.day > self.flipped_on), at=known.to_pydatetime(), entity=name)
                 for name, left, known in zip(rows["customer"], rows["left"], rows["known_at"], strict=True)
             ]
             taken = self.world.outcomes.take(MODEL, outcomes, within=self.spec.data.matures)

@@ -58,6 +58,25 @@ def test_rows_of_one_day_are_one_piece_of_evidence() -> None:
     assert by_day.upper - by_day.lower > 5 * (by_row.upper - by_row.lower)
 
 
+@pytest.mark.parametrize(("blocks", "rows"), [(12, 1200), (150, 900)], ids=["days", "units"])
+@pytest.mark.parametrize("metric", ["brier", "roc_auc"])
+def test_equal_candidates_look_certainly_better_in_one_run_of_twenty_at_the_most(metric: str, blocks: int, rows: int) -> None:
+    """Each block has a rate of its own, which by chance suits one or the other; blocks are of very different sizes."""
+    better, runs = {"block": 0, "row": 0}, 200
+    for seed in range(runs):
+        chance = np.random.default_rng(seed)
+        block = np.sort(chance.choice(blocks, rows, p=chance.dirichlet(np.full(blocks, 5.0))))
+        rate = np.clip(0.5 + chance.normal(0, 0.2, blocks), 0.05, 0.95)[block]
+        actual = (chance.random(rows) < rate).astype(np.int64)
+        leaning = chance.normal(0, 0.15, blocks)[block]
+        candidate, champion = (np.clip(0.5 + sign * leaning + chance.normal(0, 0.05, rows), 0, 1) for sign in (1, -1))
+        for name, given_blocks in (("block", block), ("row", None)):
+            found = compare(metric, actual, candidate, champion, (0, 1), 0.5, given_blocks, seed)
+            better[name] += found is not None and found.lower > 0
+    assert better["block"] <= 19, "5 % of the runs, and three standard deviations of that"
+    assert better["row"] > 1.5 * better["block"], "rows of one block are not independent"
+
+
 def test_no_comparison_is_made_without_rows_blocks_or_both_classes() -> None:
     actual, good, bad, day = scored(2)
     assert compare("roc_auc", np.ones(2000, dtype=int), good, bad, (0, 1), 0.5, day) is None

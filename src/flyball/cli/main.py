@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("flyball.cli.train", "Prepare, train, evaluate, gate, register."),
     "register": ("flyball.cli.register", "Register what a tracked run produced."),
     "models": ("flyball.cli.models", "List the versions with metrics and aliases."),
+    "replay": ("flyball.cli.replay", "Ask a version what was asked of late, and compare its answers."),
     "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
     "rollback": ("flyball.cli.rollback", "Go back to the previous champion."),
     "serve": ("flyball.cli.serve", "Answer predictions over HTTP."),

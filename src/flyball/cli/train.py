@@ -82,6 +82,10 @@ def show(result: TrainResult, settings: Settings, *, as_json: bool) -> None:
     console().print(f"{name}{state}: run {result.run_id}, {result.snapshot.rows} rows, engine {result.engine}")
     rows = [(metric, value, result.lower.get(metric, "-"), result.upper.get(metric, "-")) for metric, value in result.metrics.items()]
     show_table(("metric", "held out", "lower", "upper"), rows)
+    if result.gate.slices:
+        slices = [(one.slice, c.gain, c.lower, c.upper, c.rows, c.blocks) for one in result.gate.slices for c in (one.comparison,)]
+        metric = result.gate.slices[0].comparison.metric
+        show_table(("slice", f"gain in {metric}", "lower", "upper", "rows", "blocks"), slices, title="against the champion")
     for check in result.gate.checks:
         console().print(f"gate: {check.verdict.value:14} {told(check.reason, settings)}")
     if result.window is not None:

@@ -1,6 +1,6 @@
 """How good a version is on rows it has not seen: every metric with bounds by block, and by slice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -107,20 +107,25 @@ def _by_slice(
     for column, values in slices.items():
         if len(values) != len(truth):
             raise DataError(f"{len(truth)} rows but {len(values)} values of slice column {column!r}")
-        names, member = _members(values)
-        sizes = np.bincount(member, minlength=len(names))
-        largest = sorted(np.flatnonzero(sizes >= _SLICE_ROWS).tolist(), key=lambda k: (-sizes[k], names[k]))[:_SLICES_PER_COLUMN]
-        order = np.argsort(member, kind="stable")
-        ends = np.cumsum(sizes)
-        for k in largest:
-            rows = order[ends[k] - sizes[k] : ends[k]]
+        for name, rows in slices_of(values):
             heavy = None if weight is None else weight[rows]
             each = {metric.name: metric.function(truth[rows], score[rows], threshold, heavy) for metric in metrics}
-            found[f"{column}={names[k]}"] = {name: value for name, value in each.items() if value is not None}
+            found[f"{column}={name}"] = {name: value for name, value in each.items() if value is not None}
     return found
 
 
-def _members(values: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
+def slices_of(values: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """The name of each value of a column with the rows that have it: the 50 values with the most rows, largest first, none under 100."""
+    names, member = members(values)
+    sizes = np.bincount(member, minlength=len(names))
+    largest = sorted(np.flatnonzero(sizes >= _SLICE_ROWS).tolist(), key=lambda k: (-sizes[k], names[k]))[:_SLICES_PER_COLUMN]
+    order = np.argsort(member, kind="stable")
+    ends = np.cumsum(sizes)
+    for k in largest:
+        yield names[k], order[ends[k] - sizes[k] : ends[k]]
+
+
+def members(values: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     """The names of the values and the position of each row's; None and NaN are both `missing`, 3.0 and 3 are both `3`."""
     place: dict[str, int] = {}
     known: dict[object, int] = {}

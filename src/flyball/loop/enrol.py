@@ -1,34 +1,31 @@
 """From a complete run to a registered version. The journal's entry is the moment a version exists."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flyball.core.codec import from_json
 from flyball.core.errors import ConflictError, NotFoundError, RefusedError, StoreError
-from flyball.core.table import Table
 from flyball.data.records import Snapshot
 from flyball.journal.events import Cause, Registered
 from flyball.journal.known import Known, State
 from flyball.journal.state import fold
+from flyball.loop.before_traffic import Made, before_traffic
 from flyball.loop.fetched import engine_of
 from flyball.loop.judge import Candidate, Judgement, Rival, checks_digest, judge
+from flyball.loop.scorers import Score, scorer
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
 from flyball.loop.workshop import Workshop
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest
-from flyball.serving.engine import load_engine
 from flyball.spec.records import Spec
 from flyball.training.identity import origin
 
-Score = Callable[[Table], NDArray[np.float64]]
 _ATTEMPTS = 50
 KEPT_FORMAT = 1
 
@@ -51,13 +48,6 @@ def rival_of(state: State, workshop: Workshop, folder: Path) -> Rival | None:
         return manifest, scorer(path, digest, manifest, workshop, folder)
 
     return Rival(version=version, open=opened)
-
-
-def scorer(path: Path, digest: str, manifest: Manifest, workshop: Workshop, folder: Path) -> Score:
-    """How a verified bundle scores rows: in this process, or in the child if that means unpickling."""
-    if manifest.engine == "native":
-        return lambda table: workshop.trainer.score(path, digest, table, folder)
-    return load_engine(path, manifest).score
 
 
 def enrol(
@@ -155,7 +145,7 @@ def enrol_kept(
     bundle = folder / "bundle"
     state = fold(kept.model, workshop.journal.read(kept.model))  # as it is now: a training takes long
     if kept.champion != (state.champion or 0) or kept.checks != checks_digest(spec):
-        kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder), state, spec)
+        kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder, now), state, spec)
     return enrol(workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch)
 
 
@@ -254,11 +244,12 @@ def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="train again: nothing is repeated")
 
 
-def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path) -> Judgement:
+def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path, now: datetime) -> Judgement:
     digest = workshop.bundles.put(folder / "bundle")
     path = workshop.bundles.path(digest)
     manifest = read_manifest(path, digest)
-    test = workshop.snapshots.restore(kept.snapshot).take(np.load(folder / "test.npy"))
+    rows, held = workshop.snapshots.restore(kept.snapshot), np.load(folder / "test.npy")
+    test = rows.take(held)
     score = scorer(path, digest, manifest, workshop, folder)
     candidate = Candidate(
         test=test,
@@ -267,7 +258,9 @@ def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder:
         trained_until=manifest.trained_until,
         held_out=manifest.held_out,
     )
-    return judge(spec, candidate, kept.evaluation, rival_of(state, workshop, folder))
+    rival, made = rival_of(state, workshop, folder), Made(bundle=path, digest=digest, rows=rows, test=held)
+    judged = judge(spec, candidate, kept.evaluation, rival)
+    return before_traffic(judged, spec, workshop, rival, made, folder=folder, now=now)
 
 
 def _with_gate(kept: Kept, judgement: Judgement, state: State, spec: Spec) -> Kept:

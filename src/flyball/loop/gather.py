@@ -19,6 +19,7 @@ from flyball.data.records import Snapshot, Split
 from flyball.data.snapshot import WEIGHT, Rows, assemble, span
 from flyball.data.source import Prepared, infer_schema, require_columns
 from flyball.data.split import split_rows
+from flyball.data.untouched import spare
 from flyball.journal.state import fold
 from flyball.loop.shaped import cuts_of, honest
 from flyball.loop.since import window_since_change
@@ -99,7 +100,7 @@ def gather(spec: Spec, workshop: Workshop, *, now: datetime, progress: Callable[
         (problems if finding.severity == "error" else warnings).append(finding.reason)
     if problems:
         raise DataError(f"the data cannot train: {workshop.sentence(problems[0])}", hint=_also(problems[1:], workshop, spec))
-    split = split_rows(rows.table, spec.data, spec.evaluate.split)
+    split = spare(split_rows(rows.table, spec.data, spec.evaluate.split), rows.table, spec.data, spec.evaluate)
     progress(f"rows: {rows.table.rows} with known outcome ({rows.logged} from the log), {len(split.train)} train, {len(split.test)} test")
     schema = infer_schema(rows.table, rows.features, booleans=rows.booleans)
     return Gathered(prepared=prepared, rows=rows, schema=schema, split=split, warnings=tuple(warnings), hidden=known.hidden, window=window)

@@ -1,6 +1,7 @@
 """Good enough? The held-out scores of a candidate, the comparison with the champion on rows new to both, and the gate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -16,11 +17,12 @@ from flyball.data.snapshot import WEIGHT, micros
 from flyball.data.split import blocks_of
 from flyball.evaluation.compare import compare, day_gains
 from flyball.evaluation.gate import gate
-from flyball.evaluation.records import Comparison, Decision, Evaluation
+from flyball.evaluation.records import Comparison, Decision, Evaluation, SliceComparison
 from flyball.evaluation.score import evaluate
+from flyball.evaluation.slices import compare_slices
 from flyball.journal.events import DayGain
 from flyball.registry.records import Manifest
-from flyball.spec.records import Spec
+from flyball.spec.records import GateCheck, Spec
 
 Label = str | int | float | bool
 _OF_ANSWERS = frozenset({"accuracy", "error", "precision", "recall", "f1"})  # of a binary task: what the threshold makes of the scores
@@ -93,13 +95,14 @@ def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival
     if isinstance(duel, FlyballError):
         wanted = dict.fromkeys(_compared_metrics(spec))
         return Judgement(decision=gate(spec.evaluate.gate, evaluation, wanted, trouble=_in_one_line(duel)), head_start=())
-    decision = gate(spec.evaluate.gate, evaluation, _comparisons(spec, candidate, duel))
-    return Judgement(decision=decision, head_start=_head_start(spec, candidate, duel))
+    decision = gate(spec.evaluate.gate, evaluation, _comparisons(spec, candidate, duel), sliced=_sliced(spec, candidate, duel))
+    told = replace(decision, slices=_by_slice(spec, candidate, duel, spec.rollout.metric, spec.evaluate.slices))
+    return Judgement(decision=told, head_start=_head_start(spec, candidate, duel))
 
 
 def checks_digest(spec: Spec) -> str:
     """Tells whether the gate of the spec has changed."""
-    return sha256_json(to_plain(spec.evaluate.gate))
+    return sha256_json([to_plain(part) for part in (spec.evaluate.gate, spec.evaluate.replay, spec.evaluate.untouched)])
 
 
 def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | FlyballError | None:
@@ -125,6 +128,32 @@ def _in_one_line(error: FlyballError) -> str:
 
 def _compared_metrics(spec: Spec) -> list[str]:
     return sorted({check.metric for check in spec.evaluate.gate if check.better or check.not_worse})
+
+
+def _sliced(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[GateCheck, tuple[SliceComparison, ...]]:
+    """What is compared for each line of the gate that asks in slices."""
+    asked = {check: spec.evaluate.slices if check.slices else (check.slice,) for check in spec.evaluate.gate if check.slices or check.slice}
+    return {
+        check: _by_slice(spec, candidate, duel, check.metric, [name for name in columns if name is not None])
+        for check, columns in asked.items()
+    }
+
+
+def _by_slice(spec: Spec, candidate: Candidate, duel: _Duel | None, metric: str, columns: Sequence[str]) -> tuple[SliceComparison, ...]:
+    if duel is None or not columns:
+        return ()
+    return compare_slices(
+        metric,
+        duel.rows[spec.data.target],
+        duel.candidate,
+        duel.champion_for(metric, spec.model.cut),
+        candidate.classes,
+        spec.model.cut,
+        blocks_of(duel.rows, spec.data),
+        {name: duel.rows[name] for name in columns},
+        spec.evaluate.split.seed,
+        weight=_weight(duel.rows),
+    )
 
 
 def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[str, Comparison | None]:

@@ -14,6 +14,7 @@ from flyball.data.profile import REFERENCE_FILE, build_reference, reference_to_j
 from flyball.data.records import Snapshot
 from flyball.data.snapshot import known_at, micros, span
 from flyball.data.split import held_out
+from flyball.data.untouched import untouched_rule
 from flyball.loop.estimation import estimation_files
 from flyball.loop.gather import Gathered
 from flyball.ports.training import Fitted, Tracker
@@ -139,6 +140,7 @@ def _manifest(spec: Spec, gathered: Gathered, fitted: Fitted, origin: Origin, sn
         trained_until=until,
         created_at=now,
         held_out=held_out(spec.evaluate.split, spec.data),
+        untouched=untouched_rule(spec.evaluate, spec.data, gathered.rows.table.rows),
     )
 
 

@@ -20,13 +20,13 @@ from flyball.data.split import held_out
 from flyball.journal.events import Cause
 from flyball.journal.known import State
 from flyball.journal.state import fold
+from flyball.loop.before_traffic import Made, before_traffic
 from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_version, result_of, rival_of, unchanged
 from flyball.loop.external import Asked, action_name
 from flyball.loop.fitting import bring_model, fit, noticed
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, Rival, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
-from flyball.loop.requested import asked_for
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult, noted
 from flyball.loop.workshop import Workshop
@@ -256,8 +256,6 @@ class _Job:
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
         judgement = judge(spec, candidate, evaluation, beside.rival)
-        judgement = asked_for(judgement, beside.rival, workshop.predictions, spec.model.name, self.gathered.schema, now=self.wish.now)
-        self.progress(f"gate: {judgement.decision.verdict.value}")
         self.watch.lap("gate")
         where, md5 = beside.kept.result()
         snapshot = self.gathered.snapshot(spec.data, digest=self.digest, path=where, dvc_md5=md5)
@@ -276,6 +274,10 @@ class _Job:
             now=self.wish.now,
         )
         self.watch.lap("bundle")
+        made = Made(bundle=folder / "bundle", digest=digest, rows=self.gathered.rows.table, test=self.gathered.split.test)
+        judgement = before_traffic(judgement, spec, workshop, beside.rival, made, folder=folder, now=self.wish.now)
+        self.progress(f"gate: {judgement.decision.verdict.value}")
+        self.watch.lap("gate")
         kept = Kept(
             kept_format=KEPT_FORMAT,
             model=spec.model.name,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from flyball.core.reason import Reason
-from flyball.evaluation.records import Decision, Evaluation
+from flyball.evaluation.records import Decision, Evaluation, SliceComparison
 from flyball.registry.records import Manifest
 
 _SLICES = 20  # a card is read by people; every slice stands in the run
@@ -23,6 +23,7 @@ def model_card(
         _section("Held-out metrics", _metrics(evaluation)),
         _section("Slices", _slices(evaluation.slices)),
         _section("Gate", _gate(decision, sentence)),
+        _section("Against the champion by slice", _compared(decision.slices)),
         _section("Data", _data(manifest, [sentence(note) for note in notes])),
         _section("Features", _features(manifest)),
         _section("Engine", _engine(manifest)),
@@ -63,8 +64,25 @@ def _slices(slices: Mapping[str, Mapping[str, float]]) -> str:
 
 def _gate(decision: Decision, sentence: Callable[[Reason], str]) -> str:
     lines = [f"Verdict: **{decision.verdict.value}**"]
-    lines += [f"- `{_code(check.metric)}`: {check.verdict.value}: {_text(sentence(check.reason))}" for check in decision.checks]
+    lines += [f"- `{_code(check.metric) or 'gate'}`: {check.verdict.value}: {_text(sentence(check.reason))}" for check in decision.checks]
     return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _compared(slices: Sequence[SliceComparison]) -> str:
+    if not slices:
+        return ""
+    rows = [
+        (
+            f"`{_code(one.slice)}`",
+            f"{one.comparison.gain:+.4f}",
+            f"{one.comparison.lower:+.4f} to {one.comparison.upper:+.4f}",
+            f"{one.comparison.rows:,}",
+        )
+        for one in slices[:_SLICES]
+    ]
+    metric = _code(slices[0].comparison.metric)
+    note = f"\n\nGain in `{metric}` on rows new to both; positive is better. The bounds hold together with 95 % confidence on each side."
+    return _table(("slice", "gain", "bounds", "rows"), rows) + note
 
 
 def _data(manifest: Manifest, notes: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ CATALOGUES = (
     "report",
     "reference",
     "multivariate",
+    "replay",
 )
 
 
