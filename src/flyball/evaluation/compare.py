@@ -38,7 +38,7 @@ def compare(
     candidate, champion, task, truth = _paired(actual, candidate_score, champion_score, classes)
     block = block_codes(blocks, len(truth))
     chance = np.random.default_rng(seed)
-    found = gain_with_bounds(metric_for(metric, task), truth, candidate, champion, threshold, block, chance, weight=weight, alpha=alpha)
+    found = gain_with_bounds(metric_for(metric, task), truth, candidate, champion, threshold, block, chance, alpha=alpha, weight=weight)
     if found is None or found.lower is None or found.upper is None:
         return None
     return Comparison(metric=metric, gain=found.value, lower=found.lower, upper=found.upper, rows=len(truth), blocks=int(block.max()) + 1)

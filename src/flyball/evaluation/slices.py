@@ -27,11 +27,12 @@ def compare_slices(
     seed: int = 0,
     *,
     alpha: float = 0.05,
+    weight: NDArray[np.float64] | None = None,
 ) -> tuple[SliceComparison, ...]:
     """The paired comparison in every slice of at least 100 rows in 5 blocks, of each column the 50 largest, in that order.
 
     Each side of all bounds together is wrong with probability `alpha` at most: each is held to its share of it (Bonferroni), so that
-    one of many slices does not fall below by chance.
+    one of many slices does not fall below by chance. `weight`: how much each row counts (None: once).
     """
     if any(len(values) != len(actual) for values in slices.values()):
         raise DataError(f"{len(actual)} rows but slices of {sorted({len(values) for values in slices.values()})}")
@@ -53,6 +54,7 @@ def compare_slices(
             blocks[rows],
             seed,
             alpha=alpha / len(chosen),
+            weight=None if weight is None else weight[rows],
         )
         if each is not None:
             found.append(SliceComparison(slice=name, comparison=each))

@@ -152,6 +152,7 @@ def _by_slice(spec: Spec, candidate: Candidate, duel: _Duel | None, metric: str,
         blocks_of(duel.rows, spec.data),
         {name: duel.rows[name] for name in columns},
         spec.evaluate.split.seed,
+        weight=_weight(duel.rows),
     )
 
 

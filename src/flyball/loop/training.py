@@ -246,8 +246,7 @@ class _Job:
         spec, workshop, folder = self.spec, self.workshop, self.folder
         first, until = trained_span(spec, self.gathered)
         scores: np.ndarray = np.load(folder / fitted.scores)
-        test, rule = self.gathered.rows.table.take(self.gathered.split.test), held_out(spec.evaluate.split, spec.data)
-        candidate = Candidate(test=test, scores=scores, classes=fitted.classes, trained_until=until, held_out=rule)
+        candidate = self._candidate(fitted, scores, until)
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
         judgement = judge(spec, candidate, evaluation, beside.rival)
@@ -299,6 +298,15 @@ class _Job:
         self._track(kept, told, fitted, read_manifest(folder / "bundle", digest))
         self.watch.lap("track")
         return self._with_kept(kept, told.run_id, folder)
+
+    def _candidate(self, fitted: Fitted, scores: np.ndarray, until: datetime | None) -> Candidate:
+        return Candidate(
+            test=self.gathered.rows.table.take(self.gathered.split.test),
+            scores=scores,
+            classes=fitted.classes,
+            trained_until=until,
+            held_out=held_out(self.spec.evaluate.split, self.spec.data),
+        )
 
     def _origin(self, fitted: Fitted, beside: _Aside) -> Origin:
         """The run is chosen once: an attempt that continues reports to the run of the one before."""
