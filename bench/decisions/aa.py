@@ -28,12 +28,14 @@ class Share:
         return self.hits / self.runs
 
 
-def paths(units: int, share: float, chance: np.random.Generator, draw: Callable[[int], Floats]) -> tuple[Floats, Floats, Floats, Floats]:
+def paths(
+    units: int, share: float, chance: np.random.Generator, draw: Callable[[int], Floats] | Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
     """The difference of two arms after every unit, its standard error, what the arms are worth in units of arms of one size, and the
     freedom: as `stats.arms.by_unit` reckons them, for all looks at once.
     """
     challenger = chance.random(units) < share
-    loss = draw(units)
+    loss = draw(units) if callable(draw) else draw
     rows = np.stack([np.cumsum(~challenger), np.cumsum(challenger)]).astype(np.float64)
     sums = np.stack([np.cumsum(np.where(challenger, 0.0, loss)), np.cumsum(np.where(challenger, loss, 0.0))])
     squares = np.stack([np.cumsum(np.where(challenger, 0.0, loss**2)), np.cumsum(np.where(challenger, loss**2, 0.0))])
@@ -107,7 +109,7 @@ def split(runs: int, units: int, *, share: float = 0.5, level: float = 0.001, se
     return Share(what=f"sample ratio, challenger {share:.0%}, a look after every unit", runs=runs, hits=hits, looks=units)
 
 
-def _log_factors(champion: np.ndarray, challenger: np.ndarray, share: float) -> Floats:  # type: ignore[type-arg]
+def _log_factors(champion: np.ndarray, challenger: np.ndarray, share: float) -> Floats:
     """`ratio_log_factor` at every look."""
     from scipy.special import gammaln
 

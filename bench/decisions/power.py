@@ -42,7 +42,7 @@ def power(runs: int, *, accuracy: float = 0.75, points: float = 0.03, most: int 
         challenger.bit_generator.state = state
         draws = sides.random(most)
         loss = (draws < np.where(side, wrong - points, wrong)).astype(np.float64)
-        at = first_crossing(*paths(most, 0.5, challenger, lambda _, loss=loss: loss))
+        at = first_crossing(*paths(most, 0.5, challenger, loss))
         # looks begin once each arm has its least units
         begin = int(np.argmax(np.minimum(np.cumsum(side), np.cumsum(~side)) >= MIN_UNITS))
         rows.append(np.inf if at is None else float(begin + at + 1))

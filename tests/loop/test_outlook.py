@@ -74,7 +74,7 @@ def test_a_rollout_that_decides_says_which_gain_it_finds_and_how_long_a_worthwhi
     ],
 )
 def test_a_rollout_that_cannot_decide_is_refused_with_what_to_write_instead(
-    strategy: str, found: dict[str, float], changes: dict[str, float], way: str
+    strategy: str, found: dict[str, float], changes: dict[str, Any], way: str
 ) -> None:
     said = outlook(spec(strategy, **changes), basis(**found))
     assert said.refusal is not None

@@ -89,8 +89,8 @@ def test_a_factor_grows_without_end_and_is_smallest_near_its_tuning() -> None:
 
 def test_nothing_and_one_arm_alone_have_no_error() -> None:
     for block in ("day", "unit"):
-        none = spread_of(arms([], []), block)  # type: ignore[arg-type]
-        alone = spread_of(arms([1.0] * 100, [True] * 100), block)  # type: ignore[arg-type]
+        none = spread_of(arms([], []), block)
+        alone = spread_of(arms([1.0] * 100, [True] * 100), block)
         assert (none.error, none.bounds(0.05), alone.error, alone.rows) == (None, (None, None), None, 0)
     same = by_unit(arms([1.0] * 400, np.arange(400) % 2 == 1))
     assert (same.gain, same.error, same.fixed(0.05)) == (0.0, 0.0, None)

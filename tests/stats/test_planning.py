@@ -28,7 +28,7 @@ def test_the_textbook_size_of_a_fixed_test() -> None:
 def test_more_days_and_a_more_even_split_never_see_less(rows: float, share: float, days: int) -> None:
     for block in ("day", "unit"):
         noise, traffic = Noise(row=0.3, day=0.0), Traffic(rows=rows, units=rows, share=share)
-        one, two = (arms_prospect(noise, traffic, count, block, alpha=0.05) for count in (days, 2 * days))  # type: ignore[arg-type]
+        one, two = (arms_prospect(noise, traffic, count, block, alpha=0.05) for count in (days, 2 * days))
         if one.detectable is not None:
             assert two.detectable is not None and two.detectable <= one.detectable * 1.0001
 

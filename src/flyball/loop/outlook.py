@@ -143,7 +143,7 @@ def outlook(spec: Spec, basis: Basis | None) -> Outlook:
     more: dict[str, Value] = {"share": share, "units": units, "days_of": 0 if units else found.blocks} if arms else {}
     told.append(because("plan.arms" if arms else "plan.paired", **about, **more))
     soon = days_to_find(WORTHWHILE * abs(basis.loss), prospects)
-    worth = {"part": WORTHWHILE, "metric": rollout.metric, "gain": WORTHWHILE * abs(basis.loss)}
+    worth: dict[str, Value] = {"part": WORTHWHILE, "metric": rollout.metric, "gain": WORTHWHILE * abs(basis.loss)}
     if soon is None:
         told.append(because("plan.long", **worth, longest=366))
     else:
