@@ -5,6 +5,7 @@ import gc
 import tempfile
 from pathlib import Path
 from time import thread_time
+from typing import Any
 
 from flyball.server.app import make_app, running
 from flyball.spec.records import Guardrails
@@ -17,7 +18,7 @@ async def _measure() -> dict[str, float]:
     made = site(Path(tempfile.mkdtemp()) / "project")
     made.add(2, linear([0.0, 0.4, 1.0], 0.0))
     asks = [body(features={"hour": n % 24, "temp": n % 7 * 0.3, "rain": True}, unit=f"u{n % 100}") for n in range(_REQUESTS)]
-    cases = {
+    cases: dict[str, dict[str, Any]] = {
         "champion alone": {},
         "champion alone, watched": {"previous": 2, "watched": True, "guardrails": Guardrails()},
         "champion and challenger": {"challenger": 2, "share": 0.5},

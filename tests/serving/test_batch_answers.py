@@ -18,7 +18,7 @@ from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.engine import Engine, Row, Scores
 from flyball.serving.records import Deployment
 from flyball.serving.segments import encode
-from flyball.serving.traffic import variant_of
+from flyball.serving.traffic import Split, answer_propensity, choose, variant_of
 from scored import WITH_CARRIER, airport
 from served import NUMBERS, linear, manifest
 
@@ -174,3 +174,30 @@ def test_a_model_of_several_outputs_is_logged_as_their_json_and_scored_as_their_
     assert arm.score.tolist() == [[hour, 2 * hour] for hour in hours] and arm.confidence is None
     logged = [decoded(one) for one in log_batches(model, batch, [arm], worker="w", made_at=1)]
     assert logged[0]["label"] == arm.label.tolist() and logged[0]["score"] == arm.score.tolist()
+
+
+def test_pinned_and_held_back_rows_are_answered_and_logged_as_the_server_does(tmp_path: Path) -> None:
+    batch = rows()
+    split = Split(overrides={"u1": "challenger", "u2": "champion"}, holdback=0.3)
+    for number, deployed in enumerate(({"challenger": 2, "share": 0.4}, {})):
+        model = live(tmp_path / f"p{number}", **deployed)
+        seen = 0
+        for arm in answer(model, batch, split).arms:
+            for place, row in enumerate(arm.rows.tolist()):
+                chosen = choose(model.deployment, split, batch.unit[row], batch.ids[row])
+                there = chosen.variant if model.challenger is not None else "champion"
+                fallen = chosen.variant != there
+                assert (arm.variant, arm.logged) == (there, chosen.logged if not fallen or chosen.logged == "override" else "unassigned")
+                acts = bool(arm.score[place] >= 0.5)
+                chance = answer_propensity(chosen.logged, chosen.propensity, split, acts=acts)
+                assert (None if arm.propensity is None else arm.propensity[place]) == chance
+                assert arm.label[place] == (0 if arm.logged == "holdback" else int(acts))
+                seen += 1
+        assert seen == ROWS
+        (first, *_) = log_batches(model, batch, answer(model, batch, split).arms, worker="w", made_at=1)
+        assert len(first.propensity) in (0, len(first.at))
+
+
+def test_without_pinned_units_and_holdback_a_batch_without_traffic_logs_no_propensity(tmp_path: Path) -> None:
+    model = live(tmp_path / "p")
+    assert {arm.propensity for arm in answer(model, rows()).arms} == {None}

@@ -31,7 +31,7 @@ def cases(model: str) -> dict[str, Case]:
     def one(name: str, values: str, **labels: str) -> Input:
         return {"series": series(name, {**own, **server, **labels}), "values": values}
 
-    return {**_serving(one, own, server), **_loop(one, own), **_data(one, own)}
+    return {**_serving(one, own, server), **_guardrails(one, own), **_loop(one, own), **_data(one, own)}
 
 
 def recorded(model: str) -> tuple[Sequence[Input], Mapping[str, float]]:
@@ -93,15 +93,6 @@ def _serving(one: Callable[..., Input], own: Mapping[str, str], server: Mapping[
         "FlyballChallengerFails": Case(
             at="30m", fires=[one("model_fallbacks_total", "0+2x60")], quiet=[one("model_fallbacks_total", "7x60")], labels=own, value="30"
         ),
-        "FlyballGuardrailTripped": Case(
-            at="20m",
-            fires=[one("flyball_guardrail_trips_total", "0x10 1x60", guardrail="latency", role="challenger")],
-            quiet=[one("flyball_guardrail_trips_total", "1x60", guardrail="latency", role="challenger")],
-            labels={**own, "guardrail": "latency", "role": "challenger"},
-        ),
-        "FlyballServesLocally": Case(
-            at="30m", fires=[one("flyball_deployment_local", "0x2 1x40")], quiet=[one("flyball_deployment_local", "0x40")], labels=own
-        ),
         "FlyballShadowFails": Case(
             at="1h",
             fires=[
@@ -118,6 +109,20 @@ def _serving(one: Callable[..., Input], own: Mapping[str, str], server: Mapping[
             quiet=[one("flyball_log_rows_total", "15x40", state="lost"), one("flyball_log_rows_total", "0+9x40", state="logged")],
             labels=own,
             value="15",
+        ),
+    }
+
+
+def _guardrails(one: Callable[..., Input], own: Mapping[str, str]) -> dict[str, Case]:
+    return {
+        "FlyballGuardrailTripped": Case(
+            at="20m",
+            fires=[one("flyball_guardrail_trips_total", "0x10 1x60", guardrail="latency", role="challenger")],
+            quiet=[one("flyball_guardrail_trips_total", "1x60", guardrail="latency", role="challenger")],
+            labels={**own, "guardrail": "latency", "role": "challenger"},
+        ),
+        "FlyballServesLocally": Case(
+            at="30m", fires=[one("flyball_deployment_local", "0x2 1x40")], quiet=[one("flyball_deployment_local", "0x40")], labels=own
         ),
     }
 

@@ -62,7 +62,7 @@ def recordings() -> tuple[Recording, ...]:
 
 def alertings(order: Order) -> tuple[Alerting, ...]:
     """Every alarm: of the server, of the loop, of the data, of the model."""
-    return (*_absent(order), *_versions(), *_requests(order), *_log(), *_loop(), *_data(), *_model())
+    return (*_absent(order), *_versions(), *_guardrails(), *_requests(order), *_log(), *_loop(), *_data(), *_model())
 
 
 def _absent(order: Order) -> tuple[Alerting, ...]:
@@ -117,6 +117,21 @@ def _versions() -> tuple[Alerting, ...]:
             says="The challenger of {model} could not answer {value} requests in 15 minutes; the champion did.",
         ),
         Alerting(
+            name="FlyballShadowFails",
+            expr=(
+                "sum by (job, model, version) (rate(model_shadow_errors_total[15m]))\n  / (sum by (job, model, version) "
+                "(rate(model_shadow_errors_total[15m])) + sum by (job, model, version) (rate(model_shadow_predictions_total[15m]))) > 0.01"
+            ),
+            wait="15m",
+            severity="warning",
+            says="Version {version} of {model} cannot score {value:percent} of the rows it is to be compared on: it will not be promoted.",
+        ),
+    )
+
+
+def _guardrails() -> tuple[Alerting, ...]:
+    return (
+        Alerting(
             name="FlyballGuardrailTripped",
             expr="sum by (job, model, guardrail, role) (increase(flyball_guardrail_trips_total[15m])) > 0",
             wait="1m",
@@ -129,16 +144,6 @@ def _versions() -> tuple[Alerting, ...]:
             wait="15m",
             severity="warning",
             says="A machine of {model} was rolled back by itself, and the journal does not know yet: no tick has reached its database.",
-        ),
-        Alerting(
-            name="FlyballShadowFails",
-            expr=(
-                "sum by (job, model, version) (rate(model_shadow_errors_total[15m]))\n  / (sum by (job, model, version) "
-                "(rate(model_shadow_errors_total[15m])) + sum by (job, model, version) (rate(model_shadow_predictions_total[15m]))) > 0.01"
-            ),
-            wait="15m",
-            severity="warning",
-            says="Version {version} of {model} cannot score {value:percent} of the rows it is to be compared on: it will not be promoted.",
         ),
     )
 
