@@ -19,6 +19,7 @@ from flyball.core.table import Table
 from flyball.data.records import Split
 from flyball.data.snapshot import WEIGHT
 from flyball.data.split import split_rows
+from flyball.data.untouched import spare
 from flyball.journal.events import Registered
 from flyball.journal.explain import registered
 from flyball.journal.moves import Verified
@@ -198,14 +199,16 @@ def _recorded(model: str, made: Registered, studio: Studio) -> _Recorded:
 def _rows(recorded: _Recorded, spec: Spec, workshop: Workshop) -> tuple[Table, Split]:
     """The recorded rows, split as then. DataError if the rule in the recorded spec holds out other rows than the run did."""
     table = workshop.snapshots.restore(recorded.kept.snapshot)
-    split = split_rows(table, spec.data, spec.evaluate.split)
-    if not np.array_equal(split.test, recorded.test) or len(split.train) != recorded.kept.rows:
-        raise DataError(
-            f"the split holds out {len(split.test)} rows and trains on {len(split.train)}, not the {len(recorded.test)} and "
-            f"{recorded.kept.rows} of then",
-            hint="the recorded flyball.toml, or the Flyball that trained it, split in another way",
-        )
-    return table, split
+    whole = split_rows(table, spec.data, spec.evaluate.split)
+    split = spare(whole, table, spec.data, spec.evaluate)
+    for found in (split, whole):  # earlier versions were trained without rows that the gate spares
+        if np.array_equal(found.test, recorded.test) and len(found.train) == recorded.kept.rows:
+            return table, found
+    raise DataError(
+        f"the split holds out {len(split.test)} rows and trains on {len(split.train)}, not the {len(recorded.test)} and "
+        f"{recorded.kept.rows} of then",
+        hint="the recorded flyball.toml, or the Flyball that trained it, split in another way",
+    )
 
 
 def _fit(recorded: _Recorded, spec: Spec, split: Split, studio: Studio, name: str) -> tuple[Fitted, Path]:
