@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recorded import copied, make_recorded
 from trained import Shop, make_shop, running
 
 
@@ -43,3 +44,15 @@ def served(own: Shop) -> Iterator[str]:
     """The URL of a server over that copy."""
     with running(own.folder, "serve") as (url, _):
         yield url
+
+
+@pytest.fixture(scope="session")
+def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in git with two versions and some answers; tests take `recorded`."""
+    return make_recorded(tmp_path_factory.mktemp("recorded"))
+
+
+@pytest.fixture
+def recorded(recorded_once: Path, tmp_path: Path) -> Path:
+    """A copy of that project, its repository included, that a test may change."""
+    return copied(recorded_once, tmp_path)

@@ -129,8 +129,8 @@ class InProcess:
         return self._reader.prepare(spec)
 
     def fit(self, order: FitOrder) -> Fitted:
-        command = {name: getattr(order, name) for name in ("run", "task", "threshold", "target")}
-        command |= {"params": dict(order.params), "schema": to_plain(order.schema), "folder": str(order.folder)}
+        command = {name: getattr(order, name) for name in ("run", "task", "threshold", "target", "python", "given", "weight")}
+        command |= {"params": dict(order.params), "schema": to_plain(order.schema), "folder": str(order.folder), "command": []}
         argv = list(sys.argv)
         try:
             answer: dict[str, Any] = run_fit(command, self._project, self._runs)
@@ -171,6 +171,9 @@ class Shelf:
     def restore(self, snapshot: Snapshot) -> Table:
         return read_parquet(Path(snapshot.path)).table
 
+    def copy(self, snapshot: Snapshot, into: Path) -> None:
+        shutil.copyfile(snapshot.path, into)
+
     def push(self, snapshot: Snapshot) -> int:
         return 0
 
@@ -198,6 +201,7 @@ class Town:
     folder: Path
     seed: int = 1
     changes_on: int = 1_000
+    flipped_on: int = 1_000
     text: str = SPEC
     day: int = 0
     serving: list[int | None] = field(default_factory=list)
@@ -277,7 +281,7 @@ class Town:
             self._predict(rows)
             self.day += 1
             outcomes = [
-                Outcome(actual=int(left), at=known.to_pydatetime(), entity=name)
+                Outcome(actual=int(left) ^ (self.day > self.flipped_on), at=known.to_pydatetime(), entity=name)
                 for name, left, known in zip(rows["customer"], rows["left"], rows["known_at"], strict=True)
             ]
             taken = self.world.outcomes.take(MODEL, outcomes, within=self.spec.data.matures)

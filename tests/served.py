@@ -161,7 +161,14 @@ class Site:
         return self.digests[version]
 
     def deploy(
-        self, champion: int, *, challenger: int | None = None, share: float = 0.0, shadow: tuple[int, ...] = (), model: str = MODEL
+        self,
+        champion: int,
+        *,
+        challenger: int | None = None,
+        share: float = 0.0,
+        shadow: tuple[int, ...] = (),
+        model: str = MODEL,
+        **changes: object,
     ) -> Deployment:
         """Publish what should serve."""
         self.seq += 1
@@ -176,6 +183,7 @@ class Site:
             previous=None,
             bundles=dict(self.digests),
         )
+        deployment = replace(deployment, **changes)  # type: ignore[arg-type]  # the fields a test names
         self.ports.deployments.publish(deployment)
         return deployment
 

@@ -91,6 +91,25 @@ def test_what_a_server_opens_loads_no_training() -> None:
     assert not loaded & (HEAVY | {"scipy"}), sorted(loaded & (HEAVY | {"scipy"}))
 
 
+def test_what_the_admin_routes_of_a_server_open_loads_no_training(tmp_path: Path) -> None:
+    code = f"""
+import flyball.server.app
+from pathlib import Path
+from importlib import import_module
+from flyball.server.admin.routes import ROUTES
+from flyball.wiring import server_ports
+opened = server_ports(Path({str(tmp_path)!r})).admin()
+[import_module(route.run.partition(":")[0]) for route in ROUTES]
+"""
+    loaded = loaded_by(code)
+    assert not loaded & (HEAVY | {"scipy"}), sorted(loaded & (HEAVY | {"scipy"}))
+
+
+def test_a_server_that_nobody_asks_for_admin_routes_loads_none() -> None:
+    loaded = loaded_by("import flyball.wiring, flyball.server.worker, flyball.server.app")
+    assert not loaded & {"flyball.loop.steer", "flyball.server.admin.verbs", "flyball.server.admin.jobs"}
+
+
 def test_every_public_name_is_where_the_table_says() -> None:
     for name in flyball.__all__:
         assert getattr(flyball, name).__name__ == name

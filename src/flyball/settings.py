@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from flyball.core.errors import SpecError
 from flyball.core.record import record
@@ -14,7 +15,7 @@ class Settings:
 
     folder: Path
     tracking_uri: str | None
-    language: str
+    language: Literal["en", "zh"]
     actor: str
 
     @property
@@ -58,6 +59,11 @@ def read_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
         language="zh" if language.startswith("zh") else "en",
         actor=env.get("FLYBALL_ACTOR") or env.get("USER") or "person",
     )
+
+
+def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
+    """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
+    return (os.environ if environment is None else environment).get("FLYBALL_ADMIN_TOKEN", "")
 
 
 def secret(text: str, environment: Mapping[str, str] | None = None) -> str:

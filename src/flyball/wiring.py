@@ -21,7 +21,7 @@ from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
 from flyball.adapters.sqlite.traffic import SqliteTraffic
 from flyball.core.record import record
-from flyball.settings import Settings, read_settings, secret
+from flyball.settings import Settings, admin_tokens, read_settings, secret
 
 if TYPE_CHECKING:
     from flyball.adapters.local.mapper import LocalMapper
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from flyball.loop.adopt import Shelf
     from flyball.loop.backtest.bench import Benches
     from flyball.loop.backtest.records import BacktestReport, Request
+    from flyball.loop.reproduce import Studio
     from flyball.loop.training import Workshop
     from flyball.loop.world import World
-    from flyball.server.settings import ServerPorts
+    from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
 
 
@@ -78,6 +79,11 @@ def open_stores(settings: Settings) -> Stores:
     )
 
 
+def open_bundles(settings: Settings) -> LocalBundles:
+    """The bundles of a project, for what must work without its database."""
+    return LocalBundles(settings.bundles, settings.key)
+
+
 def open_world(settings: Settings) -> "World":
     """Everything a tick needs. MLflow is imported when the registry is first asked."""
     from flyball.adapters.mlflow.registry import MlflowRegistry
@@ -104,25 +110,23 @@ def open_world(settings: Settings) -> "World":
 def open_sender(settings: Settings) -> "NotifySender":
     """Who carries notifications. Lines for people go to stderr."""
     from flyball.adapters.notify.sender import NotifySender
-    from flyball.words.sentences import Language
 
-    language: Language = "zh" if settings.language == "zh" else "en"
-    return NotifySender(folder=settings.folder, language=language, secret=secret, echo=_say)
+    return NotifySender(folder=settings.folder, language=settings.language, secret=secret, echo=_say)
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
     """Everything a training needs; `echo` gets what the project's own functions print."""
     from flyball.adapters.child.trainer import ChildTrainer
     from flyball.adapters.dvc.snapshots import DvcSnapshots
+    from flyball.adapters.elsewhere import ExternalTraining
     from flyball.adapters.local.workspace import LocalWorkspace
     from flyball.adapters.mlflow.registry import MlflowRegistry
     from flyball.adapters.mlflow.tracker import MlflowTracker
     from flyball.loop.training import Workshop
     from flyball.registry.signing import load_key
-    from flyball.words.sentences import Language, sentence
+    from flyball.words.sentences import sentence
 
     stores, store = open_stores(settings), _mlflow(settings)
-    language: Language = "zh" if settings.language == "zh" else "en"
     return Workshop(
         journal=stores.journal,
         predictions=stores.predictions,
@@ -133,8 +137,23 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         tracker=MlflowTracker(store),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
-        sentence=partial(sentence, language=language),
+        elsewhere=ExternalTraining(store, secret=secret),
+        sentence=partial(sentence, language=settings.language),
     )
+
+
+def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callable[[str], None]) -> "Studio":
+    """What training a version again needs: the project's ports to read from, and a trainer whose runs go to the scratch folder."""
+    from flyball.adapters.child.trainer import ChildTrainer
+    from flyball.adapters.git import GitSources
+    from flyball.loop.reproduce import Studio
+
+    def trainer(folder: Path) -> ChildTrainer:
+        away, artifacts = f"sqlite:///{scratch / 'mlflow.db'}", (scratch / "mlartifacts").as_uri()
+        return ChildTrainer(folder, tracking_uri=away, artifacts=artifacts, experiment=spec.model.name, echo=echo)
+
+    workshop = open_workshop(settings, spec, echo=echo)
+    return Studio(project=settings.folder, workshop=workshop, sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
 
 
 def open_backtest(settings: Settings, scratch: Path, *, processes: int | None) -> "tuple[Benches, LocalMapper]":
@@ -185,9 +204,11 @@ def open_shelf(settings: Settings) -> "Shelf":
 
 def server_ports(folder: Path) -> "ServerPorts":
     """What each worker of a server opens for itself, and what it must not need: MLflow, pandas, scikit-learn."""
+    from flyball.server.admin.tokens import read_tokens
     from flyball.server.settings import ServerPorts
 
-    stores = open_stores(read_settings(folder))
+    settings = read_settings(folder)
+    stores = open_stores(settings)
     return ServerPorts(
         deployments=stores.deployments,
         bundles=stores.bundles,
@@ -198,7 +219,37 @@ def server_ports(folder: Path) -> "ServerPorts":
         traffic=stores.traffic,
         journal=stores.journal,
         guards=stores.guards,
+        tokens=read_tokens(admin_tokens()),
+        admin=partial(_admin_ports, settings, stores),
     )
+
+
+def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
+    """What the admin routes work with: the loop's world but for the registry, which needs MLflow; the next tick brings that up to date."""
+    from flyball.adapters.local.no_registry import LaterRegistry
+    from flyball.adapters.remembered import RememberedJournal
+    from flyball.loop.world import Post, World
+    from flyball.server.settings import AdminPorts
+    from flyball.spec.load import load_spec
+    from flyball.words.sentences import Language, sentence
+
+    language: Language = "zh" if settings.language == "zh" else "en"
+    world = World(
+        journal=RememberedJournal(stores.journal),
+        predictions=stores.predictions,
+        outcomes=stores.outcomes,
+        deployments=stores.deployments,
+        bundles=stores.bundles,
+        registry=LaterRegistry(),
+        executor=LocalExecutor(settings.jobs),
+        reports=stores.reports,
+        looks=stores.looks,
+        traffic=stores.traffic,
+        counts=stores.counts,
+        guards=stores.guards,
+        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+    )
+    return AdminPorts(world=world, spec=partial(load_spec, settings.folder), sentence=partial(sentence, language=language))
 
 
 def _say(line: str) -> None:

@@ -147,3 +147,18 @@ for n in range(25):
     processes = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "ab.db"), str(worker)]) for worker in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
     assert len({result.user_id for result in ab_results(tmp_path / "ab.db")}) == 75
+
+
+def test_with_a_sticky_mapping_users_stay_where_they_were_whatever_the_ratio_becomes() -> None:
+    kept: dict[str, str] = {}
+    ab = router(0.5, sticky=kept)
+    before = {user: ab.predict(None, user) for user in range(300)}
+    for ratio in (0.1, 0.9, 0.0):
+        ab.ratio = ratio
+        assert {user: ab.predict(None, user) for user in range(300)} == before
+    assert {ab.assign(user) for user in range(300, 400)} == {"A"}, "whoever comes new is assigned by the ratio of that time"
+    again = router(0.0, sticky=kept)
+    assert {user: again.predict(None, user) for user in range(300)} == before
+    kept["7"] = "C"
+    with pytest.raises(DataError, match="'C'"):
+        again.assign(7)

@@ -50,8 +50,10 @@ PLACES = {
     "[evaluate]": ("rest", "[evaluate]\n{}"),
     "[evaluate] split": ("rest", "[evaluate]\nsplit = {{ {} }}"),
     "[evaluate] gate": ("rest", '[evaluate]\ngate = [{{ metric = "brier", not_worse = "champion", {} }}]'),
+    "[evaluate] replay": ("rest", "[evaluate]\nreplay = {{ {} }}"),
     "[serve]": ("rest", "[serve]\n{}"),
     "[rollout]": ("rest", "[rollout]\n{}"),
+    "[rollout] guardrails": ("rest", "[rollout]\nguardrails = {{ {} }}"),
     "[monitor]": ("rest", "[monitor]\n{}"),
     "[monitor] floor": ("rest", '[monitor]\nfloor = {{ metric = "brier", drop = 0.1, {} }}'),
     "[quality]": ("rest", "[quality]\n{}"),
@@ -140,7 +142,7 @@ def test_every_key_of_the_spec_is_documented_and_no_other(heading: str) -> None:
         parse_spec(spec_with(heading, "no_such_key = 1"), folder=ROOT)
     known = set(refused.value.hint.removeprefix("known here: ").split(", "))
     if heading == "[evaluate] gate":
-        known |= {"margin"}  # asked for only beside better and not_worse, and here it is
+        known |= {"margin", "slice", "slices"}  # asked for only beside better and not_worse, and here it is
     if heading == "[alerts] to":
         known |= {"url", "file"}  # of other kinds of receivers
     documented = [codes(row[0])[0] for row in rows(sections(read("docs/spec.md"))[heading], "key")]

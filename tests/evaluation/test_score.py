@@ -153,3 +153,19 @@ def test_what_does_not_fit_is_refused_with_what_and_where(changes: dict[str, obj
 def test_an_unknown_metric_is_refused_before_anything_is_computed() -> None:
     with pytest.raises(SpecError, match="did you mean 'roc_auc'"):
         score_flights(metrics=["rocauc"], score=np.full(4000, np.nan))
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "brier", "log_loss", "accuracy", "precision", "recall", "f1"])
+def test_a_row_that_weighs_three_counts_as_three_rows(metric: str) -> None:
+    chance = np.random.default_rng(3)
+    score = np.round(chance.uniform(size=400), 2)
+    actual = (chance.uniform(size=400) < score).astype(np.int64)
+    weight = chance.integers(1, 4, 400)
+    block, column = np.arange(400) % 20, np.arange(400) % 2
+    often = np.repeat(np.arange(400), weight)
+    one = evaluate("binary", [metric], actual, score, (0, 1), 0.5, block, {"c": column}, weight=weight.astype(np.float64))
+    three = evaluate("binary", [metric], actual[often], score[often], (0, 1), 0.5, block[often], {"c": column[often]})
+    assert one.metrics[metric] == pytest.approx(three.metrics[metric])
+    assert one.lower[metric] == pytest.approx(three.lower[metric])
+    assert one.upper[metric] == pytest.approx(three.upper[metric])
+    assert one.slices["c=1"][metric] == pytest.approx(three.slices["c=1"][metric])

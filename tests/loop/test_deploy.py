@@ -1,6 +1,6 @@
 """What serves follows from the journal; the registry's aliases follow after."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from flyball.journal.events import Entry, Event, Promoted, Registered, RolloutSt
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.deploy import deployment_of, external_moves, project_aliases, publish
+from flyball.spec.records import Guardrails
+from rollouts import spec_of
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 WHY = because("x")
@@ -129,3 +131,49 @@ def test_a_registry_that_fails_is_trouble_to_tell_not_a_failure(error: Exception
     ports.registry = Away()
     assert str(error) in project_aliases(ports, state(*TWO))
     assert external_moves(ports, state(*TWO)) == []
+
+
+def compared(strategy: Any) -> tuple[Event, ...]:
+    return (
+        *TWO[:2],
+        registered(2),
+        RolloutStarted(
+            version=2, champion=1, strategy=strategy, metric="brier", spec_digest="", start_at=T0, deadline_at=T0, reason=WHY,
+            share=0.0 if strategy == "shadow" else 0.2, guardrails=Guardrails(errors=0.5), seed="m:7",
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("strategy", ["canary", "experiment", "bandit"])
+def test_a_challenger_with_traffic_answers_its_share_under_its_own_seed_and_guardrails_and_scores_no_shadow(strategy: str) -> None:
+    found = deployment_of(state(*compared(strategy)))
+    assert (found.challenger, found.challenger_share, found.seed, found.shadow) == (2, 0.2, "m:7", ())
+    assert found.guardrails == Guardrails(errors=0.5) and not found.watched
+
+
+def test_every_challenger_and_shadow_is_guarded_and_a_champion_alone_is_not() -> None:
+    assert deployment_of(state(*TWO[:2])).guardrails is None
+    assert deployment_of(state(*compared("shadow"))).guardrails == Guardrails(errors=0.5)
+    staged = state(*TWO[:2], registered(2), Staged(version=2, share=0.2, reason=WHY))
+    assert deployment_of(staged).guardrails == Guardrails()
+    assert deployment_of(staged, guardrails=Guardrails(nan=None)).guardrails == Guardrails(nan=None)
+
+
+def test_a_new_champion_is_guarded_while_it_is_watched_and_the_one_before_it_kept() -> None:
+    watched = deployment_of(state(*TWO))
+    assert watched.watched and watched.guardrails == Guardrails() and watched.previous == 1 and 1 in watched.bundles
+    without = state(*TWO[:3], promoted(2, 1))
+    assert not deployment_of(without).watched
+    assert deployment_of(without, watched=True).watched
+    assert not deployment_of(state(*TWO[:2]), watched=True).watched, "there is none to go back to"
+
+
+def test_the_guard_over_a_champion_ends_with_its_time_and_survives_whoever_publishes_without_the_spec() -> None:
+    ports: Any = Ports()
+    spec, new = spec_of("experiment"), state(*TWO[:3], promoted(2, 1))
+    publish(ports, new, spec=spec, now=T0 + timedelta(days=1))
+    assert ports.deployments.current("m").watched
+    publish(ports, new)
+    assert ports.deployments.current("m").watched
+    publish(ports, new, spec=spec, now=T0 + timedelta(days=30))
+    assert not ports.deployments.current("m").watched

@@ -82,6 +82,15 @@ def test_a_training_ends_in_a_version_that_can_be_led_back_to_its_bytes(trained:
     assert not list((folder / ".flyball" / "work").glob("*/"))
 
 
+def test_a_version_knows_what_its_training_took(trained: tuple[Path, TrainResult]) -> None:
+    folder, result = trained
+    (event,) = registered(folder)
+    assert event.seconds["cpu"] >= event.seconds["child_cpu"] > 0
+    assert event.seconds["total"] > 0
+    assert result.seconds["cpu"] >= event.seconds["cpu"]
+    assert (event.hidden, event.held_back, event.window) == (0, 0, None)
+
+
 def test_training_uses_only_labels_known_before_the_test_began(trained: tuple[Path, TrainResult]) -> None:
     _, result = trained
     assert result.test_rows == 600

@@ -26,7 +26,7 @@ from flyball.monitoring.experiment import paired
 from flyball.server.app import make_app, running
 from flyball.server.dialects.model_tensors import outputs_of, tensors_of
 from flyball.server.dialects.tensors import DATATYPES
-from flyball.server.predict import Given
+from flyball.server.scoring import Given
 from flyball.serving.deployment import LiveModel, LiveVersion
 from served import MIXED, MODEL, Served, Site, linear, manifest, mixed, serving, site
 

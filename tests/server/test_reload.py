@@ -141,7 +141,7 @@ def test_a_champion_serves_without_a_corrupt_shadow_and_a_challenger_of_untruste
         assert deployment is not None
         fallbacks = sum(variant_of(deployment, f"u{number}", "") == "challenger" for number in range(20))
         assert fallbacks > 0 and f"model_fallbacks_total {fallbacks}" in page
-        assert 'role="challenger"' not in page and 'flyball_serving_version{role="shadow",version="5"} 1' in page
+        assert 'flyball_serving_version{role="challenger"' not in page and 'flyball_serving_version{role="shadow",version="5"} 1' in page
         seq, error = made.ports.deployments.workers(MODEL)["w0"]
         assert seq == made.seq and "version 3 is left out" in error and "could not be compiled" in error
 

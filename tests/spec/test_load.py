@@ -90,8 +90,6 @@ def test_the_digest_is_of_the_meaning_not_of_the_layout() -> None:
     [
         ("[serve]\nworker = 2", "unknown key serve.worker; did you mean 'workers'?"),
         ("[monitr]\nwindow = 1", "unknown section [monitr]; did you mean 'monitor'?"),
-        ("[rollout]\nshare = 0.5", "rollout.share is not yet supported"),
-        ('[rollout]\nstrategy = "canary"', 'rollout.strategy = "canary" is not yet supported'),
         ('[rollout]\nstrategy = "shadw"', "did you mean 'shadow'?"),
         ('[rollout]\nmetric = "roc_auc"', "rollout.metric"),
         ('[evaluate]\nmetrics = ["rocauc"]', "evaluate.metrics: there is no metric 'rocauc'; did you mean 'roc_auc'?"),
@@ -105,7 +103,7 @@ def test_the_digest_is_of_the_meaning_not_of_the_layout() -> None:
         ('[retrain]\nevery = "0s"\n', "retrain.every"),
         ('[retrain]\non = ["schedule"]', "retrain.every is missing"),
         ('[retrain]\nwindow = "30d"', "retrain.window needs data.time"),
-        ('[retrain]\nwindow = "since_change"', "not yet supported"),
+        ('[retrain]\nwindow = "since_change"', "retrain.window needs data.time"),
         ('[retrain]\non = ["drif"]', "did you mean 'drift'?"),
         ("[serve]\nworkers = true", "serve.workers = true"),
         ("[serve\n", "is not TOML"),
@@ -121,7 +119,7 @@ def test_a_missing_key_names_its_section() -> None:
 
 
 def test_a_key_of_a_later_version_is_not_called_a_mistake() -> None:
-    assert "train.command is not yet supported" in refused(base=MINIMAL.replace('run = "pipeline:train"', 'command = "make model"'))
+    assert "train.resources is not yet supported" in refused(base=MINIMAL.replace("[train]", "[train]\nresources = { gpus = 1 }"))
 
 
 def test_a_query_as_source_is_not_yet_supported() -> None:
@@ -136,7 +134,7 @@ def test_a_feature_that_is_the_target_is_refused() -> None:
 def test_a_model_that_shapes_its_outcomes_cannot_be_judged_in_shadow() -> None:
     base = MINIMAL.replace('task = "binary"', 'task = "binary"\ninfluences_outcome = true')
     assert "cannot judge a model" in refused('[rollout]\nstrategy = "shadow"', base=base)
-    assert spec(base=base).rollout.strategy == "immediate"
+    assert spec(base=base).rollout.strategy == "experiment"
 
 
 def test_what_the_floor_asks_about_is_evaluated() -> None:

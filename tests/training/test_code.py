@@ -1,11 +1,14 @@
 """The files behind a function."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.training.code import code_digest, project_code
+from flyball.spec.load import parse_spec
+from flyball.training.code import code_digest, project_code, training_code
+from projects import SPEC
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -66,3 +69,17 @@ def test_a_module_that_is_no_file_of_the_project_is_left_out(tmp_path: Path) -> 
 @given(st.text(max_size=30))
 def test_no_name_leads_out_of_the_project(name: str) -> None:
     assert project_code(Path("/nonexistent"), [name]) == ()
+
+
+def test_what_a_command_names_in_the_project_is_its_code(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "fit.py").write_text("import near\nimport far\nimport numpy\n")
+    (tmp_path / "scripts" / "near.py").write_text("x = 1\n")
+    (tmp_path / "far.py").write_text("y = 1\n")
+    (tmp_path / "fit.sh").write_text("echo\n")
+    spec = parse_spec(SPEC.replace('prepare = "pipeline:prepare"', ""), folder=tmp_path)
+    spec = replace(spec, train=replace(spec.train, run="", command=("python", "scripts/fit.py", "--sh", "fit.sh", "/bin/sh")))
+    assert [file.path for file in training_code(spec)] == ["far.py", "fit.sh", "scripts/fit.py", "scripts/near.py"]
+    before = code_digest(training_code(spec))
+    (tmp_path / "scripts" / "near.py").write_text("x = 2\n")
+    assert code_digest(training_code(spec)) != before

@@ -5,8 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from flyball.spec.load import parse_spec
-from flyball.spec.records import Spec
-from flyball.training.identity import identity_of, origin, repetition, training_digest
+from flyball.spec.records import External, Spec
+from flyball.training.identity import asked_for, identity_of, origin, repetition, training_digest
 from projects import SPEC
 
 SAME = parse_spec(SPEC, folder=Path("a"))
@@ -32,3 +32,24 @@ def test_a_repetition_is_told_apart_and_led_back() -> None:
     assert repetition("abc", 0) == "abc"
     assert repetition("abc", 2) != repetition("abc", 1)
     assert origin(repetition("abc", 2)) == origin("abc") == "abc"
+
+
+def test_how_a_model_is_made_counts_where_it_is_said_and_changes_nothing_where_it_is_not() -> None:
+    ways = [
+        SAME,
+        replace(SAME, train=replace(SAME.train, python=".venv/bin/python")),
+        replace(SAME, train=replace(SAME.train, command=("make", "model"))),
+        replace(SAME, train=replace(SAME.train, external=External(kind="webhook", url="http://a"))),
+        replace(SAME, retrain=replace(SAME.retrain, since_change=True)),
+    ]
+    assert len({training_digest(spec) for spec in ways}) == len(ways)
+    moved = replace(SAME, train=replace(SAME.train, external=External(kind="webhook", url="http://b")))
+    assert training_digest(moved) == training_digest(ways[3])
+
+
+def test_a_key_that_came_later_left_older_trainings_what_they_were() -> None:
+    assert training_digest(SAME) == "bbb4c3dd0ba6e06207addada399ca3dbd929d6c3b69f3262affddad404cc79e1"
+
+
+def test_what_another_system_makes_is_another_training_every_time_it_is_asked() -> None:
+    assert asked_for("abc", "retrain-7") == asked_for("abc", "retrain-7") != asked_for("abc", "retrain-8")

@@ -1,6 +1,7 @@
 """Two models, each user always answered by the same one, and what came of it kept in a database."""
 
 import math
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -29,15 +30,22 @@ class ABTestRouter:
     The same user gets the same model in every process, on every machine, for ever: it follows from the user's id, the `seed` and the
     ratio alone. Raising the ratio moves users from A to B and none back. Give each experiment a seed of its own, or the same users
     will be in group B of all of them.
+
+    Lowering the ratio moves the last ones that had joined B back to A. With `sticky`, a mapping that outlives the router (a dict, a shelf,
+    a table), everybody stays where the first assignment put them, whatever the ratio is later; a share that was lowered then falls only
+    as new users come.
     """
 
-    def __init__(self, model_a: Model, model_b: Model, ratio: float = 0.5, *, seed: str = "ab") -> None:
+    def __init__(
+        self, model_a: Model, model_b: Model, ratio: float = 0.5, *, seed: str = "ab", sticky: MutableMapping[str, str] | None = None
+    ) -> None:
         if isinstance(ratio, bool) or not isinstance(ratio, int | float) or math.isnan(ratio) or not 0 <= ratio <= 1:
             raise DataError(f"ratio is the share of users for model B, between 0 and 1, not {ratio!r}")
         self.model_a = model_a
         self.model_b = model_b
         self.ratio = ratio
         self.seed = seed
+        self.sticky = sticky
 
     def assign(self, user_id: object) -> Literal["A", "B"]:
         """Whose users this one is. An id given as a number and as text is the same user.
@@ -55,7 +63,15 @@ class ABTestRouter:
         return self.model_a.predict(features)
 
     def _should_use_b(self, user_id: object) -> bool:
-        return in_share(_unit(user_id), self.seed, self.ratio)
+        unit = _unit(user_id)
+        if self.sticky is None:
+            return in_share(unit, self.seed, self.ratio)
+        kept = self.sticky.get(unit)
+        if kept is None:
+            kept = self.sticky[unit] = "B" if in_share(unit, self.seed, self.ratio) else "A"
+        if kept not in ("A", "B"):
+            raise DataError(f"the sticky mapping has {kept!r} for the user {unit!r}", hint="it holds 'A' or 'B' for each user")
+        return kept == "B"
 
 
 @record

@@ -10,11 +10,12 @@ from flyball.core.errors import NotFoundError, RefusedError
 from flyball.core.record import record
 from flyball.journal.explain import about, registered
 from flyball.journal.state import fold
-from flyball.loop.listing import Chain, Listed, chain_of, list_versions
+from flyball.loop.lineage import Chain, chain_of
+from flyball.loop.listing import Listed, list_versions
 from flyball.monitoring.records import MonitorReport
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec
-from flyball.words.sentences import Language, sentence
+from flyball.words.sentences import sentence
 
 _FRAME = 'sandbox="" style="width: 100%; height: 760px; border: 1px solid #999"'
 
@@ -119,7 +120,7 @@ class Project:
         rows = tuple((name, c.state, c.distance, c.lower, c.upper, c.threshold, self._say(c.reason)) for name, c in report.columns.items())
         title = f"{self.name}@{version}: {report.rows} rows"
         head = ("column", "state", "distance", "lower", "upper", "threshold", "in words")
-        return View(title=title, head=head, lines=rows, value=report, page=html_page(picture, self._language()))
+        return View(title=title, head=head, lines=rows, value=report, page=html_page(picture, self._settings.language))
 
     def why(self, version: int) -> View:
         """Every decision about a version, with who, when and why: `flyball why`. The value is a list of records."""
@@ -186,10 +187,7 @@ class Project:
         return open_stores(self._settings).journal
 
     def _say(self, reason: Any) -> str:
-        return sentence(reason, self._language())
-
-    def _language(self) -> Language:
-        return "zh" if self._settings.language == "zh" else "en"
+        return sentence(reason, self._settings.language)
 
 
 def _cell(value: object) -> str:

@@ -51,6 +51,7 @@ def _rows(spec: Spec) -> list[tuple[str, str]]:
         else f"{check.metric} <= {check.at_most:g}"
         if check.at_most is not None
         else f"{check.metric} {'better' if check.better else 'not worse'} than champion (margin {check.margin:g})"
+        + (f" in every {check.slice}" if check.slice else " in every slice" if check.slices else "")
         for check in spec.evaluate.gate
     )
     causes = []

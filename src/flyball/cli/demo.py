@@ -42,9 +42,8 @@ def command(folder: Path, project_folder: Path | None, days: int | None, speed: 
     target = project_folder or folder / "demo-project"
     talk = Console(stderr=True, highlight=False)
     view: View = LiveView(talk, "flight-delay") if talk.is_terminal and not as_json else PlainView(talk)
-    language = read_settings(target).language
     try:
-        options = Options(folder=target, days=days, speed=speed, seed=seed, language="zh" if language == "zh" else "en")
+        options = Options(folder=target, days=days, speed=speed, seed=seed, language=read_settings(target).language)
         summary = run_demo(options, view)
     finally:
         view.close()

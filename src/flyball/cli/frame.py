@@ -19,7 +19,7 @@ from flyball.loop.records import Written
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import FILE, load_spec
 from flyball.spec.records import Spec
-from flyball.words.sentences import Language, sentence
+from flyball.words.sentences import sentence
 
 R = TypeVar("R")
 
@@ -124,8 +124,7 @@ def console() -> Console:
 
 def told(reason: Reason, settings: Settings) -> str:
     """A reason as a sentence in the reader's language."""
-    language: Language = "zh" if settings.language == "zh" else "en"
-    return sentence(reason, language)
+    return sentence(reason, settings.language)
 
 
 def tell_written(written: Written, settings: Settings) -> None:

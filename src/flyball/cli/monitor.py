@@ -245,4 +245,4 @@ def _write(path: Path, page: str) -> None:
 
 
 def _words(settings: Settings) -> Words:
-    return Words("zh" if settings.language == "zh" else "en")
+    return Words(settings.language)

@@ -30,7 +30,7 @@ class Screen:
     """A screen in a terminal. What stood there last stays when it ends."""
 
     def __init__(self, settings: Settings, spec: Spec) -> None:
-        self._words = Words("zh" if settings.language == "zh" else "en")
+        self._words = Words(settings.language)
         self._address = address(spec.serve)
         self._last: list[RenderableType] = []
         self._live = Live(console=console(), auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
@@ -79,7 +79,7 @@ class Lines:
     """One line a look, for a pipe or a file."""
 
     def __init__(self, settings: Settings, spec: Spec) -> None:
-        self._words = Words("zh" if settings.language == "zh" else "en")
+        self._words = Words(settings.language)
         self._address = address(spec.serve)
 
     def __enter__(self) -> Self:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from flyball.cli.frame import as_json, at_time, need, project, say, show_json
-from flyball.cli.serve import trusted_option
+from flyball.cli.serve import holdback, trusted_option
 from flyball.core.errors import UsageError
 from flyball.core.window import to_micros
 from flyball.settings import Settings
@@ -132,6 +132,7 @@ def make_order(
     from flyball.loop.batch_part import BatchOrder
     from flyball.loop.parts import Wanted
     from flyball.serving.check import require_columns
+    from flyball.serving.traffic import Split
 
     kind = _KINDS.get(out.suffix.lower())
     if kind is None:
@@ -164,6 +165,7 @@ def make_order(
         durable=spec.serve.log == "required",
         threads=threads,
         started_at=started_at,
+        split=Split(overrides=spec.rollout.overrides, holdback=holdback(spec)),
     )
 
 
@@ -184,13 +186,14 @@ def _prepared(settings: Settings, spec: Spec, source: Path) -> tuple[Path, str]:
 
 def _live(settings: Settings, spec: Spec, *, trusted: bool) -> "LiveModel":
     from flyball.loop.live import open_live
+    from flyball.serving.local import as_served, read_local
     from flyball.wiring import open_stores
 
     stores = open_stores(settings)
     deployment = stores.deployments.current(spec.model.name)
     need(deployment is not None, f"no version of {spec.model.name} is deployed, so nothing can answer", "`flyball train` makes the first")
     assert deployment is not None
-    return open_live(stores.bundles, deployment, trusted=trusted)
+    return open_live(stores.bundles, as_served(deployment, read_local(settings.state)), trusted=trusted)
 
 
 def _answers(live: "LiveModel", classes: Sequence[object]) -> tuple[str, ...]:

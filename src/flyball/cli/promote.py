@@ -2,8 +2,9 @@
 
 import click
 
-from flyball.cli.frame import as_json, at_time, now_option, project, show_json, tell_written, version_of
+from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json, tell_written, version_of
 from flyball.core.errors import UsageError
+from flyball.journal.moves import ApprovalAsked
 from flyball.wiring import open_world
 
 
@@ -20,7 +21,7 @@ from flyball.wiring import open_world
 @click.option(
     "--share", type=click.FloatRange(0, 1), default=None, help="With --to staging: the share of units the challenger answers (0: none)."
 )
-@click.option("--force", is_flag=True, help="Promote although the gate did not pass; needs --reason.")
+@click.option("--force", is_flag=True, help="Promote whatever speaks against it, without approval; needs --reason.")
 @click.option("--reason", default="", help="Why; it stays in the journal.")
 @now_option
 @as_json
@@ -30,7 +31,9 @@ def command(
 ) -> None:
     """Make VERSION (NAME@3, or 3) champion: servers swap to it within a second, without a failed request.
 
-    The present champion becomes `previous`, and `flyball rollback` goes back to it.
+    The present champion becomes `previous`, and `flyball rollback` goes back to it. Where flyball.toml says approve = "manual", this asks
+    for the promotion, which waits for `flyball approve`. While a version is being compared with the champion nothing is promoted by hand.
+    --force overrides what speaks against it, and the approval; it needs --reason.
     """
     from flyball.loop.steer import promote, stage, unstage
 
@@ -47,6 +50,10 @@ def command(
         done = promote(world, spec, number, force=force, reason=reason, actor=settings.actor, now=moment)
     if as_json:
         seq = done.entries[-1].seq
-        show_json({"model": spec.model.name, "version": number, "to": stage_name, "seq": seq, "trouble": done.trouble})
+        waits = any(isinstance(entry.event, ApprovalAsked) for entry in done.entries)
+        told = {"model": spec.model.name, "version": number, "to": stage_name, "seq": seq, "trouble": done.trouble}
+        show_json({**told, "waits_for_approval": True} if waits else told)
         return
     tell_written(done, settings)
+    if any(isinstance(entry.event, ApprovalAsked) for entry in done.entries):
+        say(f"it waits for a person: flyball approve {spec.model.name}@{number} --reason '...'")

@@ -12,7 +12,7 @@ import click
 from flyball.cli.frame import each_project, project, projects, same_model, say
 from flyball.core.errors import UsageError
 from flyball.core.record import record
-from flyball.settings import Settings
+from flyball.settings import Settings, admin_tokens
 from flyball.spec.records import Spec
 
 if TYPE_CHECKING:
@@ -159,10 +159,12 @@ def _serve_model(folder: Path, asked: str, options: ServeOptions, given: Mapping
 
 def run(models: Sequence[tuple[Settings, Spec]], options: ServeOptions) -> int:
     """Serve one model or several in one server, until told to stop; give the exit status. The first says address and workers."""
+    from flyball.server.admin.tokens import read_tokens
     from flyball.server.run import serve
 
     if not models:
         raise UsageError("no project here has a model of that name")
+    read_tokens(admin_tokens())  # told here if it cannot be used, and not by every worker
     names = [spec.model.name for _, spec in models]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise UsageError(f"two projects here call their model {twice!r}", hint="one server can serve a name once: rename one of them")
@@ -177,6 +179,11 @@ def run(models: Sequence[tuple[Settings, Spec]], options: ServeOptions) -> int:
             say(f"gRPC is answered on port {first.grpc_port}")
 
     return serve(replace(first, also=rest), "flyball.wiring:server_ports", ready, leash=0 if options.leash else None)
+
+
+def holdback(spec: Spec) -> float:
+    """The share of units that are answered as if nothing was to be done: of a binary model that shapes its own labels."""
+    return spec.rollout.holdback if spec.model.influences_outcome and spec.model.task == "binary" else 0.0
 
 
 def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "ServerSettings":
@@ -197,5 +204,7 @@ def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "S
         traces=options.traces,
         grpc_port=options.grpc_port,
         takes_alerts="alert" in spec.retrain.on,
+        overrides=spec.rollout.overrides,
+        holdback=holdback(spec),
         request_timeout=ServerSettings.__dataclass_fields__["request_timeout"].default if options.timeout is None else options.timeout,
     )

@@ -24,7 +24,8 @@ def command(ctx: click.Context, pattern: str, duration: str | None, reason: str,
     They fire and resolve in the journal all the same, and may ask for a training; only notifications are withheld. What still fires when
     the silence ends is told then. `flyball freeze` is what keeps the loop from training.
     """
-    from flyball.loop.steer import current, end_silence, silence
+    from flyball.loop.steer import end_silence, silence
+    from flyball.loop.written import current
 
     settings, spec = project(ctx)
     moment, model = at_time(now), spec.model.name

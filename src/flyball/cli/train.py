@@ -37,6 +37,8 @@ def command(
     """Prepare the data, keep the exact rows, run the project's train function, evaluate it on held-out rows, judge it, register it.
 
     The first version that passes its gate becomes champion; a later one is promoted or compared with the champion as [rollout] says.
+    What trains is what [train] names: a function here or in another environment, a command, or another system that is asked and waited for.
+
     Exit status 1 when the gate does not pass; the version is registered all the same. One that failed gets no alias; one that the gate left
     undecided may be compared on live rows.
     """
@@ -46,7 +48,7 @@ def command(
     moment, length = at_time(now), span("--window", window)
     if length is not None:
         need(spec.data.time is not None, "--window needs a time column", 'name it in flyball.toml: [data] time = "..."')
-        spec = replace(spec, retrain=replace(spec.retrain, window=length))
+        spec = replace(spec, retrain=replace(spec.retrain, window=length, since_change=False))
     workshop = open_workshop(settings, spec, echo=lambda line: click.echo(line, err=True, nl=not line.endswith("\n")))
     result = train(
         spec,
@@ -80,8 +82,14 @@ def show(result: TrainResult, settings: Settings, *, as_json: bool) -> None:
     console().print(f"{name}{state}: run {result.run_id}, {result.snapshot.rows} rows, engine {result.engine}")
     rows = [(metric, value, result.lower.get(metric, "-"), result.upper.get(metric, "-")) for metric, value in result.metrics.items()]
     show_table(("metric", "held out", "lower", "upper"), rows)
+    if result.gate.slices:
+        slices = [(one.slice, c.gain, c.lower, c.upper, c.rows, c.blocks) for one in result.gate.slices for c in (one.comparison,)]
+        metric = result.gate.slices[0].comparison.metric
+        show_table(("slice", f"gain in {metric}", "lower", "upper", "rows", "blocks"), slices, title="against the champion")
     for check in result.gate.checks:
         console().print(f"gate: {check.verdict.value:14} {told(check.reason, settings)}")
+    if result.window is not None:
+        console().print(told(result.window, settings))
     for warning in result.warnings:
         say(f"warning: {told(warning, settings)}")
     console().print(f"gate as a whole: {result.gate.verdict.value}")

@@ -15,6 +15,8 @@ from flyball.data.source import Prepared, feature_names, require_columns
 from flyball.spec.records import DataSpec, Task
 
 Mode = Literal["source", "log", "source+log"]
+# The column of a snapshot that says how many rows like it each stands for, if not all stand for one. No column of anybody's data.
+WEIGHT = "flyball weight"
 
 
 @record
@@ -43,7 +45,7 @@ def assemble(
     `logged` has the features by name and the spec's id, unit, time, outcome_time and target; its values take the types the source has.
     A row of the log replaces the source's rows of the same id. While the log has no row, `mode = "log"` means the source.
     With `no_outcome = "negative"` a matured row without a target counts as the negative class; one of the log only where nothing else
-    tells what became of its id.
+    tells what became of its id. Where `logged` has the column `WEIGHT`, so have the rows, unless all weigh 1; the source's weigh 1.
     """
     source = prepared.table
     require_columns(source, data.roles, "flyball.toml")
@@ -53,6 +55,9 @@ def assemble(
         raise DataError("the data has no rows", hint=f"look at {data.source} and at what the prepare steps leave of it")
     names = list(dict.fromkeys([*data.roles[:-1], *features, *slices, data.target]))
     chosen = _as_text(_labelled(source.select(names), data, task, now), data)
+    if logged is not None and WEIGHT in logged:
+        chosen = chosen.with_columns({WEIGHT: np.ones(chosen.rows)})
+        names.append(WEIGHT)
     types = {name: chosen[name].dtype for name in names}
     given = 0
     if logged is not None and logged.rows and mode != "source":
@@ -70,7 +75,9 @@ def assemble(
         )
     ordered = chosen.take(_order(chosen, data))
     ordered = ordered.with_columns({data.target: _tidy_target(ordered[data.target], task)})
-    booleans = frozenset(name for name in names if name in prepared.booleans or ordered[name].dtype.kind == "b")
+    if WEIGHT in ordered and (ordered[WEIGHT] == 1).all():
+        ordered = ordered.select([name for name in names if name != WEIGHT])
+    booleans = frozenset(name for name in names if name in prepared.booleans or (name in ordered and ordered[name].dtype.kind == "b"))
     return Rows(table=ordered, features=features, booleans=booleans, logged=given)
 
 

@@ -24,16 +24,21 @@ def compare(
     threshold: float,
     blocks: NDArray[Any] | None = None,
     seed: int = 0,
+    weight: Floats | None = None,
+    *,
+    alpha: float = 0.05,
 ) -> Comparison | None:
-    """The candidate's gain over the champion with a lower and an upper bound, one-sided 95 % each.
+    """The candidate's gain over the champion with a lower and an upper bound, each one-sided at `alpha`.
 
     The rows must be later than the training of both: whoever calls sees to that. None where no comparison can be made: the metric is
     not defined on these rows (no rows, one class only) or there are fewer than two blocks. The task follows from the classes (none:
-    regression) and the shape of the scores. Swapping the two changes the sign of everything and nothing else.
+    regression) and the shape of the scores.
+    `weight`: how much each row counts (None: once). Swapping the two changes the sign of everything and nothing else.
     """
     candidate, champion, task, truth = _paired(actual, candidate_score, champion_score, classes)
     block = block_codes(blocks, len(truth))
-    found = gain_with_bounds(metric_for(metric, task), truth, candidate, champion, threshold, block, np.random.default_rng(seed))
+    chance = np.random.default_rng(seed)
+    found = gain_with_bounds(metric_for(metric, task), truth, candidate, champion, threshold, block, chance, weight=weight, alpha=alpha)
     if found is None or found.lower is None or found.upper is None:
         return None
     return Comparison(metric=metric, gain=found.value, lower=found.lower, upper=found.upper, rows=len(truth), blocks=int(block.max()) + 1)

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from flyball.core.errors import SpecError
-from flyball.core.reason import because
+from flyball.core.reason import Value, because
 from flyball.core.verdict import Verdict, combine
-from flyball.evaluation.records import Check, Comparison, Decision, Evaluation
+from flyball.evaluation.records import Check, Comparison, Decision, Evaluation, SliceComparison
 from flyball.spec.records import GateCheck
+
+# Slices named in one sentence.
+_NAMED = 5
 
 
 def gate(
@@ -17,6 +20,7 @@ def gate(
     min_rows: int = 500,
     min_blocks: int = 5,
     trouble: str = "",
+    sliced: Mapping[GateCheck, Sequence[SliceComparison]] | None = None,
 ) -> Decision:
     """Judge one version. Fail beats undecided beats pass; a check that is not applicable leaves the verdict.
 
@@ -27,13 +31,16 @@ def gate(
     `comparisons` is None when there is no champion: `better` and `not_worse` are then not applicable. A comparison that is missing or
     None, or rests on fewer than `min_rows` rows or `min_blocks` blocks, is undecided: too little evidence is never a pass.
 
+    A line with `slice` or `slices` asks in every slice: `sliced` holds what was compared for it. It fails where one slice certainly
+    does, and names the worst; slices that are not certain yet are named and do not fail it.
+
     `trouble` says what kept the champion from being compared with, if that was no lack of rows.
 
     The first version of a model therefore needs at least one bound (`at_least` or `at_most`) and passes when its bounds do. A gate
     without checks, or a first version that nothing but comparisons would judge, is undecided, and one more check without a metric says
     what to add: what was never asked cannot be passed. A person may still promote such a version by force, with a reason.
     """
-    found = [_judge(check, evaluation, comparisons, min_rows, min_blocks, trouble) for check in checks]
+    found = [_judge(check, evaluation, comparisons, min_rows, min_blocks, trouble, sliced or {}) for check in checks]
     if not checks:
         found.append(Check(metric="", verdict=Verdict.UNDECIDED, reason=because("gate.empty")))
     elif all(check.verdict is Verdict.NOT_APPLICABLE for check in found):
@@ -48,6 +55,7 @@ def _judge(
     min_rows: int,
     min_blocks: int,
     trouble: str,
+    sliced: Mapping[GateCheck, Sequence[SliceComparison]],
 ) -> Check:
     if check.at_least is not None or check.at_most is not None:
         return _bound(check, evaluation)
@@ -55,6 +63,8 @@ def _judge(
         raise SpecError(f"the gate's check of {check.metric!r} asks nothing", hint="give it at_least, at_most, better or not_worse")
     if comparisons is None:
         return Check(metric=check.metric, verdict=Verdict.NOT_APPLICABLE, reason=because("gate.no_champion", metric=check.metric))
+    if (check.slice is not None or check.slices) and not trouble:
+        return _in_slices(check, sliced.get(check, ()))
     comparison = comparisons.get(check.metric)
     if comparison is None:
         reason = (
@@ -74,6 +84,27 @@ def _judge(
         )
         return Check(metric=check.metric, verdict=Verdict.UNDECIDED, reason=reason)
     return _compared(check, comparison)
+
+
+def _in_slices(check: GateCheck, found: Sequence[SliceComparison]) -> Check:
+    by = check.slice or "every slice"
+    if not found:
+        return Check(metric=check.metric, verdict=Verdict.UNDECIDED, reason=because("gate.no_slice", metric=check.metric, by=by))
+    needed = check.margin if check.better is not None else 0.0 - check.margin
+    failed = [one for one in found if one.comparison.upper < needed or (check.better is not None and one.comparison.upper <= needed)]
+    open_ = [one.slice for one in found if one.comparison.lower <= needed and one not in failed]
+    worst = min(failed or found, key=lambda one: one.comparison.upper if failed else one.comparison.lower)
+    values: dict[str, Value] = {
+        "metric": check.metric,
+        "slices": len(found),
+        "needed": needed,
+        "slice": worst.slice,
+        "gain": worst.comparison.gain,
+    }
+    values |= {"lower": worst.comparison.lower, "upper": worst.comparison.upper, "rows": worst.comparison.rows}
+    values |= {"blocks": worst.comparison.blocks, "failed": len(failed), "open": len(open_), "names": ", ".join(open_[:_NAMED])}
+    code = "gate.slices_failed" if failed else "gate.slices_passed"
+    return Check(metric=check.metric, verdict=Verdict.FAIL if failed else Verdict.PASS, reason=because(code, **values))
 
 
 def _bound(check: GateCheck, evaluation: Evaluation) -> Check:

@@ -1,10 +1,10 @@
 """Nouns of the evaluation: scores, a paired comparison, and the gate's decision with its checks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flyball.core.reason import Reason
 from flyball.core.record import record
-from flyball.core.verdict import Verdict
+from flyball.core.verdict import Verdict, combine
 
 
 @record
@@ -41,8 +41,22 @@ class Check:
 
 
 @record
+class SliceComparison:
+    """Candidate against champion on the rows of one slice (`column=value`). The bounds of all slices of a list hold together at 95 %."""
+
+    slice: str
+    comparison: Comparison
+
+
+@record
 class Decision:
-    """What the gate said as a whole."""
+    """What the gate said as a whole, and how the version compares with the champion in each slice."""
 
     verdict: Verdict
     checks: tuple[Check, ...]
+    slices: tuple[SliceComparison, ...] = ()
+
+    def joined_by(self, checks: Sequence[Check]) -> "Decision":
+        """The same decision with what more checks say."""
+        every = (*self.checks, *checks)
+        return Decision(verdict=combine(check.verdict for check in every), checks=every, slices=self.slices)

@@ -1,6 +1,6 @@
 """How good a version is on rows it has not seen: every metric with bounds by block, and by slice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,14 @@ def evaluate(
     blocks: NDArray[Any] | None = None,
     slices: Mapping[str, NDArray[Any]] | None = None,
     seed: int = 0,
+    weight: Floats | None = None,
 ) -> Evaluation:
     """Score a version: value, lower and upper bound (one-sided 95 % each, by block) of each metric, and values by slice.
 
     `actual`: labels, or numbers for regression. `score`: (n,) for binary (probability of `classes[1]`) and regression, (n, k) for
     multiclass in the order of `classes`. `blocks`: the block of each row (None: every row is one). `slices`: column → values; a slice
     is named `column=value`, those under 100 rows are left out and of the others the 50 largest of each column are kept.
+    `weight`: how much each row counts (None: once).
 
     A metric these rows do not define (an AUC of one class) is left out, and so are bounds from fewer than two blocks. DataError for
     scores that are not finite, lengths that differ, or labels the version does not know. The same arguments give the same numbers.
@@ -49,7 +51,7 @@ def evaluate(
     upper: dict[str, float] = {}
     for metric in chosen:
         # Each metric has chance of its own, so that adding one to the spec does not move the bounds of the others.
-        found = value_with_bounds(metric, truth, score, threshold, block, np.random.default_rng(seed))
+        found = value_with_bounds(metric, truth, score, threshold, block, np.random.default_rng(seed), weight=weight)
         if found is None:
             continue
         values[metric.name] = found.value
@@ -61,7 +63,7 @@ def evaluate(
         metrics=values,
         lower=lower,
         upper=upper,
-        slices=_by_slice(chosen, truth, score, threshold, slices or {}),
+        slices=_by_slice(chosen, truth, score, threshold, slices or {}, weight),
     )
 
 
@@ -99,25 +101,31 @@ def block_codes(blocks: NDArray[Any] | None, rows: int) -> Codes:
 
 
 def _by_slice(
-    metrics: Sequence[Metric], truth: Truth, score: Floats, threshold: float, slices: Mapping[str, NDArray[Any]]
+    metrics: Sequence[Metric], truth: Truth, score: Floats, threshold: float, slices: Mapping[str, NDArray[Any]], weight: Floats | None
 ) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for column, values in slices.items():
         if len(values) != len(truth):
             raise DataError(f"{len(truth)} rows but {len(values)} values of slice column {column!r}")
-        names, member = _members(values)
-        sizes = np.bincount(member, minlength=len(names))
-        largest = sorted(np.flatnonzero(sizes >= _SLICE_ROWS).tolist(), key=lambda k: (-sizes[k], names[k]))[:_SLICES_PER_COLUMN]
-        order = np.argsort(member, kind="stable")
-        ends = np.cumsum(sizes)
-        for k in largest:
-            rows = order[ends[k] - sizes[k] : ends[k]]
-            each = {metric.name: metric.function(truth[rows], score[rows], threshold) for metric in metrics}
-            found[f"{column}={names[k]}"] = {name: value for name, value in each.items() if value is not None}
+        for name, rows in slices_of(values):
+            heavy = None if weight is None else weight[rows]
+            each = {metric.name: metric.function(truth[rows], score[rows], threshold, heavy) for metric in metrics}
+            found[f"{column}={name}"] = {name: value for name, value in each.items() if value is not None}
     return found
 
 
-def _members(values: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
+def slices_of(values: NDArray[Any]) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """The name of each value of a column with the rows that have it: the 50 values with the most rows, largest first, none under 100."""
+    names, member = members(values)
+    sizes = np.bincount(member, minlength=len(names))
+    largest = sorted(np.flatnonzero(sizes >= _SLICE_ROWS).tolist(), key=lambda k: (-sizes[k], names[k]))[:_SLICES_PER_COLUMN]
+    order = np.argsort(member, kind="stable")
+    ends = np.cumsum(sizes)
+    for k in largest:
+        yield names[k], order[ends[k] - sizes[k] : ends[k]]
+
+
+def members(values: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     """The names of the values and the position of each row's; None and NaN are both `missing`, 3.0 and 3 are both `3`."""
     place: dict[str, int] = {}
     known: dict[object, int] = {}

@@ -138,4 +138,4 @@ def _edited(link: Link) -> IntegrityError:
     return IntegrityError(f"entry {link.seq} of the journal of {link.model!r} is not what was appended: its hash differs", hint=_WHAT_NEXT)
 
 
-_WHAT_NEXT = "somebody or something changed the database; restore flyball.db from a backup taken before, and find out who"
+_WHAT_NEXT = "`flyball journal --verify` lists all that was changed; restore flyball.db from a backup taken before, and find out who did it"

@@ -33,7 +33,8 @@ class Registered:
     `head_start`: the held-out days neither it nor champion `compared_with` had seen, by `head_start_metric`: the first blocks of a live
     comparison between the two. `source` is where an adopted version was taken from, empty for one that was trained here; `borrowed`: the
     registry that it came from is never written to. `hidden`: rows that could not be learnt from because the model's own answer hid their
-    label; `held_back`: rows of the holdback among those learnt from, weighted up for them.
+    label; `held_back`: rows of the holdback among those learnt from, weighted up for them. `window`: why its rows begin where they begin,
+    if that was looked for.
     """
 
     version: int
@@ -59,6 +60,7 @@ class Registered:
     borrowed: bool = False
     hidden: int = 0
     held_back: int = 0
+    window: Reason | None = None
 
 
 @record

@@ -43,17 +43,17 @@ from flyball.journal.moves import (
 )
 
 _MOVE_WORDS: Mapping[type[Move], str] = {
-    ShareMoved: "share",
+    ShareMoved: "move share",
     RolloutPaused: "pause",
     RolloutResumed: "resume",
-    GuardrailTripped: "guardrail",
-    ApprovalAsked: "waits for approval",
+    GuardrailTripped: "guardrail trips",
+    ApprovalAsked: "ask for approval",
     Approved: "approve",
     Declined: "decline",
     Verified: "reproduce",
 }
 # What leads to decisions or follows from them, and is none.
-_NO_DECISIONS = (AlertFired, AlertResolved, Suppressed, Undelivered, RetrainRequested, RequestClosed)
+_NO_DECISIONS = (AlertFired, AlertResolved, Suppressed, Undelivered, RetrainRequested, RequestClosed, Verified)
 
 
 @record
@@ -92,7 +92,7 @@ def registered(entries: Sequence[Entry], version: int) -> Registered | None:
 
 
 def decisions(entries: Iterable[Entry]) -> list[Told]:
-    """What the loop or a person decided: everything but alerts, who was told of them, and what was put off."""
+    """What the loop, a server or a person decided: everything but alerts, who was told of them, what was put off, and looks at the past."""
     return [told for told in map(tell, entries) if not isinstance(told.entry.event, _NO_DECISIONS)]
 
 

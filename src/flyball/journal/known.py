@@ -123,8 +123,9 @@ class State:
 
     `first_at`: when the first version came; `last_retrain_at`: when the loop last started a training of its own. What people train in
     between neither puts the loop's trainings off nor replaces them. `firing` has the alerts that fire, `standing` all that ever did;
-    `silences` are by pattern, `requests` by key. `phases` are those of the rollout, `paused` while it stands still, `waiting` a promotion
-    that a person has to approve; `trainings`: when the loop started trainings of its own in the seven days before the last of them.
+    `silences` are by pattern, `requests` by key. `phases` are those of the rollout, or of a staged challenger; `paused` while the rollout
+    stands still, `waiting` a promotion that a person has to approve; `trainings`: when the loop started trainings of its own in the seven
+    days before the last of them.
     """
 
     model: str
@@ -167,9 +168,9 @@ class State:
 
     @property
     def shadow(self) -> tuple[int, ...]:
-        """The versions that score every row without answering: the candidate of a rollout, the previous champion of a watch."""
+        """The versions that score every row without answering: the candidate of a shadow rollout, the previous champion of a watch."""
         found = []
-        if self.rollout is not None:
+        if self.rollout is not None and self.rollout.strategy == "shadow":
             found.append(self.rollout.version)
         if self.watch is not None and self.watch.previous not in found:
             found.append(self.watch.previous)

@@ -37,12 +37,16 @@ def of_aliases(state: State, event: OfAliases, at: datetime, actor: str) -> Stat
         case RolloutEnded():
             if event.verdict is Verdict.FAIL:
                 state = _refused(state, event.version)
+            state = _settle(state, event.version)
+            if state.rollout is None or state.rollout.version != event.version:
+                return state  # it was never begun: there was nothing to find out
             waiting = state.waiting if state.waiting is not None and state.waiting.version != event.version else None
             return replace(state, rollout=None, challenger=None, challenger_share=0.0, phases=(), paused=None, waiting=waiting)
         case Promoted():
             return _promoted(state, event, at)
         case Staged():
-            return replace(state, challenger=event.version, challenger_share=event.share)
+            phases = () if event.version is None else (Phase(since=at, share=event.share),)
+            return replace(state, challenger=event.version, challenger_share=event.share, phases=phases)
         case RolledBack():
             # the version that was given up is nothing to go back to
             staged = state.challenger if state.challenger != event.to else None

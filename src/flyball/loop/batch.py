@@ -143,6 +143,7 @@ def _job(order: BatchOrder, now: int) -> Job:
         "unseen": order.refuse_unseen,
         "logged": order.log is not None,
         "now": order.started_at,
+        "split": [dict(order.split.overrides), order.split.holdback],
     }
     deployment = sha256_json([to_plain(order.live.deployment), sorted(order.live.left_out)])
     source = order.source.fingerprint

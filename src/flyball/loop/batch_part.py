@@ -20,6 +20,7 @@ from flyball.serving.batch import Arm, BatchRows, Said, Shadowed, answer, log_ba
 from flyball.serving.check import Problem, check_table
 from flyball.serving.deployment import LiveModel
 from flyball.serving.segments import MAGIC, encode
+from flyball.serving.traffic import EVERYBODY, Split
 
 _NO_TIME = np.iinfo(np.int64).min
 _ROOM = 32_768
@@ -49,6 +50,7 @@ class BatchOrder:
     threads: int
     started_at: int | None = None
     job: str = ""
+    split: Split = EVERYBODY
 
 
 @record
@@ -190,7 +192,7 @@ def _suffixes(count: int) -> tuple[str, ...]:
 def _said(order: BatchOrder, rows: BatchRows) -> Said:
     if not len(rows.ids):
         return Said(arms=(), broken=np.empty(0, dtype=np.int64), fallbacks=0)
-    return answer(order.live, rows)
+    return answer(order.live, rows, order.split)
 
 
 def _bad(order: BatchOrder, loaded: Loaded, problems: Mapping[int, Problem]) -> list[BadRow]:

@@ -1,17 +1,24 @@
 """From what is known to what serves: the deployment servers watch, and the aliases the registry shows."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from flyball.core.errors import NotFoundError, StoreError
 from flyball.journal.events import ExternalMove
 from flyball.journal.known import State
 from flyball.loop.world import World
 from flyball.serving.records import Deployment
+from flyball.spec.records import Guardrails, Spec
 
 
-def deployment_of(state: State) -> Deployment:
-    """What servers should answer with, as a pure function of the state."""
+def deployment_of(state: State, *, guardrails: Guardrails | None = None, watched: bool = False) -> Deployment:
+    """What servers should answer with, as a pure function of the state.
+
+    `guardrails` are those that hold where no rollout has its own; `watched`: guard the champion too, though no watch by pairs runs.
+    """
     named = {version for version in (state.champion, state.challenger, state.previous, *state.shadow) if version is not None}
+    guarded = state.previous is not None and (watched or state.watch is not None)
+    pinned = state.rollout.guardrails if state.rollout is not None else None
     return Deployment(
         model=state.model,
         seq=state.seq,
@@ -22,17 +29,33 @@ def deployment_of(state: State) -> Deployment:
         shadow=state.shadow,
         previous=state.previous,
         bundles={version: state.versions[version].registered.bundle for version in named if version in state.versions},
+        guardrails=pinned or guardrails or Guardrails() if guarded or state.challenger is not None or state.shadow else None,
+        watched=guarded,
     )
 
 
-def publish(world: World, state: State) -> None:
-    """Bring the deployments table up to the journal, if what serves has changed."""
+def publish(world: World, state: State, *, spec: Spec | None = None, now: datetime | None = None) -> None:
+    """Bring the deployments table up to the journal, if what serves has changed.
+
+    With spec and time, a champion is guarded for `rollout.watch` after it took over; without them that stays as it was published.
+    """
     if state.champion is None:
         return
-    wanted, found = deployment_of(state), world.deployments.current(state.model)
+    found = world.deployments.current(state.model)
+    if spec is not None and now is not None:
+        wanted = deployment_of(state, guardrails=spec.rollout.guardrails, watched=young(state, spec, now))
+    elif found is not None:
+        wanted = deployment_of(state, guardrails=found.guardrails, watched=found.watched and found.champion == state.champion)
+    else:
+        wanted = deployment_of(state)
     if found is not None and _meaning(found) == _meaning(wanted):
         return
     world.deployments.publish(wanted)
+
+
+def young(state: State, spec: Spec, now: datetime) -> bool:
+    """Whether the champion took over so lately that it is still watched."""
+    return state.champion_since is not None and now < state.champion_since + spec.rollout.watch
 
 
 def aliases_of(state: State) -> Mapping[str, int]:
@@ -82,4 +105,7 @@ def _meaning(deployment: Deployment) -> tuple[object, ...]:
         deployment.shadow,
         deployment.previous,
         tuple(sorted(deployment.bundles.items())),
+        deployment.guardrails,
+        deployment.watched,
+        deployment.local,
     )

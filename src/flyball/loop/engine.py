@@ -5,40 +5,47 @@ append is a compare-and-set on the journal, and whoever comes second looks again
 """
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 
 from flyball.core.errors import ConflictError
+from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.journal.events import (
     AlertFired,
     AlertResolved,
     Entry,
     Event,
-    Promoted,
     RetrainEnded,
     RetrainStarted,
     RolledBack,
     RolloutEnded,
     RolloutStarted,
+    Staged,
     Suppressed,
     WatchEnded,
 )
 from flyball.journal.known import State
+from flyball.journal.moves import ApprovalAsked, Declined, GuardrailTripped, ShareMoved
 from flyball.journal.state import fold
+from flyball.loop.deciding.chances import first_share, next_candidate
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import Look, look, measure
 from flyball.loop.inbound import close_silent
+from flyball.loop.local import settle_local
 from flyball.loop.memory import Memory
 from flyball.loop.notify import Notified, notify
-from flyball.loop.policy import decide, next_candidate
+from flyball.loop.policy import decide
+from flyball.loop.promoted import promoted
 from flyball.loop.records import (
     Action,
+    AskApproval,
     CloseTraining,
     EndRollout,
     EndWatch,
     Evidence,
+    MoveShare,
     Notify,
     Promote,
     Resolve,
@@ -47,6 +54,9 @@ from flyball.loop.records import (
     StartRollout,
     Suppress,
     TickReport,
+    Unstage,
+    Withdraw,
+    WriteTrip,
     Written,
 )
 from flyball.loop.world import World
@@ -69,6 +79,7 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
     with suppress(ConflictError):  # else the next tick ends them
         appended += close_silent(world.journal, state, actor=actor, now=now)
         state = fold(model, appended, start=state)
+    state, appended = settle_local(world, spec, state, appended)
     evidence: Evidence | None = None
     looked: Look | None = None
     for _ in range(_ROUNDS):
@@ -79,13 +90,13 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         if not actions:
             break
         try:
-            entries = _act(world, spec, state, actions, now=now, actor=actor)
+            entries = act(world, spec, state, actions, now=now, actor=actor)
         except ConflictError:
             state = fold(model, world.journal.read(model))
             continue
         appended += entries
         state = fold(model, entries, start=state)
-    publish(world, state)
+    publish(world, state, spec=spec, now=now)
     moves = external_moves(world, state)
     trouble = [evidence.trouble] if evidence is not None and evidence.trouble else []
     try:
@@ -116,19 +127,19 @@ def follow_up(world: World, spec: Spec, *, now: datetime, actor: str) -> Written
         state = fold(model, world.journal.read(model))
         actions = [] if state.frozen(now) is not None else next_candidate(state, spec)
         if not actions:
-            publish(world, state)
+            publish(world, state, spec=spec, now=now)
             return Written(entries=(), trouble="")
         try:
-            entries = _act(world, spec, state, actions, now=now, actor=actor)
+            entries = act(world, spec, state, actions, now=now, actor=actor)
         except ConflictError:
             continue
         after = fold(model, entries, start=state)
-        publish(world, after)
+        publish(world, after, spec=spec, now=now)
         return Written(entries=tuple(entries), trouble=project_aliases(world, after))
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
 
 
-def _act(world: World, spec: Spec, state: State, actions: list[Action], *, now: datetime, actor: str) -> list[Entry]:
+def act(world: World, spec: Spec, state: State, actions: list[Action], *, now: datetime, actor: str) -> list[Entry]:
     """Append the events of the actions, all or none; then start what they ask to be started."""
     events: list[Event] = []
     jobs: list[Job] = []
@@ -161,11 +172,7 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
             return [Suppressed(cause=action.cause, reason=action.reason, because=action.because)]
         case CloseTraining():
             done = action.finished
-            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason)]
-        case StartRollout():
-            return [_rollout(action, spec, state, now)]
-        case EndRollout():
-            return [RolloutEnded(version=action.version, verdict=action.verdict, reason=action.reason, evidence=action.evidence)]
+            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason, cost=done.cost)]
         case Promote():
             return _promotion(action, spec, state, now)
         case RollBack():
@@ -176,39 +183,78 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
             return [AlertFired(key=action.alert.key, reason=action.alert.reason, severity=action.alert.severity)]
         case Resolve():
             return [AlertResolved(key=action.alert.key, reason=action.alert.reason)]
+        case StartRollout() | EndRollout() | MoveShare() | WriteTrip() | Unstage() | AskApproval() | Withdraw():
+            return [_move(action, spec, state, now)]
+        case _:
+            assert_never(action)
+
+
+_Move = StartRollout | EndRollout | MoveShare | WriteTrip | Unstage | AskApproval | Withdraw
+
+
+def _move(action: _Move, spec: Spec, state: State, now: datetime) -> Event:
+    match action:
+        case StartRollout():
+            return _rollout(action, spec, state, now)
+        case EndRollout():
+            return RolloutEnded(version=action.version, verdict=action.verdict, reason=action.reason, evidence=action.evidence)
+        case MoveShare():
+            return ShareMoved(version=action.version, share=action.share, reason=action.reason, evidence=action.evidence)
+        case WriteTrip():
+            trip = action.trip
+            return GuardrailTripped(
+                version=trip.version,
+                guardrail=trip.guardrail,
+                worker=trip.worker,
+                tripped_at=trip.at,
+                reason=trip.reason,
+                evidence=trip.evidence,
+            )
+        case Unstage():
+            return Staged(version=None, share=0.0, reason=action.reason)
+        case AskApproval():
+            return ApprovalAsked(version=action.version, reason=action.reason, evidence=action.evidence)
+        case Withdraw():
+            return Declined(version=action.version, reason=action.reason)
         case _:
             assert_never(action)
 
 
 def _rollout(action: StartRollout, spec: Spec, state: State, now: datetime) -> RolloutStarted:
+    """The start of a comparison, with every rule it will be decided by.
+
+    Where units are assigned, the seed is the rollout's own: the units that answered for one challenger are spread anew for the next.
+    """
     assert state.champion is not None  # the policy starts a rollout only against a champion
+    rules, strategy = spec.rollout, action.strategy
     return RolloutStarted(
         version=action.version,
         champion=state.champion,
-        strategy="shadow",
-        metric=spec.rollout.metric,
+        strategy=strategy,
+        metric=rules.metric,
         spec_digest=spec.digest,
         start_at=now,
-        deadline_at=now + spec.rollout.deadline,
+        deadline_at=now + rules.deadline,
         reason=action.reason,
-        alpha=spec.rollout.alpha,
-        margin=spec.rollout.margin,
-        min_days=spec.rollout.min_days,
+        alpha=rules.alpha,
+        margin=rules.margin,
+        min_days=rules.min_days,
+        share=first_share(spec, strategy),
+        steps=rules.steps if strategy == "canary" else (),
+        hold=rules.hold if strategy in ("canary", "bandit") else timedelta(0),
+        floor=rules.floor if strategy == "bandit" else 0.0,
+        block=rules.block if strategy != "shadow" else "day",
+        guardrails=rules.guardrails,
+        approve=rules.approve,
+        seed="" if strategy == "shadow" else f"{state.model}:{state.seq + 1}",
     )
 
 
 def _promotion(action: Promote, spec: Spec, state: State, now: datetime) -> list[Event]:
     events: list[Event] = []
+    if state.waiting is not None and state.waiting.version != action.version:
+        superseded = because("approval.superseded", version=state.waiting.version, by=action.version)
+        events.append(Declined(version=state.waiting.version, reason=superseded))
     if state.rollout is not None and state.rollout.version == action.version:
         events.append(RolloutEnded(version=action.version, verdict=Verdict.PASS, reason=action.reason, evidence=action.evidence))
-    watched = state.champion is not None and not spec.model.influences_outcome and bool(spec.rollout.watch)
-    events.append(
-        Promoted(
-            version=action.version,
-            replaced=state.champion,
-            reason=action.reason,
-            forced=False,
-            watch_until=now + spec.rollout.watch if watched else None,
-        )
-    )
-    return events
+    return [*events, promoted(state, spec, action.version, action.reason, now=now)]

@@ -1,34 +1,31 @@
 """From a complete run to a registered version. The journal's entry is the moment a version exists."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flyball.core.codec import from_json
 from flyball.core.errors import ConflictError, NotFoundError, RefusedError, StoreError
-from flyball.core.table import Table
 from flyball.data.records import Snapshot
 from flyball.journal.events import Cause, Registered
 from flyball.journal.known import Known, State
 from flyball.journal.state import fold
+from flyball.loop.before_traffic import Made, before_traffic
 from flyball.loop.fetched import engine_of
 from flyball.loop.judge import Candidate, Judgement, Rival, checks_digest, judge
+from flyball.loop.scorers import Score, scorer
 from flyball.loop.stopwatch import Stopwatch
 from flyball.loop.trained import Kept, TrainResult
 from flyball.loop.workshop import Workshop
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest
-from flyball.serving.engine import load_engine
 from flyball.spec.records import Spec
 from flyball.training.identity import origin
 
-Score = Callable[[Table], NDArray[np.float64]]
 _ATTEMPTS = 50
 KEPT_FORMAT = 1
 
@@ -51,13 +48,6 @@ def rival_of(state: State, workshop: Workshop, folder: Path) -> Rival | None:
         return manifest, scorer(path, digest, manifest, workshop, folder)
 
     return Rival(version=version, open=opened)
-
-
-def scorer(path: Path, digest: str, manifest: Manifest, workshop: Workshop, folder: Path) -> Score:
-    """How a verified bundle scores rows: in this process, or in the child if that means unpickling."""
-    if manifest.engine == "native":
-        return lambda table: workshop.trainer.score(path, digest, table, folder)
-    return load_engine(path, manifest).score
 
 
 def enrol(
@@ -98,10 +88,13 @@ def enrol(
         rows=kept.rows,
         trained_from=kept.trained_from,
         trained_until=kept.trained_until,
-        seconds={**kept.seconds, **watch.seconds()},
+        seconds=_spent(kept, watch),
         compared_with=kept.champion or None,
         head_start=kept.head_start,
         head_start_metric=kept.head_start_metric,
+        hidden=kept.hidden,
+        held_back=kept.held_back,
+        window=kept.window,
     )
     written = _write_down(workshop, kept.model, event, actor=actor, now=now)
     return result_of(kept, run_id=run_id, bundle=digest, version=written, status="registered", watch=watch)
@@ -152,7 +145,7 @@ def enrol_kept(
     bundle = folder / "bundle"
     state = fold(kept.model, workshop.journal.read(kept.model))  # as it is now: a training takes long
     if kept.champion != (state.champion or 0) or kept.checks != checks_digest(spec):
-        kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder), state, spec)
+        kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder, now), state, spec)
     return enrol(workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch)
 
 
@@ -186,6 +179,9 @@ def result_of(
         test_rows=kept.evaluation.rows,
         warnings=kept.warnings,
         seconds=watch.seconds(),
+        hidden=kept.hidden,
+        held_back=kept.held_back,
+        window=kept.window,
     )
 
 
@@ -217,7 +213,16 @@ def unchanged(workshop: Workshop, model: str, registered: Registered, snapshot: 
         test_rows=0,
         warnings=(),
         seconds=watch.seconds(),
+        hidden=registered.hidden,
+        held_back=registered.held_back,
+        window=registered.window,
     )
+
+
+def _spent(kept: Kept, watch: Stopwatch) -> dict[str, float]:
+    """Seconds per stage. A run that is registered later has used the processor before, in another process."""
+    now = watch.seconds()
+    return {**kept.seconds, **now, "cpu": max(kept.seconds.get("cpu", 0.0), now["cpu"])}
 
 
 def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str, now: datetime) -> int:
@@ -239,11 +244,12 @@ def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="train again: nothing is repeated")
 
 
-def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path) -> Judgement:
+def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path, now: datetime) -> Judgement:
     digest = workshop.bundles.put(folder / "bundle")
     path = workshop.bundles.path(digest)
     manifest = read_manifest(path, digest)
-    test = workshop.snapshots.restore(kept.snapshot).take(np.load(folder / "test.npy"))
+    rows, held = workshop.snapshots.restore(kept.snapshot), np.load(folder / "test.npy")
+    test = rows.take(held)
     score = scorer(path, digest, manifest, workshop, folder)
     candidate = Candidate(
         test=test,
@@ -252,7 +258,9 @@ def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder:
         trained_until=manifest.trained_until,
         held_out=manifest.held_out,
     )
-    return judge(spec, candidate, kept.evaluation, rival_of(state, workshop, folder))
+    rival, made = rival_of(state, workshop, folder), Made(bundle=path, digest=digest, rows=rows, test=held)
+    judged = judge(spec, candidate, kept.evaluation, rival)
+    return before_traffic(judged, spec, workshop, rival, made, folder=folder, now=now)
 
 
 def _with_gate(kept: Kept, judgement: Judgement, state: State, spec: Spec) -> Kept:
@@ -261,7 +269,7 @@ def _with_gate(kept: Kept, judgement: Judgement, state: State, spec: Spec) -> Ke
         kept,
         gate=decision,
         head_start=days,
-        head_start_metric=spec.rollout.metric,
+        head_start_metric=spec.row_metric,
         champion=state.champion or 0,
         checks=checks_digest(spec),
     )

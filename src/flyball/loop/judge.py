@@ -1,6 +1,7 @@
 """Good enough? The held-out scores of a candidate, the comparison with the champion on rows new to both, and the gate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -12,15 +13,16 @@ from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.core.table import Table
 from flyball.core.window import to_micros
-from flyball.data.snapshot import micros
+from flyball.data.snapshot import WEIGHT, micros
 from flyball.data.split import blocks_of
 from flyball.evaluation.compare import compare, day_gains
 from flyball.evaluation.gate import gate
-from flyball.evaluation.records import Comparison, Decision, Evaluation
+from flyball.evaluation.records import Comparison, Decision, Evaluation, SliceComparison
 from flyball.evaluation.score import evaluate
+from flyball.evaluation.slices import compare_slices
 from flyball.journal.events import DayGain
 from flyball.registry.records import Manifest
-from flyball.spec.records import Spec
+from flyball.spec.records import GateCheck, Spec
 
 Label = str | int | float | bool
 _OF_ANSWERS = frozenset({"accuracy", "error", "precision", "recall", "f1"})  # of a binary task: what the threshold makes of the scores
@@ -57,6 +59,7 @@ def assess(spec: Spec, candidate: Candidate) -> Evaluation:
         blocks_of(candidate.test, spec.data),
         {name: candidate.test[name] for name in spec.evaluate.slices},
         spec.evaluate.split.seed,
+        _weight(candidate.test),
     )
 
 
@@ -92,13 +95,14 @@ def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival
     if isinstance(duel, FlyballError):
         wanted = dict.fromkeys(_compared_metrics(spec))
         return Judgement(decision=gate(spec.evaluate.gate, evaluation, wanted, trouble=_in_one_line(duel)), head_start=())
-    decision = gate(spec.evaluate.gate, evaluation, _comparisons(spec, candidate, duel))
-    return Judgement(decision=decision, head_start=_head_start(spec, candidate, duel))
+    decision = gate(spec.evaluate.gate, evaluation, _comparisons(spec, candidate, duel), sliced=_sliced(spec, candidate, duel))
+    told = replace(decision, slices=_by_slice(spec, candidate, duel, spec.rollout.metric, spec.evaluate.slices))
+    return Judgement(decision=told, head_start=_head_start(spec, candidate, duel))
 
 
 def checks_digest(spec: Spec) -> str:
     """Tells whether the gate of the spec has changed."""
-    return sha256_json(to_plain(spec.evaluate.gate))
+    return sha256_json([to_plain(part) for part in (spec.evaluate.gate, spec.evaluate.replay, spec.evaluate.untouched)])
 
 
 def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | FlyballError | None:
@@ -126,6 +130,31 @@ def _compared_metrics(spec: Spec) -> list[str]:
     return sorted({check.metric for check in spec.evaluate.gate if check.better or check.not_worse})
 
 
+def _sliced(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[GateCheck, tuple[SliceComparison, ...]]:
+    """What is compared for each line of the gate that asks in slices."""
+    asked = {check: spec.evaluate.slices if check.slices else (check.slice,) for check in spec.evaluate.gate if check.slices or check.slice}
+    return {
+        check: _by_slice(spec, candidate, duel, check.metric, [name for name in columns if name is not None])
+        for check, columns in asked.items()
+    }
+
+
+def _by_slice(spec: Spec, candidate: Candidate, duel: _Duel | None, metric: str, columns: Sequence[str]) -> tuple[SliceComparison, ...]:
+    if duel is None or not columns:
+        return ()
+    return compare_slices(
+        metric,
+        duel.rows[spec.data.target],
+        duel.candidate,
+        duel.champion_for(metric, spec.model.cut),
+        candidate.classes,
+        spec.model.cut,
+        blocks_of(duel.rows, spec.data),
+        {name: duel.rows[name] for name in columns},
+        spec.evaluate.split.seed,
+    )
+
+
 def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[str, Comparison | None]:
     """Per metric the gate compares."""
     wanted = _compared_metrics(spec)
@@ -142,20 +171,21 @@ def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mappin
             spec.model.cut,
             blocks,
             spec.evaluate.split.seed,
+            _weight(duel.rows),
         )
         for metric in wanted
     }
 
 
 def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[DayGain, ...]:
-    """Day by day, by the rollout's metric. Without time there are no days."""
-    if duel is None or spec.data.time is None:
+    """Day by day, by the rollout's metric. Without time there are no days; where rows weigh differently nothing is paired live."""
+    if duel is None or spec.data.time is None or WEIGHT in duel.rows:
         return ()
     days, rows, gains = day_gains(
-        spec.rollout.metric,
+        spec.row_metric,
         duel.rows[spec.data.target],
         duel.candidate,
-        duel.champion_for(spec.rollout.metric, spec.model.cut),
+        duel.champion_for(spec.row_metric, spec.model.cut),
         candidate.classes,
         spec.model.cut,
         blocks_of(duel.rows, spec.data),
@@ -163,6 +193,11 @@ def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[D
     return tuple(
         DayGain(day=day, rows=count, gain=gain) for day, count, gain in zip(days.tolist(), rows.tolist(), gains.tolist(), strict=True)
     )
+
+
+def _weight(rows: Table) -> NDArray[np.float64] | None:
+    """How much each row counts; None where all count the same."""
+    return np.asarray(rows[WEIGHT], dtype=np.float64) if WEIGHT in rows else None
 
 
 def _new_to_both(spec: Spec, candidate: Candidate, champion: Manifest) -> NDArray[np.bool_]:

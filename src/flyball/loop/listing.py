@@ -1,20 +1,14 @@
-"""What people look up: the list of versions, the state of the loop in lines, and the chain behind one prediction."""
+"""What people look up: the list of versions, and the state of the loop in lines."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from flyball.core.errors import NotFoundError
 from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.window import format_duration
-from flyball.journal.events import Registered
-from flyball.journal.explain import registered
 from flyball.journal.known import Running, State
-from flyball.ports.history import Journal, PredictionLog
-from flyball.ports.serving import BundleStore
-from flyball.registry.bundle import read_manifest
-from flyball.registry.records import EngineName, Lineage
-from flyball.serving.records import Outcome, Prediction
+from flyball.loop.rollout import rollout_line
+from flyball.registry.records import EngineName
 from flyball.spec.records import Spec
 
 
@@ -39,17 +33,6 @@ class StatusLine:
 
     name: str
     value: object
-
-
-@record
-class Chain:
-    """Everything behind one answer. Of a version that was never registered here (a prediction made elsewhere) nothing more is known."""
-
-    prediction: Prediction
-    outcome: Outcome | None
-    registered: Registered | None
-    registered_at: datetime | None
-    lineage: Lineage | None
 
 
 def list_versions(state: State) -> list[Listed]:
@@ -82,17 +65,13 @@ def describe(
 ) -> list[StatusLine]:
     """The state of the loop, line by line. `untold`: who could not be told of alerts yet."""
     freeze = state.frozen(now)
-    rollout, watch, running = state.rollout, state.watch, state.running
+    watch, running = state.watch, state.running
     return [
         StatusLine(name="champion", value=_since(state.champion, state.champion_since)),
         StatusLine(name="previous", value=state.previous),
         StatusLine(name="challenger", value=state.challenger),
-        StatusLine(
-            name="rollout",
-            value=f"version {rollout.version} against {rollout.champion} by {rollout.metric}, until {_minute(rollout.deadline_at)}"
-            if rollout
-            else None,
-        ),
+        StatusLine(name="rollout", value=rollout_line(state, now=now)),
+        StatusLine(name="waits for approval", value=_waiting(state, sentence)),
         StatusLine(
             name="watch",
             value=f"version {watch.version} against {watch.previous}, until {_minute(watch.until)}" if watch else None,
@@ -118,24 +97,6 @@ def describe(
     ]
 
 
-def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: BundleStore) -> Chain:
-    """The chain behind one prediction, by the server's id or the client's; NotFoundError if nobody made it."""
-    found = log.find(prediction_id)
-    if found is None:
-        raise NotFoundError(
-            f"there is no prediction {prediction_id!r}",
-            hint="ids stand in the answers of /predict; an answer of this very moment may still be on its way to the log",
-        )
-    prediction, outcome = found
-    entries = journal.read(prediction.model)
-    event = registered(entries, prediction.version)
-    if event is None:
-        return Chain(prediction=prediction, outcome=outcome, registered=None, registered_at=None, lineage=None)
-    at = next(entry.at for entry in entries if entry.event is event)
-    lineage = read_manifest(bundles.path(event.bundle), event.bundle).lineage
-    return Chain(prediction=prediction, outcome=outcome, registered=event, registered_at=at, lineage=lineage)
-
-
 def _alert(state: State, key: str, sentence: Callable[[Reason], str], now: datetime) -> str:
     silence = state.silenced(key, now)
     return f"{key}: {sentence(state.firing[key])}" + ("" if silence is None else f" (silenced until {_minute(silence.until)})")
@@ -149,6 +110,13 @@ def _next(state: State, spec: Spec, sentence: Callable[[Reason], str]) -> str | 
     if "schedule" in spec.retrain.on and spec.retrain.every is not None and since is not None:
         waits.append(f"by schedule on {_minute(since + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")
     return "; ".join(waits) or f"when {' or '.join(spec.retrain.on) or 'a person'} asks for it"
+
+
+def _waiting(state: State, sentence: Callable[[Reason], str]) -> str | None:
+    waiting = state.waiting
+    if waiting is None:
+        return None
+    return f"version {waiting.version} since {_minute(waiting.at)}, asked for by {waiting.actor}: {sentence(waiting.reason)}"
 
 
 def _training(running: Running, sentence: Callable[[Reason], str]) -> str:

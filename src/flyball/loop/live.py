@@ -18,12 +18,17 @@ def open_live(bundles: BundleStore, deployment: Deployment, *, trusted: bool) ->
 
 
 def live_of(deployment: Deployment, one: Callable[[int], LiveVersion]) -> LiveModel:
-    """Every version a deployment needs, given by `one`. The champion strictly; a challenger or shadow that fails is left out."""
+    """Every version a deployment needs, given by `one`. The champion strictly; any other that fails is left out.
+
+    While the champion is watched, the version before it is needed too: it answers at once should the champion fail.
+    """
     if deployment.champion is None:
         raise DataError(f"the deployment of {deployment.model!r} names no champion", hint="`flyball train` makes the first")
     others = set(deployment.shadow) - {deployment.champion}
     if deployment.challenger is not None and deployment.challenger_share > 0.0:
         others |= {deployment.challenger} - {deployment.champion}
+    if deployment.watched and deployment.previous is not None:
+        others |= {deployment.previous} - {deployment.champion}
     versions = {deployment.champion: one(deployment.champion)}
     failed = {}
     for number in sorted(others):

@@ -32,6 +32,8 @@ _COUNTERS = 12
 _YARDSTICKS = 3
 # Bundles remembered: those a look may need, and some more.
 _BUNDLES = 12
+# So long after its end a day has all its predictions.
+_LATE = timedelta(hours=6)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,6 +47,7 @@ class Memory:
         self._counters: dict[tuple[str, str], Counter] = {}
         self._yardsticks: dict[tuple[str, tuple[str, ...]], Yardstick] = {}
         self._days: dict[tuple[str, int, datetime, bool], LoggedRows] = {}
+        self._asked: dict[tuple[str, int, datetime], LoggedRows] = {}
 
     def bundle(self, bundles: BundleStore, digest: str) -> tuple[Manifest, Reference]:
         """The manifest and the reference of a bundle, verified when first read."""
@@ -93,6 +96,23 @@ class Memory:
             parts.append(self._days[key])
         return join_rows(parts)
 
+    def asked(self, log: PredictionLog, model: str, version: int, window: Window) -> LoggedRows:
+        """All rows of a version in a window that may belong to an arm, matured or not, without features.
+
+        A day that is over for some hours has all its predictions; what is logged later is seen when it matures.
+        """
+        parts = []
+        for day in window.days():
+            key = (model, version, day.start)
+            if key in self._asked and day.length == _DAY:
+                parts.append(self._asked[key])
+                continue
+            rows = log.rows(model, version, day, compared=True)
+            if day.length == _DAY and day.end + _LATE <= window.end:
+                self._asked[key] = rows
+            parts.append(rows)
+        return join_rows(parts)
+
     def counter(self, bundles: BundleStore, own: str, against: str) -> Counter:
         """What counts rows of the version of bundle `own` on the reference of `against`: of its columns those that both references have.
 
@@ -122,6 +142,8 @@ class Memory:
         old = [key for key in self._days if key[2] < now - self._keep]
         for key in old:
             del self._days[key]
+        for asked in [key for key in self._asked if key[2] < now - self._keep]:
+            del self._asked[asked]
 
 
 def join_rows(parts: list[LoggedRows]) -> LoggedRows:

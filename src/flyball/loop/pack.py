@@ -14,6 +14,7 @@ from flyball.data.profile import REFERENCE_FILE, build_reference, reference_to_j
 from flyball.data.records import Snapshot
 from flyball.data.snapshot import known_at, micros, span
 from flyball.data.split import held_out
+from flyball.data.untouched import untouched_rule
 from flyball.loop.estimation import estimation_files
 from flyball.loop.gather import Gathered
 from flyball.ports.training import Fitted, Tracker
@@ -21,6 +22,7 @@ from flyball.registry.bundle import bundle_digest, folder_digest, verify_bundle,
 from flyball.registry.records import Lineage, Manifest
 from flyball.registry.signing import SigningKey
 from flyball.serving.engine import labels
+from flyball.spec.load import FILE as SPEC_FILE
 from flyball.spec.records import Spec
 from flyball.training.identity import training_digest
 from flyball.training.records import CodeFile, WorkingTree
@@ -112,9 +114,14 @@ def pack(
     return write_bundle(bundle, replace(manifest, model_sha256=folder_digest(model)), files, key)
 
 
-def kept_files(folder: Path, origin: Origin) -> Mapping[str, str]:
-    """Write the texts a run keeps; file name → what it is, all in the folder."""
-    texts = {"environment.txt": origin.environment.encode(), "uncommitted.diff": origin.tree.diff}
+def kept_files(folder: Path, origin: Origin, spec: Spec) -> Mapping[str, str]:
+    """Write the texts a run keeps; file name → what it is, all in the folder. The spec too: git may not have it."""
+    file = spec.folder / SPEC_FILE
+    texts = {
+        "environment.txt": origin.environment.encode(),
+        "uncommitted.diff": origin.tree.diff,
+        SPEC_FILE: file.read_bytes() if file.is_file() else b"",
+    }
     for name, content in texts.items():
         if content:
             (folder / name).write_bytes(content)
@@ -139,6 +146,7 @@ def _manifest(spec: Spec, gathered: Gathered, fitted: Fitted, origin: Origin, sn
         trained_until=until,
         created_at=now,
         held_out=held_out(spec.evaluate.split, spec.data),
+        untouched=untouched_rule(spec.evaluate, spec.data, gathered.rows.table.rows),
     )
 
 

@@ -1,6 +1,7 @@
 """Nouns of the loop: what a tick knows (evidence), what it does about it (actions), and what it says afterwards."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
@@ -11,6 +12,7 @@ from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause, Entry
 from flyball.monitoring.records import ArmsEvidence, ColumnDrift, PairedEvidence, Performance, QualityFinding
 from flyball.serving.records import Trip
+from flyball.spec.records import Strategy
 
 Outcome = Literal["registered", "unchanged", "failed", "lost"]
 
@@ -25,12 +27,13 @@ class Floored:
 
 @record
 class Finished:
-    """The training that was running has ended, and how. `version` is 0 if none came out of it."""
+    """The training that was running has ended, and how. `version` is 0 if none came out of it. `cost`: what it took, where known."""
 
     action: str
     outcome: Outcome
     version: int
     reason: Reason
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @record
@@ -85,9 +88,10 @@ class CloseTraining:
 
 @record
 class StartRollout:
-    """Compare a version with the champion on live rows."""
+    """Compare a version with the champion on live rows, by a strategy that may do so for this model."""
 
     version: int
+    strategy: Strategy
     reason: Reason
 
 
@@ -143,7 +147,65 @@ class Resolve:
     alert: Alert
 
 
-Action = Retrain | Suppress | CloseTraining | StartRollout | EndRollout | Promote | RollBack | EndWatch | Notify | Resolve
+@record
+class MoveShare:
+    """Let the challenger answer another share of the units."""
+
+    version: int
+    share: float
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class WriteTrip:
+    """Write down what a guardrail did in a server."""
+
+    trip: Trip
+
+
+@record
+class Unstage:
+    """Take a challenger away that a person had staged."""
+
+    version: int
+    reason: Reason
+
+
+@record
+class AskApproval:
+    """A promotion is due, and a person has to approve it."""
+
+    version: int
+    reason: Reason
+    evidence: Mapping[str, float]
+
+
+@record
+class Withdraw:
+    """A promotion that waited for a person is due no longer."""
+
+    version: int
+    reason: Reason
+
+
+Action = (
+    Retrain
+    | Suppress
+    | CloseTraining
+    | StartRollout
+    | EndRollout
+    | MoveShare
+    | WriteTrip
+    | Unstage
+    | Promote
+    | AskApproval
+    | Withdraw
+    | RollBack
+    | EndWatch
+    | Notify
+    | Resolve
+)
 
 
 @record

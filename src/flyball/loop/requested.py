@@ -1,67 +1,44 @@
 """Whether the requests of late bring what a candidate reads: a version that cannot answer them is no candidate yet."""
 
-from dataclasses import replace
-from datetime import datetime, timedelta
-
 import numpy as np
 from numpy.typing import NDArray
 
-from flyball.core.errors import FlyballError
 from flyball.core.reason import because
 from flyball.core.schema import Schema
-from flyball.core.table import Array
-from flyball.core.verdict import Verdict, combine
-from flyball.core.window import Window
-from flyball.evaluation.records import Check, Decision
-from flyball.loop.judge import Judgement, Rival
-from flyball.ports.history import PredictionLog
-
-_LATELY = timedelta(days=7)
-_ENOUGH = 10_000  # rows to look at; a busier log is looked at for a shorter time
-_SHORTEST = timedelta(minutes=1)
+from flyball.core.table import Array, Table
+from flyball.core.verdict import Verdict
+from flyball.evaluation.records import Check
 
 
-def asked_for(judgement: Judgement, rival: Rival | None, log: PredictionLog, model: str, candidate: Schema, *, now: datetime) -> Judgement:
-    """The judgement with what the requests of late say of it, if there is a champion whose requests they are."""
-    if rival is None:
-        return judgement
-    try:
-        champion, _ = rival.open()
-        decision = with_requests(judgement.decision, log, model, rival.version, (champion.schema, candidate), now=now)
-    except FlyballError:  # a champion that cannot be opened was evidence for nothing already
-        return judgement
-    return replace(judgement, decision=decision)
+def needed_columns(champion: Schema, candidate: Schema) -> list[str]:
+    """The columns a candidate cannot do without and that the champion's requests need not have brought."""
+    nullable = {column.name: column.nullable for column in champion.columns}
+    return [column.name for column in candidate.columns if not column.nullable and nullable.get(column.name, True)]
 
 
-def with_requests(
-    decision: Decision, log: PredictionLog, model: str, champion: int, schemas: tuple[Schema, Schema], *, now: datetime
-) -> Decision:
-    """The gate's decision, and undecided where requests that the champion answered lately lack a column the candidate cannot do without.
+def lacking(features: Table, candidate: Schema) -> dict[str, NDArray[np.bool_]]:
+    """The columns a candidate cannot do without that some of these requests lack, with the rows that do."""
+    found = {
+        column.name: absent(features[column.name]) if column.name in features else np.ones(features.rows, dtype=np.bool_)
+        for column in candidate.columns
+        if not column.nullable
+    }
+    return {name: rows for name, rows in found.items() if rows.any()}
 
-    `schemas` are those of the champion and of the candidate. Where nobody asked, nobody lacks anything.
-    """
-    known, wanted = schemas
-    nullable = {column.name: column.nullable for column in known.columns}
-    needed = [column.name for column in wanted.columns if not column.nullable and nullable.get(column.name, True)]
-    if not needed:
-        return decision
-    span = _LATELY
-    while span > _SHORTEST and log.count(model, Window(start=now - span, end=now)).get(champion, 0) > _ENOUGH:
-        span /= 2
-    features = log.rows(model, champion, Window(start=now - span, end=now), features=True).features
-    if features is None or not features.rows:
-        return decision
-    lacking = {name: _absent(features[name]) if name in features else np.ones(features.rows, dtype=np.bool_) for name in needed}
-    columns = [name for name, absent in lacking.items() if absent.any()]
+
+def requested(features: Table, champion: Schema, candidate: Schema) -> list[Check]:
+    """Undecided where requests that the champion answered lately lack a column the candidate cannot do without; else nothing."""
+    missing = lacking(features, candidate)
+    columns = [name for name in needed_columns(champion, candidate) if name in missing]
     if not columns:
-        return decision
-    absent = int(np.logical_or.reduce([lacking[name] for name in columns]).sum())
-    reason = because("gate.column_absent", columns=", ".join(columns), absent=absent, rows=features.rows)
-    checks = (*decision.checks, Check(metric="", verdict=Verdict.UNDECIDED, reason=reason))
-    return Decision(verdict=combine(check.verdict for check in checks), checks=checks)
+        return []
+    rows = int(np.logical_or.reduce([missing[name] for name in columns]).sum())
+    reason = because("gate.column_absent", columns=", ".join(columns), absent=rows, rows=features.rows)
+    return [Check(metric="", verdict=Verdict.UNDECIDED, reason=reason)]
 
 
-def _absent(values: Array) -> NDArray[np.bool_]:
+def absent(values: Array) -> NDArray[np.bool_]:
+    """Which values of a column are missing."""
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind == "O":

@@ -1,53 +1,51 @@
-"""What a person may do to the loop: promote, stage, roll back, freeze, thaw, silence: one append to the journal each, with who and why."""
+"""What a person may do to the loop: promote, stage, roll back, freeze, thaw, silence: one append to the journal each, with who and why.
 
-from collections.abc import Callable
+What a person may do to a rollout, and to a promotion that waits, stands in `steer_rollout.py`.
+"""
+
 from datetime import datetime, timedelta
 
-from flyball.core.errors import ConflictError, NotFoundError, RefusedError, UsageError
+from flyball.core.errors import NotFoundError, RefusedError, UsageError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
-from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, Silenced, SilenceEnded, Staged, Thawed
+from flyball.journal.events import Event, Frozen, RolledBack, RolloutEnded, Silenced, SilenceEnded, Staged, Thawed
 from flyball.journal.known import Known, State
-from flyball.journal.state import fold
-from flyball.loop.deploy import project_aliases, publish
+from flyball.journal.moves import ApprovalAsked, Declined
+from flyball.loop.deciding.due import by_hand
+from flyball.loop.deploy import publish
+from flyball.loop.promoted import promoted
 from flyball.loop.records import Written
 from flyball.loop.world import World
+from flyball.loop.written import append, current, insist
 from flyball.spec.records import Spec
 
-_ATTEMPTS = 20
 _LONGEST_PATTERN = 200
 _LONGEST_SILENCE = timedelta(days=366)
 
 
-def current(world: World, model: str) -> State:
-    """What is known of a model now."""
-    return fold(model, world.journal.read(model))
-
-
 def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str, actor: str, now: datetime) -> Written:
-    """Make a version champion. What speaks against it is overridden only by `force` with a reason, and the journal says so."""
+    """Make a version champion. What speaks against it is overridden only by `force` with a reason, and the journal says so.
+
+    Where the spec has promotions approved, this asks for it: the promotion waits for `approve`, unless forced.
+    """
     state = current(world, spec.model.name)
     known = _known(state, version)
     if version == state.champion:
-        publish(world, state)  # whoever promoted it may have died before servers were told
+        publish(world, state, spec=spec, now=now)  # whoever promoted it may have died before servers were told
         raise RefusedError(f"{state.model}@{version} is the champion already", hint="`flyball status` shows what serves")
     against = [*_spoken_against(known), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
+    told = because("promote.by_hand", version=version, actor=actor, reason=reason or "no reason given")
+    if by_hand(state, spec) and not force:
+        return append(world, spec, state, _asked(state, version, reason, actor), actor=actor, now=now)
     events: list[Event] = []
+    if state.waiting is not None and state.waiting.version != version:
+        events.append(_superseded(state.waiting.version, version))
     if state.rollout is not None:
-        by_hand = because("rollout.by_hand", version=state.rollout.version, actor=actor)
-        events.append(RolloutEnded(version=state.rollout.version, verdict=Verdict.UNDECIDED, reason=by_hand, evidence={}))
-    watched = state.champion is not None and not spec.model.influences_outcome and spec.rollout.watch
-    events.append(
-        Promoted(
-            version=version,
-            replaced=state.champion,
-            reason=because("promote.by_hand", version=version, actor=actor, reason=reason or "no reason given"),
-            forced=bool(against),
-            watch_until=now + spec.rollout.watch if watched else None,
-        )
-    )
-    return _append(world, state, events, actor=actor, now=now)
+        ended = because("rollout.by_hand", version=state.rollout.version, actor=actor)
+        events.append(RolloutEnded(version=state.rollout.version, verdict=Verdict.UNDECIDED, reason=ended, evidence={}))
+    events.append(promoted(state, spec, version, told, now=now, forced=bool(against) or by_hand(state, spec)))
+    return append(world, spec, state, events, actor=actor, now=now)
 
 
 def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, reason: str, actor: str, now: datetime) -> Written:
@@ -62,13 +60,13 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
         )
     if state.rollout is not None:
         raise RefusedError(
-            f"{state.model}@{state.rollout.version} is the challenger of a running comparison",
-            hint="wait for its end (`flyball status`), or end it by promoting a version with --force --reason '...'",
+            f"{state.model}@{state.rollout.version} is the challenger of a running comparison, and there is one challenger at a time",
+            hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
         )
     against = [*(_spoken_against(known) if share > 0 else []), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
-    return _append(world, state, [Staged(version=version, share=share, reason=told)], actor=actor, now=now)
+    return append(world, spec, state, [Staged(version=version, share=share, reason=told)], actor=actor, now=now)
 
 
 def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, now: datetime) -> Written:
@@ -77,7 +75,7 @@ def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
     if state.challenger != version or state.rollout is not None:
         raise RefusedError(f"{state.model}@{version} is not staged", hint="`flyball status` shows the challenger, if there is one")
     told = because("unstage.by_hand", version=version, actor=actor, reason=reason or "no reason given")
-    return _append(world, state, [Staged(version=None, share=0.0, reason=told)], actor=actor, now=now)
+    return append(world, spec, state, [Staged(version=None, share=0.0, reason=told)], actor=actor, now=now)
 
 
 def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -> Written:
@@ -92,12 +90,12 @@ def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetim
         told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "no reason given")
         return [RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})]
 
-    return _insist(world, spec.model.name, events, actor=actor, now=now)
+    return insist(world, spec, spec.model.name, events, actor=actor, now=now)
 
 
 def freeze(world: World, model: str, *, reason: str, until: datetime | None, actor: str, now: datetime) -> Written:
     """Stop promotions, rollbacks by the loop and trainings; serving goes on."""
-    return _insist(world, model, lambda _: [Frozen(reason=reason, until=until)], actor=actor, now=now)
+    return insist(world, None, model, lambda _: [Frozen(reason=reason, until=until)], actor=actor, now=now)
 
 
 def thaw(world: World, model: str, *, reason: str, actor: str, now: datetime) -> Written:
@@ -108,7 +106,7 @@ def thaw(world: World, model: str, *, reason: str, actor: str, now: datetime) ->
             raise RefusedError(f"{model} is not frozen", hint="`flyball status` shows the state of the loop")
         return [Thawed(reason=reason)]
 
-    return _insist(world, model, events, actor=actor, now=now)
+    return insist(world, None, model, events, actor=actor, now=now)
 
 
 def silence(world: World, model: str, pattern: str, *, reason: str, length: timedelta, actor: str, now: datetime) -> Written:
@@ -120,7 +118,7 @@ def silence(world: World, model: str, pattern: str, *, reason: str, length: time
         )
     if not timedelta(0) < length <= _LONGEST_SILENCE:
         raise UsageError("a silence lasts longer than nothing, and a year at most", hint="write --for 24h")
-    return _insist(world, model, lambda _: [Silenced(pattern=pattern, reason=reason, until=now + length)], actor=actor, now=now)
+    return insist(world, None, model, lambda _: [Silenced(pattern=pattern, reason=reason, until=now + length)], actor=actor, now=now)
 
 
 def end_silence(world: World, model: str, pattern: str, *, reason: str, actor: str, now: datetime) -> Written:
@@ -132,7 +130,7 @@ def end_silence(world: World, model: str, pattern: str, *, reason: str, actor: s
             raise NotFoundError(f"there is no silence of {pattern!r}", hint=f"silences: {', '.join(silences) or 'none'}")
         return [SilenceEnded(pattern=pattern, reason=reason)]
 
-    return _insist(world, model, events, actor=actor, now=now)
+    return insist(world, None, model, events, actor=actor, now=now)
 
 
 def _known(state: State, version: int) -> Known:
@@ -156,10 +154,25 @@ def _standing(state: State, version: int, now: datetime) -> list[str]:
     if freeze is not None:
         until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
         found.append(f"{state.model} is frozen{until} ({freeze.reason}; `flyball thaw` ends it)")
-    if state.rollout is not None and state.rollout.version != version:
+    if state.rollout is not None:
         until = f"{state.rollout.deadline_at:%Y-%m-%d %H:%M} UTC"
         found.append(f"{state.model}@{state.rollout.version} is being compared with the champion until {until}")
     return found
+
+
+def _asked(state: State, version: int, reason: str, actor: str) -> list[Event]:
+    """A person asks for a promotion that somebody has to approve."""
+    if state.waiting is not None and state.waiting.version == version:
+        raise RefusedError(
+            f"{state.model}@{version} waits for approval already", hint=f"`flyball approve {state.model}@{version} --reason '...'` lets it"
+        )
+    asked = because("approval.by_hand", version=version, actor=actor, reason=reason or "no reason given")
+    older = [] if state.waiting is None else [_superseded(state.waiting.version, version)]
+    return [*older, ApprovalAsked(version=version, reason=asked, evidence={})]
+
+
+def _superseded(waiting: int, by: int) -> Declined:
+    return Declined(version=waiting, reason=because("approval.superseded", version=waiting, by=by))
 
 
 def _need_force(state: State, version: int, against: list[str], *, force: bool, reason: str) -> None:
@@ -170,21 +183,3 @@ def _need_force(state: State, version: int, against: list[str], *, force: bool, 
             f"{state.model}@{version} is not promoted: {'; '.join(against)}",
             hint=f"`flyball why {state.model}@{version}` tells its story; to do it all the same: --force --reason '...'",
         )
-
-
-def _insist(world: World, model: str, events: Callable[[State], list[Event]], *, actor: str, now: datetime) -> Written:
-    """Append whatever the loop is doing at the same moment: what must always be possible is not lost to a conflict."""
-    for _ in range(_ATTEMPTS):
-        state = current(world, model)
-        try:
-            return _append(world, state, events(state), actor=actor, now=now)
-        except ConflictError:
-            continue
-    raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
-
-
-def _append(world: World, state: State, events: list[Event], *, actor: str, now: datetime) -> Written:
-    entries = world.journal.append(state.model, events, expected=state.seq, actor=actor, at=now)
-    after = fold(state.model, entries, start=state)
-    publish(world, after)
-    return Written(entries=tuple(entries), trouble=project_aliases(world, after))

@@ -15,7 +15,11 @@ from flyball.registry.records import EngineName, Parity
 
 @record
 class TrainResult:
-    """What a training came to. `version` is None when nothing was registered; `unchanged`: the same was trained before."""
+    """What a training came to. `version` is None when nothing was registered; `unchanged`: the same was trained before.
+
+    `hidden`, `held_back`: rows of the log left out because the model's own answer shaped their label, and rows of the holdback that stand
+    for them. `window`: why the rows begin where they begin, if that was looked for.
+    """
 
     model: str
     version: int | None
@@ -36,6 +40,9 @@ class TrainResult:
     test_rows: int
     warnings: tuple[Reason, ...]
     seconds: Mapping[str, float]
+    hidden: int = 0
+    held_back: int = 0
+    window: Reason | None = None
 
 
 @record
@@ -63,6 +70,15 @@ class Kept:
     seconds: Mapping[str, float]
     head_start: tuple[DayGain, ...] = ()
     head_start_metric: str = ""
+    hidden: int = 0
+    held_back: int = 0
+    window: Reason | None = None
+
+
+def noted(kept: Kept) -> tuple[Reason, ...]:
+    """What a reader of the card should know of the rows."""
+    about = ("train.hidden", "train.weighed", "train.external")
+    return (*([kept.window] if kept.window is not None else []), *(one for one in kept.warnings if one.code.startswith(about)))
 
 
 def report(result: TrainResult, sentence: Callable[[Reason], str]) -> dict[str, object]:
@@ -75,6 +91,9 @@ def report(result: TrainResult, sentence: Callable[[Reason], str]) -> dict[str, 
         "status": result.status,
         "snapshot": result.snapshot.digest,
         "rows": {"train": result.rows, "test": result.test_rows, "snapshot": result.snapshot.rows, "logged": result.snapshot.logged_rows},
+        "hidden": result.hidden,
+        "held_back": result.held_back,
+        "window": None if result.window is None else sentence(result.window),
         "engine": result.engine,
         "engine_reason": result.engine_reason,
         "metrics": dict(result.metrics),
@@ -82,6 +101,7 @@ def report(result: TrainResult, sentence: Callable[[Reason], str]) -> dict[str, 
         "upper": dict(result.upper),
         "slices": to_plain(result.slices),
         "gate": {"verdict": result.gate.verdict.value, "checks": checks},
+        "compared": {one.slice: to_plain(one.comparison) for one in result.gate.slices},
         "parity": to_plain(result.parity),
         "bundle": result.bundle,
         "warnings": [sentence(warning) for warning in result.warnings],

@@ -7,35 +7,38 @@ training's identity: a training that died is continued where it stood, and one t
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from flyball.core.codec import from_json, to_json
-from flyball.core.reason import because
+from flyball.core.codec import to_json
 from flyball.core.record import record
 from flyball.data.records import Snapshot
 from flyball.data.split import held_out
 from flyball.journal.events import Cause
 from flyball.journal.known import State
 from flyball.journal.state import fold
+from flyball.loop.before_traffic import Made, before_traffic
 from flyball.loop.enrol import KEPT_FORMAT, enrol_kept, fetched, kept_of, known_version, result_of, rival_of, unchanged
+from flyball.loop.external import Asked, action_name
+from flyball.loop.fitting import bring_model, fit, noticed
 from flyball.loop.gather import Gathered, gather
 from flyball.loop.judge import Candidate, Rival, assess, checks_digest, judge
 from flyball.loop.pack import Origin, kept_files, pack, trained_span
-from flyball.loop.requested import asked_for
 from flyball.loop.stopwatch import Stopwatch
-from flyball.loop.trained import Kept, TrainResult
+from flyball.loop.trained import Kept, TrainResult, noted
 from flyball.loop.workshop import Workshop
 from flyball.ports.training import Fitted, RunReport
 from flyball.registry.bundle import read_manifest
 from flyball.registry.card import model_card
 from flyball.registry.records import Manifest
 from flyball.spec.records import Spec
-from flyball.training.code import code_digest, project_code
+from flyball.training.code import code_digest, training_code
+from flyball.training.identity import asked_for as asked_by
 from flyball.training.identity import identity_of, origin, repetition
-from flyball.training.records import CodeFile, FitOrder, WorkingTree
+from flyball.training.records import CodeFile, WorkingTree
 
 __all__ = ["Workshop", "register_run", "take_snapshot", "train"]
 
@@ -92,8 +95,10 @@ def train(
         gathered = gather(spec, workshop, now=now, progress=progress)
         watch.lap("prepare")
         path, digest = workshop.snapshots.write(gathered.rows.table, gathered.rows.booleans, spec.folder / ".flyball" / "cache")
-        code = project_code(spec.folder, [*spec.data.prepare, spec.train.run])
+        code = training_code(spec)
         identity = identity_of(spec=spec, snapshot=digest, code=code_digest(code), versions=workshop.workspace.versions())
+        if spec.train.external is not None:
+            identity = asked_by(identity, action_name(action, now))
         watch.lap("snapshot")
         progress(f"snapshot: sha256 {digest[:12]}")
         if force:
@@ -202,7 +207,13 @@ class _Job:
             environment=aside.submit(workshop.workspace.environment),
             rival=self._rival(aside),
         )
-        fitted = self._fit()
+        made = self._made_elsewhere(beside) if self.spec.train.external is not None else 0
+        if made:
+            registered = fold(self.spec.model.name, workshop.journal.read(self.spec.model.name)).versions[made].registered
+            snapshot = self.gathered.snapshot(self.spec.data, digest=self.digest, path="", dvc_md5="")
+            return replace(unchanged(workshop, self.spec.model.name, registered, snapshot, self.watch), status="registered")
+        fitted = fit(self.spec, workshop, self.gathered, self.folder, self.progress)
+        self.watch.add_cpu(fitted.seconds.get("cpu", 0.0))
         self.watch.lap("fit")
         found = beside.found.result()
         self.watch.lap("wait")
@@ -215,32 +226,21 @@ class _Job:
         rival = rival_of(self.state, self.workshop, self.folder)
         return None if rival is None else Rival(version=rival.version, open=aside.submit(rival.open).result)
 
-    def _fit(self) -> Fitted:
-        done = self.folder / "fitted.json"
-        if done.is_file():  # an earlier attempt came this far
-            self.progress("fit: continued from an attempt that was interrupted")
-            return from_json(done.read_bytes(), Fitted)
-        np.save(self.folder / "train.npy", self.gathered.split.train)
-        np.save(self.folder / "test.npy", self.gathered.split.test)
-        train = self.spec.train
-        fitted = self.workshop.trainer.fit(
-            FitOrder(
-                run=train.run,
-                params=train.params,
-                task=self.spec.model.task,
-                threshold=self.spec.model.cut,
-                schema=self.gathered.schema,
-                target=self.spec.data.target,
-                booleans=tuple(sorted(self.gathered.rows.booleans)),
-                folder=self.folder,
-                timeout=train.timeout,
-            )
+    def _made_elsewhere(self, beside: _Aside) -> int:
+        wish = self.wish
+        made = bring_model(
+            self.spec,
+            self.workshop,
+            self.gathered,
+            self.state,
+            Asked(action=action_name(wish.action, wish.now), cause=wish.cause, now=wish.now),
+            kept=beside.kept,
+            digest=self.digest,
+            folder=self.folder,
+            progress=self.progress,
         )
-        draft = self.folder / "fitted.json.draft"
-        draft.write_text(to_json(fitted))
-        draft.replace(done)
-        self.progress(f"fit: {fitted.seconds.get('fit', 0):.1f} s, engine {fitted.engine} {fitted.engine_reason}".rstrip())
-        return fitted
+        self.watch.lap("external")
+        return made
 
     def _finish(self, fitted: Fitted, beside: _Aside) -> TrainResult:
         spec, workshop, folder = self.spec, self.workshop, self.folder
@@ -256,8 +256,6 @@ class _Job:
         evaluation = assess(spec, candidate)
         self.watch.lap("evaluate")
         judgement = judge(spec, candidate, evaluation, beside.rival)
-        judgement = asked_for(judgement, beside.rival, workshop.predictions, spec.model.name, self.gathered.schema, now=self.wish.now)
-        self.progress(f"gate: {judgement.decision.verdict.value}")
         self.watch.lap("gate")
         where, md5 = beside.kept.result()
         snapshot = self.gathered.snapshot(spec.data, digest=self.digest, path=where, dvc_md5=md5)
@@ -276,9 +274,10 @@ class _Job:
             now=self.wish.now,
         )
         self.watch.lap("bundle")
-        warnings = self.gathered.warnings
-        if fitted.engine == "native":
-            warnings = (*warnings, because("train.native", reason=fitted.engine_reason))
+        made = Made(bundle=folder / "bundle", digest=digest, rows=self.gathered.rows.table, test=self.gathered.split.test)
+        judgement = before_traffic(judgement, spec, workshop, beside.rival, made, folder=folder, now=self.wish.now)
+        self.progress(f"gate: {judgement.decision.verdict.value}")
+        self.watch.lap("gate")
         kept = Kept(
             kept_format=KEPT_FORMAT,
             model=spec.model.name,
@@ -287,7 +286,7 @@ class _Job:
             evaluation=evaluation,
             gate=judgement.decision,
             head_start=judgement.head_start,
-            head_start_metric=spec.rollout.metric,
+            head_start_metric=spec.row_metric,
             champion=self.state.champion or 0,
             checks=checks_digest(spec),
             engine=fitted.engine,
@@ -296,7 +295,10 @@ class _Job:
             rows=len(self.gathered.split.train),
             trained_from=first,
             trained_until=until,
-            warnings=warnings,
+            warnings=noticed(self.gathered, fitted, folder),
+            hidden=self.gathered.hidden,
+            held_back=self.gathered.held_back,
+            window=self.gathered.window,
             seconds={**self.watch.seconds(), **{f"child_{name}": spent for name, spent in fitted.seconds.items()}},
         )
         self._track(kept, told, fitted, read_manifest(folder / "bundle", digest))
@@ -321,9 +323,9 @@ class _Job:
     def _track(self, kept: Kept, told: Origin, fitted: Fitted, manifest: Manifest) -> None:
         folder, spec = self.folder, self.spec
         (folder / "report.json").write_text(to_json(kept, indent=2))
-        card = model_card(manifest, kept.evaluation, kept.gate, self.workshop.sentence)
+        card = model_card(manifest, kept.evaluation, kept.gate, self.workshop.sentence, notes=noted(kept))
         (folder / "card.md").write_text(card, encoding="utf-8")
-        names = [*kept_files(folder, told), "report.json", "card.md", "test.npy", fitted.log]
+        names = [*kept_files(folder, told, spec), "report.json", "card.md", "test.npy", fitted.log]
         tags = {
             "flyball.snapshot": kept.snapshot.digest,
             "flyball.dvc_md5": kept.snapshot.dvc_md5,

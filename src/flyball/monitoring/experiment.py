@@ -88,4 +88,5 @@ def paired(
         blocks=found.blocks,
         live_blocks=len(means),
         missed=missed,
+        identical=len(ours) if np.array_equal(one.score[ours], two.score[theirs]) else 0,
     )

@@ -208,7 +208,8 @@ class PairedEvidence:
 
     `lower`, `upper`: always-valid bounds at level `alpha`; they may be looked at after every block. None while there are too few blocks.
     `blocks` counts the held-out days the comparison began with; `live_blocks` only the days since it runs. `missed`: rows of `against`
-    that could be judged and that `version` did not score, because they lack a column it reads, or it failed on them.
+    that could be judged and that `version` did not score, because they lack a column it reads, or it failed on them. `identical`: how
+    many live rows there were, if both gave every one of them the very same score; else 0.
     """
 
     version: int
@@ -222,6 +223,7 @@ class PairedEvidence:
     blocks: int
     live_blocks: int = 0
     missed: int = 0
+    identical: int = 0
 
 
 @record

@@ -89,6 +89,22 @@ _SERVER = (
     _server("flyball_serving_version", "gauge", "Model version in each role; 1 for each shadow, which the label names.", "role", "version"),
     _server("flyball_deployment_stale", "gauge", "1 while the deployments table cannot be read, and the last known deployment serves."),
     _server("flyball_deployment_refused", "gauge", "1 while the newest deployment cannot be taken up, and the one before it serves."),
+    _server("flyball_deployment_local", "gauge", "1 while this machine was rolled back by itself, and the journal does not know yet."),
+    _server(
+        "flyball_guardrail_trips_total",
+        "counter",
+        "Versions that a guardrail took out of serving, by guardrail and role.",
+        "guardrail",
+        "role",
+        born=tuple(
+            (("guardrail", guardrail), ("role", role))
+            for guardrail in ("errors", "nan", "latency", "score_drift")
+            for role in ("challenger", "champion", "shadow")
+        ),
+    ),
+    _server(
+        "flyball_guardrail_tripped", "gauge", "1 for each version that a guardrail took out and that is still deployed.", "role", "version"
+    ),
 )
 
 _REPORT = (

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from flyball.core.window import Window
+from flyball.journal.chain import Link
 from flyball.journal.events import Entry, Event
 from flyball.serving.records import Accepted, Arrived, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 
@@ -17,6 +18,10 @@ class Journal(Protocol):
 
     def read(self, model: str, *, after: int = 0) -> list[Entry]:
         """The entries with seq > `after`, in order of seq (1, 2, 3 … without gaps)."""
+        ...
+
+    def links(self, model: str) -> list[Link]:
+        """Every entry as it is stored, in order of seq, unchecked: `read` refuses an edited journal, this is for finding the fault."""
         ...
 
     def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:

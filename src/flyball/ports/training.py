@@ -19,26 +19,32 @@ from flyball.data.findings import Finding
 from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.registry.records import EngineName, Parity
-from flyball.spec.records import Spec
+from flyball.spec.records import External, Spec
 from flyball.training.records import FitOrder, WorkingTree
 
 
 @record
 class Job:
-    """A `flyball` verb to run somewhere: the words after `flyball`, in a project's folder."""
+    """A `flyball` verb to run somewhere: the words after `flyball`, in a project's folder. `actor`: in whose name; empty: in nobody's."""
 
     action: str
     verb: tuple[str, ...]
     folder: Path
+    actor: str = ""
 
 
 @record
 class JobState:
-    """How a job stands. `result` is the JSON it printed, `message` the end of what it said when it failed."""
+    """How a job stands. `result` is the JSON it printed, `message` the end of what it said when it failed.
+
+    `cost`: what it took, once it is over and where that is known: `seconds` on the clock, and `cpu_seconds` of its processes (user and
+    system), those of its children included.
+    """
 
     state: str  # running | done | failed | lost
     result: str
     message: str
+    cost: Mapping[str, float] = field(default_factory=dict, compare=False)
 
 
 class Executor(Protocol):
@@ -137,6 +143,26 @@ class Trainer(Protocol):
         ...
 
 
+class Elsewhere(Protocol):
+    """Another system that trains (`[train] external`), and the registry it leaves its versions in."""
+
+    def ask(self, external: External, request: Mapping[str, object], *, key: str) -> None:
+        """Send it the request; `key` is the same for repetitions of one. SpecError or StoreError if it did not take it."""
+        ...
+
+    def made(self, action: str) -> str:
+        """The newest model version that is tagged with this action, such as `models:/churn/7`; empty while there is none."""
+        ...
+
+    def fetch(self, version: str, into: Path) -> None:
+        """Copy the MLflow model of a version into a folder that does not exist yet."""
+        ...
+
+    def register_at(self) -> str:
+        """The address of the registry, for whoever is to register a version there."""
+        ...
+
+
 class Snapshots(Protocol):
     """Snapshots as Parquet files, versioned by DVC."""
 
@@ -150,6 +176,10 @@ class Snapshots(Protocol):
 
     def restore(self, snapshot: Snapshot) -> Table:
         """The rows of a snapshot, from the project, DVC's cache or its remote; IntegrityError if the bytes are not those recorded."""
+        ...
+
+    def copy(self, snapshot: Snapshot, into: Path) -> None:
+        """Copy the file of a snapshot, byte by byte, to a path; found and refused as by `restore`."""
         ...
 
     def push(self, snapshot: Snapshot) -> int:
@@ -193,6 +223,21 @@ class Tracker(Protocol):
 
     def fetch(self, run_id: str, into: Path) -> None:
         """Copy what `record` kept under `flyball/` into a folder; NotFoundError if this run is not a complete one of Flyball's."""
+        ...
+
+
+class Sources(Protocol):
+    """What is kept of the project's code in the course of time (git)."""
+
+    def knows(self, commit: str) -> bool:
+        """Whether a commit is still there."""
+        ...
+
+    def checkout(self, commit: str, diff: bytes, into: Path) -> Path:
+        """Write the project's folder into another as it stood at a commit with this difference on top; give the project's folder in it.
+
+        The project and its repository are only read. NotFoundError without that commit, IntegrityError if the difference does not fit it.
+        """
         ...
 
 

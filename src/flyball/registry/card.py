@@ -4,21 +4,27 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from flyball.core.reason import Reason
-from flyball.evaluation.records import Decision, Evaluation
+from flyball.evaluation.records import Decision, Evaluation, SliceComparison
 from flyball.registry.records import Manifest
 
 _SLICES = 20  # a card is read by people; every slice stands in the run
 
 
-def model_card(manifest: Manifest, evaluation: Evaluation, decision: Decision, sentence: Callable[[Reason], str]) -> str:
-    """The card of what a training made, before it has a version. `sentence` puts a reason into the reader's words."""
+def model_card(
+    manifest: Manifest, evaluation: Evaluation, decision: Decision, sentence: Callable[[Reason], str], *, notes: Sequence[Reason] = ()
+) -> str:
+    """The card of what a training made, before it has a version. `sentence` puts a reason into the reader's words.
+
+    `notes`: what is to be known of the rows it learned from.
+    """
     parts = [
         f"# {_text(manifest.model)}",
         _opening(manifest, evaluation),
         _section("Held-out metrics", _metrics(evaluation)),
         _section("Slices", _slices(evaluation.slices)),
         _section("Gate", _gate(decision, sentence)),
-        _section("Data", _data(manifest)),
+        _section("Against the champion by slice", _compared(decision.slices)),
+        _section("Data", _data(manifest, [sentence(note) for note in notes])),
         _section("Features", _features(manifest)),
         _section("Engine", _engine(manifest)),
         _section("Lineage", _lineage(manifest)),
@@ -58,16 +64,34 @@ def _slices(slices: Mapping[str, Mapping[str, float]]) -> str:
 
 def _gate(decision: Decision, sentence: Callable[[Reason], str]) -> str:
     lines = [f"Verdict: **{decision.verdict.value}**"]
-    lines += [f"- `{_code(check.metric)}`: {check.verdict.value}: {_text(sentence(check.reason))}" for check in decision.checks]
+    lines += [f"- `{_code(check.metric) or 'gate'}`: {check.verdict.value}: {_text(sentence(check.reason))}" for check in decision.checks]
     return "\n".join([lines[0], "", *lines[1:]])
 
 
-def _data(manifest: Manifest) -> str:
+def _compared(slices: Sequence[SliceComparison]) -> str:
+    if not slices:
+        return ""
+    rows = [
+        (
+            f"`{_code(one.slice)}`",
+            f"{one.comparison.gain:+.4f}",
+            f"{one.comparison.lower:+.4f} to {one.comparison.upper:+.4f}",
+            f"{one.comparison.rows:,}",
+        )
+        for one in slices[:_SLICES]
+    ]
+    metric = _code(slices[0].comparison.metric)
+    note = f"\n\nGain in `{metric}` on rows new to both; positive is better. The bounds hold together with 95 % confidence on each side."
+    return _table(("slice", "gain", "bounds", "rows"), rows) + note
+
+
+def _data(manifest: Manifest, notes: Sequence[str]) -> str:
     lines = [f"- snapshot `{_code(manifest.lineage.snapshot)}`"]
     if manifest.lineage.dvc_md5:
         lines.append(f"- DVC md5 `{_code(manifest.lineage.dvc_md5)}`")
     if manifest.trained_from is not None and manifest.trained_until is not None:
         lines.append(f"- trained on rows from {_when(manifest.trained_from)} to {_when(manifest.trained_until)}")
+    lines += [f"- {_text(note)}" for note in notes]
     return "\n".join(lines)
 
 

@@ -57,6 +57,7 @@ class Manifest:
     """What a bundle holds and what it promises; signed as a whole. `trained_until` is when the newest training label was known.
 
     `held_out` names the rule that kept rows out of the training, if it keeps out the same rows in every training; else it is empty.
+    `untouched` names likewise the rule that keeps some rows out of every training, also where newer rows are held out.
     `outputs` names the values that a model of several outputs gives for a row (task regression); empty for one value or class.
     `probabilities`: the scores of a classifier are probabilities; if not, they are 1 for the class it names and 0 for the others, and no
     confidence follows from them. `model_sha256` names every byte of the MLflow model that was tracked beside the bundle, as
@@ -81,6 +82,7 @@ class Manifest:
     outputs: tuple[str, ...] = ()
     probabilities: bool = True
     model_sha256: str = ""
+    untouched: str = ""
 
 
 @record

@@ -93,6 +93,15 @@ def _serving(one: Callable[..., Input], own: Mapping[str, str], server: Mapping[
         "FlyballChallengerFails": Case(
             at="30m", fires=[one("model_fallbacks_total", "0+2x60")], quiet=[one("model_fallbacks_total", "7x60")], labels=own, value="30"
         ),
+        "FlyballGuardrailTripped": Case(
+            at="20m",
+            fires=[one("flyball_guardrail_trips_total", "0x15 1x30", guardrail="latency", role="challenger")],
+            quiet=[one("flyball_guardrail_trips_total", "1x45", guardrail="latency", role="challenger")],
+            labels={**own, "guardrail": "latency", "role": "challenger"},
+        ),
+        "FlyballServesLocally": Case(
+            at="30m", fires=[one("flyball_deployment_local", "0x2 1x40")], quiet=[one("flyball_deployment_local", "0x40")], labels=own
+        ),
         "FlyballShadowFails": Case(
             at="1h",
             fires=[

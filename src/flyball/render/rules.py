@@ -117,6 +117,20 @@ def _versions() -> tuple[Alerting, ...]:
             says="The challenger of {model} could not answer {value} requests in 15 minutes; the champion did.",
         ),
         Alerting(
+            name="FlyballGuardrailTripped",
+            expr="sum by (job, model, guardrail, role) (increase(flyball_guardrail_trips_total[15m])) > 0",
+            wait="1m",
+            severity="warning",
+            says="The guardrail {guardrail} took the {role} of {model} out of serving; another version answers.",
+        ),
+        Alerting(
+            name="FlyballServesLocally",
+            expr="max by (job, model) (flyball_deployment_local) == 1",
+            wait="15m",
+            severity="warning",
+            says="A machine of {model} was rolled back by itself, and the journal does not know yet: no tick has reached its database.",
+        ),
+        Alerting(
             name="FlyballShadowFails",
             expr=(
                 "sum by (job, model, version) (rate(model_shadow_errors_total[15m]))\n  / (sum by (job, model, version) "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote
 
 from flyball.core.errors import FlyballError
+from flyball.server.admin.layer import Admin
 from flyball.server.alerts import ROUTE, model_of
 from flyball.server.answers import HttpError, Receive, Reply, Scope, Send, error_reply, send_reply, without_place
 from flyball.server.body import BodyReader
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = (b"127.0.0.1", b"[::1]", b"localhost")
 # Asked for when the server has too much to do, and answered all the same.
-_EXEMPT = ("/health", "/metrics", "/ping", "/v2/health/")
+_EXEMPT = ("/health", "/metrics", "/ping", "/v2/health/", "/admin/")
 _HEALTH = ("/health", "/ping", "/v2/health/")  # probes ask by whatever name they know, and learn nothing of the model's data
 _VERBS = ("predict", "outcomes", "predictions", ROUTE)
 _ALERTS = ROUTE.encode()
@@ -89,6 +90,7 @@ class App:
         self.hosts = _hosts(settings.host)
         self.bodies = BodyReader(limit=settings.max_body, timeout=settings.body_timeout, hosts=self.hosts)
         self.readable = Readable(settings, self.models, worker=worker, threads=self._threads, draining=lambda: self.draining)
+        self.admin = Admin(self.models, self.bodies, clock=clock, number=number)
         self.open_inference = OpenInference(self.models, threads=self._threads, draining=lambda: self.draining, clock=clock)
         self.dialects: tuple[Dialect, ...] = (
             MlflowScoring(self.models, self.bodies, draining=lambda: self.draining),
@@ -131,6 +133,7 @@ class App:
             await served.stop()
         if self.tracer is not None:
             await asyncio.get_running_loop().run_in_executor(self._threads, self.tracer.close)
+        self.admin.close()
         self._threads.shutdown(wait=False)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send, span: "Span | None") -> None:
@@ -158,6 +161,11 @@ class App:
         name, verb = _model_in(scope)
         dialect = None if verb in _VERBS else self._dialect(path)
         foreign = None if path.startswith(_HEALTH) else self.bodies.foreign(scope)
+        if foreign is None and self.admin.speaks(path):
+            reply = await self.admin.answer(scope, receive)
+            if reply.status >= 400:
+                self._count_error(reply.status)
+            return reply
         if dialect is not None:
             said = await dialect.answer(scope, receive) if foreign is None else dialect.refused(foreign)
             reply = without_place(said, self.settings.folder)

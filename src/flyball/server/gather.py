@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from flyball.server.lane import Arm, Held, Lane
@@ -59,15 +60,22 @@ def _finished(lane: Lane, held: Held, score: Any) -> bytes | None:
 def _alone(held: Held) -> Any:
     *_, row, arm = held
     try:
-        return arm.score(row if arm.read is None else arm.read(row))
+        return arm.ask(row)
     except Exception:  # noqa: BLE001 - as above
         return None
 
 
 def _together(arm: Arm, requests: Sequence[Held]) -> list[Any]:
     rows: list[Row] = [row if arm.read is None else arm.read(row) for *_, row, _ in requests]
+    began = perf_counter()
     try:
         scores: list[Any] = arm.live.engine.score_rows(rows).tolist()
     except Exception:  # noqa: BLE001 - one row may spoil the call: each is asked alone
         scores = []
-    return scores if len(scores) == len(requests) else [_alone(held) for held in requests]
+    if len(scores) != len(requests):
+        return [_alone(held) for held in requests]
+    if arm.counts is not None:
+        took, finite = perf_counter() - began, [one for one in scores if type(one) is list or one - one == 0.0]
+        arm.counts.seconds += [took] * len(finite)  # each of them waited for all
+        arm.counts.scores += finite
+    return scores

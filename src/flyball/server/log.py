@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from flyball.core.errors import StoreError
+from flyball.server.guard import Guard
 from flyball.server.metrics import Cell, Metrics
 from flyball.server.rows import Group, LogRow, Rows, batch_of
 from flyball.server.shadow import Shadows
@@ -41,6 +42,7 @@ class RecordLog:
         limit: int,
         flush_every: float,
         clock: Callable[[], int],
+        guard: Guard | None = None,
     ) -> None:
         self._writer = writer
         self._tally = tally
@@ -54,7 +56,7 @@ class RecordLog:
         self._open: list[LogRow | tuple[Any, ...]] = []
         self._frames: list[bytes] = []
         self._shadowed: list[Group] = []  # rows that shadows are to score once they are written
-        self._shadows = Shadows(metrics, writer.worker, most=limit, deliver=self._deliver)
+        self._shadows = Shadows(metrics, writer.worker, most=limit, deliver=self._deliver, guard=guard)
         self._packed = 0  # rows in `_frames`
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None

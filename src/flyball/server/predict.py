@@ -8,33 +8,18 @@ from time import perf_counter
 from typing import NamedTuple
 
 from flyball.core.errors import FlyballError, RequestError, StoreError
+from flyball.server.guard import Guard
 from flyball.server.lane import Lane, lane_fits
-from flyball.server.log import PINNED, RecordLog, after, count_durable
+from flyball.server.log import RecordLog, after
 from flyball.server.metrics import Metrics
 from flyball.server.reload import Reloader
-from flyball.server.rows import log_rows
+from flyball.server.scoring import Given, Scoring, answered_as
 from flyball.server.settings import ServerSettings
-from flyball.server.waiting import Calls
 from flyball.serving.codecs import Answer, Context, Request, Said, decode_request, encode_answer
-from flyball.serving.contract import Row
-from flyball.serving.deployment import LiveModel, LiveVersion, Score, Scored
+from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.records import Prediction
-from flyball.serving.traffic import UNASSIGNED, variant_of
 
 Find = Callable[[str], Prediction | None]
-
-_new = tuple.__new__
-
-
-class Given(NamedTuple):
-    """What was answered to one row: kept for the client that asks again."""
-
-    label: Said
-    confidence: float | None
-    version: int
-    variant: str
-    prediction_id: str
-    score: Score = float("nan")
 
 
 class Inferred(NamedTuple):
@@ -42,16 +27,6 @@ class Inferred(NamedTuple):
 
     live: LiveModel
     rows: list[Given]
-
-
-class _Assigned(NamedTuple):
-    """Who is to score the rows of a request, and what of that is logged."""
-
-    variant: str
-    version: LiveVersion
-    rows: Sequence[Row]  # as that version reads them
-    ids: list[str]
-    now: int
 
 
 class Predictor:
@@ -72,6 +47,7 @@ class Predictor:
         clock: Callable[[], int],
         find: Find,
         threads: Executor,
+        guard: Guard | None = None,
     ) -> None:
         self._settings = settings
         self._reloader = reloader
@@ -81,7 +57,8 @@ class Predictor:
         self._clock = clock
         self._find = find
         self._threads = threads
-        self._calls = Calls(settings.request_timeout)
+        self._guard = guard
+        self._scoring = Scoring(settings, log, metrics, guard, make_id=make_id, clock=clock)
         self._live_of_lane: LiveModel | None = None
         self._lane: Lane | None = None
         self._remembered: OrderedDict[str, Given] = OrderedDict()
@@ -95,7 +72,7 @@ class Predictor:
             self._live_of_lane = live
             fits = live is not None and lane_fits(live, self._settings)
             self._lane = (
-                Lane(live, self._settings, self._log, self._metrics, make_id=self._make_id, clock=self._clock)
+                Lane(live, self._settings, self._log, self._metrics, make_id=self._make_id, clock=self._clock, guard=self._guard)
                 if live is not None and fits
                 else None
             )
@@ -124,7 +101,7 @@ class Predictor:
             return None
         if request.client_ids[0] is not None or (len(request.client_ids) > 1 and any(request.client_ids)):
             return None
-        given, durable = self._predict(live, request)
+        given, durable = self._scoring.at_once(live, request)
         content = self._encode(live, request, given, started)
         return content if durable is None else asyncio.ensure_future(after(durable, content))
 
@@ -162,9 +139,13 @@ class Predictor:
         """Keep nothing of a deployment that serves no more."""
         self._live_of_lane = self._lane = None
 
+    def give_up(self, version: LiveVersion) -> None:
+        """Nobody waits any more for a version that answers nobody any more."""
+        self._scoring.calls.give_up(version)
+
     def close(self) -> None:
         """Wait for no model any more."""
-        self._calls.close()
+        self._scoring.calls.close()
 
     def _checked(
         self,
@@ -236,101 +217,10 @@ class Predictor:
 
     async def _durably(self, live: LiveModel, request: Request, version: int | None) -> list[Given]:
         """Score, log and count rows, whatever the model takes; return when a required log has them."""
-        given, durable = await self._predict_in_time(live, request, version)
+        given, durable = await self._scoring.in_time(live, request, version)
         if durable is not None:
             await durable
         return given
-
-    def _predict(self, live: LiveModel, request: Request) -> tuple[list[Given], asyncio.Future[None] | None]:
-        """Score, log and count rows with versions that answer at once."""
-        assigned = self._assigned(live, request, None)
-        try:
-            scored = assigned.version.scored(assigned.rows)
-        except Exception as error:  # noqa: BLE001 - the first guardrail: a broken challenger costs nobody an answer
-            assigned = self._instead(live, request, assigned, error)
-            scored = assigned.version.scored(assigned.rows)
-        return self._finished(live, request, assigned, scored)
-
-    async def _predict_in_time(
-        self, live: LiveModel, request: Request, version: int | None
-    ) -> tuple[list[Given], asyncio.Future[None] | None]:
-        """The same with any version: one that is not inline, or has many rows to score, answers from a thread."""
-        assigned = self._assigned(live, request, version)
-        try:
-            scored = await self._scored(assigned)
-        except Exception as error:  # noqa: BLE001 - as above
-            assigned = self._instead(live, request, assigned, error)
-            scored = await self._scored(assigned)
-        return self._finished(live, request, assigned, scored)
-
-    async def _scored(self, assigned: _Assigned) -> Scored:
-        version = assigned.version
-        few = len(assigned.rows) <= version.most_inline
-        return version.scored(assigned.rows) if few else await self._calls.scored(version, assigned.rows)
-
-    def _assigned(self, live: LiveModel, request: Request, pinned: int | None) -> _Assigned:
-        rows = request.rows
-        if live.contract.categorical:
-            for row in rows:
-                if unseen := live.contract.unseen(row):
-                    self._unseen(unseen)
-        now = self._clock()
-        ids = [self._make_id(now) for _ in rows]
-        if pinned is not None:
-            version, read = live.pinned(pinned, rows)
-            return _Assigned(PINNED, version, read, ids, now)
-        variant = variant_of(live.deployment, request.unit, ids[0])
-        if live.challenger is None or not live.comparable(rows):
-            if variant == "challenger":
-                self._metrics.add("model_fallbacks_total")
-            version, read = live.readers("champion", rows)
-            return _Assigned("champion" if live.challenger is None else UNASSIGNED, version, read, ids, now)
-        version, read = live.readers(variant, rows)
-        return _Assigned(variant, version, read, ids, now)
-
-    def _instead(self, live: LiveModel, request: Request, assigned: _Assigned, error: Exception) -> _Assigned:
-        """The champion in place of a challenger that failed, in whatever way; of anybody else the error stands."""
-        if assigned.variant != "challenger":
-            raise error
-        self._metrics.add("model_fallbacks_total")
-        version, read = live.readers("champion", request.rows)
-        return _Assigned("champion", version, read, assigned.ids, assigned.now)
-
-    def _finished(
-        self, live: LiveModel, request: Request, assigned: _Assigned, scored: Scored
-    ) -> tuple[list[Given], asyncio.Future[None] | None]:
-        """Log and count what was said."""
-        ids, now, variant = assigned.ids, assigned.now, assigned.variant
-        at = now if request.at is None else request.at
-        durable = None
-        if self._settings.log != "off":
-            logged = log_rows(
-                ids,
-                variant,
-                scored,
-                request.rows,
-                request.entities,
-                request.client_ids,
-                at=at,
-                made_at=now,
-                unit=request.unit,
-                context=request.context,
-            )
-            durable = self._log.add(live, logged)
-        said = "champion" if variant == UNASSIGNED else variant
-        count_durable(durable, self._metrics.predictions(live.model, scored.version, said), len(ids))
-        version = scored.version
-        given = [
-            _new(Given, (label, sure, version, said, name, score))  # half the cost of Given(...)
-            for label, sure, name, score in zip(scored.labels, scored.confidences, ids, scored.scores, strict=True)
-        ]
-        return given, durable
-
-    def _unseen(self, names: list[str]) -> None:
-        if self._settings.unseen == "refuse":
-            raise RequestError(f"{names[0]!r} has a category that did not occur in training", field=names[0])
-        for name in names:
-            self._metrics.add("model_unseen_categories_total", labels=(("feature_name", name),))
 
     def _encode(self, live: LiveModel, request: Request, given: list[Given], started: float) -> bytes:
         first = given[0]
@@ -364,7 +254,7 @@ class Predictor:
             return None
         score = list(found.score) if isinstance(found.score, tuple) else found.score
         several = live.versions.get(found.version, live.champion).several
-        variant = "champion" if found.variant == UNASSIGNED else found.variant
+        variant = answered_as(found.variant, found.version, live)
         label: Said = score if several and isinstance(score, list) else found.label
         given = Given(label, self._confidence(found, live), found.version, variant, found.prediction_id, score)
         self._remember(name, given)

@@ -87,6 +87,7 @@ class Readable:
             "challenger_share": 0.0 if live is None else live.deployment.challenger_share,
             "deployment": None if live is None else live.deployment.seq,
             "stale": reloader.stale,
+            "local": live is not None and live.deployment.local,
             "error": reloader.error or None,
             "reason": sentence(self._reason(served)),
             "worker": self._worker,
@@ -106,8 +107,13 @@ class Readable:
             return because("serving.draining")
         if live is None:
             return because("serving.refused", error=reloader.error) if reloader.error else because("serving.waiting")
+        if live.deployment.local and (local := reloader.local) is not None:
+            return because("serving.local", version=local.to, instead=local.version, actor=local.actor, reason=local.reason)
         if reloader.stale:
             return because("serving.stale", version=live.champion.version)
+        if served.guard.off:
+            off, why = next(iter(served.guard.off.items()))
+            return because("serving.guarded", version=live.champion.version, off=off, why=why)
         if reloader.error:
             code = "serving.kept" if reloader.refused else "serving.reduced" if reloader.left_out else "serving.unwritten"
             return because(code, version=live.champion.version, error=reloader.error)
@@ -173,4 +179,5 @@ def _versions(live: LiveModel) -> dict[str, object]:
     """The versions as they are deployed, and which of them are left out."""
     deployment = live.deployment
     found: dict[str, object] = {"champion": deployment.champion, "challenger": deployment.challenger, "shadow": list(deployment.shadow)}
+    found |= {"tripped": sorted(live.off)} if live.off else {}
     return {**found, "left_out": sorted(live.left_out)} if live.left_out else found

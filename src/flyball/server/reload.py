@@ -2,19 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
-from flyball.core.codec import from_json, to_json
 from flyball.core.errors import FlyballError
+from flyball.core.window import from_micros
+from flyball.journal.events import Promoted, RolloutStarted, Staged
 from flyball.loop.live import live_of, open_version
+from flyball.server.guard import Guard
 from flyball.server.memory import give_back
 from flyball.server.metrics import Metrics
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.serving.deployment import LiveModel, LiveVersion
-from flyball.serving.records import Deployment
+from flyball.serving.local import LocalRollback, as_served, last_served, read_local, remember, stamp
+from flyball.serving.records import Deployment, Trip
 
 _log = logging.getLogger("flyball.server")
+_LOADS = 8  # deployments that are loaded at once: more than one only while a version hangs
+_REMEMBERED = timedelta(days=1)  # of a version whose beginning is not known: trips that are older have long been decided upon
 _HEARTBEAT = 1.0  # seconds; a worker that is silent for ten counts as gone
 
 
@@ -24,10 +31,20 @@ class Reloader:
     A deployment whose champion cannot be taken up (a bundle that fails verification, an engine that cannot score) changes nothing: `error`
     says why, the table is told, and it is not tried again until it changes. A challenger or shadow that cannot be taken up is left out:
     the champion answers its share, and the table is told of that. A table that cannot be read changes nothing either: `stale` is true.
+    Versions are loaded aside, so that one that hangs while it is loaded keeps nobody from taking up what comes after it. A rollback of
+    this machine is looked for without the table, and `guard` takes versions out of what serves.
     """
 
     def __init__(
-        self, settings: ServerSettings, ports: ServerPorts, metrics: Metrics, *, worker: str, on_swap: Callable[[LiveModel], None]
+        self,
+        settings: ServerSettings,
+        ports: ServerPorts,
+        metrics: Metrics,
+        *,
+        worker: str,
+        on_swap: Callable[[LiveModel], None],
+        guard: Guard | None = None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         self.live: LiveModel | None = None
         self.refused = ""  # why the newest deployment does not serve
@@ -38,12 +55,21 @@ class Reloader:
         self._metrics = metrics
         self._worker = worker
         self._on_swap = on_swap
+        self._guard = guard
+        self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
+        self._loads = ThreadPoolExecutor(max_workers=_LOADS, thread_name_prefix="load")
+        self._table: Deployment | None = None  # what the table said last
+        self._stamp: tuple[int, int, int] | None = None
+        self._local: LocalRollback | None = None
         self._tried: Deployment | None = None
         self._loaded: dict[str, LiveVersion] = {}
+        self._placed: dict[int, datetime] = {}  # when versions got their place, by the journal
+        self._placed_for: Deployment | None = None
+        self._loading: asyncio.Task[None] | None = None
         self._told = float("-inf")
-        self._task: asyncio.Task[None] | None = None
-        self._last = settings.folder / ".flyball" / "deployment.json"
+        self._tasks: list[asyncio.Task[None]] = []
+        self._state = settings.folder / ".flyball"
 
     @property
     def left_out(self) -> str:
@@ -55,20 +81,56 @@ class Reloader:
         """What is wrong with what is deployed, or else with the table; empty if nothing is."""
         return self.refused or self.left_out or self._trouble
 
+    @property
+    def local(self) -> LocalRollback | None:
+        """The rollback of this machine, if there is one."""
+        return self._local
+
     async def start(self) -> None:
         """Take up what is deployed now, and go on following it."""
-        await self._look_on()
-        self._task = asyncio.get_running_loop().create_task(self._follow())
+        await self._look_on(self.look)
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._follow(self._look_at_table)), loop.create_task(self._follow(self._look_here))]
 
     async def stop(self) -> None:
         """Stop following; what serves goes on serving."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [*self._tasks, *([] if self._loading is None else [self._loading])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._thread.shutdown(wait=False)
+        self._loads.shutdown(wait=False)
 
     async def look(self) -> None:
-        """One look at the table."""
+        """One look at everything; returns when what is wanted now has been taken up or refused."""
+        await self._look_here()
+        await self._read_table()
+        if self._loading is not None:
+            await asyncio.shield(self._loading)
+        await self._speak()
+
+    def switch(self, live: LiveModel) -> None:
+        """Let this serve, which is what serves but for versions that a guardrail took out."""
+        self.live = live
+        self._show(live)
+
+    async def _look_here(self) -> None:
+        """Look for a rollback of this machine."""
+        found = stamp(self._state)
+        if found == self._stamp:
+            return
+        self._stamp = found
+        if found is None:  # it is in the journal, or was taken back: what the table says now is asked before it is let go
+            await self._read_table(lift=True)
+            return
+        self._local = read_local(self._state)
+        self._want()
+
+    async def _look_at_table(self) -> None:
+        await self._read_table()
+        await self._speak()
+
+    async def _read_table(self, *, lift: bool = False) -> None:
         loop = asyncio.get_running_loop()
         try:
             deployment = await loop.run_in_executor(self._thread, self._ports.deployments.current, self._settings.model)
@@ -77,35 +139,58 @@ class Reloader:
             deployment = await loop.run_in_executor(self._thread, self._remembered) if self.live is None else None
             self.stale, self._trouble = True, error.message
         self._metrics.set("flyball_deployment_stale", float(self.stale))
-        if deployment is not None and deployment != self._tried:
-            await self._take_up(deployment)
-        if self._tried is not None and not self.stale and loop.time() - self._told >= _HEARTBEAT:
-            try:
+        self._local = None if lift else self._local
+        if deployment is not None:
+            self._table = deployment
+        if deployment is not None or lift:
+            self._want()
+
+    async def _speak(self) -> None:
+        """Hear what other workers' guardrails did, and say what serves here."""
+        if self._tried is None or self.stale:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            if self._guard is not None and self._guard.guarding:
+                self._guard.adopt(await loop.run_in_executor(self._thread, self._trips, self._guard.guarding))
+            if loop.time() - self._told >= _HEARTBEAT:
                 await loop.run_in_executor(self._thread, self._tell)
                 self._told = loop.time()
-            except FlyballError as error:  # it can be read and not written: what serves is what is deployed
-                self._trouble = error.message
+        except FlyballError as error:  # it can be read and not written: what serves is what is deployed
+            self._trouble = error.message
 
-    async def _follow(self) -> None:
+    async def _follow(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(self._settings.poll_every)
-            await self._look_on()
+            await self._look_on(look)
 
-    async def _look_on(self) -> None:
+    async def _look_on(self, look: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self.look()
+            await look()
         except Exception as error:  # noqa: BLE001 - following must outlive whatever a port raises; what serves goes on
             self.stale, self._trouble = True, f"the deployments table cannot be followed: {type(error).__name__}"
 
-    async def _take_up(self, deployment: Deployment) -> None:
-        self._tried, self._told = deployment, float("-inf")
-        try:
-            live = await asyncio.get_running_loop().run_in_executor(self._thread, self._load, deployment)
-        except FlyballError as error:
-            self.refused = f"deployment {deployment.seq} was refused: {error.message}"
-            _log.warning("%s%s", self.refused, f" ({error.hint})" if error.hint else "")
-            self._metrics.add("flyball_swaps_total", labels=(("result", "refused"),))
+    def _want(self) -> None:
+        """Begin to take up what should serve now, if it is not what was tried last."""
+        if self._table is None:
             return
+        wanted = as_served(self._table, self._local)
+        if wanted != self._tried:
+            self._tried, self._told = wanted, float("-inf")
+            self._loading = asyncio.get_running_loop().create_task(self._take_up(wanted, self._table))
+
+    async def _take_up(self, wanted: Deployment, table: Deployment) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            live = await loop.run_in_executor(self._loads, self._load, wanted, dict(self._loaded))
+        except FlyballError as error:
+            if self._tried is wanted:
+                self._refuse(wanted, error)
+            return
+        if self._tried is not wanted:
+            return  # something else is wanted meanwhile
+        self._loaded = {wanted.bundles[number]: version for number, version in live.versions.items()}
+        live = live if self._guard is None else self._guard.take_up(live)
         self.live, self.refused = live, ""
         self._metrics.add("flyball_swaps_total", labels=(("result", "done"),))
         for number in live.left_out:
@@ -113,41 +198,53 @@ class Reloader:
             self._metrics.add("flyball_versions_left_out_total", labels=(("version", str(number)),))
         self._show(live)
         self._on_swap(live)
-        await asyncio.get_running_loop().run_in_executor(self._thread, give_back)
+        await loop.run_in_executor(self._loads, self._settle, table)
 
-    def _load(self, deployment: Deployment) -> LiveModel:
-        """In the thread: every version the deployment needs, verified, loaded and tried; what is in memory already is used as it is.
+    def _refuse(self, deployment: Deployment, error: FlyballError) -> None:
+        what = "the rollback of this machine" if deployment.local else f"deployment {deployment.seq}"
+        self.refused = f"{what} was refused: {error.message}"
+        _log.warning("%s%s", self.refused, f" ({error.hint})" if error.hint else "")
+        self._metrics.add("flyball_swaps_total", labels=(("result", "refused"),))
+
+    def _load(self, deployment: Deployment, loaded: Mapping[str, LiveVersion]) -> LiveModel:
+        """In a thread: every version the deployment needs, verified, loaded and tried; what is in memory already is used as it is.
 
         The champion is loaded strictly; without one of the others the deployment still serves.
         """
-        live = live_of(deployment, lambda number: self._one(deployment, number))
-        self._loaded = {deployment.bundles[number]: version for number, version in live.versions.items()}
-        self._remember(deployment)
-        return live
 
-    def _one(self, deployment: Deployment, number: int) -> LiveVersion:
-        found = self._loaded.get(deployment.bundles.get(number, ""))
-        if found is not None and found.version == number:
-            return found
-        settings = self._settings
-        return open_version(self._ports.bundles, deployment, number, trusted=settings.trusted, deadline=settings.request_timeout)
+        def one(number: int) -> LiveVersion:
+            found = loaded.get(deployment.bundles.get(number, ""))
+            if found is not None and found.version == number and not found.closed:
+                return found
+            settings = self._settings
+            return open_version(self._ports.bundles, deployment, number, trusted=settings.trusted, deadline=settings.request_timeout)
 
-    def _remember(self, deployment: Deployment) -> None:
+        return live_of(deployment, one)
+
+    def _settle(self, table: Deployment) -> None:
         """Keep the last good deployment beside the bundles: a start without the database serves it, marked stale."""
-        try:
-            fresh = self._last.with_suffix(f".{self._worker}.new")
-            fresh.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(to_json(deployment))
-            fresh.replace(self._last)
-        except OSError:
-            return  # a full disk must not stop a promotion; what is remembered is then older
+        with suppress(OSError):  # a full disk must not stop a promotion; what is remembered is then older
+            remember(self._state, table, self._worker)
+        give_back()
 
     def _remembered(self) -> Deployment | None:
-        try:
-            deployment = from_json(self._last.read_bytes(), Deployment)
-        except (OSError, FlyballError):
-            return None
-        return deployment if deployment.model == self._settings.model else None
+        deployment = last_served(self._state)
+        return deployment if deployment is not None and deployment.model == self._settings.model else None
+
+    def _trips(self, guarding: frozenset[int]) -> list[Trip]:
+        """In the thread: what guardrails of other workers took out since these versions got their place."""
+        model = self._settings.model
+        if self._tried is not self._placed_for:
+            self._placed, self._placed_for = {}, self._tried
+            for entry in self._ports.journal.read(model):
+                if isinstance(entry.event, RolloutStarted | Staged | Promoted) and entry.event.version is not None:
+                    self._placed[entry.event.version] = entry.at
+        now = datetime.now(UTC) if self._clock is None else from_micros(self._clock())
+        found = []
+        for version in guarding:
+            since = self._placed.get(version, now - _REMEMBERED)
+            found += [trip for trip in self._ports.guards.trips(model, since=since) if trip.version == version]
+        return found
 
     def _tell(self) -> None:
         """Say which deployment serves here, and what is wrong with it or with the newest one."""
@@ -158,6 +255,7 @@ class Reloader:
 
     def _show(self, live: LiveModel) -> None:
         self._metrics.set("flyball_deployment_seq", live.deployment.seq)
+        self._metrics.set("flyball_deployment_local", float(live.deployment.local))
         self._metrics.clear("flyball_serving_version")
         for role, version in (("champion", live.champion), ("challenger", live.challenger)):
             if version is not None:

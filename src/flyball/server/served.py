@@ -8,6 +8,7 @@ from flyball.core.errors import NotFoundError, RequestError, StoreError
 from flyball.core.ids import loop_id_maker
 from flyball.core.schema import did_you_mean
 from flyball.server.alerts import AlertTaker
+from flyball.server.guard import Guard
 from flyball.server.known import Known
 from flyball.server.log import RecordLog
 from flyball.server.made_elsewhere import ElsewhereTaker
@@ -19,7 +20,7 @@ from flyball.server.reload import Reloader
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.server.tally import Tally
 from flyball.server.traffic import TrafficKeeper
-from flyball.serving.deployment import LiveModel
+from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.records import Prediction
 from flyball.serving.segments import SegmentWriter
 
@@ -38,7 +39,17 @@ class Served:
         self.clock = clock
         self.metrics = Metrics()
         self.known = Known(settings.model, ports)
-        self.reloader = Reloader(settings, ports, self.metrics, worker=worker, on_swap=self._swapped)
+        self.guard = Guard(
+            settings.model,
+            ports.guards,
+            self.metrics,
+            worker=worker,
+            clock=clock,
+            threads=threads,
+            patience=settings.request_timeout,
+            on_trip=self._tripped,
+        )
+        self.reloader = Reloader(settings, ports, self.metrics, worker=worker, on_swap=self._swapped, guard=self.guard, clock=clock)
         tally = Tally(settings.segments / f"{worker}.tally")
         if tally.lost:
             _log.warning("the worker before this one died with %d predictions answered and not logged", tally.lost)
@@ -50,6 +61,7 @@ class Served:
             limit=settings.max_buffered_rows,
             flush_every=settings.flush_every,
             clock=clock,
+            guard=self.guard,
         )
 
         def find(client_id: str) -> Prediction | None:
@@ -59,7 +71,15 @@ class Served:
             return found[0] if found is not None and found[0].client_id == client_id and found[0].model == settings.model else None
 
         self.predictor = Predictor(
-            settings, self.reloader, self.log, self.metrics, make_id=loop_id_maker(number), clock=clock, find=find, threads=threads
+            settings,
+            self.reloader,
+            self.log,
+            self.metrics,
+            make_id=loop_id_maker(number),
+            clock=clock,
+            find=find,
+            threads=threads,
+            guard=self.guard,
         )
         self.outcomes = OutcomeTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
         self.elsewhere = ElsewhereTaker(settings, ports, self.reloader, self.log, self.metrics, clock=clock, threads=threads)
@@ -86,6 +106,7 @@ class Served:
     async def stop(self) -> None:
         """Write what is left of the log and let go of everything."""
         await self.reloader.stop()
+        await self.guard.stop()
         self.predictor.close()
         await self.log.close()
         await self.traffic.stop()
@@ -97,6 +118,15 @@ class Served:
         _log.info("version %d of %s answers, by deployment %d", live.champion.version, live.model, live.deployment.seq)
         for why in live.left_out.values():
             _log.warning("%s", why)
+
+    def _tripped(self, version: LiveVersion, for_good: bool) -> None:
+        """A guardrail took a version out: from this very request on another answers."""
+        if self.guard.live is not None:
+            self.reloader.switch(self.guard.live)
+        self.predictor.forget()
+        self.predictor.give_up(version)
+        if for_good:
+            version.close()
 
     def share(self) -> None:
         """Leave this worker's counters where the other workers find them; OSError if the disk refuses."""

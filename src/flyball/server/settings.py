@@ -1,6 +1,7 @@
 """What a server is told and what it is handed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import field
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -12,9 +13,14 @@ from flyball.core.errors import UsageError
 from flyball.core.record import record
 
 if TYPE_CHECKING:  # numpy comes with them: the supervisor starts its workers without it
+    from flyball.core.reason import Reason
+    from flyball.loop.world import World
     from flyball.ports.history import Journal, OutcomeLog, PredictionLog
     from flyball.ports.serving import BundleStore, Deployments
     from flyball.ports.watching import Guards, Looks, Reports, Traffic
+    from flyball.server.admin.tokens import AdminToken
+    from flyball.serving.traffic import Split
+    from flyball.spec.records import Spec
 
 
 @record
@@ -29,6 +35,8 @@ class ServerSettings:
     request may wait for a model that answers in a process of its own.
     `grpc_port`: where the Open Inference Protocol is also answered over gRPC; None for nowhere, 0 for a free one.
     `takes_alerts`: an alert of Alertmanager's may ask for a training.
+    `overrides`: units that testers pinned to an arm; `holdback`: the share of units that a binary model which shapes its own labels answers
+    as if nothing was to be done.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -44,6 +52,8 @@ class ServerSettings:
     matures: timedelta = timedelta(0)
     trusted: bool = False
     takes_alerts: bool = False
+    overrides: Mapping[str, Literal["champion", "challenger"]] = field(default_factory=dict)
+    holdback: float = 0.0
     short_way: bool = True
     gather: bool = True
     traces: bool = False
@@ -65,14 +75,33 @@ class ServerSettings:
     also: tuple["ServerSettings", ...] = ()
 
     @property
+    def split(self) -> "Split":
+        """What the spec says of assignment beside the deployment."""
+        from flyball.serving.traffic import Split
+
+        return Split(overrides=self.overrides, holdback=self.holdback)
+
+    @property
     def segments(self) -> Path:
         """Where the record log's segments stand."""
         return self.folder / ".flyball" / "log"
 
 
 @record
+class AdminPorts:
+    """What the admin routes of one model work with. `spec` reads flyball.toml as it is now; SpecError if that cannot be read."""
+
+    world: "World"
+    spec: "Callable[[], Spec]"
+    sentence: "Callable[[Reason], str]"
+
+
+@record
 class ServerPorts:
-    """What of the world a server needs. Every port is called from threads, never from the event loop."""
+    """What of the world a server needs. Every port is called from threads, never from the event loop.
+
+    `tokens` open the admin routes (none: they are closed), `admin` opens what those work with when the first of them is asked.
+    """
 
     deployments: "Deployments"
     bundles: "BundleStore"
@@ -83,6 +112,8 @@ class ServerPorts:
     traffic: "Traffic"
     journal: "Journal"
     guards: "Guards"
+    tokens: "tuple[AdminToken, ...]" = ()
+    admin: "Callable[[], AdminPorts] | None" = None
 
 
 PortsFactory = Callable[[Path], ServerPorts]

@@ -3,23 +3,31 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 
+from flyball.server.guard import Guard
 from flyball.server.metrics import Metrics
 from flyball.server.rows import Group, LogRow, shadow_batch_of
-from flyball.serving.deployment import Projection, Scored
+from flyball.serving.deployment import NotFiniteError, Projection, Scored
 from flyball.serving.segments import encode
 
 _AT_ONCE = 500  # rows of one call
+_GUARDED = 100  # and of one whose end somebody waits for
+_PATIENCE = 1.0  # seconds; rows of a call that failed after longer are not asked one by one
 
 
 class Shadows:
     """Rows go in when they are written; `deliver` gets what the shadows said of them, as frames for the log.
 
     At most `most` rows wait. A shadow that does not keep up loses what comes beyond: counted as its errors, as are rows it cannot score.
+    `guard` hears of every call, and one that it took out is asked no more. A call that hangs holds up the other shadows until then.
     """
 
-    def __init__(self, metrics: Metrics, worker: str, *, most: int, deliver: Callable[[list[bytes]], None]) -> None:
+    def __init__(
+        self, metrics: Metrics, worker: str, *, most: int, deliver: Callable[[list[bytes]], None], guard: Guard | None = None
+    ) -> None:
         self._metrics = metrics
+        self._guard = guard
         self._worker = worker
         self._most = most
         self._deliver = deliver
@@ -65,32 +73,69 @@ class Shadows:
         for live, taken in groups:
             rows = list(map(LogRow._make, taken))
             for shadow in live.shadows:
-                kept = 0
-                for start in range(0, len(rows), _AT_ONCE):
-                    scored, of = score_shadow(shadow, rows[start : start + _AT_ONCE])
+                kept, size = 0, _GUARDED if self._guard is not None and self._guard.counts(shadow.live.version, "shadow") else _AT_ONCE
+                for start in range(0, len(rows), size):
+                    scored, of = self._called(shadow, rows[start : start + size])
                     if scored is not None:
                         frames.append(encode(shadow_batch_of(live, of, scored, self._worker)))
                         kept += len(of)
                 self._metrics.add("model_shadow_predictions_total", kept, (("version", str(shadow.live.version)),))
-                if kept < len(rows):
+                if kept < len(rows) and not (self._guard is not None and self._guard.is_off(shadow.live.version)):
                     self._failed(shadow, len(rows) - kept)
         return frames
+
+    def _called(self, shadow: Projection, rows: list[LogRow]) -> tuple[Scored | None, list[LogRow]]:
+        """What a shadow says of the rows it can score, under the eyes of the guard."""
+        guard, version = self._guard, shadow.live.version
+        counts = None if guard is None else guard.counts(version, "shadow")
+        if guard is None or counts is None:
+            return score_shadow(shadow, rows)
+        if guard.is_off(version):
+            return None, []
+        rows = [row for row in rows if shadow.complete(row.features)]
+        faults: list[Exception] = []
+        started = perf_counter()
+        guard.begin(version, len(rows))
+        try:
+            scored, of = score_shadow(shadow, rows, faults)
+        finally:
+            guard.end()
+        if guard.is_off(version):  # it was taken out meanwhile: what it says now is of no interest
+            return None, []
+        if len(of) < len(rows):
+            nan = sum(isinstance(fault, NotFiniteError) for fault in faults[-1:])
+            counts.fail("nan" if nan else "errors", len(rows) - len(of))
+        if scored is not None:  # last: with an answer among them, the rows before were no run of failures
+            counts.answer(len(of), perf_counter() - started, list(scored.scores))
+        return scored, of
 
     def _failed(self, shadow: Projection, rows: int) -> None:
         self._metrics.add("model_shadow_errors_total", rows, (("version", str(shadow.live.version)),))
 
 
-def score_shadow(shadow: Projection, rows: list[LogRow]) -> tuple[Scored | None, list[LogRow]]:
-    """What a shadow says of the rows it can score, and which those are. All at once; one by one only if that fails."""
+def score_shadow(shadow: Projection, rows: list[LogRow], faults: list[Exception] | None = None) -> tuple[Scored | None, list[LogRow]]:
+    """What a shadow says of the rows it can score, and which those are. All at once; one by one only if that fails, and fails soon.
+
+    `faults` gets what it raised.
+    """
     rows = [row for row in rows if shadow.complete(row.features)]
     if not rows:
         return None, []
+    started = perf_counter()
     try:
         return shadow.live.scored(shadow([row.features for row in rows])), rows
-    except Exception:  # noqa: BLE001 - a shadow may break in any way: it is counted, and the answers went out long before
-        if len(rows) == 1:
+    except Exception as error:  # noqa: BLE001 - a shadow may break in any way: it is counted, and the answers went out long before
+        if faults is not None:
+            faults.append(error)
+        if len(rows) == 1 or perf_counter() - started > _PATIENCE:
             return None, []
-    scored = [(one, row) for row in rows for one in (score_shadow(shadow, [row])[0],) if one is not None]
+    scored: list[tuple[Scored, LogRow]] = []
+    for row in rows:
+        one = score_shadow(shadow, [row], faults)[0]
+        if one is not None:
+            scored.append((one, row))
+        if perf_counter() - started > 10 * _PATIENCE:  # those behind wait too
+            break
     if not scored:
         return None, []
     together = Scored(

@@ -23,6 +23,7 @@ class _Queue:
 
     def __init__(self) -> None:
         self.waiting: deque[Waiting] = deque()
+        self.called: list[asyncio.Future[Scored]] = []  # who waits for the call that is under way
         self.calling = False
 
 
@@ -38,8 +39,12 @@ class Calls:
         self._queues: WeakKeyDictionary[LiveVersion, _Queue] = WeakKeyDictionary()
         self._tasks: set[asyncio.Future[None]] = set()
 
-    async def scored(self, version: LiveVersion, rows: Sequence[Row]) -> Scored:
-        """What a version says of rows; 503 at once if too many wait, 504 if it takes too long, or what the version raises."""
+    async def scored(self, version: LiveVersion, rows: Sequence[Row], *, deadline: float | None = None) -> Scored:
+        """What a version says of rows; 503 at once if too many wait, 504 if it takes too long, or what the version raises.
+
+        `deadline`: seconds this request waits at most, if that is less than any may.
+        """
+        timeout = self._timeout if deadline is None else min(deadline, self._timeout)
         queue = self._queues.setdefault(version, _Queue())
         if len(queue.waiting) >= _MOST_WAITING:
             queue.waiting = deque(one for one in queue.waiting if not one[1].done())  # who has given up takes no place
@@ -53,10 +58,17 @@ class Calls:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(timeout):
                 return await done
         except TimeoutError:
-            raise HttpError(504, f"the model did not answer within {self._timeout:g} s") from None
+            raise HttpError(504, f"the model did not answer within {timeout:g} s") from None
+
+    def give_up(self, version: LiveVersion) -> None:
+        """Whoever waits for a version is told at once that it answers nobody any more."""
+        queue = self._queues.get(version)
+        for done in [] if queue is None else [*(done for _, done in queue.waiting), *queue.called]:
+            if not done.done():
+                done.set_exception(HttpError(503, "the version that was to answer was taken out", headers=_RETRY))
 
     def close(self) -> None:
         """Wait for nothing more."""
@@ -67,6 +79,7 @@ class Calls:
         loop = asyncio.get_running_loop()
         try:
             while group := _next_group(queue):
+                queue.called = [done for _, done in group]
                 found = await loop.run_in_executor(self._threads, _scored_each, version, [rows for rows, _ in group], self._timeout)
                 for (_, done), one in zip(group, found, strict=True):
                     if done.done():
@@ -76,6 +89,7 @@ class Calls:
                     else:
                         done.set_result(one)
         finally:
+            queue.called = []
             queue.calling = False
 
 

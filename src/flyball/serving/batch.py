@@ -1,6 +1,7 @@
 """Many rows at once: split by unit as the server splits, scored in one call per version, and turned into batches for the log."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -15,7 +16,16 @@ from flyball.serving.codecs import encode_label
 from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.engine import Scores, confidence, labels
 from flyball.serving.records import Deployment, Label, PredictionBatch, Variant
-from flyball.serving.traffic import UNASSIGNED
+from flyball.serving.traffic import (
+    EVERYBODY,
+    HOLDBACK,
+    OVERRIDE,
+    UNASSIGNED,
+    Split,
+    answer_propensity,
+    holdback_seed,
+    propensity_of,
+)
 from flyball.stats.assignment import in_shares
 
 ROWS_PER_BATCH = 2_000  # what an ingester commits at once, so that other writers do not wait long
@@ -41,6 +51,7 @@ class Arm:
     """What one version said of some rows: `rows` are their positions, `logged` is the variant that the log keeps.
 
     Confidences are None where there are no probabilities. The label of a model with several outputs is its numbers as JSON.
+    `propensity`: how likely each answer was; None where nothing was left to chance.
     """
 
     version: LiveVersion
@@ -50,6 +61,7 @@ class Arm:
     label: NDArray[np.object_]
     confidence: NDArray[np.float64] | None
     score: Scores
+    propensity: NDArray[np.float64] | None = None
 
 
 @record
@@ -69,30 +81,55 @@ class Shadowed:
     missed: int
 
 
-def answer(live: LiveModel, rows: BatchRows) -> Said:
+def answer(live: LiveModel, rows: BatchRows, split: Split = EVERYBODY) -> Said:
     """Let champion and challenger score their shares; what a challenger cannot score, the champion does. DataError if it cannot either.
 
-    As in the server, rows that only the champion can read are part of no comparison: they are logged as unassigned.
+    As in the server: units that testers pinned are logged as `override`, those held back are scored by the champion and answered with the
+    negative label; rows that only the champion can read, or that it answers in the challenger's place, are logged as unassigned.
     """
-    theirs = challenged(live.deployment, rows)
-    wanted = int(theirs.sum())
+    split = split if live.champion.manifest.task == "binary" else Split(overrides=split.overrides)
+    chosen = _chosen(live.deployment, rows, split)
     both = np.ones(len(rows.ids), dtype=np.bool_) if live.challenger is None else _complete(live.challenger, rows.table)
-    places = np.flatnonzero(theirs & both) if live.challenger is not None else _NOWHERE
     arms: list[Arm] = []
-    theirs[:] = False
-    if live.challenger is not None and len(places):
+    left = np.zeros(len(rows.ids), dtype=np.bool_)  # the challenger's rows that it did not answer
+    for logged in ("challenger", OVERRIDE):
+        theirs = chosen.challenger & (chosen.logged == logged)
+        left |= theirs
+        places = np.flatnonzero(theirs & both) if live.challenger is not None else _NOWHERE
+        if live.challenger is None or not len(places):
+            continue
         try:
-            arms.append(_score(live.challenger, "challenger", rows.table, places))
-            theirs[arms[0].rows] = True
+            arms.append(_score(live.challenger, "challenger", rows.table, places, logged))
+            left[arms[-1].rows] = False
         except Exception:  # noqa: BLE001, S110 - as in the server: a broken challenger costs nobody an answer
             pass
-    for shared, logged in ((both, "champion"), (~both, UNASSIGNED)):
-        arms.append(_score(live.champion, "champion", rows.table, np.flatnonzero(shared & ~theirs), logged))
-    said = tuple(arm for arm in reversed(arms) if len(arm.rows))
+    fallbacks = int(left.sum())
+    ours = ~chosen.challenger | left
+    aside = left | ~both
+    for logged in ("champion", UNASSIGNED, OVERRIDE, HOLDBACK):
+        if logged == UNASSIGNED:
+            mine = aside & np.isin(chosen.logged, ("champion", "challenger"))
+        else:
+            mine = (chosen.logged == logged) & (~aside if logged == "champion" else True)
+        arms.append(_score(live.champion, "champion", rows.table, np.flatnonzero(ours & mine), logged))
+    said = tuple(_weighed(live.deployment, arm, split) for arm in reversed(arms) if len(arm.rows))
     broken = _NOWHERE
     if sum(len(arm.rows) for arm in said) < len(rows.ids):
         broken = np.setdiff1d(np.arange(len(rows.ids)), np.concatenate([_NOWHERE, *(arm.rows for arm in said)]))
-    return Said(arms=said, broken=broken, fallbacks=wanted - int(theirs.sum()))
+    return Said(arms=said, broken=broken, fallbacks=fallbacks)
+
+
+def _weighed(deployment: Deployment, arm: Arm, split: Split) -> Arm:
+    """How likely each answer was; for units that are held back, the answer that they get."""
+    classes = arm.version.manifest.classes
+    acts = arm.label == classes[1] if split.holdback > 0.0 else np.zeros(len(arm.rows), dtype=np.bool_)
+    chance = propensity_of(deployment, arm.variant) if arm.logged == arm.variant else None
+    yes, no = (answer_propensity(arm.logged, chance, split, acts=one) for one in (True, False))
+    propensity = None if yes is None or no is None else np.where(acts, yes, no)
+    if arm.logged != HOLDBACK:
+        return replace(arm, propensity=propensity)
+    label = np.full(len(arm.rows), classes[0], dtype=object)
+    return replace(arm, propensity=propensity, label=label, confidence=None if arm.confidence is None else 1.0 - arm.score)
 
 
 def shadowed(live: LiveModel, table: Table) -> list[Shadowed]:
@@ -108,12 +145,27 @@ def shadowed(live: LiveModel, table: Table) -> list[Shadowed]:
     return found
 
 
-def challenged(deployment: Deployment, rows: BatchRows) -> NDArray[np.bool_]:
-    """Which rows belong to the challenger: the same as `variant_of` one by one."""
-    if deployment.challenger is None or deployment.challenger_share <= 0.0:
-        return np.zeros(len(rows.ids), dtype=np.bool_)
-    names = [own if unit is None else unit for unit, own in zip(rows.unit, rows.ids, strict=True)]
-    return in_shares(names, deployment.seed, deployment.challenger_share)
+@record
+class _Chosen:
+    challenger: NDArray[np.bool_]
+    logged: NDArray[np.object_]
+
+
+def _chosen(deployment: Deployment, rows: BatchRows, split: Split) -> _Chosen:
+    """Whose each row is, and what is logged as its variant: the same as `choose` one by one."""
+    count = len(rows.ids)
+    drawn = deployment.challenger is not None and deployment.challenger_share > 0.0
+    names = [own if unit is None else unit for unit, own in zip(rows.unit, rows.ids, strict=True)] if drawn or split.holdback > 0.0 else []
+    challenger = in_shares(names, deployment.seed, deployment.challenger_share) if drawn else np.zeros(count, dtype=np.bool_)
+    logged = np.where(challenger, "challenger", "champion").astype(object)
+    if split.holdback > 0.0:
+        held = in_shares(names, holdback_seed(deployment.model), split.holdback)
+        challenger, logged[held] = challenger & ~held, HOLDBACK
+    if split.overrides:
+        for place, unit in enumerate(rows.unit):
+            if unit is not None and (arm := split.overrides.get(unit)) is not None:
+                challenger[place], logged[place] = arm == "challenger", OVERRIDE
+    return _Chosen(challenger=challenger, logged=logged)
 
 
 def log_batches(live: LiveModel, rows: BatchRows, arms: Sequence[Arm], *, worker: str, made_at: int) -> Iterator[PredictionBatch]:
@@ -215,6 +267,7 @@ def _batch(live: LiveModel, rows: BatchRows, arm: Arm, part: range, *, worker: s
         "label": arm.label[part.start : part.stop].tolist(),
         "score": arm.score[part.start : part.stop].tolist(),
         "context": [None] * number,
+        "propensity": [] if arm.propensity is None else arm.propensity[part.start : part.stop].tolist(),
     }
 
 

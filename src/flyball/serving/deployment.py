@@ -1,7 +1,7 @@
 """The data plane: live versions of one model, values in, labels and scores out. Nothing here knows of the web."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from time import perf_counter
 from typing import NamedTuple, cast
@@ -21,6 +21,13 @@ _TOGETHER = 16  # rows a measurement scores at once
 _LONGEST_INLINE = 0.002  # seconds; what takes longer is called in a thread, so that others are read and health is told meanwhile
 _WORTH_GATHERING = 5e-6  # seconds a row has to gain by it: to hold a request back and come back to it costs about two millionths
 _TRIALS = 5
+
+
+class NotFiniteError(DataError):
+    """A version gave a score that is no finite number."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version} gave a score that is not a finite number")
 
 
 class Scored(NamedTuple):
@@ -46,6 +53,7 @@ class LiveVersion:
         self.version = version
         self.manifest = manifest
         self.engine = engine
+        self.closed = False
         self.inline = engine.inline
         self.most_inline = _TOGETHER if engine.inline else 0
         self.gathers = False
@@ -54,6 +62,13 @@ class LiveVersion:
         self._threshold = manifest.threshold
         self._classes = manifest.classes
         self._sure = manifest.probabilities  # else nothing is known of how sure a label is
+
+    def close(self) -> None:
+        """Let go of what it holds besides memory, at once; it answers nobody any more."""
+        self.closed = True
+        close = getattr(self.engine, "close", None)
+        if close is not None:
+            close()
 
     def warm(self) -> None:
         """Score a row made from the schema, so that a version that cannot answer is found before it serves: IntegrityError."""
@@ -83,7 +98,7 @@ class LiveVersion:
     def one(self, score: float) -> Scored:
         """What one score says, if there is one score a row: the common case without arrays."""
         if not math.isfinite(score):
-            raise DataError(f"version {self.version} gave a score that is not a finite number")
+            raise NotFiniteError(self.version)
         if self._task == "regression":
             return Scored(self.version, [score], [None], [score])
         positive = score >= self._threshold
@@ -93,14 +108,14 @@ class LiveVersion:
     def one_of_several(self, scores: list[float]) -> Scored:
         """The first of the likeliest classes, without arrays."""
         if not math.isfinite(sum(scores)):
-            raise DataError(f"version {self.version} gave a score that is not a finite number")
+            raise NotFiniteError(self.version)
         largest = max(scores)
         chosen = next(at for at, score in enumerate(scores) if score >= largest - TIE)
         return Scored(self.version, [self._classes[chosen]], [largest if self._sure else None], [scores])
 
     def _many(self, found: Scores) -> Scored:
         if not np.isfinite(found).all():
-            raise DataError(f"version {self.version} gave a score that is not a finite number")
+            raise NotFiniteError(self.version)
         scores = cast(list[Score], found.tolist())
         if self.several:
             return Scored(self.version, cast(list[Said], scores), [None] * len(found), scores)
@@ -123,27 +138,56 @@ class LiveModel:
     """A deployment with its versions in memory: several answer or shadow, one contract for all of them. Never changes once made.
 
     `left_out` says why a challenger or shadow takes no part: `failed` holds those that could not be loaded; one that cannot read the
-    same requests as the champion joins them here. The champion answers a left-out challenger's share.
+    same requests as the champion joins them here. The champion answers a left-out challenger's share. `off` are versions that a
+    guardrail took out: they are still asked for what they read, so that no request is refused for it, and answer nobody. Where that is
+    the champion, `previous`, which is kept in memory while the champion is watched, answers in its place.
     """
 
-    def __init__(self, deployment: Deployment, versions: Mapping[int, LiveVersion], failed: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self,
+        deployment: Deployment,
+        versions: Mapping[int, LiveVersion],
+        failed: Mapping[int, str] | None = None,
+        off: Collection[int] = (),
+    ) -> None:
         if deployment.champion is None:
             raise DataError(f"the deployment of {deployment.model!r} names no champion")
         self.left_out = {number: f"version {number} is left out: {why}" for number, why in (failed or {}).items()}
+        self.failed = dict(failed or {})
+        self.given = versions
+        self.off = frozenset(off)
         self.deployment = deployment
         self.model = deployment.model
-        self.champion = versions[deployment.champion]
-        challenger = None if not deployment.challenger_share > 0.0 else versions.get(deployment.challenger or 0)
+        warm = versions.get(deployment.previous or 0) if deployment.watched else None
+        in_place = deployment.champion in self.off and warm is not None
+        self.champion = warm if in_place and warm is not None else versions[deployment.champion]
         others: list[LiveVersion] = []
         self.contract = _contract(self.champion, others)
-        self.challenger = challenger if challenger is not None and self._fits(challenger, others) else None
-        shadows = [versions[number] for number in deployment.shadow if number in versions and self._fits(versions[number], others)]
+        challenger = None if not deployment.challenger_share > 0.0 else self._reader(versions, deployment.challenger, others)
+        self.challenger = None if challenger is None or challenger.version in self.off else challenger
+        if in_place:
+            self._reader(versions, deployment.champion, others)
+        self.previous = None if in_place or warm is None else self._reader(versions, deployment.previous, others)
+        shadows = [found for number in deployment.shadow if (found := self._reader(versions, number, others)) is not None]
         self.versions = {version.version: version for version in (self.champion, *others)}
         self.read_by = {number: Projection(self.contract, version) for number, version in self.versions.items()}
-        self.shadows = tuple(Projection(self.contract, version) for version in shadows)
+        at_work = [version for version in shadows if version is not self.champion and version.version not in self.off]
+        self.shadows = tuple(Projection(self.contract, version) for version in at_work)
         self.inline = self.champion.inline and (self.challenger is None or self.challenger.inline)
         self.most_inline = min(self.champion.most_inline, (self.challenger or self.champion).most_inline)
         self.gathers = self.champion.gathers or (self.challenger is not None and self.challenger.gathers)
+
+    def without(self, off: Collection[int]) -> "LiveModel":
+        """The same with exactly these versions taken out."""
+        return LiveModel(self.deployment, self.given, self.failed, off)
+
+    def rescue(self, version: LiveVersion, rows: Sequence[Row]) -> LiveVersion | None:
+        """Who answers when a version that was to answer fails: the champion for a challenger, the warm previous one for the champion."""
+        if self.challenger is not None and version is self.challenger:
+            return self.champion
+        if version is not self.champion or self.previous is None or not all(map(self.read_by[self.previous.version].complete, rows)):
+            return None
+        return self.previous
 
     def comparable(self, rows: Sequence[Row]) -> bool:
         """True if champion and challenger can both read the rows: which of them answers is then a matter of the unit alone.
@@ -170,6 +214,13 @@ class LiveModel:
         if not all(found.complete(row) for row in rows):
             raise DataError(f"version {version} reads columns that this request leaves out")
         return found.live, found(rows)
+
+    def _reader(self, versions: Mapping[int, LiveVersion], number: int | None, others: list[LiveVersion]) -> LiveVersion | None:
+        """A version that reads these requests, if it is in memory."""
+        found = versions.get(number or 0)
+        if found is None or found is self.champion or found in others:
+            return found
+        return found if self._fits(found, others) else None
 
     def _fits(self, version: LiveVersion, others: list[LiveVersion]) -> bool:
         """Widen the contract to one more version; if that reads a column in another way than the others, leave it out."""

@@ -11,37 +11,23 @@ from flyball.core.digest import sha256_json
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
 from flyball.spec.load_alerts import read_alerts
+from flyball.spec.load_evaluate import read_evaluate
 from flyball.spec.load_monitor import read_monitor
 from flyball.spec.load_quality import read_quality
 from flyball.spec.load_rollout import read_rollout
 from flyball.spec.load_train import LATER_TRAIN, read_retrain, read_train
-from flyball.spec.reader import Section, a_function, a_metric, shown
+from flyball.spec.reader import Section, a_function, shown
 from flyball.spec.records import (
     Costs,
     DataSpec,
-    EvaluateSpec,
-    Floor,
-    GateCheck,
     ModelSpec,
     ServeSpec,
     Spec,
-    SplitSpec,
     Task,
 )
 
 FILE = "flyball.toml"
 
-_DEFAULT_METRICS: dict[Task, tuple[str, ...]] = {
-    "binary": ("roc_auc", "brier", "accuracy", "f1"),
-    "multiclass": ("accuracy", "log_loss", "f1"),
-    "regression": ("rmse", "mae", "r2"),
-}
-# A project that names no gate still needs one that a guess cannot pass.
-_DEFAULT_GATE: dict[Task, tuple[GateCheck, ...]] = {
-    "binary": (GateCheck(metric="roc_auc", at_least=0.5), GateCheck(metric="brier", not_worse="champion", margin=0.002)),
-    "multiclass": (GateCheck(metric="accuracy", at_least=0.5), GateCheck(metric="accuracy", not_worse="champion", margin=0.01)),
-    "regression": (GateCheck(metric="r2", at_least=0.0), GateCheck(metric="r2", not_worse="champion", margin=0.02)),
-}
 _TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 _SECTIONS = ("model", "data", "quality", "train", "evaluate", "serve", "rollout", "monitor", "alerts", "retrain")
 
@@ -74,7 +60,7 @@ def parse_spec(text: str, *, folder: Path) -> Spec:
     model = _model(_section(document, "model"))
     data = _data(_section(document, "data", later={"connection": "read the query into a Parquet file first"}), model.task)
     monitor = read_monitor(_section(document, "monitor"), model.task, data)
-    evaluate = _evaluate(_section(document, "evaluate"), model.task, data, monitor.floor)
+    evaluate = read_evaluate(_section(document, "evaluate"), model.task, data, monitor.floor)
     rollout = read_rollout(_section(document, "rollout"), model, data)
     parts = {
         "model": model,
@@ -165,64 +151,6 @@ def _data(section: Section, task: Task) -> DataSpec:
             hint='add matures = "30d": the age from which a prediction without outcome means that it did not happen',
         )
     return record
-
-
-def _evaluate(section: Section, task: Task, data: DataSpec, floor: Floor | None) -> EvaluateSpec:
-    metrics = section.names("metrics", example="roc_auc") or _DEFAULT_METRICS[task]
-    for name in metrics:
-        a_metric(section, "metrics", name, task)
-    gate = _gate(section, task) if section.has("gate") else _DEFAULT_GATE[task]
-    # what the gate and the floor ask about is always evaluated
-    asked = [check.metric for check in gate] + ([floor.metric] if floor is not None else [])
-    metrics = tuple(dict.fromkeys([*metrics, *asked]))
-    record = EvaluateSpec(metrics=metrics, split=_split(section, data), slices=section.names("slices", example="plan"), gate=gate)
-    section.done()
-    return record
-
-
-def _split(section: Section, data: DataSpec) -> SplitSpec:
-    natural = "time" if data.time else "unit" if data.unit else "rows"
-    part = Section(FILE, "evaluate.split", section.raw("split") if section.has("split") else {})
-    spanned = isinstance(part.raw("test"), str)
-    record = SplitSpec(
-        by=part.choice("by", ("time", "unit", "rows"), natural),  # type: ignore[arg-type]  # natural is one of them
-        test=0.2 if spanned else part.number("test", 0.2, least=0.01, most=0.9),
-        test_span=part.duration("test", timedelta(0), least=timedelta(minutes=1)) if spanned else None,
-        seed=part.integer("seed", 0),
-    )
-    part.done()
-    if record.by == "time" and data.time is None:
-        raise part.refuse("by", "time", "data.time first, or split by unit or rows")
-    if record.test_span is not None and record.by != "time":
-        raise part.refuse("test", part.raw("test"), 'a share such as 0.2; a span needs by = "time"')
-    if record.by == "unit" and data.unit is None:
-        raise part.refuse("by", "unit", "data.unit first, or split by time or rows")
-    return record
-
-
-def _gate(section: Section, task: Task) -> tuple[GateCheck, ...]:
-    lines = section.raw("gate")
-    if not isinstance(lines, list) or not lines:
-        raise section.refuse("gate", lines, 'a list such as [ { metric = "roc_auc", at_least = 0.6 } ]')
-    checks = []
-    for number, line in enumerate(lines):
-        part = Section(FILE, f"evaluate.gate[{number}]", line)
-        metric = a_metric(part, "metric", part.text("metric", example="roc_auc"), task)
-        kinds = [kind for kind in ("at_least", "at_most", "better", "not_worse") if part.has(kind)]
-        if len(kinds) != 1:
-            raise SpecError(
-                f"{FILE}: {part.path} has {len(kinds)} of at_least, at_most, better, not_worse", hint="write exactly one of them per line"
-            )
-        kind = kinds[0]
-        if kind in ("better", "not_worse"):
-            alias = part.choice(kind, ("champion",))
-            checks.append(
-                GateCheck(metric=metric, margin=part.number("margin", 0.0, least=0.0), **{kind: alias})  # type: ignore[arg-type]  # kind is one of two fields
-            )
-        else:
-            checks.append(GateCheck(metric=metric, **{kind: part.number(kind)}))  # type: ignore[arg-type]  # kind is one of two fields
-        part.done()
-    return tuple(checks)
 
 
 def _serve(section: Section) -> ServeSpec:

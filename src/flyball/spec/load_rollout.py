@@ -6,11 +6,10 @@ from datetime import timedelta
 from flyball.core.errors import SpecError
 from flyball.core.window import format_duration
 from flyball.spec.reader import Section, a_metric, is_plain, listed
-from flyball.spec.records import Arm, DataSpec, Guardrails, ModelSpec, RolloutSpec, Strategy, Task
+from flyball.spec.records import VALUE, Arm, DataSpec, Guardrails, ModelSpec, RolloutSpec, Strategy, Task
 from flyball.stats.scores import loss_for
 
 FILE = "flyball.toml"
-VALUE = "value"  # the metric that is told with each outcome, in whatever it is worth; larger is better
 _STRATEGIES: tuple[Strategy, ...] = ("immediate", "shadow", "canary", "experiment", "bandit")
 _ARMS: tuple[Arm, ...] = ("champion", "challenger")
 _DEFAULT_METRIC: dict[Task, str] = {"binary": "brier", "multiclass": "brier", "regression": "squared_error"}
@@ -24,7 +23,9 @@ def read_rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutS
     days = section.integer("min_days", 7)
     needed = timedelta(days=days) + data.matures
     hold = section.duration("hold", _DEFAULTS.hold, least=timedelta(seconds=1))
-    steps = _steps(section, strategy)
+    share = section.number("share", _DEFAULTS.share, least=0.001, most=0.999)
+    floor = section.number("floor", _DEFAULTS.floor, least=0.001, most=0.5)
+    steps = _steps(section, strategy, share, floor)
     climb = hold * len(steps) if strategy == "canary" else timedelta(0)
     record = RolloutSpec(
         strategy=strategy,
@@ -36,10 +37,10 @@ def read_rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutS
         margin=section.number("margin", 0.0, least=0.0),
         min_days=days,
         watch=section.duration("watch", _DEFAULTS.watch),
-        share=section.number("share", _DEFAULTS.share, least=0.001, most=0.999),
+        share=share,
         steps=steps,
         hold=hold,
-        floor=section.number("floor", _DEFAULTS.floor, least=0.001, most=0.5),
+        floor=floor,
         block=section.choice("block", ("day", "unit"), "day"),
         guardrails=_guardrails(section),
         approve=section.choice("approve", ("auto", "manual"), "auto"),
@@ -60,9 +61,10 @@ def _sense(record: RolloutSpec, model: ModelSpec, data: DataSpec, needed: timede
             hint="its answers change what happens, so both models cannot be scored on the same outcome: "
             'write strategy = "experiment", or "immediate" to let the gate decide alone',
         )
-    if record.strategy == "shadow" and record.metric == VALUE:
+    if record.strategy in ("shadow", "immediate") and record.metric == VALUE:
         raise SpecError(
-            f'{FILE}: rollout.metric = "value" needs a version that answers, which a shadow does not', hint='write strategy = "experiment"'
+            f'{FILE}: rollout.metric = "value" needs a version that answers, and rollout.strategy = "{record.strategy}" has none',
+            hint='write strategy = "experiment"',
         )
     if record.holdback and (model.task != "binary" or not model.influences_outcome):
         raise SpecError(
@@ -101,14 +103,22 @@ def _metric(section: Section, task: Task, strategy: Strategy) -> str:
     return name
 
 
-def _steps(section: Section, strategy: Strategy) -> tuple[float, ...]:
+def _steps(section: Section, strategy: Strategy, share: float, floor: float) -> tuple[float, ...]:
+    """The shares of a canary, the last of which is at most `share`; of a bandit, its start."""
     if not section.has("steps"):
-        return (0.1,) if strategy == "bandit" else _DEFAULTS.steps
+        if strategy == "bandit":
+            return (max(0.1, floor),)
+        below = tuple(step for step in _DEFAULTS.steps if step < share)
+        return (*below, share) if strategy == "canary" else _DEFAULTS.steps
     given = section.raw("steps")
     items = given if isinstance(given, list) else [given]
     shares = [float(item) for item in items if is_plain(item) and not isinstance(item, str | bool)]
     if not shares or len(shares) != len(items) or sorted(set(shares)) != shares or not shares[0] > 0 or not shares[-1] < 1:
         raise section.refuse("steps", given, "growing shares between 0 and 1, such as [0.01, 0.05, 0.2, 0.5]")
+    if strategy == "canary" and shares[-1] > share:
+        raise section.refuse("steps", given, f"steps up to rollout.share = {share:g}, or a larger share")
+    if strategy == "bandit" and not floor <= shares[0] <= 1 - floor:
+        raise section.refuse("steps", given, f"a first share from rollout.floor = {floor:g} to {1 - floor:g}: each arm keeps so much")
     return tuple(shares)
 
 

@@ -1,20 +1,18 @@
 """Reads `[train]` and `[retrain]`: how a model is trained, and when again."""
 
+import shlex
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
 from flyball.spec.reader import Section, a_function, is_plain, listed, shown
-from flyball.spec.records import DataSpec, ModelSpec, Param, RetrainSpec, RolloutSpec, TrainSpec, Trigger
+from flyball.spec.records import DataSpec, External, ModelSpec, Param, RetrainSpec, RolloutSpec, TrainSpec, Trigger
 
 FILE = "flyball.toml"
 _TRIGGERS: tuple[Trigger, ...] = ("performance", "drift", "schedule", "alert")
-LATER_TRAIN = {
-    "command": 'train with run = "module:function"',
-    "python": 'train with run = "module:function" in this environment',
-    "external": 'train with run = "module:function"',
-    "resources": "the machine at hand is used",
-}
+_WAYS = ("run", "command", "external")
+LATER_TRAIN = {"resources": "the machine at hand is used"}
 
 
 def read_train(section: Section) -> TrainSpec:
@@ -31,10 +29,25 @@ def read_train(section: Section) -> TrainSpec:
                     hint="write a text, a number that is finite and, if whole, below 2^53, true or false",
                 )
             params[key] = value
+    ways = [way for way in _WAYS if section.has(way)]
+    if len(ways) > 1:
+        raise SpecError(
+            f"{FILE}: [train] names {' and '.join(ways)}, and a model is trained in one way",
+            hint="keep one of them: run (a function of yours), command (a command of yours) or external (another system)",
+        )
+    python = section.text("python", example=".venv/bin/python") if section.has("python") else ""
+    if python and ways not in ([], ["run"]):
+        raise SpecError(
+            f"{FILE}: train.python says which interpreter calls train.run, and there is no train.run",
+            hint="name the interpreter in the command itself" if ways == ["command"] else "leave it out: the other system trains",
+        )
     record = TrainSpec(
-        run=a_function(section, "run", section.text("run", example="pipeline:train")),
+        run="" if ways in (["command"], ["external"]) else a_function(section, "run", section.text("run", example="pipeline:train")),
         params=params,
         timeout=section.duration("timeout", timedelta(hours=6), least=timedelta(seconds=1)),
+        command=_command(section) if ways == ["command"] else (),
+        python=python,
+        external=_external(section) if ways == ["external"] else None,
     )
     section.done()
     return record
@@ -74,4 +87,46 @@ def read_retrain(section: Section, model: ModelSpec, data: DataSpec, rollout: Ro
         raise SpecError(f'{FILE}: retrain.on names "schedule", but retrain.every is missing', hint='add every = "30d"')
     if (window is not None or since_change) and data.time is None:
         raise SpecError(f"{FILE}: retrain.window needs data.time", hint='add time = "the column of the event time" under [data]')
+    return record
+
+
+def _command(section: Section) -> tuple[str, ...]:
+    """The words of a command: a list of them, or one text as a shell would take it apart."""
+    value, example = section.raw("command"), 'a command such as "docker run trainer {exchange}", or the list of its words'
+    if isinstance(value, str):
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise SpecError(
+                f"{FILE}: train.command = {shown(value)} cannot be taken apart: {error}", hint="close the quotes, or write a list of words"
+            ) from None
+    elif isinstance(value, list) and all(isinstance(word, str) for word in value):
+        words = list(value)
+    else:
+        raise section.refuse("command", value, example)
+    if not words or not words[0].strip() or any("\0" in word for word in words):
+        raise section.refuse("command", value, example)
+    return tuple(words)
+
+
+def _external(section: Section) -> External:
+    value = section.raw("external")
+    if not isinstance(value, dict):
+        raise section.refuse("external", value, '{ kind = "webhook", url = "https://..." } (or kind = "repository_dispatch")')
+    inner = Section(FILE, "train.external", value)
+    record = External(
+        kind=inner.choice("kind", ("webhook", "repository_dispatch")),
+        url=inner.text("url", example="https://ci.example.com/hooks/train"),
+        token=inner.text("token", example="env:TRAIN_TOKEN") if inner.has("token") else "",
+    )
+    inner.done()
+    if not record.url.startswith("env:"):
+        parts = urlsplit(record.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise inner.refuse("url", record.url, 'an address such as "https://ci.example.com/hooks/train", or "env:NAME"')
+    if record.token and not record.token.startswith("env:"):
+        raise SpecError(
+            f"{FILE}: train.external.token holds the token itself, which everybody who reads the file could use",
+            hint='put it into a variable where the loop runs and write token = "env:TRAIN_TOKEN"',
+        )
     return record

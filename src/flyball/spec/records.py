@@ -13,6 +13,7 @@ Param = str | int | float | bool | None
 Trigger = Literal["performance", "drift", "schedule", "alert"]
 Strategy = Literal["immediate", "shadow", "canary", "experiment", "bandit"]
 Arm = Literal["champion", "challenger"]
+VALUE = "value"  # the metric of a rollout that is told with each outcome, in whatever it is worth; larger is better
 
 
 @record
@@ -109,6 +110,8 @@ class GateCheck:
     """One line of the gate. Exactly one of the three kinds is set.
 
     `at_least` is a bound (for a loss: `at_most`); `better`: lower bound of the gain over `champion` > margin; `not_worse`: > -margin.
+    `slices`: a comparison is made in every slice instead of over all rows: by the values of `slice`, or of every column of `slices`
+    under `[evaluate]`.
     """
 
     metric: str
@@ -117,16 +120,33 @@ class GateCheck:
     better: Literal["champion"] | None = None
     not_worse: Literal["champion"] | None = None
     margin: float = 0.0
+    slice: str | None = None
+    slices: bool = False
+
+
+@record
+class ReplaySpec:
+    """`[evaluate] replay`: how many logged requests a candidate has to answer before it may get any (0: none).
+
+    `disagree`: the largest share of labels in which it may differ from the champion before a gate leaves it undecided; `latency`: how
+    many times the champion's median time a row may take. None: no limit.
+    """
+
+    rows: int = 2000
+    disagree: float | None = None
+    latency: float | None = None
 
 
 @record
 class EvaluateSpec:
-    """`[evaluate]`."""
+    """`[evaluate]`. `untouched`: the share of rows, chosen by a hash, that no training ever learns from."""
 
     metrics: tuple[str, ...]
     split: SplitSpec
     slices: tuple[str, ...] = ()
     gate: tuple[GateCheck, ...] = ()
+    replay: ReplaySpec = ReplaySpec()
+    untouched: float = 0.02
 
 
 @record
@@ -296,3 +316,10 @@ class Spec:
     digest: str
     quality: QualitySpec = QualitySpec()
     alerts: AlertsSpec = AlertsSpec()
+
+    @property
+    def row_metric(self) -> str:
+        """The loss that rows are compared by: the rollout's metric, or, where that is a value told with outcomes, the task's usual one."""
+        if self.rollout.metric != VALUE:
+            return self.rollout.metric
+        return "squared_error" if self.model.task == "regression" else "brier"

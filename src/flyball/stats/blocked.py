@@ -22,26 +22,28 @@ def value_with_bounds(
     *,
     alpha: float = 0.05,
     draws: int = 200,
+    weight: Floats | None = None,
 ) -> Interval | None:
     """The metric over all rows with a bound on each side, one-sided at `alpha`; None where these rows do not define it.
 
     `block`: numbers without gaps, as `blocks_of` gives them.
     Means of a per-row loss: Student's t over block sums. Rows that are blocks of their own: Wilson for shares, DeLong for a binary AUC.
-    Everything else: block bootstrap.
+    Everything else: block bootstrap. `weight`: how much each row counts; values are then weighted means and ratios (Hajek's estimator),
+    whose bounds come from how their weighted sums vary over blocks.
     """
-    value = metric.function(actual, score, cut)
+    value = metric.function(actual, score, cut, weight)
     if value is None:
         return None
     blocks = int(block.max()) + 1
-    if blocks == len(actual):
+    if blocks == len(actual) and weight is None:
         found = _independent(metric, actual, score, cut, alpha)
         if found is not None:
             return _within(metric, found)
     group, groups = joined(block, blocks if metric.mean_of else _MOST_BLOCKS, generator)
     if metric.mean_of and metric.loss is not None:
-        found = _mean_interval(metric.mean_of, metric.loss(actual, score, cut), group, groups, alpha)
+        found = _mean_interval(metric.mean_of, metric.loss(actual, score, cut), group, groups, alpha, weight)
     else:
-        weighted = metric.prepare(actual, score, cut, group, groups)
+        weighted = metric.prepare(actual, score, cut, group, groups, weight)
         found = bootstrap_interval(value, weighted, groups, generator, alpha=alpha, draws=draws)
     return _within(metric, found)
 
@@ -95,24 +97,26 @@ def gain_with_bounds(
     *,
     alpha: float = 0.05,
     draws: int = 200,
+    weight: Floats | None = None,
 ) -> Interval | None:
     """How much better `first` is than `second` on the same rows (positive is better), with a bound on each side, one-sided at `alpha`.
 
     Paired: the same blocks are drawn for both, or differences are taken row by row, so what makes a day hard for both cancels.
+    `weight` as for one value.
     """
-    one, two = metric.function(actual, first, cut), metric.function(actual, second, cut)
+    one, two = metric.function(actual, first, cut, weight), metric.function(actual, second, cut, weight)
     if one is None or two is None:
         return None
     value = metric.gain(one, two)
     blocks = int(block.max()) + 1
-    if metric.name == "roc_auc" and first.ndim == 1 and blocks == len(actual):
+    if metric.name == "roc_auc" and first.ndim == 1 and weight is None and blocks == len(actual):
         paired = delong_difference(actual == 1, first, second)
         if paired is not None:
             return normal_interval(paired[0], paired[1], alpha=alpha)
     group, groups = joined(block, blocks if metric.mean_of else _MOST_BLOCKS, generator)
     if metric.mean_of and metric.loss is not None:
-        return _mean_interval(1, metric.loss(actual, second, cut) - metric.loss(actual, first, cut), group, groups, alpha)
-    ours, theirs = metric.prepare(actual, first, cut, group, groups), metric.prepare(actual, second, cut, group, groups)
+        return _mean_interval(1, metric.loss(actual, second, cut) - metric.loss(actual, first, cut), group, groups, alpha, weight)
+    ours, theirs = (metric.prepare(actual, each, cut, group, groups, weight) for each in (first, second))
     sign = 1.0 if metric.direction == "higher" else -1.0
     return bootstrap_interval(value, lambda w: sign * (ours(w) - theirs(w)), groups, generator, alpha=alpha, draws=draws)
 
@@ -192,10 +196,10 @@ def _independent(metric: Metric, actual: Truth, score: Floats, cut: float, alpha
     return None
 
 
-def _mean_interval(mean_of: int, losses: Floats, group: Codes, groups: int, alpha: float) -> Interval:
+def _mean_interval(mean_of: int, losses: Floats, group: Codes, groups: int, alpha: float, weight: Floats | None = None) -> Interval:
     """Bounds of a mean loss, or of one minus it."""
-    rows = np.bincount(group, minlength=groups).astype(np.float64)
-    sums = np.bincount(group, weights=losses, minlength=groups).astype(np.float64)
+    rows = np.bincount(group, weights=weight, minlength=groups).astype(np.float64)
+    sums = np.bincount(group, weights=losses if weight is None else losses * weight, minlength=groups).astype(np.float64)
     found = block_t(sums, rows, alpha=alpha)
     assert found is not None, "there are rows"
     return found if mean_of > 0 else _complement(found)

@@ -51,15 +51,15 @@ class Metric:
     low: float = 0.0
     high: float = 1.0
 
-    def function(self, actual: Truth, score: Floats, cut: float = 0.5) -> float | None:
+    def function(self, actual: Truth, score: Floats, cut: float = 0.5, weight: Floats | None = None) -> float | None:
         """The metric's value; None where these rows do not define it (one class only, no rows).
 
         `actual`: positions of the classes (binary: 0 and 1), or values. `score`: (n,) for binary (probability of 1) and regression,
-        (n, k) for multiclass. `cut`: from which probability a binary answer is 1.
+        (n, k) for multiclass. `cut`: from which probability a binary answer is 1. `weight`: how much each row counts (None: once).
         """
         if len(actual) == 0:
             return None
-        value = float(self.prepare(actual, score, cut, np.zeros(len(actual), dtype=np.int64), 1)(np.ones((1, 1)))[0])
+        value = float(self.prepare(actual, score, cut, np.zeros(len(actual), dtype=np.int64), 1, weight)(np.ones((1, 1)))[0])
         return value if np.isfinite(value) else None
 
     def gain(self, first: float, second: float) -> float:

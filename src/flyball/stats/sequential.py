@@ -108,15 +108,20 @@ def ratio_evidence(counts: Sequence[int], weights: Sequence[float], *, concentra
 
     One over the Bayes factor of a Dirichlet around the weights, `concentration` saying how close; arms of weight 0 are left out.
     """
+    return min(1.0, math.exp(-max(ratio_log_factor(counts, weights, concentration=concentration), 0.0)))
+
+
+def ratio_log_factor(counts: Sequence[int], weights: Sequence[float], *, concentration: float = 1000.0) -> float:
+    """The logarithm of that Bayes factor; of independent stretches, each with its own weights, it may be added up."""
     arms = [(count, weight) for count, weight in zip(counts, weights, strict=False) if weight > 0]
     total, shares = sum(count for count, _ in arms), sum(weight for _, weight in arms)
     if len(arms) < 2 or total == 0:
-        return 1.0
+        return 0.0
     factor = float(gammaln(concentration) - gammaln(concentration + total))
     for count, weight in arms:
         prior = concentration * weight / shares
         factor += float(gammaln(prior + count) - gammaln(prior) - xlogy(count, weight / shares))
-    return min(1.0, math.exp(-max(factor, 0.0)))
+    return factor
 
 
 @record

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flyball.core.errors import ConflictError, DataError
 from flyball.core.reason import because
-from flyball.journal.chain import GENESIS
+from flyball.journal.chain import GENESIS, to_entry
 from flyball.journal.events import EVENTS, Frozen, RolledBack, Thawed
 from flyball.ports.history import Journal
 from flyball.testing.samples import NOON, one_event_of_each_kind
@@ -48,6 +48,11 @@ class JournalSuite:
         entries = journal.read("churn")
         assert [entry.prev_hash for entry in entries] == [GENESIS, *(entry.hash for entry in entries[:-1])]
         assert len({entry.hash for entry in entries}) == 4
+
+    def test_the_links_are_the_entries_as_they_are_stored(self, journal: Journal) -> None:
+        assert journal.links("churn") == []
+        journal.append("churn", [Thawed(reason=str(n)) for n in range(3)], expected=0, actor="loop", at=NOON)
+        assert [to_entry(link) for link in journal.links("churn")] == journal.read("churn")
 
     def test_an_append_that_expects_an_older_state_is_refused_and_told_which_entry_came_first(
         self, journal: Journal, another: Journal

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flyball.core.digest import sha256_file, sha256_json
+from flyball.spec.records import Spec
 from flyball.training.records import CodeFile
 
 
@@ -28,6 +29,27 @@ def project_code(folder: Path, functions: Iterable[str]) -> tuple[CodeFile, ...]
                 files[relative] = CodeFile(path=relative, sha256=sha256_file(path))
                 waiting += _imports(path, module, package=path.name == "__init__.py")
     return tuple(files[path] for path in sorted(files))
+
+
+def training_code(spec: Spec) -> tuple[CodeFile, ...]:
+    """Every file of the project that makes its model: behind the prepare steps and the train function, or named by `[train] command`.
+
+    A Python file that the command names brings along what it imports from beside it or from the project's folder.
+    """
+    found = {file.path: file for file in project_code(spec.folder, [*spec.data.prepare, *([spec.train.run] if spec.train.run else [])])}
+    root = spec.folder.resolve()
+    for word in spec.train.command:
+        path = (root / word).resolve()
+        if not path.is_file() or not path.is_relative_to(root):
+            continue
+        relative = path.relative_to(root).as_posix()
+        found[relative] = CodeFile(path=relative, sha256=sha256_file(path))
+        if path.suffix == ".py":
+            for folder in dict.fromkeys((path.parent, root)):
+                for file in project_code(folder, _imports(path, path.stem, package=False)):
+                    within = (folder / file.path).relative_to(root).as_posix()
+                    found[within] = CodeFile(path=within, sha256=file.sha256)
+    return tuple(found[path] for path in sorted(found))
 
 
 def code_digest(code: Iterable[CodeFile]) -> str:

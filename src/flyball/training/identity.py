@@ -9,9 +9,11 @@ from flyball.spec.records import Spec
 
 def training_digest(spec: Spec) -> str:
     """Digest of what the spec says about training and judging; serving, monitoring and rollout may change without a new training."""
-    parts = {"model": spec.model, "data": spec.data, "train": spec.train, "evaluate": spec.evaluate}
-    rows = {"source": spec.retrain.source, "window": spec.retrain.window}
-    return sha256_json({**{name: to_plain(part) for name, part in parts.items()}, "rows": to_plain(rows)})
+    parts = {"model": spec.model, "data": spec.data, "evaluate": spec.evaluate}
+    rows: dict[str, object] = {"source": spec.retrain.source, "window": spec.retrain.window}
+    if spec.retrain.since_change:
+        rows["since_change"] = True
+    return sha256_json({**{name: to_plain(part) for name, part in parts.items()}, "train": _train(spec), "rows": to_plain(rows)})
 
 
 def identity_of(*, spec: Spec, snapshot: str, code: str, versions: Mapping[str, str]) -> str:
@@ -24,6 +26,26 @@ def repetition(identity: str, number: int) -> str:
     return f"{identity}+{number}" if number else identity
 
 
+def asked_for(identity: str, action: str) -> str:
+    """The identity of a training by another system: what it does with the same rows may be something else every time it is asked."""
+    return sha256_json({"identity": identity, "action": action})
+
+
 def origin(identity: str) -> str:
     """The identity without the number of its repetition."""
     return identity.partition("+")[0]
+
+
+def _train(spec: Spec) -> dict[str, object]:
+    """What is not used is not there: a key that a later version of the spec brings leaves older trainings what they were."""
+    train = spec.train
+    told: dict[str, object] = {"run": train.run, "params": train.params, "timeout": train.timeout}
+    if train.command:
+        told["command"] = train.command
+    if train.python:
+        told["python"] = train.python
+    if train.external is not None:
+        told["external"] = train.external.kind
+    plain = to_plain(told)
+    assert isinstance(plain, dict)
+    return plain

@@ -30,6 +30,9 @@ class FitOrder:
     """What a fit needs. Files are exchanged in `folder`: `snapshot.parquet`, `train.npy` and `test.npy` (row numbers) are there.
 
     The fitted model, the test scores and what the function printed come back into the same folder.
+
+    `weight`: the column of the snapshot that says how much each row counts (empty: all the same). `command`, `python`: train in the
+    user's own environment, as `TrainSpec` says. `given`: nothing is to be run; a model made elsewhere lies in `exchange/model`.
     """
 
     run: str
@@ -41,3 +44,12 @@ class FitOrder:
     booleans: tuple[str, ...]
     folder: Path
     timeout: timedelta
+    weight: str = ""
+    command: tuple[str, ...] = ()
+    python: str = ""
+    given: bool = False
+
+    @property
+    def doing(self) -> str:
+        """What is being run, for people."""
+        return "[train] command" if self.command else "the model of the other system" if self.given else self.run

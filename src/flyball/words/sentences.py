@@ -32,6 +32,9 @@ CATALOGUES = (
     "report",
     "reference",
     "multivariate",
+    "history",
+    "replay",
+    "experiment",
     "backtest",
 )
 

@@ -22,4 +22,43 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "predictions are answered but not logged: {error}; {pending} rows wait",
         "预测照常答复但未能写入日志：{error}；{pending} 行等待写入",
     ),
+    "serving.local": (
+        "version {version} answers in the place of version {instead}: this machine was rolled back by itself by {actor} ({reason})",
+        "由版本 {version} 代替版本 {instead} 提供服务：{actor} 仅在本机执行了回滚（{reason}）",
+    ),
+    "serving.guarded": (
+        "version {version} answers; a guardrail took version {off} out: {why}",
+        "由版本 {version} 提供服务；护栏已停用版本 {off}：{why}",
+    ),
+    "guardrail.run": (
+        "version {version} failed {number:.0f} requests in a row ({kind}) that version {beside} answered",
+        "版本 {version} 连续 {number:.0f} 个请求失败（{kind}），由版本 {beside} 答复",
+    ),
+    "guardrail.hangs": (
+        "version {version} did not come back from {rows:.0f} rows in {seconds:.1f} s",
+        "版本 {version} 处理 {rows:.0f} 行已用 {seconds:.1f} 秒，仍未返回",
+    ),
+    "guardrail.errors": (
+        "version {version} fails {share:.2%} of its requests, certainly more than {lower:.2%}; "
+        "version {beside} at most {upper:.2%}, and {margin:.2%} more are allowed",
+        "版本 {version} 的请求失败率为 {share:.2%}，可以确定高于 {lower:.2%}；版本 {beside} 至多 {upper:.2%}，允许高出 {margin:.2%}",
+    ),
+    "guardrail.nan": (
+        "{share:.2%} of the scores of version {version} are no finite numbers, certainly more than {lower:.2%}; "
+        "of version {beside} at most {upper:.2%}, and {margin:.2%} more are allowed",
+        "版本 {version} 有 {share:.2%} 的分数不是有限数值，可以确定高于 {lower:.2%}；版本 {beside} 至多 {upper:.2%}，允许高出 {margin:.2%}",
+    ),
+    "guardrail.latency": (
+        "one request in a hundred takes version {version} certainly more than {lower:.1f} ms, "
+        "more than {times:g} times the {upper:.1f} ms of version {beside}",
+        "版本 {version} 最慢的百分之一请求可以确定超过 {lower:.1f} 毫秒，高于版本 {beside} 的 {upper:.1f} 毫秒的 {times:g} 倍",
+    ),
+    "guardrail.score_drift": (
+        "the scores of version {version} are certainly {lower:.3f} away from those of version {beside}; {most:.3f} is allowed",
+        "版本 {version} 的分数与版本 {beside} 的距离可以确定至少为 {lower:.3f}；允许 {most:.3f}",
+    ),
+    "rollback.local": (
+        "version {to} took the place of version {version} on one machine by itself, by {actor}: {reason}",
+        "{actor} 在一台机器上将版本 {version} 直接回滚到版本 {to}：{reason}",
+    ),
 }

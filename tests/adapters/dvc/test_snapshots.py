@@ -106,3 +106,11 @@ def test_bytes_that_changed_in_the_cache_are_refused(tmp_path: Path) -> None:
     cached.write_bytes(cached.read_bytes() + b"x")
     with pytest.raises(IntegrityError, match="not the snapshot that was recorded"):
         DvcSnapshots(tmp_path).restore(kept)
+
+
+def test_a_copy_has_the_recorded_bytes_wherever_they_were_found(tmp_path: Path) -> None:
+    kept = keep(tmp_path, rows(0))
+    DvcSnapshots(tmp_path).copy(kept, tmp_path / "present.parquet")
+    keep(tmp_path, rows(7))  # the file in the project is a newer snapshot now
+    DvcSnapshots(tmp_path).copy(kept, tmp_path / "cached.parquet")
+    assert (tmp_path / "present.parquet").read_bytes() == (tmp_path / "cached.parquet").read_bytes()

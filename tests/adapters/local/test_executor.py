@@ -157,3 +157,21 @@ def _begin(executor: LocalExecutor, folder: Path, verb: str) -> int:
         assert executor.poll("a1").state == "running"
         time.sleep(0.02)
     return int((folder / "child").read_text())
+
+
+def test_what_a_job_took_is_known_once_it_is_over(tmp_path: Path) -> None:
+    busy = "import subprocess, sys; work = 'sum(range(15_000_000))'; exec(work); subprocess.run([sys.executable, '-c', work], check=True)"
+    executor = LocalExecutor(tmp_path / "jobs", program=(sys.executable, "-c", busy))
+    executor.submit(Job(action="a1", verb=(), folder=tmp_path))
+    state = wait_for(executor, "a1")
+    assert state.state == "done"
+    assert state.cost["cpu_seconds"] > 0.2
+    assert state.cost["seconds"] > 0.2
+    assert LocalExecutor(tmp_path / "jobs").poll("a1").cost == state.cost
+
+
+def test_a_job_of_before_costs_were_noted_has_none(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs" / "a1"
+    folder.mkdir(parents=True)
+    (folder / "exit.json").write_text('{"code": 0}')
+    assert LocalExecutor(tmp_path / "jobs").poll("a1").cost == {}

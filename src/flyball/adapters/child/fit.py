@@ -1,6 +1,7 @@
 """In the child: call the project's training function, score the held-out rows, compile the model, and leave everything as files."""
 
 import importlib.metadata
+import os
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from flyball.adapters.child.user_code import call, explain
+from flyball.adapters.child.exchange import FOLDER as EXCHANGE
+from flyball.adapters.child.exchange import hand_over, opened, train_apart
+from flyball.adapters.child.user_code import call, explain, no_weights, takes_weights
 from flyball.adapters.mlflow.in_child import RunWatch
 from flyball.adapters.pandas.arrow import read_parquet
 from flyball.adapters.pandas.frames import to_frame, to_series
@@ -21,6 +24,7 @@ from flyball.adapters.sklearn.losses import learn
 from flyball.core.codec import from_plain, to_plain
 from flyball.core.errors import FlyballError, UserCodeError
 from flyball.core.schema import Schema
+from flyball.core.table import Table
 from flyball.spec.records import Task
 
 # Libraries whose versions matter to whoever loads the model again: module → distribution.
@@ -42,22 +46,13 @@ _LIBRARIES = {
 def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str, object]:
     """Fit, score, compile; files in the order's folder, their names and the rest in the answer."""
     folder = Path(command["folder"])
-    schema, task, run = from_plain(command["schema"], Schema), command["task"], command["run"]
+    schema, task, run = from_plain(command["schema"], Schema), command["task"], _name(command)
     seconds: dict[str, float] = {}
-    clock, cpu = time.perf_counter(), time.process_time()
+    clock, cpu = time.perf_counter(), sum(os.times()[:4])
     table = read_parquet(folder / "snapshot.parquet").table
     train, test = table.take(np.load(folder / "train.npy")), table.take(np.load(folder / "test.npy"))
-    frame, target = to_frame(train, schema.names), to_series(train, command["target"])
     clock = _lap(seconds, "read", clock)
-    # MLflow notes the main file, and the commit it is at, as the source of a run: that is the project's module, not this one.
-    sys.argv[:] = [str(project.joinpath(*run.partition(":")[0].split(".")).with_suffix(".py"))]
-    runs.begin()
-    try:
-        estimator = call(run, project, frame, target, **command["params"])
-    except BaseException:
-        runs.end(failed=True)
-        raise
-    runs.end(failed=False)
+    estimator = _estimator(command, project, runs, train, schema)
     clock = _lap(seconds, "fit", clock)
     held_out = to_frame(test, schema.names)
     classes, native = _scores(estimator, held_out, task, run, project)
@@ -82,7 +77,7 @@ def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str,
         (folder / name).write_bytes(content)
     np.save(folder / "scores.npy", compiled.scores)
     _lap(seconds, "compile", clock)
-    seconds["cpu"] = round(time.process_time() - cpu, 3)
+    seconds["cpu"] = round(sum(os.times()[:4]) - cpu, 3)  # of this process and of what it ran meanwhile
     return {
         "run_id": runs.run_id,
         "classes": list(classes),
@@ -96,6 +91,34 @@ def run_fit(command: dict[str, Any], project: Path, runs: RunWatch) -> dict[str,
         "packages": _packages(),
         "seconds": seconds,
     }
+
+
+def _estimator(command: dict[str, Any], project: Path, runs: RunWatch, train: Table, schema: Schema) -> object:
+    """The fitted model: of the project's function, called here; of the user's own environment; or one that was made elsewhere."""
+    if command["command"] or command["python"]:
+        return train_apart(command, project, hand_over(command, train, schema))
+    if command["given"]:
+        return opened(Path(command["folder"]) / EXCHANGE / "model", "the other system", project)
+    run, given = command["run"], dict(command["params"])
+    # MLflow notes the main file, and the commit it is at, as the source of a run: that is the project's module, not this one.
+    sys.argv[:] = [str(project.joinpath(*run.partition(":")[0].split(".")).with_suffix(".py"))]
+    if command["weight"]:
+        if not takes_weights(run, project):
+            raise no_weights(run)
+        given["sample_weight"] = np.asarray(train[command["weight"]], dtype=np.float64)
+    runs.begin()
+    try:
+        estimator = call(run, project, to_frame(train, schema.names), to_series(train, command["target"]), **given)
+    except BaseException:
+        runs.end(failed=True)
+        raise
+    runs.end(failed=False)
+    return estimator
+
+
+def _name(command: dict[str, Any]) -> str:
+    """What made the model, in messages about it."""
+    return "[train] command" if command["command"] else "the other system" if command["given"] else str(command["run"])
 
 
 def _scores(

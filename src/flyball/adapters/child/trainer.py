@@ -99,10 +99,14 @@ class ChildTrainer:
             "schema": to_plain(order.schema),
             "target": order.target,
             "folder": str(order.folder),
+            "weight": order.weight,
+            "command": list(order.command),
+            "python": order.python,
+            "given": order.given,
         }
         began = time.perf_counter()
         try:
-            answer = self._child.ask(command, timeout=order.timeout, doing=order.run)
+            answer = self._child.ask(command, timeout=order.timeout, doing=order.doing)
         except UserCodeError:
             self._end_run()
             raise

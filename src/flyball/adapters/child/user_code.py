@@ -1,6 +1,7 @@
 """The project's own functions: found by name, called, and their failures told in the project's own lines."""
 
 import importlib
+import inspect
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,21 @@ def call(name: str, project: Path, /, *args: object, **kwargs: object) -> Any:
         return function(*args, **kwargs)
     except BaseException as error:
         raise UserCodeError(f"{name} raised {_last(error)}", hint=explain(error, project)) from error
+
+
+def takes_weights(name: str, project: Path) -> bool:
+    """Whether the function names a parameter `sample_weight`; one that takes anything (`**params`) may not know what to do with it."""
+    parameter = inspect.signature(load(name, project)).parameters.get("sample_weight")
+    return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+
+
+def no_weights(what: str) -> UserCodeError:
+    """The error for a function that would count every row alike where rows stand for different numbers of others."""
+    return UserCodeError(
+        f"{what} takes no sample_weight, and rows of the holdback must weigh more than others",
+        hint="add sample_weight=None to its parameters and pass it on: model.fit(frame, target, sample_weight=sample_weight), "
+        "in a pipeline fit(frame, target, STEP__sample_weight=sample_weight)",
+    )
 
 
 def explain(error: BaseException, project: Path) -> str:

@@ -56,9 +56,32 @@ class DvcSnapshots:
 
     def restore(self, snapshot: Snapshot) -> Table:
         """Wherever the bytes are found they must have the recorded SHA-256."""
+        return read_parquet(self._found(snapshot)).table
+
+    def copy(self, snapshot: Snapshot, into: Path) -> None:
+        """What is copied is looked at once more: the file in the project may be written meanwhile."""
+        shutil.copyfile(self._found(snapshot), into)
+        if sha256_file(into) != snapshot.digest:
+            raise IntegrityError("the snapshot changed while it was copied", hint="try again when nobody trains")
+
+    def push(self, snapshot: Snapshot) -> int:
+        """To DVC's default remote."""
+
+        def send(repo: Any) -> int:
+            from dvc_data.hashfile.hash_info import HashInfo
+
+            done = repo.cloud.push([HashInfo("md5", snapshot.dvc_md5)])
+            if done.failed:
+                raise StoreError("DVC could not push the snapshot to its remote", hint="`dvc push` shows what is wrong")
+            return len(done.transferred)
+
+        return int(self._with_repo(send))
+
+    def _found(self, snapshot: Snapshot) -> Path:
+        """A file with the recorded bytes: the one in the project, else the one in DVC's cache, else from its remote."""
         present = self._project / snapshot.path
         if present.is_file() and sha256_file(present) == snapshot.digest:
-            return read_parquet(present).table
+            return present
 
         def fetch(repo: Any) -> Path:
             cached = Path(repo.cache.local.oid_to_path(snapshot.dvc_md5))
@@ -76,20 +99,7 @@ class DvcSnapshots:
             raise IntegrityError(
                 f"{cached} is not the snapshot that was recorded", hint="its SHA-256 differs: do not train or judge with it"
             )
-        return read_parquet(cached).table
-
-    def push(self, snapshot: Snapshot) -> int:
-        """To DVC's default remote."""
-
-        def send(repo: Any) -> int:
-            from dvc_data.hashfile.hash_info import HashInfo
-
-            done = repo.cloud.push([HashInfo("md5", snapshot.dvc_md5)])
-            if done.failed:
-                raise StoreError("DVC could not push the snapshot to its remote", hint="`dvc push` shows what is wrong")
-            return len(done.transferred)
-
-        return int(self._with_repo(send))
+        return cached
 
     def _pull(self, repo: Any, snapshot: Snapshot) -> None:
         from dvc.config import NoRemoteError

@@ -1,7 +1,7 @@
 """Jobs as local processes: each in a session of its own, recorded in a folder, so that any later process can ask how it went.
 
 In `<jobs>/<action>/`: claim.json (who submitted it) · process.json (pid, and when it started) · out, err (what it said) ·
-cancelled (somebody ended it) · exit.json (its exit code).
+cancelled (somebody ended it) · exit.json (its exit code, and the seconds it took).
 """
 
 import json
@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from flyball.adapters.local.job import write_record
@@ -47,7 +48,7 @@ class LocalExecutor:
             pid = os.posix_spawn(
                 sys.executable,
                 command,
-                os.environ,
+                {**os.environ, "FLYBALL_ACTOR": job.actor} if job.actor else os.environ,
                 setsid=True,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -74,9 +75,8 @@ class LocalExecutor:
         result = _text(folder / "out")
         if ended is not None:
             failed = ended["code"] != 0
-            return JobState(
-                state="failed" if failed else "done", result=result, message=_why(folder, f"exit code {ended['code']}") if failed else ""
-            )
+            message = _why(folder, f"exit code {ended['code']}") if failed else ""
+            return JobState(state="failed" if failed else "done", result=result, message=message, cost=_cost(ended))
         if running:
             return JobState(state="running", result="", message="")
         if (folder / "cancelled").exists():
@@ -154,15 +154,20 @@ def _gone_within(group: int, seconds: float) -> bool:
     return False
 
 
+def _cost(ended: Mapping[str, int | float | str | None]) -> dict[str, float]:
+    """What the job's process noted of it; nothing where it was killed before it could."""
+    return {name: float(ended[name] or 0) for name in ("cpu_seconds", "seconds") if name in ended}
+
+
 def _why(folder: Path, otherwise: str) -> str:
     if (folder / "cancelled").exists():
         return "cancelled"
     return _text(folder / "err")[-_LONGEST_MESSAGE:].strip() or otherwise
 
 
-def _read(path: Path) -> dict[str, int | str | None] | None:
+def _read(path: Path) -> dict[str, int | float | str | None] | None:
     try:
-        found: dict[str, int | str | None] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, int | float | str | None] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     return found

@@ -23,6 +23,11 @@ class MemoryJournal:
         verify(links[after:], after=after, prev_hash=links[after - 1].hash if after else GENESIS)
         return [to_entry(link) for link in links[after:]]
 
+    def links(self, model: str) -> list[Link]:
+        """Every entry as it is stored, unchecked, in order of seq."""
+        with self._lock:
+            return list(self._links.get(model, []))
+
     def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
         """Append all events or none if the newest seq is `expected`; else ConflictError naming the entry that came first."""
         with self._lock:

@@ -53,7 +53,11 @@ class PooledEngine:
         self._schema = manifest.schema
         wide = len(manifest.classes) if manifest.task == "multiclass" else len(manifest.outputs)
         self._none = (0, wide) if wide else (0,)
-        finalize(self, _close_aside, pool)
+        self._end = finalize(self, _close_aside, pool)
+
+    def close(self) -> None:
+        """End its processes; calls that are under way fail at once."""
+        self._end()
 
     def score(self, features: Table) -> Scores:
         """Score the rows of a table that has at least the schema's columns."""

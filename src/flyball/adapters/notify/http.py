@@ -1,6 +1,7 @@
 """One POST of JSON: taken (2xx), or an error in words that show no more of the address than scheme and host."""
 
 import ssl
+from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -24,9 +25,12 @@ def address(url: str) -> str:
     return url
 
 
-def post_json(url: str, body: bytes, *, seconds: float, key: str = "") -> None:
-    """Send it; StoreError says why it was not taken. Redirections are not followed: they could lead the message to anybody."""
-    headers = {"content-type": "application/json", "user-agent": "flyball", "accept-encoding": "identity"}
+def post_json(url: str, body: bytes, *, seconds: float, key: str = "", more: Mapping[str, str] | None = None) -> None:
+    """Send it, with `more` headers; StoreError says why it was not taken.
+
+    Redirections are not followed: they could lead the message to anybody.
+    """
+    headers = {"content-type": "application/json", "user-agent": "flyball", "accept-encoding": "identity", **(more or {})}
     if key:
         headers["idempotency-key"] = key
     try:

@@ -106,7 +106,16 @@ def _onnx(model: Any, schema: Schema, *, wide: bool) -> bytes:
             custom_shape_calculators=encoders.SHAPES,
         )
     _restore_names(found.graph, [name for name, _ in inputs])
+    _sort_opsets(found)
     return bytes(found.SerializeToString())
+
+
+def _sort_opsets(found: Any) -> None:
+    """skl2onnx lists them in the order of a set, which is another in every process; the same training is to give the same bytes."""
+    opsets = sorted((one.domain, one.version) for one in found.opset_import)
+    del found.opset_import[:]
+    for domain, version in opsets:
+        found.opset_import.add(domain=domain, version=version)
 
 
 def _restore_names(graph: Any, names: list[str]) -> None:

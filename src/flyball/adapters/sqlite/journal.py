@@ -28,6 +28,11 @@ class SqliteJournal:
         verify(links, after=max(after, 0), prev_hash=before.hash if before else GENESIS)
         return [to_entry(link) for link in links]
 
+    def links(self, model: str) -> list[Link]:
+        """Every entry as it is stored, unchecked, in order of seq: for finding out what is wrong with it."""
+        with self._database.read() as connection:
+            return _links(connection, "WHERE model = ? ORDER BY seq", (model,))
+
     def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
         """Append all events or none, durably, if the newest seq is `expected`."""
         with self._database.write() as connection:

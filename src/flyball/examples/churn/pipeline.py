@@ -18,8 +18,11 @@ def prepare(customers: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def train(frame: pd.DataFrame, target: pd.Series, n_estimators: int = 100, max_depth: int = 10, random_state: int = 0):
-    """One column per category (an unknown payment method is a category too), then a random forest."""
+def train(frame: pd.DataFrame, target: pd.Series, n_estimators: int = 100, max_depth: int = 10, random_state: int = 0, sample_weight=None):
+    """One column per category (an unknown payment method is a category too), then a random forest.
+
+    Customers of the holdback stand for those who got an offer: they come with a larger weight.
+    """
     model = make_pipeline(
         make_column_transformer(
             (OneHotEncoder(handle_unknown="ignore", sparse_output=False), CATEGORIES),
@@ -27,4 +30,4 @@ def train(frame: pd.DataFrame, target: pd.Series, n_estimators: int = 100, max_d
         ),
         RandomForestClassifier(n_estimators, max_depth=max_depth, min_samples_leaf=5, random_state=random_state, n_jobs=2),
     )
-    return model.fit(frame, target)
+    return model.fit(frame, target, randomforestclassifier__sample_weight=sample_weight)

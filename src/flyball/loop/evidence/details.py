@@ -82,7 +82,7 @@ def performance_details(
 
 def _metrics(spec: Spec) -> list[str]:
     """Every metric somebody asked for, the main one first."""
-    return list(dict.fromkeys([main_metric(spec), spec.rollout.metric, *spec.evaluate.metrics]))
+    return list(dict.fromkeys([main_metric(spec), spec.row_metric, *spec.evaluate.metrics]))
 
 
 def _look(

@@ -19,12 +19,13 @@ def finished_training(world: World, state: State) -> Finished | None:
         version = max(made)
         verdict = state.versions[version].registered.gate.verdict.value
         reason = because("retrain.registered", version=version, verdict=verdict)
-        return Finished(action=action, outcome="registered", version=version, reason=reason)
+        return Finished(action=action, outcome="registered", version=version, reason=reason, cost=job.cost)
     if job.state == "lost":
-        return Finished(action=action, outcome="lost", version=0, reason=because("retrain.lost"))
+        return Finished(action=action, outcome="lost", version=0, reason=because("retrain.lost"), cost=job.cost)
     if job.state == "done" or '"status":"unchanged"' in job.result.replace(" ", ""):
-        return Finished(action=action, outcome="unchanged", version=0, reason=because("retrain.unchanged"))
-    return Finished(action=action, outcome="failed", version=0, reason=because("retrain.failed", message=_tail(job.message)))
+        return Finished(action=action, outcome="unchanged", version=0, reason=because("retrain.unchanged"), cost=job.cost)
+    reason = because("retrain.failed", message=_tail(job.message))
+    return Finished(action=action, outcome="failed", version=0, reason=reason, cost=job.cost)
 
 
 def _tail(message: str) -> str:

@@ -5,22 +5,29 @@ from datetime import datetime
 from flyball.core.errors import DataError
 from flyball.core.record import record
 from flyball.core.window import Window
-from flyball.journal.events import DayGain
+from flyball.journal.events import DayGain, RolloutStarted
 from flyball.journal.known import State
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
+from flyball.monitoring.arms import ArmsRules, arms_evidence
 from flyball.monitoring.experiment import paired
-from flyball.monitoring.records import PairedEvidence
+from flyball.monitoring.records import ArmsEvidence, PairedEvidence
+from flyball.registry.records import Manifest
 from flyball.serving.records import Maturity
 from flyball.spec.records import Spec
 from flyball.stats.scores import METRICS
 
+# The strategies in which the challenger answers a part of the units.
+TRAFFIC = ("canary", "experiment", "bandit")
 
-def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
-    """The rollout that runs, on the live rows so far."""
+
+def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | ArmsEvidence | None:
+    """The rollout that runs, on the live rows so far: paired where both versions score every row, else by its arms."""
     rollout = state.rollout
     if rollout is None or rollout.champion != state.champion:
         return None
+    if rollout.strategy in TRAFFIC:
+        return compare_arms(world, spec, state, rollout, memory, Window(start=rollout.start_at, end=now), by=now)
     registered = state.versions[rollout.version].registered
     # the held-out days count only if they were compared with this champion, by the metric this rollout goes by
     same = registered.compared_with == rollout.champion and registered.head_start_metric == rollout.metric
@@ -33,12 +40,38 @@ def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now
     return compare_live(world, spec, state, memory, (rollout.version, rollout.champion), window, rules)
 
 
+def compare_arms(
+    world: World, spec: Spec, state: State, rollout: RolloutStarted, memory: Memory, window: Window, *, by: datetime
+) -> ArmsEvidence:
+    """The arms of a rollout with traffic, over the whole days of a window that are matured by a time. DataError if they do not say the
+    same kind of thing.
+    """
+    versions = rollout.version, rollout.champion
+    one, two = _comparable(world, state, memory, versions, by_label=False)
+    maturity = Maturity(age=spec.data.matures, by=by)
+    challenger, champion = (
+        memory.matured(world.predictions, state.model, number, window, maturity, whole=True, compared=True) for number in versions
+    )
+    asked = tuple(memory.asked(world.predictions, state.model, number, window) for number in versions)
+    rules = ArmsRules(
+        metric=rollout.metric,
+        task=spec.model.task,
+        classes=one.classes,
+        thresholds=(one.threshold, two.threshold),
+        versions=versions,
+        alpha=rollout.alpha,
+        no_outcome=spec.data.no_outcome,
+        block=rollout.block,
+    )
+    return arms_evidence(challenger, champion, (asked[0], asked[1]), state.phases, rules)
+
+
 def watch_evidence(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
     """The watch that runs, on the live rows so far."""
     watch = state.watch
     if watch is None or watch.version != state.champion:
         return None
-    rules = Rules(metric=spec.rollout.metric, alpha=spec.rollout.alpha)
+    rules = Rules(metric=spec.row_metric, alpha=spec.rollout.alpha)
     return compare_live(world, spec, state, memory, (watch.version, watch.previous), Window(start=watch.since, end=now), rules)
 
 
@@ -52,15 +85,22 @@ class Rules:
 
 
 def compare_live(
-    world: World, spec: Spec, state: State, memory: Memory, versions: tuple[int, int], window: Window, rules: Rules
+    world: World,
+    spec: Spec,
+    state: State,
+    memory: Memory,
+    versions: tuple[int, int],
+    window: Window,
+    rules: Rules,
+    *,
+    by: datetime | None = None,
 ) -> PairedEvidence:
-    """Two versions on the rows both scored, over whole matured days. DataError if they do not say the same kind of thing."""
-    manifests = [memory.bundle(world.bundles, state.versions[number].registered.bundle)[0] for number in versions]
-    one, two = manifests
+    """Two versions on the rows both scored, over whole days matured by a time (default: the window's end). DataError if they do not say
+    the same kind of thing.
+    """
     by_label = METRICS[rules.metric].loss is METRICS["error"].loss
-    if (one.task, one.classes) != (two.task, two.classes) or (by_label and one.threshold != two.threshold):
-        raise DataError(f"versions {versions[0]} and {versions[1]} of {state.model} do not answer with the same classes and threshold")
-    maturity = Maturity(age=spec.data.matures, by=window.end)
+    one, _ = _comparable(world, state, memory, versions, by_label=by_label)
+    maturity = Maturity(age=spec.data.matures, by=window.end if by is None else by)
     first, second = (
         memory.matured(world.predictions, state.model, number, window, maturity, whole=True, compared=True) for number in versions
     )
@@ -76,3 +116,11 @@ def compare_live(
         no_outcome=spec.data.no_outcome,
         head_start=rules.head_start,
     )
+
+
+def _comparable(world: World, state: State, memory: Memory, versions: tuple[int, int], *, by_label: bool) -> tuple[Manifest, Manifest]:
+    """The manifests of two versions that answer with the same classes, and, where the answered label counts, at one threshold."""
+    one, two = (memory.bundle(world.bundles, state.versions[number].registered.bundle)[0] for number in versions)
+    if (one.task, one.classes) != (two.task, two.classes) or (by_label and one.threshold != two.threshold):
+        raise DataError(f"versions {versions[0]} and {versions[1]} of {state.model} do not answer with the same classes and threshold")
+    return one, two

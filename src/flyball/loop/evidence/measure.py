@@ -17,6 +17,7 @@ from flyball.loop.memory import Memory
 from flyball.loop.records import Evidence
 from flyball.loop.world import World
 from flyball.monitoring.records import MonitorReport
+from flyball.serving.records import Trip
 from flyball.spec.records import Spec
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, looked: Look
         watch=_measured(lambda: watch_evidence(world, spec, state, memory, now), trouble),
         new_outcomes=world.outcomes.labelled_since(state.model, state.last_retrain_at or state.first_at or now, now),
         refused=refused,
+        trips=_measured(lambda: _trips(world, state), trouble) or (),
     )
     report = looked.report
     if report is not None:
@@ -84,6 +86,15 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, looked: Look
             quality=report.quality,
         )
     return replace(found, trouble="; ".join(dict.fromkeys([*trouble, *looked.trouble])))
+
+
+def _trips(world: World, state: State) -> tuple[Trip, ...]:
+    """What guardrails did since the challenger, and since the champion, began to answer."""
+    began = {(state.challenger, state.phases[0].since)} if state.phases else set()
+    if state.champion_since is not None:
+        began.add((state.champion, state.champion_since))
+    found = [trip for version, since in began for trip in world.guards.trips(state.model, since=since) if trip.version == version]
+    return tuple(sorted(found, key=lambda trip: (trip.at, trip.version, trip.guardrail)))
 
 
 def _measured(measurement: Callable[[], T], trouble: list[str]) -> T | None:

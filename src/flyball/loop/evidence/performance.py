@@ -35,7 +35,7 @@ def past_performance(world: World, spec: Spec, state: State, version: int, memor
 
 def main_metric(spec: Spec) -> str:
     """The metric that is looked at every time: that of the floor, else that of the live comparison."""
-    return spec.monitor.floor.metric if spec.monitor.floor is not None else spec.rollout.metric
+    return spec.monitor.floor.metric if spec.monitor.floor is not None else spec.row_metric
 
 
 def past_window(spec: Spec, now: datetime) -> Window:

@@ -15,7 +15,7 @@ from flyball.server.dialects.caller import Caller
 from flyball.server.dialects.inference_statistics import Statistics, Timing
 from flyball.server.dialects.model_tensors import Form, inputs_of, outputs_of, rows_of, tensors_of
 from flyball.server.dialects.tensors import Tensor
-from flyball.server.predict import Given
+from flyball.server.scoring import Given
 from flyball.server.served import Models, Served
 from flyball.serving.codecs import name_of, time_of
 from flyball.serving.contract import kind_of, shown

@@ -7,7 +7,7 @@ from flyball.core.errors import ConflictError, RequestError
 from flyball.core.schema import Column, did_you_mean
 from flyball.registry.records import Manifest
 from flyball.server.dialects.tensors import Tensor
-from flyball.server.predict import Given
+from flyball.server.scoring import Given
 from flyball.serving.contract import Contract, Value, shown
 from flyball.serving.deployment import LiveModel
 

@@ -18,7 +18,8 @@ from flyball.server.dialects.frames import Frames, decode_frame
 from flyball.server.dialects.model_tensors import manifest_of, outlived
 from flyball.server.dialects.refusal import Refusal, refusal
 from flyball.server.dialects.signature import metadata, signature_named
-from flyball.server.predict import Given, Inferred
+from flyball.server.predict import Inferred
+from flyball.server.scoring import Given
 from flyball.server.served import Models, Served
 from flyball.serving.contract import kind_of, shown
 from flyball.serving.deployment import LiveModel

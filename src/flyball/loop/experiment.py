@@ -1,0 +1,226 @@
+"""The rollout that runs, or the last one, as a person wants to see it: arms, gain and bounds over time, what may be decided, and when."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from flyball.core.errors import DataError, RefusedError
+from flyball.core.reason import Reason, because
+from flyball.core.record import record
+from flyball.core.verdict import Verdict
+from flyball.core.window import Window, format_duration
+from flyball.journal.events import Entry, Promoted, RolloutEnded, RolloutStarted
+from flyball.journal.explain import tell
+from flyball.journal.known import Phase, State
+from flyball.journal.state import fold
+from flyball.loop.evidence.live import TRAFFIC, Rules, compare_arms, compare_live, rollout_evidence
+from flyball.loop.memory import Memory
+from flyball.loop.world import World
+from flyball.monitoring.records import ArmsEvidence, PairedEvidence
+from flyball.serving.records import Trip
+from flyball.spec.records import Spec
+from flyball.stats.arms import DAY_TUNING, MIN_DAYS, MIN_UNITS, UNIT_TUNING, sequence_factor
+
+_DAY = timedelta(days=1)
+# Of how many looks the bounds are shown.
+LOOKS = 28
+
+
+@record
+class Seen:
+    """What was known at a time: the gain and its bounds, over so many blocks."""
+
+    at: datetime
+    gain: float
+    lower: float | None
+    upper: float | None
+    blocks: int
+
+
+@record
+class OfDay:
+    """The gain of one day alone, which is over and matured."""
+
+    day: datetime
+    gain: float
+    rows: int
+
+
+@record
+class ExperimentView:
+    """A rollout, running or ended (`ended_at`, `ended`: when and why), as of `at`.
+
+    `evidence` None: nothing has matured, or the champion changed. `verdict` and `reason`: what the evidence alone says so far; `pass`:
+    certainly better, or not worse by the margin. `expected_at`: when it will be decided if the gain stays what it is; None: not before
+    the deadline, or nobody can say. `earliest_at`: before that nothing is decided in favour.
+    """
+
+    model: str
+    at: datetime
+    rollout: RolloutStarted
+    running: bool
+    phases: tuple[Phase, ...]
+    paused: Reason | None
+    evidence: PairedEvidence | ArmsEvidence | None
+    verdict: Verdict
+    reason: Reason
+    looks: tuple[Seen, ...]
+    days: tuple[OfDay, ...]
+    trips: tuple[Trip, ...]
+    earliest_at: datetime
+    expected_at: datetime | None
+    ended_at: datetime | None = None
+    ended: Reason | None = None
+
+
+def experiment_view(
+    world: World, spec: Spec, state: State, memory: Memory, now: datetime, *, entries: Sequence[Entry] | None = None, looks: int = LOOKS
+) -> ExperimentView:
+    """The rollout that runs, else the last that ended. RefusedError if there never was one.
+
+    `entries`: the journal, if the caller has read it; `looks`: how many of the times it was looked at are reckoned again (0: none).
+    """
+    if state.rollout is not None:
+        return _view(world, spec, state, memory, now, None, looks)
+    found = list(world.journal.read(state.model) if entries is None else entries)
+    ended = _last_ended(found)
+    if ended is None:
+        raise RefusedError(
+            f"no rollout of {state.model} has been started yet",
+            hint="one starts when a new version has passed its gate and there is a champion: `flyball train`, then `flyball tick`",
+        )
+    before = fold(state.model, found[:ended])
+    return _view(world, spec, before, memory, min(found[ended].at, now), found[ended], looks)
+
+
+def so_far(evidence: PairedEvidence | ArmsEvidence | None, margin: float, matures: timedelta) -> tuple[Verdict, Reason]:
+    """What the evidence of a rollout says by itself: certainly better, certainly worse, or not decided, and why."""
+    if evidence is None or not evidence.rows:
+        return Verdict.UNDECIDED, because("experiment.nothing", matures=format_duration(matures) if matures else "")
+    trouble = evidence.trouble if isinstance(evidence, ArmsEvidence) else None
+    if trouble is not None:
+        return Verdict.UNDECIDED, trouble
+    units = isinstance(evidence, ArmsEvidence) and evidence.block == "unit"
+    blocks = {"units": evidence.blocks, "days": 0} if units else {"units": 0, "days": evidence.blocks}
+    if evidence.lower is None or evidence.upper is None:
+        needed = MIN_UNITS if units else MIN_DAYS
+        return Verdict.UNDECIDED, because("experiment.few", rows=evidence.rows, needed=needed, **blocks)
+    told = {
+        "version": evidence.version,
+        "against": evidence.against,
+        "metric": evidence.metric,
+        "gain": evidence.gain,
+        "lower": evidence.lower,
+        "upper": evidence.upper,
+        "rows": evidence.rows,
+        "margin": margin,
+        **blocks,
+    }
+    if evidence.upper < 0:
+        return Verdict.FAIL, because("experiment.worse", **told)
+    if evidence.lower > 0:
+        return Verdict.PASS, because("experiment.better", **told)
+    if evidence.lower > -margin:
+        return Verdict.PASS, because("experiment.not_worse", **told)
+    return Verdict.UNDECIDED, because("experiment.undecided", **told)
+
+
+def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, end: Entry | None, looks: int) -> ExperimentView:
+    rollout = state.rollout
+    assert rollout is not None
+    evidence = rollout_evidence(world, spec, state, memory, at)
+    verdict, reason = so_far(evidence, rollout.margin, spec.data.matures)
+    days = _matured_days(rollout, spec, at)
+    seen = [_seen(world, spec, state, memory, day.end + spec.data.matures) for day in _spread(days, looks)]
+    return ExperimentView(
+        model=state.model,
+        at=at,
+        rollout=rollout,
+        running=end is None,
+        phases=state.phases,
+        paused=None if state.paused is None else state.paused.reason,
+        evidence=evidence,
+        verdict=verdict,
+        reason=reason,
+        looks=tuple(one for one in seen if one is not None),
+        days=tuple(one for one in (_of_day(world, spec, state, memory, day, at) for day in days) if one is not None) if looks else (),
+        trips=tuple(trip for trip in world.guards.trips(state.model, since=rollout.start_at) if trip.at <= at),
+        earliest_at=rollout.start_at + rollout.min_days * _DAY + spec.data.matures,
+        expected_at=_expected(evidence, rollout, at) if end is None else None,
+        ended_at=None if end is None else end.at,
+        ended=None if end is None else tell(end).reason,
+    )
+
+
+def _last_ended(entries: Sequence[Entry]) -> int | None:
+    """The place of the entry that ended the last rollout, if one did."""
+    started: RolloutStarted | None = None
+    found = None
+    for place, entry in enumerate(entries):
+        match entry.event:
+            case RolloutStarted():
+                started = entry.event
+            case RolloutEnded() | Promoted() if started is not None and entry.event.version == started.version:
+                found, started = place, None
+            case _:
+                pass
+    return found
+
+
+def _matured_days(rollout: RolloutStarted, spec: Spec, at: datetime) -> list[Window]:
+    """The days of the rollout, cut to it, that are over and matured."""
+    if at <= rollout.start_at:
+        return []
+    days = Window(start=rollout.start_at, end=at).days()
+    return [day for day in days if day.end.hour == day.end.minute == day.end.second == 0 and day.end + spec.data.matures <= at]
+
+
+def _spread(days: Sequence[Window], looks: int) -> list[Window]:
+    """At most so many of them, evenly, the last always."""
+    if not looks:
+        return []
+    step = max(1, -(-len(days) // looks))
+    return list(days[::-1][::step][::-1])
+
+
+def _seen(world: World, spec: Spec, state: State, memory: Memory, at: datetime) -> Seen | None:
+    evidence = rollout_evidence(world, spec, state, memory, at)
+    if evidence is None or not evidence.rows:
+        return None
+    return Seen(at=at, gain=evidence.gain, lower=evidence.lower, upper=evidence.upper, blocks=evidence.blocks)
+
+
+def _of_day(world: World, spec: Spec, state: State, memory: Memory, day: Window, at: datetime) -> OfDay | None:
+    rollout = state.rollout
+    assert rollout is not None
+    found: PairedEvidence | ArmsEvidence
+    try:
+        if rollout.strategy in TRAFFIC:
+            found = compare_arms(world, spec, state, replace(rollout, block="day"), memory, day, by=at)
+        else:
+            rules = Rules(metric=rollout.metric, alpha=rollout.alpha)
+            found = compare_live(world, spec, state, memory, (rollout.version, rollout.champion), day, rules, by=at)
+    except DataError:
+        return None
+    return OfDay(day=day.start, gain=found.gain, rows=found.rows) if found.rows else None
+
+
+def _expected(evidence: PairedEvidence | ArmsEvidence | None, rollout: RolloutStarted, now: datetime) -> datetime | None:
+    """When a bound will have passed its line if the gain stays what it is and blocks come as they came."""
+    if evidence is None or evidence.lower is None or evidence.upper is None or now <= rollout.start_at:
+        return None
+    units = isinstance(evidence, ArmsEvidence) and evidence.block == "unit"
+    tuning = UNIT_TUNING if units else DAY_TUNING
+    half = (evidence.upper - evidence.lower) / 2
+    past = (now - rollout.start_at) / _DAY
+    blocks = float(evidence.blocks)
+    first = float(sequence_factor(blocks, max(blocks - 1, 1.0), alpha=evidence.alpha, tuning=tuning))
+    left = max((rollout.deadline_at - now) / _DAY, 0.0)
+    for step in range(101):
+        day = left * step / 100
+        more = blocks * (1 + day / past)
+        factor = float(sequence_factor(more, max(more - 1, 1.0), alpha=evidence.alpha, tuning=tuning))
+        reach = half * factor / first * (blocks / more) ** 0.5
+        if evidence.gain - reach > -rollout.margin or evidence.gain + reach < 0:
+            return now + day * _DAY
+    return None

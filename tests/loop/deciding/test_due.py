@@ -1,0 +1,85 @@
+"""A promotion that is due, where a person has to approve it."""
+
+from dataclasses import replace
+
+import pytest
+
+from flyball.core.verdict import Verdict
+from flyball.journal.events import RolledBack
+from flyball.journal.known import State
+from flyball.journal.moves import ApprovalAsked, Declined
+from flyball.loop.records import AskApproval, EndRollout, Promote, StartRollout, Withdraw
+from rollouts import BETTER, CANDIDATE, DAY, OPEN, T0, TROUBLE, WHY, WORSE, at, more, promoted, registered, running, seen, spec_of, state
+
+MANUAL = spec_of("experiment", 'approve = "manual"')
+GATE = spec_of("immediate", 'approve = "manual"')
+
+
+def asked(known: State, version: int = 2, *, days: float = 9) -> State:
+    return more(known, (T0 + days * DAY, ApprovalAsked(version=version, reason=WHY, evidence={})))
+
+
+def test_what_is_proven_on_live_rows_asks_instead_of_promoting_and_asks_once() -> None:
+    (ask,) = at(running("experiment"), seen(BETTER), MANUAL, days=9)
+    assert isinstance(ask, AskApproval) and ask.reason.code == "arms.better" and ask.evidence["lower"] == 0.001
+    assert at(asked(running("experiment")), seen(BETTER), MANUAL, days=10) == []
+
+
+def test_the_first_champion_and_a_promotion_by_gate_ask_too() -> None:
+    first = state((T0, registered(1)))
+    (ask,) = at(first, seen(), MANUAL, days=0)
+    assert isinstance(ask, AskApproval) and ask.reason.code == "promote.first"
+    (ask,) = at(state(*CANDIDATE), seen(), GATE, days=0)
+    assert isinstance(ask, AskApproval) and ask.reason.code == "promote.gate"
+    assert at(asked(state(*CANDIDATE)), seen(), GATE, days=10) == []
+
+
+@pytest.mark.parametrize("spec", [MANUAL, spec_of("experiment")], ids=["the spec says so now", "it said so at the start"])
+def test_the_stricter_of_the_rules_at_the_start_and_now_holds(spec: object) -> None:
+    assert isinstance(spec, type(MANUAL))
+    known = running("experiment", approve="auto" if spec is MANUAL else "manual")
+    assert [type(one) for one in at(known, seen(BETTER), spec, days=9)] == [AskApproval]
+
+
+def test_worse_evidence_meanwhile_withdraws_it() -> None:
+    waiting = asked(running("experiment"))
+    (withdrawn,) = at(waiting, seen(OPEN), MANUAL, days=10)
+    assert isinstance(withdrawn, Withdraw) and withdrawn.reason.code == "approval.withdrawn"
+    first, ended = at(waiting, seen(WORSE), MANUAL, days=10)
+    assert isinstance(first, Withdraw) and isinstance(ended, EndRollout) and ended.verdict is Verdict.FAIL
+    spoilt = [one for one in at(waiting, seen(replace(BETTER, trouble=TROUBLE)), MANUAL, days=10) if isinstance(one, Withdraw)]
+    assert len(spoilt) == 1
+    assert at(waiting, seen(None), MANUAL, days=10) == [], "what was not measured says nothing new"
+
+
+def test_the_deadline_does_not_end_what_was_proven_before_it_and_waits_for_a_person() -> None:
+    waiting = asked(running("experiment"))
+    assert at(waiting, seen(BETTER), MANUAL, days=31) == []
+    assert at(waiting, seen(None), MANUAL, days=31) == []
+    withdrawn = more(waiting, (T0 + 31 * DAY, Declined(version=2, reason=WHY)))
+    (ended,) = at(withdrawn, seen(OPEN), MANUAL, days=31)
+    assert isinstance(ended, EndRollout) and ended.verdict is Verdict.UNDECIDED
+
+
+def test_a_newer_version_takes_the_place_of_one_that_waits_by_its_gate() -> None:
+    newer = more(asked(state(*CANDIDATE)), (T0 + 9 * DAY, registered(3)))
+    first, second = at(newer, seen(), GATE, days=10)
+    assert isinstance(first, Withdraw) and first.version == 2 and first.reason.code == "approval.superseded"
+    assert isinstance(second, AskApproval) and second.version == 3
+
+
+def test_a_promotion_that_waits_to_replace_a_champion_that_is_gone_is_withdrawn() -> None:
+    new = state(*CANDIDATE, (T0, promoted(2, 1)), (T0, registered(3)))
+    back = more(asked(new, 3), (T0 + 10 * DAY, RolledBack(version=2, to=1, reason=WHY, evidence={})))
+    (withdrawn,) = at(back, seen(), GATE, days=11)
+    assert isinstance(withdrawn, Withdraw) and withdrawn.reason.code == "approval.champion_changed"
+
+
+def test_what_waits_does_not_keep_the_next_from_being_compared() -> None:
+    by_hand = more(asked(state(*CANDIDATE)), (T0 + 9 * DAY, registered(3)))
+    (begun,) = at(by_hand, seen(), MANUAL, days=10)
+    assert isinstance(begun, StartRollout) and begun.version == 3
+
+
+def test_without_approval_nobody_is_asked() -> None:
+    assert [type(one) for one in at(running("experiment"), seen(BETTER), spec_of("experiment"), days=9)] == [Promote]

@@ -1,0 +1,143 @@
+"""A rollout is measured by its arms or paired, and shown as it was looked at, running or ended."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arms import START, log_rows, rollout, started
+from flyball.core.errors import RefusedError
+from flyball.core.reason import because
+from flyball.core.verdict import Verdict
+from flyball.journal.events import Event, RolloutEnded
+from flyball.journal.moves import ShareMoved
+from flyball.loop.evidence.live import rollout_evidence
+from flyball.loop.experiment import ExperimentView, experiment_view, so_far
+from flyball.loop.memory import Memory
+from flyball.monitoring.records import ArmsEvidence, PairedEvidence
+from flyball.render.experiment.page import experiment_page
+from flyball.spec.records import Spec
+from flyball.words.sentences import sentence
+from watched import MODEL, Watched, reference
+
+DAY = timedelta(days=1)
+
+
+class Trial:
+    """A world with versions 1 (champion) and 2, and a rollout of 2."""
+
+    def __init__(self, folder: Path, *, days: int = 12, worse: float = 0.0, shadow: bool = False, **changes: Any) -> None:
+        self.watched = Watched(folder)
+        known = reference()
+        self.watched.register(1, known).promote(1).register(2, known)
+        self.spec: Spec = replace(self.watched.spec, data=replace(self.watched.spec.data, matures=DAY))
+        self.happened(START, started(**{**({"strategy": "shadow", "share": 0.0} if shadow else {}), **changes}))
+        challenger, champion = rollout(3, days=days, rows=300, worse=worse)
+        if shadow:
+            log_rows(self.watched.world, MODEL, [(1, champion)], shadow=2)
+        else:
+            log_rows(self.watched.world, MODEL, [(2, challenger), (1, champion)])
+
+    def happened(self, at: datetime, event: Event) -> None:
+        self.watched.world.journal.append(MODEL, [event], expected=self.watched.state.seq, actor="test", at=at)
+
+    def view(self, at: datetime) -> ExperimentView:
+        return experiment_view(self.watched.world, self.spec, self.watched.state, Memory(), at)
+
+    def evidence(self, at: datetime) -> Any:
+        return rollout_evidence(self.watched.world, self.spec, self.watched.state, Memory(), at)
+
+
+def test_only_whole_matured_days_count_and_all_rows_are_assigned(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    found = trial.evidence(START + 9.5 * DAY)
+    assert isinstance(found, ArmsEvidence)
+    assert (found.live_blocks, found.blocks) == (8, 8)
+    assert found.champion.matured < found.champion.rows
+    assert found.champion.rows == len(trial.watched.world.predictions.rows(MODEL, 1, window(START, START + 9.5 * DAY)).at)
+
+
+def window(start: datetime, end: datetime) -> Any:
+    from flyball.core.window import Window
+
+    return Window(start=start, end=end)
+
+
+def test_a_loop_that_remembers_sees_what_one_that_starts_afresh_sees(tmp_path: Path) -> None:
+    trial, memory = Trial(tmp_path), Memory()
+    for day in range(3, 14):
+        found = rollout_evidence(trial.watched.world, trial.spec, trial.watched.state, memory, START + day * DAY + DAY / 3)
+        assert found == trial.evidence(START + day * DAY + DAY / 3)
+
+
+def test_a_worse_challenger_is_shown_as_such_with_the_bounds_closing_in(tmp_path: Path) -> None:
+    view = Trial(tmp_path, worse=0.2).view(START + 13 * DAY)
+    assert (view.running, view.verdict) == (True, Verdict.FAIL)
+    assert "certainly worse than 1" in sentence(view.reason)
+    assert len(view.looks) == 12 and len(view.days) == 12
+    widths = [one.upper - one.lower for one in view.looks if one.lower is not None and one.upper is not None]
+    assert len(widths) == 6 and widths[-1] < widths[0]
+    assert sum(one.gain < 0 for one in view.days) >= 10
+
+
+def test_two_alike_are_not_decided_and_it_is_said_when_they_will_be(tmp_path: Path) -> None:
+    view = Trial(tmp_path).view(START + 13 * DAY)
+    assert view.verdict is Verdict.UNDECIDED
+    assert view.expected_at is None or START + 13 * DAY < view.expected_at <= view.rollout.deadline_at
+    early = Trial(tmp_path / "early").view(START + 4 * DAY) if (tmp_path / "early").mkdir() is None else view
+    assert "bounds are given from 7 days on" in sentence(early.reason)
+    assert early.earliest_at == START + 8 * DAY
+
+
+def test_an_ended_rollout_is_shown_as_it_was_when_it_ended(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    before = trial.view(START + 10 * DAY)
+    why = because("rollout.by_hand", actor="ada", version=2)
+    trial.happened(START + 10 * DAY, RolloutEnded(version=2, verdict=Verdict.UNDECIDED, reason=why, evidence={}))
+    after = trial.view(START + 40 * DAY)
+    assert after.evidence == before.evidence
+    assert (after.running, after.ended_at, after.expected_at) == (False, START + 10 * DAY, None)
+    assert after.ended is not None and "ada" in sentence(after.ended)
+
+
+def test_shadows_are_shown_too(tmp_path: Path) -> None:
+    view = Trial(tmp_path, shadow=True).view(START + 13 * DAY)
+    assert isinstance(view.evidence, PairedEvidence)
+    assert view.evidence.live_blocks == 12 and len(view.days) == 12
+    assert view.evidence.gain < 0
+
+
+def test_a_share_that_moved_gives_phases(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, strategy="canary", days=12)
+    trial.happened(START + 6 * DAY, ShareMoved(version=2, share=0.5, reason=because("test.reason"), evidence={}))
+    view = trial.view(START + 13 * DAY)
+    assert isinstance(view.evidence, ArmsEvidence)
+    assert [phase.share for phase in view.phases] == [0.5, 0.5]
+    assert len(view.evidence.phases) == 2 and None not in view.evidence.phases
+    assert view.evidence.trouble is None
+
+
+def test_without_any_rollout_there_is_nothing_to_show(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    watched.register(1, reference()).promote(1)
+    with pytest.raises(RefusedError, match="no rollout of churn has been started"):
+        experiment_view(watched.world, watched.spec, watched.state, Memory(), START)
+
+
+def test_nothing_matured_says_so() -> None:
+    verdict, reason = so_far(None, 0.0, DAY)
+    assert verdict is Verdict.UNDECIDED
+    assert "outcomes count 1d after the prediction" in sentence(reason)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_stands_alone_and_is_the_same_for_the_same_view(tmp_path: Path, language: Any) -> None:
+    view = Trial(tmp_path, worse=0.2).view(START + 13 * DAY)
+    page = experiment_page(view, language)
+    assert page == experiment_page(view, language)
+    assert "<script" not in page and "http://" not in page and "https://" not in page and "report.exp_" not in page
+    assert page.count("<svg") == 2 and ("Worse" in page if language == "en" else "更差" in page)
+    hostile = replace(view, model="<b>&\x1b[2J</b>")
+    assert "<b>&" not in experiment_page(hostile, language)

@@ -1,0 +1,29 @@
+"""Versions as a journal has them, for tests that need no bundle behind them."""
+
+from datetime import UTC, datetime
+
+from flyball.core.verdict import Verdict
+from flyball.evaluation.records import Decision
+from flyball.journal.events import Cause, Registered
+
+
+def registered(version: int, *, verdict: Verdict = Verdict.PASS, cause: Cause = "manual", action: str = "") -> Registered:
+    """A version that was trained on 100 rows of January 2026 in 12 seconds, 30 of the processors'."""
+    return Registered(
+        version=version,
+        run_id=f"r{version}",
+        bundle=f"b{version}",
+        snapshot=f"s{version}",
+        identity=f"i{version}",
+        engine="trees",
+        metrics={"brier": 0.2},
+        lower={},
+        upper={},
+        gate=Decision(verdict=verdict, checks=()),
+        cause=cause,
+        action=action,
+        rows=100,
+        trained_from=datetime(2026, 1, 1, tzinfo=UTC),
+        trained_until=datetime(2026, 1, 31, tzinfo=UTC),
+        seconds={"fit": 3.0, "total": 12.0, "cpu": 30.0},
+    )
