@@ -47,10 +47,12 @@ def command(ctx: click.Context, action: str, name: str | None, reason: str, now:
 
 
 def _status(settings: Settings, model: str, now: datetime, *, as_json: bool) -> None:
+    from flyball.loop.evidence.live import answered
     from flyball.loop.written import current
 
-    state = current(open_world(settings), model)
-    found, waiting = rollout_status(state, now=now), waiting_status(state)
+    world = open_world(settings)
+    state = current(world, model)
+    found, waiting = rollout_status(state, now=now, answered=answered(world, state, now=now)), waiting_status(state)
     if as_json:
         show_json({"model": model, "rollout": _plain(found, settings), "waiting": _asked(waiting, settings)})
         return

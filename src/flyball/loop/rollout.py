@@ -40,8 +40,8 @@ class WaitingStatus:
     asked_by: str
 
 
-def rollout_status(state: State, *, now: datetime) -> RolloutStatus | None:
-    """How the rollout stands; None if there is none."""
+def rollout_status(state: State, *, now: datetime, answered: int | None = None) -> RolloutStatus | None:
+    """How the rollout stands; None if there is none. `answered`: rows the challenger answered in the present phase, if that is known."""
     rollout = state.rollout
     if rollout is None:
         return None
@@ -62,7 +62,7 @@ def rollout_status(state: State, *, now: datetime) -> RolloutStatus | None:
         next_at=since + rollout.hold if moves and not still else None,
         deadline_at=rollout.deadline_at,
         paused_since=None if state.paused is None else state.paused.at,
-        waits_for=_waits_for(state, rollout, since, now),
+        waits_for=_waits_for(state, rollout, since, now, answered),
     )
 
 
@@ -88,7 +88,7 @@ def rollout_line(state: State, *, now: datetime) -> str | None:
     return f"{against}; {found.strategy}, {found.share:.1%} of the units since {_minute(found.phase_since)}{then}"
 
 
-def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: datetime) -> Reason:
+def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: datetime, answered: int | None) -> Reason:
     freeze = state.frozen(now)
     if freeze is not None:
         return because("waits.frozen", reason=freeze.reason)
@@ -96,7 +96,11 @@ def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: date
         return because("waits.paused")
     if state.waiting is not None and state.waiting.version == rollout.version:
         return because("waits.approval", model=state.model, version=rollout.version)
+    if f"experiment:{rollout.version}" in state.firing:
+        return because("waits.trouble", version=rollout.version)
     held = _minute(since + rollout.hold)
+    if rollout.strategy == "canary" and answered == 0 and now >= since + rollout.hold:
+        return because("waits.answer", version=rollout.version, share=state.challenger_share, since=_minute(since))
     step = next_step(rollout, state.challenger_share)
     if step is not None:
         return because("waits.step", at=held, share=step)
