@@ -267,7 +267,7 @@ class Town:
     def log(self, columns: str, where: str = "1") -> list[tuple[Any, ...]]:
         """Rows of the log as they stand in the database."""
         with closing(sqlite3.connect(self.folder / "flyball.db")) as connection:
-            return connection.execute(f"SELECT {columns} FROM predictions WHERE {where}").fetchall()  # noqa: S608  # a test's own words
+            return connection.execute(f"SELECT {columns} FROM predictions WHERE {where}").fetchall()
 
 
 @contextmanager
