@@ -61,7 +61,8 @@ def look(first: LoggedRows, second: LoggedRows, metric: str = "brier", **changes
 
 def shuffled(rows: LoggedRows, order: Any) -> LoggedRows:
     columns: dict[str, Any] = {field.name: getattr(rows, field.name) for field in dataclasses.fields(rows)}
-    return LoggedRows(**{name: None if column is None else column[order] for name, column in columns.items()})
+    moved: dict[str, Any] = {name: None if column is None else column[order] for name, column in columns.items()}
+    return LoggedRows(**moved)
 
 
 def test_the_better_version_is_found_and_named() -> None:
