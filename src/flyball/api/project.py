@@ -10,8 +10,8 @@ from flyball.core.errors import NotFoundError, RefusedError
 from flyball.core.record import record
 from flyball.journal.explain import about, registered
 from flyball.journal.state import fold
-from flyball.loop.lineage import Chain, chain_of
 from flyball.loop.listing import Listed, list_versions
+from flyball.loop.past.lineage import Chain, chain_of
 from flyball.monitoring.records import MonitorReport
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec
@@ -76,7 +76,7 @@ class Project:
     def train(self, *, force: bool = False, register: bool = True) -> View:
         """Prepare, train, evaluate, gate, register: `flyball train`. The value is a `TrainResult`."""
         from flyball.loop.engine import follow_up
-        from flyball.loop.training import train
+        from flyball.loop.making.training import train
         from flyball.wiring import open_workshop, open_world
 
         now = self._clock()

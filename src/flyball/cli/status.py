@@ -7,7 +7,7 @@ import click
 from flyball.alerting.receivers import receiver_id, receiver_name
 from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
 from flyball.loop.listing import StatusLine, describe
-from flyball.loop.notify import not_told
+from flyball.loop.telling.notify import not_told
 from flyball.serving.local import read_local
 from flyball.settings import Settings
 from flyball.spec.records import Spec
