@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flyball.loop.workshop import Workshop
+from flyball.loop.making.workshop import Workshop
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
 from flyball.spec.records import Spec

@@ -40,8 +40,8 @@ from flyball.data.records import Snapshot
 from flyball.data.source import Prepared
 from flyball.journal.events import Entry, Registered
 from flyball.loop.engine import tick
+from flyball.loop.making.training import Workshop, train
 from flyball.loop.memory import Memory
-from flyball.loop.training import Workshop, train
 from flyball.loop.world import World
 from flyball.ports.training import Embedded, Fitted, Job, RunReport
 from flyball.registry.bundle import read_manifest

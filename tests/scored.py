@@ -14,9 +14,9 @@ import pandas as pd
 
 from flyball.cli.predict import make_order
 from flyball.core.schema import Column, Schema
-from flyball.loop.batch import run_batch
-from flyball.loop.batch_part import BatchOrder
-from flyball.loop.batch_report import BatchReport
+from flyball.loop.batch.batch import run_batch
+from flyball.loop.batch.part import BatchOrder
+from flyball.loop.batch.report import BatchReport
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
 from served import MODEL, Site, linear, mixed

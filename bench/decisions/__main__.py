@@ -48,7 +48,7 @@ def measured(runs: int, *, quick: bool) -> page.Run:
         promoted += [_said(one) for one in flights(3 if quick else max(runs // 5, 1), days=20 if quick else 40, trees=10 if quick else 50)]
     except UnsupportedError as error:
         absent = f"flights, because {error}"
-    ringing = [_said(aa.split(4 * runs, outcomes)), _said(aa.split(4 * runs, outcomes, share=0.05, seed=13))]
+    ringing = [_said(aa.split(10 * runs, outcomes)), _said(aa.split(10 * runs, outcomes, share=0.05, seed=13))]
     powers = [power(max(runs // 2, 10), most=20_000 if quick else 60_000)]
     print("power done", flush=True)
     return page.Run(

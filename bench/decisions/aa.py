@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from flyball.core.record import record
+from flyball.monitoring.alike import RATIO_LEVEL
 from flyball.stats.arms import MIN_UNITS, UNIT_TUNING, Arms, by_day, sequence_factor
 from flyball.stats.losses import Floats
 from flyball.stats.sequential import block_sequence, ratio_log_factor
@@ -97,8 +98,8 @@ def paired(runs: int, days: int, *, seed: int = 2) -> Share:
     return Share(what="paired (shadow), a look after every day", runs=runs, hits=hits, looks=days)
 
 
-def split(runs: int, units: int, *, share: float = 0.5, level: float = 0.001, seed: int = 3) -> Share:
-    """An honest split, tested after every unit: how many runs ever ring at `level`."""
+def split(runs: int, units: int, *, share: float = 0.5, level: float = RATIO_LEVEL, seed: int = 3) -> Share:
+    """An honest split, tested after every unit: how many runs ever ring at the level of each of the product's two tests."""
     chance, hits = np.random.default_rng(seed), 0
     line = np.log(1 / level)
     for _ in range(runs):

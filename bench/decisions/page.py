@@ -16,8 +16,8 @@ _HOW = """## How to read this
   every day) and is promoted the first time its lower bound lies above zero. The bound is one-sided at 5 %, over all looks together.
 - **Days** differ by more than their rows explain, and **units** come back on other days and differ too: both are drawn that way. On flights
   nothing is drawn but which aircraft are in which half and where in the year the rollout begins.
-- **Sample ratio**: an honest split, tested after every unit. The product tests two of them, units asked and units with labels, at .0005
-  each; here one is held to .001.
+- **Sample ratio**: an honest split, tested after every unit. The product tests two of them, units asked and units with labels, each at
+  .0005, so that both together ring in at most one of a thousand rollouts; here one of them is held to .001.
 - **Power**: the challenger is right in 3 points more of the cases; the median over all runs of the outcomes (both arms) that came before
   the lower bound lay above zero. Beside it what a two-sided test at 5 % needs that is looked at once, for a power of 80 %.
 - **Peeking**: one stream without a difference. The naive test is two-sided at 5 %; "after every row" begins at row 100.

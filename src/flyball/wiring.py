@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from flyball.loop.adopt import Shelf
     from flyball.loop.backtest.bench import Benches
     from flyball.loop.backtest.records import BacktestReport, Request
-    from flyball.loop.reproduce import Studio
-    from flyball.loop.training import Workshop
+    from flyball.loop.making.training import Workshop
+    from flyball.loop.past.reproduce import Studio
     from flyball.loop.world import World
     from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
@@ -122,7 +122,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.adapters.local.workspace import LocalWorkspace
     from flyball.adapters.mlflow.registry import MlflowRegistry
     from flyball.adapters.mlflow.tracker import MlflowTracker
-    from flyball.loop.training import Workshop
+    from flyball.loop.making.training import Workshop
     from flyball.registry.signing import load_key
     from flyball.words.sentences import sentence
 
@@ -146,7 +146,7 @@ def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callab
     """What training a version again needs: the project's ports to read from, and a trainer whose runs go to the scratch folder."""
     from flyball.adapters.child.trainer import ChildTrainer
     from flyball.adapters.git import GitSources
-    from flyball.loop.reproduce import Studio
+    from flyball.loop.past.reproduce import Studio
 
     def trainer(folder: Path) -> ChildTrainer:
         away, artifacts = f"sqlite:///{scratch / 'mlflow.db'}", (scratch / "mlartifacts").as_uri()

@@ -10,7 +10,7 @@ import pytest
 import flyball
 from flyball import Client, Project
 from flyball.core.errors import NotFoundError, RefusedError, SpecError
-from flyball.loop.trained import TrainResult
+from flyball.loop.making.trained import TrainResult
 from projects import customers, make_project
 from trained import CUSTOMER, MODEL, Shop, change, only_our_warnings, until_logged
 

@@ -71,6 +71,7 @@ def live(folder: Path, end: datetime) -> list[tuple[datetime, str, int | None]]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow imports
 def test_the_backtest_decides_what_the_demo_decides(tmp_path: Path) -> None:
     end = START + timedelta(days=DAYS)
     lived = live(tmp_path / "demo", end)

@@ -17,9 +17,9 @@ from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.engine import tick
 from flyball.loop.evidence.quality import live_schema_findings
+from flyball.loop.making.training import take_snapshot, train
 from flyball.loop.memory import Memory
 from flyball.loop.skew import skew
-from flyball.loop.training import take_snapshot, train
 from flyball.monitoring.records import MonitorReport
 from flyball.monitoring.skew import SkewReport
 from flyball.serving.records import Answers, Outcome

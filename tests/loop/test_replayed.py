@@ -9,9 +9,9 @@ import pytest
 from flyball.core.errors import NotFoundError, RefusedError
 from flyball.core.table import Table
 from flyball.core.window import Window
-from flyball.loop.replay import replay
-from flyball.loop.replay_latency import latency
-from flyball.loop.replay_rows import EPOCH, logged_requests, readable, stacked
+from flyball.loop.replaying.latency import latency
+from flyball.loop.replaying.replay import replay
+from flyball.loop.replaying.rows import EPOCH, logged_requests, readable, stacked
 from flyball.words.sentences import sentence
 from quarter import MODEL, PER_DAY, Town
 from served import MIXED

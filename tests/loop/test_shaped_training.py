@@ -10,8 +10,8 @@ from flyball.core.errors import UserCodeError
 from flyball.core.window import to_micros
 from flyball.data.snapshot import WEIGHT
 from flyball.journal.events import Registered
-from flyball.loop.trained import TrainResult, report
-from flyball.loop.training import train
+from flyball.loop.making.trained import TrainResult, report
+from flyball.loop.making.training import train
 from flyball.serving.records import Outcome, PredictionBatch
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec

@@ -60,9 +60,9 @@ def look(first: LoggedRows, second: LoggedRows, metric: str = "brier", **changes
 
 
 def shuffled(rows: LoggedRows, order: Any) -> LoggedRows:
-    names = [field.name for field in dataclasses.fields(rows) if field.name not in ("features", "made_at", "bare", "context")]
-    kept: dict[str, Any] = {name: getattr(rows, name)[order] for name in names}
-    return LoggedRows(**kept, features=None)
+    columns: dict[str, Any] = {field.name: getattr(rows, field.name) for field in dataclasses.fields(rows)}
+    moved: dict[str, Any] = {name: None if column is None else column[order] for name, column in columns.items()}
+    return LoggedRows(**moved)
 
 
 def test_the_better_version_is_found_and_named() -> None:

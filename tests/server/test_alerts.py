@@ -14,7 +14,7 @@ import pytest
 from alertmanagers import alertmanager
 from flyball.adapters.notify.alertmanager import SOURCE
 from flyball.journal.events import RequestClosed, RetrainRequested
-from flyball.loop.inbound import MOST_OPEN
+from flyball.loop.telling.inbound import MOST_OPEN
 from flyball.words.sentences import sentence
 from served import MODEL, Served, Site, serving
 

@@ -8,7 +8,7 @@ import pytest
 
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Entry, Promoted, Registered, RolloutStarted
-from flyball.loop.training import train
+from flyball.loop.making.training import train
 from flyball.words.sentences import sentence
 from quarter import MODEL, SPEC, Town, people
 

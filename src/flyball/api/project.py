@@ -11,8 +11,8 @@ from flyball.core.errors import NotFoundError, RefusedError, UsageError
 from flyball.core.window import parse_duration, parse_time
 from flyball.journal.explain import about, registered
 from flyball.journal.state import fold
-from flyball.loop.lineage import Chain, chain_of
 from flyball.loop.listing import Listed, list_versions
+from flyball.loop.past.lineage import Chain, chain_of
 from flyball.monitoring.records import MonitorReport
 from flyball.settings import Settings, read_settings
 from flyball.spec.load import load_spec
@@ -45,7 +45,7 @@ class Project:
     def train(self, *, force: bool = False, register: bool = True) -> View:
         """Prepare, train, evaluate, gate, register: `flyball train`. The value is a `TrainResult`."""
         from flyball.loop.engine import follow_up
-        from flyball.loop.training import train
+        from flyball.loop.making.training import train
         from flyball.wiring import open_workshop, open_world
 
         now = self._clock()
@@ -122,7 +122,7 @@ class Project:
     def status(self) -> View:
         """What serves, what runs, what comes next: `flyball status`. The value is a dict, line by line."""
         from flyball.loop.listing import describe
-        from flyball.loop.notify import untold
+        from flyball.loop.telling.notify import untold
         from flyball.wiring import open_stores
 
         stores = open_stores(self._settings)
@@ -224,7 +224,7 @@ class Project:
 
     def replay(self, candidate: int, *, against: int | None = None, last: int = 10_000, since: timedelta | str | None = None) -> View:
         """Ask a version the newest logged requests once more: `flyball replay`. The value is a `ReplayReport`, with a page."""
-        from flyball.loop.replay import replay
+        from flyball.loop.replaying.replay import replay
         from flyball.wiring import open_workshop
 
         workshop, now = open_workshop(self._settings, self._spec, echo=lambda _: None), self._clock()
@@ -233,7 +233,7 @@ class Project:
 
     def retrains(self, *, all: bool = False) -> View:
         """Every training: why, what it cost, what it bought: `flyball retrains`. `all`: those that were put off as well."""
-        from flyball.loop.price import Training, trainings
+        from flyball.loop.past.price import Training, trainings
 
         found = [one for one in trainings(self._journal().read(self.name)) if all or isinstance(one, Training)]
         return shown.retrains(self.name, found)
@@ -242,7 +242,7 @@ class Project:
         self, at: datetime | str | None = None, *, since: datetime | str | None = None, until: datetime | str | None = None
     ) -> View:
         """What was in production at a time, or every change of it in a span: `flyball history`."""
-        from flyball.loop.history import changes, production_at
+        from flyball.loop.past.history import changes, production_at
 
         moment, first, last = _time(at), _time(since), _time(until)
         if moment is not None and (first or last):
@@ -256,7 +256,7 @@ class Project:
         """Train a version again from what is recorded, and compare: `flyball reproduce`. The value is a `Reproduction`."""
         import tempfile
 
-        from flyball.loop.reproduce import reproduce
+        from flyball.loop.past.reproduce import reproduce
         from flyball.wiring import open_studio
 
         with tempfile.TemporaryDirectory(prefix="flyball-reproduce-") as folder:

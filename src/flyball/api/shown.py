@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from flyball.journal.examine import Examined
     from flyball.loop.backtest.records import BacktestReport
     from flyball.loop.experiment import ExperimentView
-    from flyball.loop.history import Change, Production
     from flyball.loop.listing import StatusLine
-    from flyball.loop.price import PutOff, Training
+    from flyball.loop.past.history import Change, Production
+    from flyball.loop.past.price import PutOff, Training
+    from flyball.loop.past.reproduce import Reproduction
     from flyball.loop.records import Written
-    from flyball.loop.reproduce import Reproduction
     from flyball.words.sentences import Language
 
 Say = Callable[[Reason], str]
@@ -79,7 +79,7 @@ def replay(report: "ReplayReport", language: str) -> View:
 
 def retrains(model: str, found: "Sequence[Training | PutOff]") -> View:
     """Every training, with its price and what became of it."""
-    from flyball.loop.price import Training
+    from flyball.loop.past.price import Training
 
     def row(one: "Training | PutOff") -> tuple[object, ...]:
         if not isinstance(one, Training):
@@ -97,7 +97,7 @@ def retrains(model: str, found: "Sequence[Training | PutOff]") -> View:
 
 def production(stood: "Production", say: Say) -> View:
     """What was in production at a time."""
-    from flyball.loop.past import plain_production
+    from flyball.loop.past.plain import plain_production
 
     plain = plain_production(stood, say)
     names = ("seq", "champion", "champion_since", "challenger", "challenger_share", "shadow", "previous", "waiting", "frozen", "alerts")

@@ -8,7 +8,7 @@ import click
 from flyball.cli.frame import as_json, at_time, need, now_option, project, say, show_json, show_table, told, when
 from flyball.core.errors import NotFoundError
 from flyball.core.reason import Reason, because
-from flyball.loop.alerts import Overview, overview, try_receivers
+from flyball.loop.telling.alerts import Overview, overview, try_receivers
 from flyball.settings import Settings
 from flyball.wiring import open_sender, open_stores
 
@@ -29,7 +29,7 @@ def command(ctx: click.Context, test: bool, close: str | None, now: str | None, 
     Each receiver of [alerts] is listed with what it could not be told yet, and why.
     """
     from flyball.journal.state import fold
-    from flyball.loop.inbound import hear
+    from flyball.loop.telling.inbound import hear
 
     settings, spec = project(ctx)
     stores, moment, model = open_stores(settings), at_time(now), spec.model.name

@@ -8,8 +8,8 @@ from flyball.cli.frame import as_json, console, project, same_model, show_json, 
 from flyball.core.errors import UsageError
 from flyball.core.reason import Reason
 from flyball.core.window import parse_time
-from flyball.loop.history import Change, Production, changes, production_at
-from flyball.loop.past import plain_history, plain_production
+from flyball.loop.past.history import Change, Production, changes, production_at
+from flyball.loop.past.plain import plain_history, plain_production
 from flyball.settings import Settings
 from flyball.wiring import open_stores
 

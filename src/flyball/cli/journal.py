@@ -10,7 +10,7 @@ from flyball.core.codec import to_json, to_plain
 from flyball.core.errors import UsageError
 from flyball.journal.examine import Examined, examine, head_of, parse_head
 from flyball.journal.explain import tell
-from flyball.loop.past import plain_entry, plain_examined
+from flyball.loop.past.plain import plain_entry, plain_examined
 from flyball.settings import Settings
 from flyball.wiring import Stores, open_stores
 

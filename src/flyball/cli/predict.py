@@ -18,8 +18,8 @@ from flyball.settings import Settings
 from flyball.spec.records import Spec
 
 if TYPE_CHECKING:
-    from flyball.loop.batch_part import BatchOrder
-    from flyball.loop.batch_report import BatchReport, Progress
+    from flyball.loop.batch.part import BatchOrder
+    from flyball.loop.batch.report import BatchReport, Progress
     from flyball.serving.deployment import LiveModel
 
 _KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
@@ -81,7 +81,7 @@ def command(
         started_at=None if now is None else to_micros(at_time(now)),
         trusted=trusted_code,
     )
-    from flyball.loop.batch import run_batch
+    from flyball.loop.batch.batch import run_batch
 
     began = time.monotonic()
     for why in order.live.left_out.values():
@@ -129,7 +129,7 @@ def make_order(
     """The job that the words of a command mean; `size` and `rows` say how large the parts of CSV and Parquet files are."""
     from flyball.adapters.arrow.sink import FileSink
     from flyball.adapters.arrow.source import FileSource
-    from flyball.loop.batch_part import BatchOrder
+    from flyball.loop.batch.part import BatchOrder
     from flyball.loop.parts import Wanted
     from flyball.serving.check import require_columns
     from flyball.serving.traffic import Split

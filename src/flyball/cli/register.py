@@ -24,8 +24,8 @@ def command(ctx: click.Context, run: str, action: str, now: str | None, as_json:
     """
     from flyball.cli.train import show
     from flyball.loop.engine import follow_up
-    from flyball.loop.external import cause_of
-    from flyball.loop.training import register_run
+    from flyball.loop.making.external import cause_of
+    from flyball.loop.making.training import register_run
 
     settings, spec = project(ctx)
     moment = at_time(now)

@@ -39,7 +39,7 @@ def command(
     flyball replay --candidate churn@4 --against churn@2      against another version
     flyball replay --candidate 4 --since 7d --html replay.html
     """
-    from flyball.loop.replay import replay
+    from flyball.loop.replaying.replay import replay
 
     settings, spec = project(ctx)
     page = _page(html)

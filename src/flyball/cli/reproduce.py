@@ -9,8 +9,8 @@ import click
 
 from flyball.cli.frame import as_json, at_time, console, now_option, project, say, show_json, show_table, told, version_of
 from flyball.core.errors import UsageError
-from flyball.loop.past import plain_reproduction
-from flyball.loop.reproduce import Reproduction, reproduce
+from flyball.loop.past.plain import plain_reproduction
+from flyball.loop.past.reproduce import Reproduction, reproduce
 from flyball.settings import Settings
 from flyball.wiring import open_studio
 

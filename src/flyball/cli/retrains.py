@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import click
 
 from flyball.cli.frame import as_json, console, project, same_model, show_json, show_table, told, when
-from flyball.loop.past import plain_training
-from flyball.loop.price import Bought, PutOff, Training, trainings
+from flyball.loop.past.plain import plain_training
+from flyball.loop.past.price import Bought, PutOff, Training, trainings
 from flyball.settings import Settings
 from flyball.wiring import open_stores
 

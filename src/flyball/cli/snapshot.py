@@ -3,7 +3,7 @@
 import click
 
 from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json
-from flyball.loop.training import take_snapshot
+from flyball.loop.making.training import take_snapshot
 from flyball.wiring import open_workshop
 
 

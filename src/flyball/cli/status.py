@@ -6,7 +6,7 @@ import click
 
 from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
 from flyball.loop.listing import StatusLine, describe
-from flyball.loop.notify import untold
+from flyball.loop.telling.notify import untold
 from flyball.serving.local import read_local
 from flyball.settings import Settings
 from flyball.spec.records import Spec

@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 
 from flyball.cli.frame import as_json, console, project, show_json, told, when
-from flyball.loop.lineage import Chain, chain_of
-from flyball.loop.lineage_check import Held, check_chain, holds
-from flyball.loop.past import plain_chain
+from flyball.loop.past.lineage import Chain, chain_of
+from flyball.loop.past.lineage_check import Held, check_chain, holds
+from flyball.loop.past.plain import plain_chain
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 from flyball.wiring import Stores, open_stores

@@ -8,8 +8,8 @@ import click
 from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, tell_written, told
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause
+from flyball.loop.making.trained import TrainResult, report
 from flyball.loop.records import Written
-from flyball.loop.trained import TrainResult, report
 from flyball.settings import Settings
 from flyball.wiring import open_workshop, open_world
 
@@ -42,7 +42,7 @@ def command(
     Exit status 1 when the gate does not pass; the version is registered all the same. One that failed gets no alias; one that the gate left
     undecided may be compared on live rows.
     """
-    from flyball.loop.training import train
+    from flyball.loop.making.training import train
 
     settings, spec = project(ctx)
     moment, length = at_time(now), span("--window", window)

@@ -7,9 +7,9 @@ from flyball.cli.frame import as_json, console, need, project, show_json, told, 
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
 from flyball.journal.events import Registered, RetrainEnded, RolloutStarted
-from flyball.loop.past import evidence_of, plain_story
-from flyball.loop.price import Training, bought_words
-from flyball.loop.story import Story, story_of
+from flyball.loop.past.plain import evidence_of, plain_story
+from flyball.loop.past.price import Training, bought_words
+from flyball.loop.past.story import Story, story_of
 from flyball.settings import Settings
 from flyball.wiring import open_stores
 

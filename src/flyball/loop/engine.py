@@ -32,10 +32,8 @@ from flyball.journal.state import fold
 from flyball.loop.deciding.chances import first_share, next_candidate
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import Look, look, measure
-from flyball.loop.inbound import close_silent
 from flyball.loop.local import settle_local
 from flyball.loop.memory import Memory
-from flyball.loop.notify import Notified, notify
 from flyball.loop.policy import decide
 from flyball.loop.promoted import promoted
 from flyball.loop.records import (
@@ -59,6 +57,8 @@ from flyball.loop.records import (
     WriteTrip,
     Written,
 )
+from flyball.loop.telling.inbound import close_silent
+from flyball.loop.telling.notify import Notified, notify
 from flyball.loop.world import World
 from flyball.ports.training import Job
 from flyball.spec.records import Spec

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flyball.data.split import blocks_of
-from flyball.loop.gather import Gathered
+from flyball.loop.making.gather import Gathered
 from flyball.monitoring.estimation import CROSSED, FILE, MOST_CLASSES, estimation_to_json, learn_classes, learn_losses
 from flyball.ports.training import Fitted
 from flyball.spec.records import Spec

@@ -11,8 +11,8 @@ from flyball.core.table import Array, Table
 from flyball.core.window import Window
 from flyball.data.snapshot import as_text, micros
 from flyball.journal.known import State
-from flyball.loop.asked import asked_rows
 from flyball.loop.memory import Memory
+from flyball.loop.telling.asked import asked_rows
 from flyball.loop.world import World
 from flyball.monitoring.skew import ColumnSkew, SkewReport, compare_column
 from flyball.registry.records import Manifest

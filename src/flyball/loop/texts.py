@@ -15,7 +15,7 @@ from flyball.core.table import Table, concat
 from flyball.data.category import text_of
 from flyball.data.cells import NumberCells
 from flyball.data.profile import Reference
-from flyball.loop.workshop import Workshop
+from flyball.loop.making.workshop import Workshop
 from flyball.monitoring.multivariate import TEXTS_MOVED, VectorFound, vector_found
 from flyball.monitoring.texts import FACTS, facts, may_be_texts, mostly_unique
 from flyball.ports.serving import BundleStore

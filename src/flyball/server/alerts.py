@@ -10,7 +10,7 @@ from flyball.core.errors import RefusedError, RequestError
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.window import from_micros
-from flyball.loop.inbound import MOST_OPEN, hear
+from flyball.loop.telling.inbound import MOST_OPEN, hear
 from flyball.server.answers import HttpError, Reply, json_reply
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.serving.codecs import decode_json

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flyball.loop.training import train
+from flyball.loop.making.training import train
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
 from flyball.wiring import open_stores

@@ -18,6 +18,8 @@ from replayed import CHANGE, replayed, town
 
 START = Request(start=FIRST)
 
+pytestmark = pytest.mark.timeout(900)  # five replays with their trainings, on a machine that may be busy
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -27,8 +27,8 @@ from flyball.core.window import parse_time
 from flyball.data.source import Prepared
 from flyball.loop.backtest.bench import Bench, Clock
 from flyball.loop.backtest.records import Plan, Stream, Trained
-from flyball.loop.training import train
-from flyball.loop.workshop import Workshop
+from flyball.loop.making.training import train
+from flyball.loop.making.workshop import Workshop
 from flyball.loop.world import World
 from flyball.ports.training import Job
 from flyball.registry.signing import load_key

@@ -38,6 +38,13 @@ class ScratchSnapshots:
             raise NotFoundError(f"the rows of {snapshot.digest[:12]} are gone: a replay keeps them while it trains")
         return read_parquet(path).table
 
+    def copy(self, snapshot: Snapshot, into: Path) -> None:
+        """The file of a snapshot that is still there."""
+        path = Path(snapshot.path)
+        if not path.is_file():
+            raise NotFoundError(f"the rows of {snapshot.digest[:12]} are gone: a replay keeps them while it trains")
+        shutil.copyfile(path, into)
+
     def push(self, snapshot: Snapshot) -> int:
         """Refused."""
         raise RefusedError("a replay pushes no rows anywhere")

@@ -11,7 +11,7 @@ from flyball.core.errors import DataError, UsageError
 from flyball.core.table import Array
 from flyball.loop.backtest.history import require_times
 from flyball.loop.backtest.policies import with_changes
-from flyball.loop.gather import logged_table
+from flyball.loop.making.gather import logged_table
 from flyball.ports.history import PredictionLog
 from flyball.spec.records import Spec
 

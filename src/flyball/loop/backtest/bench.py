@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flyball.core.record import record
 from flyball.data.source import Prepared
 from flyball.loop.backtest.records import Plan, Stream, Trained
-from flyball.loop.workshop import Workshop
+from flyball.loop.making.workshop import Workshop
 from flyball.loop.world import World
 from flyball.spec.records import Spec
 

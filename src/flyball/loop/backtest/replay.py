@@ -20,10 +20,10 @@ from flyball.loop.backtest.history import make_stream
 from flyball.loop.backtest.policies import spec_at
 from flyball.loop.backtest.records import Looked, Plan, Played, Policy, Stream
 from flyball.loop.engine import follow_up, tick
-from flyball.loop.enrol import scorer
+from flyball.loop.making.scorers import scorer
+from flyball.loop.making.training import train
 from flyball.loop.memory import Memory
 from flyball.loop.records import TickReport
-from flyball.loop.training import train
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest
 from flyball.serving.engine import labels

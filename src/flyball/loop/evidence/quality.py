@@ -10,8 +10,8 @@ from flyball.core.table import Array, Table
 from flyball.core.window import Window
 from flyball.data.snapshot import present
 from flyball.journal.known import State
-from flyball.loop.asked import asked_rows
 from flyball.loop.memory import Memory
+from flyball.loop.telling.asked import asked_rows
 from flyball.loop.world import World
 from flyball.monitoring.clocks import ahead_findings, late_findings, repeat_findings, silence, silence_finding
 from flyball.monitoring.quality import Asked, most_serious, value_findings

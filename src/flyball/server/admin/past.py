@@ -2,10 +2,10 @@
 
 from flyball.core.errors import RequestError, UsageError
 from flyball.journal.examine import examine, parse_head
-from flyball.loop.history import production_at
-from flyball.loop.lineage import chain_of
-from flyball.loop.past import plain_chain, plain_examined, plain_history, plain_production, plain_training
-from flyball.loop.price import Training, trainings
+from flyball.loop.past.history import production_at
+from flyball.loop.past.lineage import chain_of
+from flyball.loop.past.plain import plain_chain, plain_examined, plain_history, plain_production, plain_training
+from flyball.loop.past.price import Training, trainings
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk, moment
 from flyball.server.admin.verbs import Answer

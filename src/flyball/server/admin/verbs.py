@@ -8,8 +8,8 @@ from flyball.journal.events import EVENTS, Entry
 from flyball.journal.explain import about, registered, tell
 from flyball.loop import steer
 from flyball.loop.listing import describe, list_versions
-from flyball.loop.notify import untold
 from flyball.loop.records import Written
+from flyball.loop.telling.notify import untold
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk, span
 
