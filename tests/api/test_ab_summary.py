@@ -84,7 +84,7 @@ def test_results_of_one_user_are_one_unit_and_those_without_an_outcome_wait(tmp_
     [
         (lambda path: ab_summary(path, a="v9"), NotFoundError, "versions in the database: 'v1', 'v2'"),
         (lambda path: ab_summary(path, a="v1", b="v2", ratio=1.0), UsageError, "between 0 and 1"),
-        (lambda path: ab_summary(path, a="v1", b="v2", loss="bier"), UsageError, "did you mean 'brier'"),
+        (lambda path: ab_summary(path, a="v1", b="v2", loss="bier"), UsageError, "did you mean 'brier'"),  # type: ignore[arg-type]  # the mistake
         (lambda path: ab_summary(path, a="v1", b="v2", loss="squared_error"), DataError, "cannot be computed"),
         (lambda path: ab_summary(path, a="v1", b="v2", loss=lambda said, was: float("nan")), DataError, "not a finite number"),
         (lambda path: ab_summary(path, a="v1", b="v2", since=datetime(2026, 1, 1)), UsageError, "has no zone"),  # noqa: DTZ001 - the mistake
