@@ -1,5 +1,8 @@
 """Rollouts from start to end over a real server: real trainings, requests and outcomes over HTTP, a look of the loop every midnight."""
 
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +179,80 @@ def test_arms_that_lose_outcomes_ring_an_alarm_and_decide_nothing(projects: Proj
         assert experiment(place)["trouble"]
         place.live_until("RolloutEnded", most=2, keep=lambda one: not one.challenger or one.person[-1] in "02468")
         assert place.last(RolloutEnded).verdict is Verdict.UNDECIDED
+
+
+TOKENS = {name: f"{name}:{name * 12}" for name in ("alice", "robin")}
+
+
+def test_a_promotion_that_waits_is_approved_by_another_and_served_within_a_second(
+    projects: Projects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", " ".join(TOKENS.values()))
+    rules = EXPERIMENT + '\napprove = "manual"\nfour_eyes = true'
+    with town(projects("better"), tmp_path / "town", rules) as place:
+        place.live_until("ApprovalAsked", most=7)
+        assert place.health()["version"] == 1 and "waits" in place.at("status").out
+        assert place.at("rollout", "--json").json["waiting"]["version"] == 2
+        mine = place.at("approve", "town@2", "--reason", "I made it")
+        assert mine.status == 1 and "'person' trained it" in mine.err, mine
+        url, order = f"{place.url}/admin/approve", {"version": 2, "reason": "it saves customers"}
+        assert place.http.post(url, json=order).status_code == 401
+        said = place.http.post(url, json=order, headers={"Authorization": f"Bearer {TOKENS['robin']}"})
+        assert said.status_code == 200, said.text
+        began = time.monotonic()
+        while place.health()["version"] != 2:
+            assert time.monotonic() < began + 10
+            time.sleep(0.02)
+        assert [entry["kind"] for entry in said.json()["entries"]] == ["approved", "rollout ended", "promoted"]
+        assert "token:robin approved the promotion of version 2: it saves customers" in place.say("why", "town@2").out
+
+
+def test_a_promotion_that_waits_is_declined_on_the_command_line(projects: Projects, tmp_path: Path) -> None:
+    with town(projects("better"), tmp_path / "town", EXPERIMENT + '\napprove = "manual"') as place:
+        place.live_until("ApprovalAsked", most=7)
+        assert place.at("decline", "town@2", "--reason", "not this week").status == 0
+        place.settle()
+        assert place.health()["versions"] == {"champion": 1, "challenger": None, "shadow": []}
+        assert place.live(per_day=10) == []
+
+
+def test_what_cannot_be_is_refused_with_the_sentence_that_says_so(projects: Projects, tmp_path: Path) -> None:
+    with town(projects("better"), tmp_path / "town", EXPERIMENT) as place:
+        place.live()
+        during = place.at("promote", "town@1")
+        assert during.status == 1 and "is the champion already" in during.err
+        during = place.at("promote", "town@2")
+        assert during.status == 1 and "town@2 is being compared with the champion until 2026-03-09" in during.err
+        second = place.at("promote", "town@2", "--to", "staging", "--share", "0.2")
+        assert second.status == 1 and "one challenger at a time" in second.err
+        late = place.at("approve", "town@2", "--reason", "now")
+        assert late.status == 1 and "no promotion of town@2 waits for approval" in late.err
+        one = place.asked[0]
+        name = one.answer["prediction_id"]
+        told = {"prediction_id": name, "actual": one.left, "at": place.now.isoformat()}
+        for wrong, status, words in (
+            (told, 409, "already"),
+            ({**told, "prediction_id": "nobody's"}, 404, "no prediction"),
+            ({**told, "actual": 7}, 422, "the classes are 0, 1"),
+            ({**told, "variant": "challenger"}, 422, "is not a key of an outcome"),
+            ({**told, "value": "much"}, 422, "value"),
+        ):
+            said = place.http.post(f"{place.url}/outcomes", json=wrong)
+            assert said.status_code == status and words in said.text, (wrong, said.text)
+        text = (place.folder / "flyball.toml").read_text()
+        for before, after, words in (
+            ('deadline = "8d"', 'deadline = "2026-03-01"', "rollout.deadline"),
+            ('deadline = "8d"', 'deadline = "1h"', "comes before anything can be decided"),
+            ("min_days = 2", 'min_days = 2\nmetric = "roc_auc"', "rollout.metric"),
+        ):
+            (place.folder / "flyball.toml").write_text(text.replace(before, after))
+            refused = place.at("tick")
+            assert refused.status == 1 and words in refused.err, refused
+        (place.folder / "flyball.toml").write_text(text)
+        assert place.say("journal", "verify").status == 0
+        with closing(sqlite3.connect(place.folder / "flyball.db")) as connection:
+            connection.execute("UPDATE journal SET event = replace(event, '0.5', '0.9')")
+            connection.commit()
+        for verb in (("journal", "verify"), ("status",), ("tick",)):
+            edited = place.say(*verb)
+            assert edited.status == 1 and "journal" in edited.err + edited.out, edited

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
+from flyball.core.window import Window
 from flyball.journal.events import RolloutStarted
 from flyball.journal.known import State
 from flyball.loop.deciding.trial import next_step
+from flyball.ports.history import PredictionLog
 from flyball.spec.records import Strategy
 
 
@@ -64,6 +66,16 @@ def rollout_status(state: State, *, now: datetime, answered: int | None = None) 
         paused_since=None if state.paused is None else state.paused.at,
         waits_for=_waits_for(state, rollout, since, now, answered),
     )
+
+
+def answered(log: PredictionLog, state: State, *, now: datetime) -> int | None:
+    """How many rows the challenger of the rollout answered in the present phase; None without one. What servers logged is taken in first."""
+    if state.rollout is None or not state.phases:
+        return None
+    log.ingest()
+    since = state.phases[-1].since
+    rows = log.rows(state.model, state.rollout.version, Window(start=since, end=max(now, since)), compared=True)
+    return sum(variant == "challenger" for variant in () if rows.variant is None else rows.variant.tolist())
 
 
 def waiting_status(state: State) -> WaitingStatus | None:

@@ -9,7 +9,7 @@ from flyball.journal.events import DayGain, RolloutStarted
 from flyball.journal.known import State
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
-from flyball.monitoring.arms import ArmsRules, arms_evidence, of_arm
+from flyball.monitoring.arms import ArmsRules, arms_evidence
 from flyball.monitoring.experiment import paired
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.registry.records import Manifest
@@ -64,14 +64,6 @@ def compare_arms(
         block=rollout.block,
     )
     return arms_evidence(challenger, champion, (asked[0], asked[1]), state.phases, rules)
-
-
-def answered(world: World, state: State, *, now: datetime) -> int | None:
-    """How many rows the challenger of the rollout answered in the present phase; None without one."""
-    if state.rollout is None or not state.phases:
-        return None
-    window = Window(start=state.phases[-1].since, end=max(now, state.phases[-1].since))
-    return len(of_arm(world.predictions.rows(state.model, state.rollout.version, window, compared=True), "challenger").at)
 
 
 def watch_evidence(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | None:
