@@ -249,10 +249,11 @@ def test_what_cannot_be_is_refused_with_the_sentence_that_says_so(projects: Proj
             refused = place.at("tick")
             assert refused.status == 1 and words in refused.err, refused
         (place.folder / "flyball.toml").write_text(text)
-        assert place.say("journal", "verify").status == 0
+        assert place.say("journal", "--verify").status == 0
         with closing(sqlite3.connect(place.folder / "flyball.db")) as connection:
-            connection.execute("UPDATE journal SET event = replace(event, '0.5', '0.9')")
+            connection.execute("DROP TRIGGER journal_is_never_edited")
+            connection.execute("UPDATE journal SET body = replace(body, '0.5', '0.9')")
             connection.commit()
-        for verb in (("journal", "verify"), ("status",), ("tick",)):
+        for verb in (("journal", "--verify"), ("status",), ("tick",)):
             edited = place.say(*verb)
             assert edited.status == 1 and "journal" in edited.err + edited.out, edited
