@@ -173,7 +173,11 @@ def test_a_challenger_that_says_what_is_no_number_is_taken_out_and_no_request_fa
         trip, ended = place.last(GuardrailTripped), place.last(RolloutEnded)
         assert (trip.version, trip.guardrail) == (2, "nan") and ended.verdict is Verdict.FAIL
         assert place.state().versions[2].refused and place.state().challenger is None
-        assert "nan" in place.at("experiment").out and "guardrail" in place.say("why", "town@2").out
+        seen = experiment(place)
+        assert seen["decision"]["verdict"] == "fail" and [one["guardrail"] for one in seen["guardrails"]] == ["nan"]
+        assert "guardrail nan took version 2 out of traffic" in place.say("why", "town@2").out
+        instead = place.log("prediction_id", "variant = 'unassigned'")
+        assert len(instead) > 50 and "part of no comparison" in place.say("trace", instead[0][0]).out
         assert "challenger" in place.at("status").out
 
 

@@ -9,9 +9,10 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window, format_duration
-from flyball.journal.events import Entry, Promoted, RolloutEnded, RolloutStarted
+from flyball.journal.events import Entry, Event, Promoted, RolloutEnded, RolloutStarted
 from flyball.journal.explain import tell
 from flyball.journal.known import Phase, State
+from flyball.journal.moves import GuardrailTripped
 from flyball.journal.state import fold
 from flyball.loop.evidence.live import TRAFFIC, Rules, compare_arms, compare_live, rollout_evidence
 from flyball.loop.memory import Memory
@@ -50,9 +51,9 @@ class OfDay:
 class ExperimentView:
     """A rollout, running or ended (`ended_at`, `ended`: when and why), as of `at`.
 
-    `evidence` None: nothing has matured, or the champion changed. `verdict` and `reason`: what the evidence alone says so far; `pass`:
-    certainly better, or not worse by the margin. `expected_at`: when it will be decided if the gain stays what it is; None: not before
-    the deadline, or nobody can say. `earliest_at`: before that nothing is decided in favour.
+    `evidence` None: nothing has matured, or the champion changed. `verdict` and `reason`: what the evidence alone says so far, and of a
+    rollout that ended what the journal says; `pass`: certainly better, or not worse by the margin. `expected_at`: when it will be decided
+    if the gain stays what it is; None: not before the deadline, or nobody can say. `earliest_at`: before that nothing is decided in favour.
     """
 
     model: str
@@ -90,7 +91,8 @@ def experiment_view(
             hint="one starts when a new version has passed its gate and there is a champion: `flyball train`, then `flyball tick`",
         )
     before = fold(state.model, found[:ended])
-    return _view(world, spec, before, memory, min(found[ended].at, now), found[ended], looks)
+    view = _view(world, spec, before, memory, min(found[ended].at, now), found[ended], looks)
+    return _as_ended(view, found[ended].event, world.guards.trips(state.model, since=view.rollout.start_at), found[: ended + 1])
 
 
 def so_far(evidence: PairedEvidence | ArmsEvidence | None, margin: float, matures: timedelta) -> tuple[Verdict, Reason]:
@@ -150,6 +152,21 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
         ended_at=None if end is None else end.at,
         ended=None if end is None else tell(end).reason,
     )
+
+
+def _as_ended(view: ExperimentView, end: Event, trips: Sequence[Trip], entries: Sequence[Entry]) -> ExperimentView:
+    """The view of a rollout that is over: the verdict is the journal's, which may rest on more than the evidence (a guardrail, a person),
+    and so are the trips: a server that replays has another clock than they have.
+    """
+    written = {
+        (entry.event.version, entry.event.guardrail, entry.event.worker, entry.event.tripped_at)
+        for entry in entries
+        if isinstance(entry.event, GuardrailTripped) and entry.event.version == view.rollout.version
+    }
+    of_it = tuple(one for one in trips if one.at <= view.at or (one.version, one.guardrail, one.worker, one.at) in written)
+    if isinstance(end, RolloutEnded) and end.verdict is not view.verdict:
+        return replace(view, trips=of_it, verdict=end.verdict, reason=end.reason)
+    return replace(view, trips=of_it)
 
 
 def _last_ended(entries: Sequence[Entry]) -> int | None:
