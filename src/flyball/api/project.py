@@ -189,9 +189,12 @@ class Project:
 
     def rollout(self) -> View:
         """How the comparison of a new version stands, and what waits for approval: `flyball rollout`. The value is a dict."""
+        from flyball.loop.rollout import answered
         from flyball.loop.shown import plain_rollout
 
-        return shown.rollout(plain_rollout(self._state(), self._clock(), self._say))
+        state, now = self._state(), self._clock()
+        count = answered(self._world().predictions, state, now=now)
+        return shown.rollout(plain_rollout(state, now, self._say, answered=count))
 
     def pause(self, reason: str) -> View:
         """Let the challenger answer nobody until resumed: `flyball rollout pause`."""

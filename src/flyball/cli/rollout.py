@@ -7,7 +7,7 @@ import click
 from flyball.cli.frame import as_json, at_time, now_option, project, same_model, say, show_json, show_table, tell_written, told, when
 from flyball.core.errors import UsageError
 from flyball.journal.explain import tell
-from flyball.loop.rollout import RolloutStatus, WaitingStatus, rollout_status, waiting_status
+from flyball.loop.rollout import RolloutStatus, WaitingStatus, answered, rollout_status, waiting_status
 from flyball.loop.shown import plain_rollout
 from flyball.settings import Settings
 from flyball.wiring import open_world
@@ -50,11 +50,13 @@ def command(ctx: click.Context, action: str, name: str | None, reason: str, now:
 def _status(settings: Settings, model: str, now: datetime, *, as_json: bool) -> None:
     from flyball.loop.written import current
 
-    state = current(open_world(settings), model)
+    world = open_world(settings)
+    state = current(world, model)
+    count = answered(world.predictions, state, now=now)
     if as_json:
-        show_json(plain_rollout(state, now, lambda reason: told(reason, settings)))
+        show_json(plain_rollout(state, now, lambda reason: told(reason, settings), answered=count))
         return
-    found, waiting = rollout_status(state, now=now), waiting_status(state)
+    found, waiting = rollout_status(state, now=now, answered=count), waiting_status(state)
     rows = [*(_rows(found, settings) if found is not None else []), *(_waiting_rows(waiting, settings) if waiting is not None else [])]
     if rows:
         show_table(("", ""), rows, title=model)

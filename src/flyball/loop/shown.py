@@ -22,9 +22,9 @@ Say = Callable[[Reason], str]
 Plain = dict[str, object]
 
 
-def plain_rollout(state: "State", now: datetime, say: Say) -> Plain:
-    """How the rollout stands and what waits for a person, as `flyball rollout --json` prints it."""
-    found, waiting = rollout_status(state, now=now), waiting_status(state)
+def plain_rollout(state: "State", now: datetime, say: Say, *, answered: int | None = None) -> Plain:
+    """How the rollout stands and what waits for a person, as `flyball rollout --json` prints it. `answered` as in `rollout_status`."""
+    found, waiting = rollout_status(state, now=now, answered=answered), waiting_status(state)
     return {
         "model": state.model,
         "rollout": None if found is None else _status(found, say),

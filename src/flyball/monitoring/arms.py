@@ -118,6 +118,7 @@ def arms_evidence(
         fixed=None if fixed is None else FixedHorizon(lower=fixed[0], upper=fixed[1], p_value=fixed[2]),
         preferred=preferred(arms, spread),
         phases=tuple(spread.phases.get(number) for number in range(len(phases))),
+        answered=int((phase_of(seen[1], 1, phases) == len(phases) - 1).sum()),
     )
 
 

@@ -260,6 +260,7 @@ class ArmsEvidence:
     always-valid p-values that units were split as the shares say, of the assigned and of those matured and labelled. `trouble`: why
     nothing may be decided (sample ratio mismatch, arms that matured unlike), None if nothing speaks against it. `preferred`: how
     probable it is that the challenger is the better one, for a bandit. `phases`: gain by phase in their order, None where too little.
+    `answered`: rows that the challenger answered in the present phase, matured or not.
     """
 
     version: int
@@ -281,3 +282,4 @@ class ArmsEvidence:
     fixed: FixedHorizon | None = None
     preferred: float | None = None
     phases: tuple[float | None, ...] = ()
+    answered: int = 0

@@ -1,6 +1,7 @@
 """What the admin routes do with the rollout that runs, and with a promotion that waits for a person."""
 
 from flyball.loop import steer_rollout
+from flyball.loop.rollout import answered
 from flyball.loop.shown import plain_experiment, plain_rollout
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk
@@ -9,7 +10,9 @@ from flyball.server.admin.verbs import Answer, written
 
 def rollout(desk: Desk, order: routes.Order) -> Answer:
     """What `flyball rollout --json` prints."""
-    return plain_rollout(desk.state(), desk.now, desk.ports.sentence)
+    state = desk.state()
+    count = answered(desk.ports.world.predictions, state, now=desk.now)
+    return plain_rollout(state, desk.now, desk.ports.sentence, answered=count)
 
 
 def experiment(desk: Desk, order: routes.Order) -> Answer:
