@@ -75,7 +75,7 @@ def answered(log: PredictionLog, state: State, *, now: datetime) -> int | None:
     log.ingest()
     since = state.phases[-1].since
     rows = log.rows(state.model, state.rollout.version, Window(start=since, end=max(now, since)), compared=True)
-    return sum(variant == "challenger" for variant in () if rows.variant is None else rows.variant.tolist())
+    return 0 if rows.variant is None else int((rows.variant == "challenger").sum())
 
 
 def waiting_status(state: State) -> WaitingStatus | None:
