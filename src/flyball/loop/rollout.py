@@ -69,7 +69,7 @@ def rollout_status(state: State, *, now: datetime, answered: int | None = None) 
 
 
 def answered(log: PredictionLog, state: State, *, now: datetime) -> int | None:
-    """How many rows the challenger of the rollout answered in the present phase; None without one. What servers logged is taken in first."""
+    """How many rows the challenger of the rollout answered in the present phase; None without one. First takes in what servers logged."""
     if state.rollout is None or not state.phases:
         return None
     log.ingest()
