@@ -69,11 +69,7 @@ def rollout_status(state: State, *, now: datetime, answered: int | None = None) 
 
 
 def answered(log: PredictionLog, state: State, *, now: datetime) -> int | None:
-<<<<<<< HEAD
-    """How many rows the challenger of the rollout answered in the present phase; None without one. First takes in what servers logged."""
-=======
     """How many rows the challenger of the rollout answered in the present phase; None without one. What was logged is taken in first."""
->>>>>>> e2e
     if state.rollout is None or not state.phases:
         return None
     log.ingest()
