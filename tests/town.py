@@ -4,7 +4,6 @@ Whether somebody leaves depends on `price` and `calls`. A model may `see` some o
 of two versions is the better one.
 """
 
-import json
 import shutil
 import sqlite3
 import time
@@ -19,8 +18,9 @@ import httpx
 import numpy as np
 import pandas as pd
 
-from flyball.journal.events import Entry
+from flyball.journal.events import Entry, RolloutStarted
 from flyball.journal.known import State
+from flyball.journal.moves import ShareMoved
 from flyball.journal.state import fold
 from flyball.settings import read_settings
 from flyball.wiring import open_world
@@ -267,6 +267,14 @@ class Town:
         """The newest event of a kind."""
         return next(entry.event for entry in reversed(self.entries()) if isinstance(entry.event, kind))
 
+    def moves(self) -> list[tuple[datetime, float]]:
+        """Since when the challenger had which share, from the start of the rollout on."""
+        found: list[tuple[datetime, float]] = []
+        for entry in self.entries():
+            if isinstance(entry.event, RolloutStarted | ShareMoved):
+                found.append((entry.at, entry.event.share))
+        return found
+
     def state(self) -> State:
         return fold(MODEL, self.entries())
 
@@ -291,9 +299,3 @@ def town(project: Path, folder: Path, rules: str, **changes: Any) -> Iterator[To
             yield made
         finally:
             made.http.close()
-
-
-def story(said: Said) -> Any:
-    """What a verb said as JSON."""
-    assert said.status == 0, said
-    return json.loads(said.out)

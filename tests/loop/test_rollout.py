@@ -70,6 +70,6 @@ def test_a_step_that_is_held_on_says_that_nobody_was_answered() -> None:
 
 
 def test_a_rollout_whose_arms_cannot_be_compared_waits_until_they_can() -> None:
-    rings = AlertFired(key="experiment:2", reason=TROUBLE, severity="error")
+    rings = AlertFired(key="experiment:2", reason=TROUBLE, severity="critical")
     found = rollout_status(more(running("experiment"), (T0 + DAY, rings)), now=T0 + 2 * DAY)
     assert found is not None and found.waits_for.code == "waits.trouble"

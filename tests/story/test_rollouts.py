@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from flyball.core.verdict import Verdict
 from flyball.journal.events import AlertFired, Promoted, RolloutEnded, RolloutStarted
-from flyball.journal.moves import GuardrailTripped, ShareMoved
+from flyball.journal.moves import GuardrailTripped
 from town import DAY, FIRST, Asked, Town, begin, town, with_candidate
 
 CALM = "guardrails = { latency = false }"
@@ -107,10 +107,7 @@ def test_a_canary_climbs_by_its_holds_and_nobody_who_had_the_challenger_loses_it
     rules = f'strategy = "canary"\nsteps = [0.1, 0.3, 0.5]\nhold = "1d"\nblock = "unit"\nmin_days = 2\ndeadline = "12d"\n{CALM}'
     with town(projects("better"), tmp_path / "town", rules, people=120) as place:
         place.live_until("RolloutEnded", most=11)
-        shares = [begun.share for begun in (place.last(RolloutStarted),)]
-        moved = [entry for entry in place.entries() if isinstance(entry.event, ShareMoved)]
-        assert shares + [entry.event.share for entry in moved] == [0.1, 0.3, 0.5]
-        assert [entry.at for entry in moved] == [FIRST + DAY, FIRST + 2 * DAY]
+        assert place.moves() == [(FIRST, 0.1), (FIRST + DAY, 0.3), (FIRST + 2 * DAY, 0.5)]
         had: set[str] = set()
         for one in place.asked:
             assert one.challenger or one.person not in had, "a unit lost the challenger while the canary climbed"
@@ -137,12 +134,9 @@ def test_the_share_of_a_bandit_follows_the_evidence_and_is_what_the_log_says(pro
             shares.append(place.state().challenger_share)
             assert len(shares) < 9, found
         assert shares[0] >= 0.3 and max(shares) == 0.9
-        moves = [(0, 0.3)] + [
-            (round((entry.at - FIRST) / DAY), entry.event.share) for entry in place.entries() if isinstance(entry.event, ShareMoved)
-        ]
-        said = dict(place.log("prediction_id, propensity"))
+        said, moves = dict(place.log("prediction_id, propensity")), place.moves()
         for one in place.asked:
-            share = next(share for day, share in reversed(moves) if FIRST + day * DAY <= one.at)
+            share = next(share for since, share in reversed(moves) if since <= one.at)
             if said[one.answer["prediction_id"]] == 1.0:
                 continue  # held back
             likely = share if one.challenger else 1 - share
