@@ -8,7 +8,7 @@ from flyball.alerting.receivers import receiver_id, receiver_name
 from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
 from flyball.loop.listing import StatusLine, describe
 from flyball.loop.telling.notify import not_told
-from flyball.serving.local import read_local
+from flyball.serving.local import holds, read_local
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 from flyball.wiring import open_stores
@@ -33,7 +33,9 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
         waiting = stores.outbox.waiting(spec.model.name)
         untold = [not_told(name, letters) for one, name in receivers.items() if (letters := [x for x in waiting if x.receiver == one])]
         lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings), untold=untold)
-        if (local := read_local(settings.state)) is not None and local.model == spec.model.name:
+        deployed = stores.deployments.current(spec.model.name)
+        local = read_local(settings.state)
+        if local is not None and local.model == spec.model.name and (deployed is None or holds(local, deployed)):
             here = (
                 f"version {local.to} in the place of {local.version} since {local.at:%Y-%m-%d %H:%M} UTC, by {local.actor}: {local.reason}"
             )
