@@ -23,7 +23,11 @@ _WORTH_GATHERING = 5e-6  # seconds a row has to gain by it: to hold a request ba
 _TRIALS = 5
 
 
-class NotFiniteError(DataError):
+class ModelError(DataError):
+    """A version answered a row it had taken with something that is no answer: the fault of the version, not of whoever asked."""
+
+
+class NotFiniteError(ModelError):
     """A version gave a score that is no finite number."""
 
     def __init__(self, version: int) -> None:
@@ -90,7 +94,7 @@ class LiveVersion:
             return self.one(self.engine.score_one(rows[0]))
         found = self.engine.score_rows(rows)
         if len(found) != len(rows):
-            raise DataError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
+            raise ModelError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
         if len(rows) == 1 and self._task == "multiclass":
             return self.one_of_several(found[0].tolist())
         return self._many(found)
