@@ -60,10 +60,10 @@ def test_a_load_that_breaks_in_a_way_nobody_foresaw_is_refused_told_and_tried_wi
         reloader = served.app.reloader
         load = reloader._load
 
-        def broken(deployment: Deployment, loaded: Any) -> Any:
+        def broken(deployment: Deployment, *rest: Any) -> Any:
             if deployment.champion == 2 and deployment.seq < 3:
                 raise RuntimeError("cannot schedule new futures")
-            return load(deployment, loaded)
+            return load(deployment, *rest)
 
         reloader._load = broken  # type: ignore[method-assign]  # what no bundle can be made to do
         made.deploy(2)

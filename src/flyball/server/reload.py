@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -187,7 +187,10 @@ class Reloader:
     async def _take_up(self, wanted: Deployment, table: Deployment) -> None:
         loop = asyncio.get_running_loop()
         try:
-            live = await loop.run_in_executor(self._loads, self._load, wanted, dict(self._loaded))
+            kept: frozenset[int] | None = None
+            while kept != self._kept(wanted):  # somebody may be taken out while it is loaded
+                kept = self._kept(wanted)
+                live = await loop.run_in_executor(self._loads, self._load, wanted, dict(self._loaded), kept)
             if self._tried is not wanted:
                 return  # something else is wanted meanwhile
             self._serve(wanted, live)
@@ -198,7 +201,7 @@ class Reloader:
         await loop.run_in_executor(self._loads, self._settle, table)
 
     def _serve(self, wanted: Deployment, live: LiveModel) -> None:
-        self._loaded = {wanted.bundles[number]: version for number, version in live.versions.items()}
+        self._loaded = {wanted.bundles[number]: version for number, version in live.given.items()}
         live = live if self._guard is None else self._guard.take_up(live)
         self.live, self.refused = live, ""
         self._metrics.add("flyball_swaps_total", labels=(("result", "done"),))
@@ -218,7 +221,10 @@ class Reloader:
             _log.error("%s", self.refused, exc_info=error)
         self._metrics.add("flyball_swaps_total", labels=(("result", "refused"),))
 
-    def _load(self, deployment: Deployment, loaded: Mapping[str, LiveVersion]) -> LiveModel:
+    def _kept(self, deployment: Deployment) -> frozenset[int]:
+        return frozenset() if self._guard is None else self._guard.kept(deployment)
+
+    def _load(self, deployment: Deployment, loaded: Mapping[str, LiveVersion], kept: Collection[int]) -> LiveModel:
         """In a thread: every version the deployment needs, verified, loaded and tried; what is in memory already is used as it is.
 
         The champion is loaded strictly; without one of the others the deployment still serves.
@@ -231,7 +237,7 @@ class Reloader:
             settings = self._settings
             return open_version(self._ports.bundles, deployment, number, trusted=settings.trusted, deadline=settings.request_timeout)
 
-        return live_of(deployment, one)
+        return live_of(deployment, one, kept=kept)
 
     def _settle(self, table: Deployment) -> None:
         """Keep the last good deployment beside the bundles: a start without the database serves it, marked stale."""
