@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from flyball.core.errors import RequestError
 from flyball.server.answers import HttpError
+from flyball.server.drawn import Drawn
 from flyball.server.guard import Guard
 from flyball.server.guardrails import Guardrail
 from flyball.server.log import PINNED, RecordLog, count_durable
@@ -68,9 +69,9 @@ class Scoring:
         self._clock = clock
         self.calls = Calls(settings.request_timeout)
 
-    def at_once(self, live: LiveModel, request: Request) -> tuple[list[Given], asyncio.Future[None] | None]:
-        """Score, log and count rows with versions that answer at once."""
-        assigned = self._assigned(live, request, None)
+    def at_once(self, live: LiveModel, request: Request, drawn: Drawn) -> tuple[list[Given], asyncio.Future[None] | None]:
+        """Score, log and count rows with versions that answer at once. `drawn`: their ids."""
+        assigned = self._assigned(live, request, None, drawn)
         started = perf_counter()
         try:
             scored = assigned.version.scored(assigned.rows)
@@ -82,13 +83,15 @@ class Scoring:
             self._answered(live, assigned, Timed(scored, perf_counter() - started, len(assigned.rows) == 1))
         return self._finished(live, request, assigned, scored)
 
-    async def in_time(self, live: LiveModel, request: Request, version: int | None) -> tuple[list[Given], asyncio.Future[None] | None]:
+    async def in_time(
+        self, live: LiveModel, request: Request, version: int | None, drawn: Drawn | None = None
+    ) -> tuple[list[Given], asyncio.Future[None] | None]:
         """The same with any version: one that is not inline, or has many rows to score, answers from a thread.
 
         A guarded version has a deadline of its own, after which the one beside it answers. That is its failure only if it is slow itself,
         and the other is not just as slow.
         """
-        assigned = self._assigned(live, request, version)
+        assigned = self._assigned(live, request, version, drawn)
         rescued = version is None and live.rescue(assigned.version, request.rows) is not None
         deadline = self._guard.deadline(assigned.version, len(request.rows)) if rescued and self._guard is not None else None
         try:
@@ -110,14 +113,14 @@ class Scoring:
         scored = version.scored(rows)
         return Timed(scored, perf_counter() - started, len(rows) == 1)
 
-    def _assigned(self, live: LiveModel, request: Request, pinned: int | None) -> _Assigned:
+    def _assigned(self, live: LiveModel, request: Request, pinned: int | None, drawn: Drawn | None) -> _Assigned:
         rows = request.rows
         if live.contract.categorical:
             for row in rows:
                 if unseen := live.contract.unseen(row):
                     self._unseen(unseen)
-        now = self._clock()
-        ids = [self._make_id(now) for _ in rows]
+        now = self._clock() if drawn is None else drawn.now
+        ids = [self._make_id(now) for _ in rows] if drawn is None else drawn.ids
         if pinned is not None:
             version, read = live.pinned(pinned, rows)
             return _Assigned(PINNED, PINNED, None, version, read, ids, now)
