@@ -7,7 +7,7 @@ import click
 from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
 from flyball.loop.listing import StatusLine, describe
 from flyball.loop.telling.notify import untold
-from flyball.serving.local import read_local
+from flyball.serving.local import holds, read_local
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 from flyball.wiring import open_stores
@@ -30,7 +30,9 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
         workers = stores.deployments.workers(spec.model.name)
         waits = untold(stores.outbox, spec)
         lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings), untold=waits)
-        if (local := read_local(settings.state)) is not None and local.model == spec.model.name:
+        deployed = stores.deployments.current(spec.model.name)
+        local = read_local(settings.state)
+        if local is not None and local.model == spec.model.name and (deployed is None or holds(local, deployed)):
             here = (
                 f"version {local.to} in the place of {local.version} since {local.at:%Y-%m-%d %H:%M} UTC, by {local.actor}: {local.reason}"
             )
