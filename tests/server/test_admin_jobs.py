@@ -150,6 +150,30 @@ def test_nothing_but_what_a_verb_takes_reaches_a_command_line(
     asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
 
 
+@pytest.mark.parametrize(
+    "policy",
+    [
+        'spec,train.command=["sh","-c","id"]',
+        "spec,train.run=os:system",
+        "spec,train.python=/bin/sh",
+        "never,quality.schema=os:system",
+        'spec,train.external={kind="webhook",url="http://127.0.0.1/"}',
+        "spec,data.source=/etc/passwd",
+        "nevr",
+    ],
+)
+def test_a_policy_that_names_code_a_path_or_an_address_starts_nothing(shop_of_one: Site, executor: Desk, policy: str) -> None:
+    async def story(caller: Caller) -> None:
+        answer = await caller.post("/admin/jobs/backtest", {"policy": ["never", policy]})
+        assert answer.status_code == 422, answer.text
+        assert policy.partition(",")[2].partition("=")[0] in answer.json()["error"]
+        assert not executor.jobs
+        fits = await caller.post("/admin/jobs/backtest", {"policy": ["never", "spec,retrain.window=60d,train.params.depth=3"]})
+        assert fits.status_code == 202, fits.text
+
+    asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
+
+
 def test_what_is_no_verb_of_the_list_is_not_there(shop_of_one: Site, executor: Desk) -> None:
     async def story(caller: Caller) -> None:
         for verb in ("promote", "init", "serve", "demo", "adopt", "up", "--help", "-C"):

@@ -8,6 +8,7 @@ import msgspec
 
 from flyball.core.errors import NotFoundError
 from flyball.core.record import record
+from flyball.loop.backtest.policies import read_policies
 from flyball.ports.training import Executor, Job
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk
@@ -75,7 +76,9 @@ def words(verb: Verb, order: routes.Order) -> tuple[str, ...]:
 
 
 def start(desk: Desk, order: routes.Order) -> Mapping[str, object]:
-    """Start it."""
+    """Start it. What a policy may not change is refused before anything runs, and once more by the verb."""
+    if isinstance(order, routes.Backtest):
+        read_policies(order.policy)
     return {"model": desk.model, "job": desk.jobs.start(desk.model, order, actor=desk.actor)}
 
 
