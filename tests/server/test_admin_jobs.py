@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from flyball.cli.main import VERBS as SPOKEN
 from flyball.cli.main import cli
 from flyball.ports.training import Job, JobState
 from flyball.server.admin import routes
-from flyball.server.admin.jobs import MOST_RUNNING, VERBS, words
+from flyball.server.admin.jobs import MOST_RUNNING, VERBS, Jobs, words
+from flyball.server.answers import HttpError
 from flyball.server.settings import ServerPorts
 from served import Site
 from trained import Shop, flyball, running
@@ -119,6 +121,30 @@ def test_only_so_many_run_at_once_and_an_ended_one_makes_room(shop_of_one: Site,
         assert (await caller.post("/admin/jobs/admin-train-0123456789/cancel", {})).status_code == 404
 
     asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
+
+
+def test_two_threads_at_once_start_no_more_jobs_than_may_run(tmp_path: Path) -> None:
+    class Slow(Desk):
+        """Takes its time to say how a job stands, so that whoever asks twice is overtaken."""
+
+        def poll(self, action: str) -> JobState:
+            time.sleep(0.005)
+            return super().poll(action)
+
+    executor = Slow()
+    jobs = Jobs(executor, tmp_path, lambda: "0123456789abcdef")
+
+    def start(number: int) -> bool:
+        try:
+            jobs.start("churn", routes.Train(key=f"k{number}"), actor="ann")
+        except HttpError as error:
+            assert error.status == 429
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        started = list(threads.map(start, range(16)))
+    assert started.count(True) == len(executor.jobs) == MOST_RUNNING
 
 
 @pytest.mark.parametrize(

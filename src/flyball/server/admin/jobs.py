@@ -1,6 +1,7 @@
 """Long work asked for over HTTP: one `flyball` verb each, of a short list, run by the executor that runs the loop's trainings."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -36,12 +37,13 @@ VERBS: Mapping[type[routes.Order], Verb] = {
 
 
 class Jobs:
-    """The jobs of one model that this worker has started."""
+    """The jobs of one model that this worker has started. For several threads at once."""
 
     def __init__(self, executor: Executor, folder: Path, ids: Callable[[], str]) -> None:
         self.executor = executor
         self.folder = folder
         self._ids = ids
+        self._starting = threading.Lock()
         self._running: list[str] = []
 
     def start(self, model: str, order: routes.Order, *, actor: str) -> str:
@@ -53,11 +55,12 @@ class Jobs:
         key = getattr(order, "key", None)
         own = self._ids() if key is None else hashlib.sha256(f"{model}\n{verb.name}\n{key}".encode()).hexdigest()[:32]
         action = f"admin-{verb.name}-{own}"
-        self._running = [one for one in self._running if one != action and self.executor.poll(one).state == "running"]
-        if len(self._running) >= MOST_RUNNING:
-            raise HttpError(429, f"{MOST_RUNNING} jobs run already: wait for one, or end one", headers=[(b"retry-after", b"30")])
-        self.executor.submit(Job(action=action, verb=words(verb, order), folder=self.folder, actor=actor))
-        self._running.append(action)
+        with self._starting:
+            self._running = [one for one in self._running if one != action and self.executor.poll(one).state == "running"]
+            if len(self._running) >= MOST_RUNNING:
+                raise HttpError(429, f"{MOST_RUNNING} jobs run already: wait for one, or end one", headers=[(b"retry-after", b"30")])
+            self.executor.submit(Job(action=action, verb=words(verb, order), folder=self.folder, actor=actor))
+            self._running.append(action)
         return action
 
 
