@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -163,3 +164,14 @@ def test_with_a_sticky_mapping_users_stay_where_they_were_whatever_the_ratio_bec
     kept["7"] = "C"
     with pytest.raises(DataError, match="'C'"):
         again.assign(7)
+
+
+def test_results_are_read_while_somebody_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ab.db"
+    log_ab_result(1, "a", 1, 1, database=path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert len(ab_results(database=path)) == 1
+        other.execute("ROLLBACK")
+    (tmp_path / "empty.db").touch()
+    assert len(ab_results(database=tmp_path / "empty.db")) == 0

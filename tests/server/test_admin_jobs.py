@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from flyball.cli.main import VERBS as SPOKEN
 from flyball.cli.main import cli
 from flyball.ports.training import Job, JobState
 from flyball.server.admin import routes
-from flyball.server.admin.jobs import MOST_RUNNING, VERBS, words
+from flyball.server.admin.jobs import MOST_RUNNING, VERBS, Jobs, words
+from flyball.server.answers import HttpError
 from flyball.server.settings import ServerPorts
 from recorded import an_answer
 from served import Site
@@ -123,6 +125,30 @@ def test_only_so_many_run_at_once_and_an_ended_one_makes_room(shop_of_one: Site,
     asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
 
 
+def test_two_threads_at_once_start_no_more_jobs_than_may_run(tmp_path: Path) -> None:
+    class Slow(Desk):
+        """Takes its time to say how a job stands, so that whoever asks twice is overtaken."""
+
+        def poll(self, action: str) -> JobState:
+            time.sleep(0.005)
+            return super().poll(action)
+
+    executor = Slow()
+    jobs = Jobs(executor, tmp_path, lambda: "0123456789abcdef")
+
+    def start(number: int) -> bool:
+        try:
+            jobs.start("churn", routes.Train(key=f"k{number}"), actor="ann")
+        except HttpError as error:
+            assert error.status == 429
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        started = list(threads.map(start, range(16)))
+    assert started.count(True) == len(executor.jobs) == MOST_RUNNING
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -137,6 +163,7 @@ def test_only_so_many_run_at_once_and_an_ended_one_makes_room(shop_of_one: Site,
         ("jobs/backtest", {"policy": ["never"] * 21}, "policy"),
         ("jobs/backtest", {"policy": ["a\nb"]}, "policy"),
         ("jobs/backtest", {"data": "/etc/passwd"}, "data"),
+        ("jobs/reproduce", {"version": 1, "other-code": True}, "other-code"),
         ("jobs/a1/cancel", {}, "job"),
         ("jobs/admin-train-0123456789/cancel", {"job": "x"}, "job"),
     ],
@@ -148,6 +175,30 @@ def test_nothing_but_what_a_verb_takes_reaches_a_command_line(
         answer = await caller.post(f"/admin/{path}", body)
         assert answer.status_code == 422 and answer.json()["field"] == field, answer.text
         assert not executor.jobs
+
+    asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        'spec,train.command=["sh","-c","id"]',
+        "spec,train.run=os:system",
+        "spec,train.python=/bin/sh",
+        "never,quality.schema=os:system",
+        'spec,train.external={kind="webhook",url="http://127.0.0.1/"}',
+        "spec,data.source=/etc/passwd",
+        "nevr",
+    ],
+)
+def test_a_policy_that_names_code_a_path_or_an_address_starts_nothing(shop_of_one: Site, executor: Desk, policy: str) -> None:
+    async def story(caller: Caller) -> None:
+        answer = await caller.post("/admin/jobs/backtest", {"policy": ["never", policy]})
+        assert answer.status_code == 422, answer.text
+        assert policy.partition(",")[2].partition("=")[0] in answer.json()["error"]
+        assert not executor.jobs
+        fits = await caller.post("/admin/jobs/backtest", {"policy": ["never", "spec,retrain.window=60d,train.params.depth=3"]})
+        assert fits.status_code == 202, fits.text
 
     asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
 
