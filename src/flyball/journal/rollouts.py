@@ -37,7 +37,7 @@ def of_aliases(state: State, event: OfAliases, at: datetime, actor: str) -> Stat
         case RolloutEnded():
             if event.verdict is Verdict.FAIL:
                 state = _refused(state, event.version)
-            state = _settle(state, event.version)
+            state = _settled(state, event.version)
             if state.rollout is None or state.rollout.version != event.version:
                 return state  # it was never begun: there was nothing to find out
             waiting = state.waiting if state.waiting is not None and state.waiting.version != event.version else None
@@ -105,7 +105,7 @@ def _moved(state: State, event: Move, at: datetime, actor: str) -> State:
             return _resumed(state, at)
         case GuardrailTripped():
             off = replace(state, challenger_share=0.0) if event.version == state.challenger else state
-            return _refused(off, event.version)
+            return _settled(_refused(off, event.version), event.version)
         case ApprovalAsked():
             waiting = Waiting(at=at, version=event.version, reason=event.reason, evidence=event.evidence, actor=actor)
             return replace(_settle(state, event.version), waiting=waiting)
@@ -137,6 +137,12 @@ def _settle(state: State, version: int) -> State:
         for number, known in state.versions.items()
     }
     return replace(state, versions=versions)
+
+
+def _settled(state: State, version: int) -> State:
+    """This version had its chance; whatever waits beside it goes on waiting."""
+    known = state.versions.get(version)
+    return state if known is None else replace(state, versions={**state.versions, version: replace(known, settled=True)})
 
 
 def _refused(state: State, version: int) -> State:

@@ -34,6 +34,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "version {version} is the very same model as champion {champion}, so there is nothing to compare",
         "版本 {version} 与现任版本 {champion} 是同一个模型，无需比较",
     ),
+    "rollout.other_champion": (
+        "the gate of version {version} did not compare it with champion {champion} (but with {compared}), so its pass does not let it "
+        "take over; the next training is compared anew",
+        "版本 {version} 的门槛比较对象是 {compared}，而不是现任版本 {champion}，因此其通过不能作为接任依据；下次训练将重新比较",
+    ),
     "rollout.same_answers": (
         "version {version} gave the very same scores as {against} on all {rows} live {rows:row|rows}: it is the same model, "
         "so the champion stays",
