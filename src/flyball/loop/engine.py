@@ -27,7 +27,7 @@ from flyball.journal.events import (
     WatchEnded,
 )
 from flyball.journal.known import State
-from flyball.journal.moves import ApprovalAsked, Declined, GuardrailTripped, ShareMoved
+from flyball.journal.moves import ApprovalAsked, Declined, ShareMoved
 from flyball.journal.state import fold
 from flyball.loop.deciding.chances import first_share, next_candidate
 from flyball.loop.deploy import external_moves, project_aliases, publish
@@ -59,6 +59,7 @@ from flyball.loop.records import (
 )
 from flyball.loop.telling.inbound import close_silent
 from flyball.loop.telling.notify import Notified, notify
+from flyball.loop.unwritten import tripped
 from flyball.loop.world import World
 from flyball.ports.training import Job
 from flyball.spec.records import Spec
@@ -201,15 +202,7 @@ def _move(action: _Move, spec: Spec, state: State, now: datetime) -> Event:
         case MoveShare():
             return ShareMoved(version=action.version, share=action.share, reason=action.reason, evidence=action.evidence)
         case WriteTrip():
-            trip = action.trip
-            return GuardrailTripped(
-                version=trip.version,
-                guardrail=trip.guardrail,
-                worker=trip.worker,
-                tripped_at=trip.at,
-                reason=trip.reason,
-                evidence=trip.evidence,
-            )
+            return tripped(action.trip)
         case Unstage():
             return Staged(version=None, share=0.0, reason=action.reason)
         case AskApproval():

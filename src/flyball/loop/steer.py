@@ -15,6 +15,7 @@ from flyball.loop.deciding.due import by_hand
 from flyball.loop.deploy import publish
 from flyball.loop.promoted import promoted
 from flyball.loop.records import Written
+from flyball.loop.unwritten import leftovers, spoken_against
 from flyball.loop.world import World
 from flyball.loop.written import append, current, insist
 from flyball.spec.records import Spec
@@ -33,12 +34,12 @@ def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str,
     if version == state.champion:
         publish(world, state, spec=spec, now=now)  # whoever promoted it may have died before servers were told
         raise RefusedError(f"{state.model}@{version} is the champion already", hint="`flyball status` shows what serves")
-    against = [*_spoken_against(known), *_standing(state, version, now)]
+    against = [*_spoken_against(known), *spoken_against(world, state, version), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
     told = because("promote.by_hand", version=version, actor=actor, reason=reason or "no reason given")
     if by_hand(state, spec) and not force:
         return append(world, spec, state, _asked(state, version, reason, actor), actor=actor, now=now)
-    events: list[Event] = []
+    events: list[Event] = leftovers(world, state)
     if state.waiting is not None and state.waiting.version != version:
         events.append(_superseded(state.waiting.version, version))
     if state.rollout is not None:
@@ -63,10 +64,12 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
             f"{state.model}@{state.rollout.version} is the challenger of a running comparison, and there is one challenger at a time",
             hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
         )
-    against = [*(_spoken_against(known) if share > 0 else []), *_standing(state, version, now)]
+    spoken = [*_spoken_against(known), *spoken_against(world, state, version)] if share > 0 else []
+    against = [*spoken, *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
-    return append(world, spec, state, [Staged(version=version, share=share, reason=told)], actor=actor, now=now)
+    events = [*leftovers(world, state), Staged(version=version, share=share, reason=told)]
+    return append(world, spec, state, events, actor=actor, now=now)
 
 
 def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, now: datetime) -> Written:
@@ -75,7 +78,8 @@ def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
     if state.challenger != version or state.rollout is not None:
         raise RefusedError(f"{state.model}@{version} is not staged", hint="`flyball status` shows the challenger, if there is one")
     told = because("unstage.by_hand", version=version, actor=actor, reason=reason or "no reason given")
-    return append(world, spec, state, [Staged(version=None, share=0.0, reason=told)], actor=actor, now=now)
+    events = [*leftovers(world, state), Staged(version=None, share=0.0, reason=told)]
+    return append(world, spec, state, events, actor=actor, now=now)
 
 
 def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -> Written:
@@ -88,7 +92,8 @@ def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetim
                 f"{state.model} has no previous champion to go back to", hint="`flyball models` lists the versions; promote one of them"
             )
         told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "no reason given")
-        return [RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})]
+        back = RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})
+        return [*leftovers(world, state, champion=True), back]
 
     return insist(world, spec, spec.model.name, events, actor=actor, now=now)
 
