@@ -318,8 +318,8 @@ def test_a_version_that_cannot_score_a_part_of_the_requests_does_not_take_over_h
 
 def test_undecided_at_the_deadline_keeps_the_champion() -> None:
     trying = state(*CHAMPION, (T0, registered(2)), (T0, rollout(2, 1)))
-    for found in (paired(2, 1, 0.01, -0.001, 0.02), None):
-        (action,) = at(trying, evidence(rollout=found), days=14)
+    for found, days in ((paired(2, 1, 0.01, -0.001, 0.02), 14), (None, 15)):
+        (action,) = at(trying, evidence(rollout=found), days=days)
         assert isinstance(action, EndRollout)
         assert action.verdict is Verdict.UNDECIDED
 

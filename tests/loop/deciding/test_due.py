@@ -7,7 +7,7 @@ import pytest
 from flyball.core.verdict import Verdict
 from flyball.journal.events import RolledBack
 from flyball.journal.known import State
-from flyball.journal.moves import ApprovalAsked, Declined
+from flyball.journal.moves import ApprovalAsked, Declined, RolloutPaused, RolloutResumed, ShareMoved
 from flyball.loop.records import AskApproval, EndRollout, Promote, StartRollout, Withdraw
 from rollouts import BETTER, CANDIDATE, DAY, OPEN, T0, TROUBLE, WHY, WORSE, at, more, promoted, registered, running, seen, spec_of, state
 
@@ -50,6 +50,18 @@ def test_worse_evidence_meanwhile_withdraws_it() -> None:
     spoilt = [one for one in at(waiting, seen(replace(BETTER, trouble=TROUBLE)), MANUAL, days=10) if isinstance(one, Withdraw)]
     assert len(spoilt) == 1
     assert at(waiting, seen(None), MANUAL, days=10) == [], "what was not measured says nothing new"
+
+
+def test_a_pause_meanwhile_does_not_make_a_canary_that_waits_climb_again() -> None:
+    spec = spec_of("canary", 'approve = "manual"')
+    top = more(running("canary", approve="manual"), (T0 + 3 * DAY, ShareMoved(version=2, share=0.5, reason=WHY, evidence={})))
+    held = more(
+        asked(top), (T0 + 29.5 * DAY, RolloutPaused(version=2, reason=WHY)), (T0 + 29.6 * DAY, RolloutResumed(version=2, reason=WHY))
+    )
+    assert at(held, seen(BETTER), spec, days=29.7) == []
+    assert at(held, seen(BETTER), spec, days=40) == [], "nor does the deadline end it"
+    (withdrawn,) = at(held, seen(OPEN), spec, days=29.7)
+    assert isinstance(withdrawn, Withdraw)
 
 
 def test_the_deadline_does_not_end_what_was_proven_before_it_and_waits_for_a_person() -> None:

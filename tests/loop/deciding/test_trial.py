@@ -53,8 +53,8 @@ def test_a_margin_lets_an_equal_take_over(strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", SPECS)
 def test_undecided_at_the_deadline_keeps_the_champion(strategy: str) -> None:
-    for found, code in ((OPEN, "arms.undecided"), (None, "rollout.no_evidence")):
-        (action,) = at(at_the_top(strategy), seen(found), SPECS[strategy], days=30)
+    for found, code, days in ((OPEN, "arms.undecided", 30), (None, "rollout.unmeasured", 31)):
+        (action,) = at(at_the_top(strategy), seen(found), SPECS[strategy], days=days)
         assert isinstance(action, EndRollout) and action.verdict is Verdict.UNDECIDED and action.reason.code == code
 
 
