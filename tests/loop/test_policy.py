@@ -325,8 +325,8 @@ def test_undecided_at_the_deadline_keeps_the_champion() -> None:
 
 
 def test_a_comparison_with_a_champion_that_is_gone_ends() -> None:
-    known = state(*CHAMPION, (T0, registered(2)), (T0, registered(3)), (T0, rollout(3, 1)), (T0, promoted(2, 1)))
-    (action,) = at(known, evidence(rollout=paired(3, 1, 0.1, 0.05, 0.2)), days=1)
+    known = state(*CHAMPION, (T0, registered(2)), (T0, registered(3)), (T0, rollout(3, 1)))
+    (action,) = at(replace(known, champion=2), evidence(rollout=paired(3, 1, 0.1, 0.05, 0.2)), days=1)
     assert isinstance(action, EndRollout)
     assert action.verdict is Verdict.UNDECIDED
 

@@ -48,18 +48,7 @@ def of_aliases(state: State, event: OfAliases, at: datetime, actor: str) -> Stat
             phases = () if event.version is None else (Phase(since=at, share=event.share),)
             return replace(state, challenger=event.version, challenger_share=event.share, phases=phases)
         case RolledBack():
-            # the version that was given up is nothing to go back to
-            staged = state.challenger if state.challenger != event.to else None
-            known = _refused(state, event.version) if event.evidence else state  # a person may have other reasons than the model
-            return replace(
-                known,
-                champion=event.to,
-                previous=None,
-                champion_since=at,
-                watch=None,
-                challenger=staged,
-                challenger_share=state.challenger_share if staged else 0.0,
-            )
+            return _rolled_back(state, event, at)
         case WatchEnded():
             return replace(state, watch=None)
         case (
@@ -74,7 +63,6 @@ def _promoted(state: State, event: Promoted, at: datetime) -> State:
     watch = None
     if event.replaced is not None and event.watch_until is not None:
         watch = Watch(version=event.version, previous=event.replaced, since=at, until=event.watch_until)
-    rollout = state.rollout if state.rollout is not None and state.rollout.version != event.version else None
     return replace(
         _settle(state, event.version),
         champion=event.version,
@@ -83,14 +71,35 @@ def _promoted(state: State, event: Promoted, at: datetime) -> State:
         first_champion=event.version if state.first_champion is None else state.first_champion,
         champion_since=at,
         watch=watch,
-        rollout=rollout,
-        challenger=rollout.version if rollout else None,
+        rollout=None,  # it was held against another champion
+        challenger=None,
         challenger_share=0.0,
-        phases=state.phases if rollout else (),
-        paused=state.paused if rollout else None,
+        phases=(),
+        paused=None,
         waiting=None,
         answered_keys=frozenset(),
         suppressed={},
+    )
+
+
+def _rolled_back(state: State, event: RolledBack, at: datetime) -> State:
+    """What was held against the champion that is given up is worth nothing now: nobody is answered by a rollout, no promotion waits.
+
+    A challenger that a person staged stays; the version that was given up is nothing to go back to.
+    """
+    known = _refused(state, event.version) if event.evidence else state  # a person may have other reasons than the model
+    staged = state.challenger if state.challenger != event.to else None
+    answers = staged is not None and state.rollout is None
+    return replace(
+        known,
+        champion=event.to,
+        previous=None,
+        champion_since=at,
+        watch=None,
+        challenger=staged,
+        challenger_share=state.challenger_share if answers else 0.0,
+        phases=state.phases if staged is not None else (),
+        waiting=None,
     )
 
 

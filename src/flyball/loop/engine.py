@@ -32,6 +32,7 @@ from flyball.journal.state import fold
 from flyball.loop.deciding.chances import first_share, next_candidate
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import Look, look, measure
+from flyball.loop.going_back import rolled_back
 from flyball.loop.local import settle_local
 from flyball.loop.memory import Memory
 from flyball.loop.policy import decide
@@ -177,7 +178,8 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
         case Promote():
             return _promotion(action, spec, state, now)
         case RollBack():
-            return [RolledBack(version=action.version, to=action.to, reason=action.reason, evidence=action.evidence)]
+            back = RolledBack(version=action.version, to=action.to, reason=action.reason, evidence=action.evidence)
+            return rolled_back(state, back)
         case EndWatch():
             return [WatchEnded(version=action.version, reason=action.reason, evidence=action.evidence)]
         case Notify():

@@ -13,6 +13,7 @@ from flyball.journal.known import Known, State
 from flyball.journal.moves import ApprovalAsked, Declined
 from flyball.loop.deciding.due import by_hand
 from flyball.loop.deploy import publish
+from flyball.loop.going_back import rolled_back
 from flyball.loop.promoted import promoted
 from flyball.loop.records import Written
 from flyball.loop.unwritten import leftovers, spoken_against
@@ -93,7 +94,7 @@ def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetim
             )
         told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "no reason given")
         back = RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})
-        return [*leftovers(world, state, champion=True), back]
+        return [*leftovers(world, state, champion=True), *rolled_back(state, back)]
 
     return insist(world, spec, spec.model.name, events, actor=actor, now=now)
 

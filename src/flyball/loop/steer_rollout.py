@@ -84,10 +84,10 @@ def approve(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
                 f"{state.model}@{state.rollout.version} is being compared with the champion until {_minute(state.rollout.deadline_at)}",
                 hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
             )
-        if state.champion_since is not None and state.champion_since > waiting.at:
+        if state.rollout is not None and state.rollout.champion != state.champion:
             raise RefusedError(
-                f"the champion changed to {state.champion} since the promotion of {name} was asked for",
-                hint="the next tick withdraws it; `flyball promote` asks anew",
+                f"{name} was compared with champion {state.rollout.champion}, and the champion is {state.champion} now",
+                hint="the next tick ends that comparison; `flyball promote` asks anew",
             )
         _refuse_spoken_against(world, state, version)
         if spec.rollout.four_eyes:

@@ -33,7 +33,7 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
     if rollout is None:
         return []
     if rollout.champion != state.champion:
-        reason = because("rollout.champion_changed", version=rollout.version, champion=rollout.champion)
+        reason = because("rollout.champion_changed", version=rollout.version, champion=state.champion)
         return _end(state, rollout, Verdict.UNDECIDED, reason, {})
     if state.paused is not None:
         return []
