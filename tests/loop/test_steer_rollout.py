@@ -8,7 +8,7 @@ import pytest
 
 from flyball.core.errors import FlyballError, NotFoundError, UsageError
 from flyball.core.verdict import Verdict
-from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, RolloutStarted
+from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, RolloutStarted, Staged
 from flyball.journal.explain import tell
 from flyball.journal.moves import ApprovalAsked, Approved, Declined, RolloutPaused, RolloutResumed
 from flyball.loop.records import Written
@@ -193,6 +193,17 @@ def test_going_back_by_hand_is_always_allowed_and_the_comparison_ends_with_it(tm
     ended = done.entries[0].event
     assert isinstance(ended, RolloutEnded) and ended.reason.code == "rollout.champion_changed"
     assert town.look(seen(), days=1) == []
+
+
+@pytest.mark.parametrize("share", [0.51, 0.999, 1.0])
+def test_where_promotions_are_approved_nobody_stages_a_version_for_more_than_a_challenger_may_answer(share: float, tmp_path: Path) -> None:
+    town = small(tmp_path)
+    told = said(stage, town.world, MANUAL, 2, share=share, force=False, reason="", actor="ada", now=T0)
+    assert "lets a challenger answer 50.0% of the units at most (rollout.share)" in told
+    assert happened(stage(town.world, MANUAL, 2, share=0.5, force=False, reason="", actor="ada", now=T0)) == [Staged]
+    assert happened(stage(town.world, MANUAL, 2, share=share, force=True, reason="a drill", actor="ada", now=T0)) == [Staged]
+    free = small(tmp_path)
+    assert happened(stage(free.world, spec_of("experiment"), 2, share=share, force=False, reason="", actor="ada", now=T0)) == [Staged]
 
 
 def test_two_rollouts_never_run_at_once(tmp_path: Path) -> None:

@@ -51,7 +51,10 @@ def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str,
 
 
 def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, reason: str, actor: str, now: datetime) -> Written:
-    """Make a version challenger, answering `share` of the units (0: loaded, answering nobody)."""
+    """Make a version challenger, answering `share` of the units (0: loaded, answering nobody).
+
+    Where promotions are approved, no more than `rollout.share` unless forced: answering nearly everybody is a promotion in all but name.
+    """
     state = current(world, spec.model.name)
     known = _known(state, version)
     if state.champion is None or version == state.champion:
@@ -66,7 +69,7 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
             hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
         )
     spoken = [*_spoken_against(known), *spoken_against(world, state, version)] if share > 0 else []
-    against = [*spoken, *_standing(state, version, now)]
+    against = [*spoken, *_too_large(share, spec), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
     events = [*leftovers(world, state), Staged(version=version, share=share, reason=told)]
@@ -152,6 +155,15 @@ def _spoken_against(known: Known) -> list[str]:
     verdict = known.registered.gate.verdict
     found = [] if verdict is Verdict.PASS else [f"it did not pass its gate ({verdict.value})"]
     return [*found, "live rows spoke against it"] if known.refused else found
+
+
+def _too_large(share: float, spec: Spec) -> list[str]:
+    """Where a person approves promotions, nobody gives a version a champion's traffic by another door."""
+    rules = spec.rollout
+    if rules.approve != "manual" or (share <= rules.share and share < 1.0):
+        return []
+    most = f'approve = "manual" lets a challenger answer {rules.share:.1%} of the units at most (rollout.share)'
+    return [f"{most}, not {share:.1%}"]
 
 
 def _standing(state: State, version: int, now: datetime) -> list[str]:

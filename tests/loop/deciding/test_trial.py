@@ -115,11 +115,11 @@ def test_a_canary_that_is_certainly_worse_ends_at_any_step() -> None:
 def test_a_bandit_weighs_anew_once_per_hold_between_its_floors() -> None:
     known = running("bandit")
     assert at(known, seen(replace(OPEN, preferred=0.7)), BANDIT, days=0.5) == []
-    for preferred, share in ((0.7, 0.7), (0.999, 0.95), (0.001, 0.05)):
+    for preferred, share in ((0.7, 0.68), (0.999, 0.9491), (1.0, 0.95), (0.001, 0.0509), (0.0, 0.05)):
         (action,) = at(known, seen(replace(OPEN, preferred=preferred)), BANDIT, days=1)
         assert isinstance(action, MoveShare) and action.share == share
         assert action.evidence["preferred"] == preferred
-    assert at(known, seen(replace(OPEN, preferred=0.105)), BANDIT, days=1) == [], "hardly another share"
+    assert at(known, seen(replace(OPEN, preferred=0.06)), BANDIT, days=1) == [], "hardly another share"
     assert at(known, seen(OPEN), BANDIT, days=1) == [], "nothing is known of who is better"
     assert at(moved(known, 0.7, days=1), seen(replace(OPEN, preferred=0.2)), BANDIT, days=1.5) == []
 
