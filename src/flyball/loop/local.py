@@ -12,6 +12,7 @@ from flyball.journal.events import Entry, RolledBack
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.deploy import publish
+from flyball.loop.going_back import rolled_back
 from flyball.loop.world import World
 from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest
@@ -94,7 +95,8 @@ def settle_local(world: World, spec: Spec, state: State, appended: list[Entry]) 
                 "rollback.local", version=local.version, to=local.to, actor=local.actor, reason=local.reason, at=local.at.isoformat()
             )
             event = RolledBack(version=local.version, to=local.to, reason=told, evidence={})
-            entries = world.journal.append(state.model, [event], expected=state.seq, actor=local.actor, at=local.at)
+            events = rolled_back(state, event)
+            entries = world.journal.append(state.model, events, expected=state.seq, actor=local.actor, at=local.at)
             state, appended = fold(state.model, entries, start=state), [*appended, *entries]
         publish(world, state)  # before the file goes, or servers would return to what was given up
         remove_local(folder)
