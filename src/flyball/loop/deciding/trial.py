@@ -45,12 +45,8 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
     sound = found if not isinstance(found, ArmsEvidence) or found.trouble is None else None
     if sound is not None and sound.upper is not None and sound.upper < 0:
         return _end(state, rollout, Verdict.FAIL, because(_code(sound, "worse"), **told(sound)), numbers(sound))
-<<<<<<< HEAD
-    if sound is not None and (why := _proven(rollout, sound)) is not None and _climbed(state, rollout, sound, now):
-=======
     asked = waits(state, rollout.version)  # what waits for a person has climbed: a pause meanwhile takes nothing of that back
-    if sound is not None and (why := _proven(rollout, sound)) is not None and (asked or _climbed(state, rollout, now)):
->>>>>>> mend3
+    if sound is not None and (why := _proven(rollout, sound)) is not None and (asked or _climbed(state, rollout, sound, now)):
         return promotion(state, spec, rollout.version, why, numbers(sound))
     if found is not None and asked:
         lost = because("approval.withdrawn", version=rollout.version)
