@@ -142,6 +142,7 @@ class Asked:
     at: datetime
     answer: dict[str, Any]
     left: int
+    row: tuple[float, float]
 
     @property
     def challenger(self) -> bool:
@@ -164,11 +165,15 @@ def no_value(_: Asked) -> float | None:
 
 @dataclass
 class Town:
-    """A project that is served, and the days that were lived."""
+    """A project that is served, and the days that were lived.
+
+    `people`: so many come again every day, else each comes once. `offers`: who is said to leave gets an offer, and stays.
+    """
 
     folder: Path
     url: str = ""
     people: int | None = None
+    offers: bool = False
     day: int = 0
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
     asked: list[Asked] = field(default_factory=list)
@@ -225,7 +230,7 @@ class Town:
             row = {"price": price, "calls": calls, "tilt": shift, "lean": shift}
             said = self.http.post(f"{self.url}/predict", json={"features": row, "unit": person, "at": at.isoformat()})
             assert said.status_code == 200, said.text
-            asked.append(Asked(person, at, said.json(), left))
+            asked.append(Asked(person, at, said.json(), left, (price, calls)))
         self.tell([one for one in asked if keep(one)], value, chance)
         self.asked += asked
         self.day += 1
@@ -236,7 +241,8 @@ class Town:
         told = []
         for one in asked:
             known = one.at + timedelta(seconds=int(chance.integers(3_600, 36_000)))
-            outcome = {"prediction_id": one.answer["prediction_id"], "actual": one.left, "at": known.isoformat()}
+            left = one.left and not (self.offers and one.answer["prediction"] == 1)
+            outcome = {"prediction_id": one.answer["prediction_id"], "actual": int(left), "at": known.isoformat()}
             worth = value(one)
             told.append(outcome if worth is None else {**outcome, "value": worth})
         said = self.http.post(f"{self.url}/outcomes", json=told)

@@ -6,7 +6,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from flyball.core.verdict import Verdict
 from flyball.journal.events import AlertFired, Promoted, RolloutEnded, RolloutStarted
@@ -24,6 +26,11 @@ class Projects:
         self._folder = folder
         self._champion = begin(folder / "champion")
         self._made: dict[str, Path] = {}
+
+    @property
+    def champion(self) -> Path:
+        """Without a candidate."""
+        return self._champion
 
     def __call__(self, kind: str) -> Path:
         if kind not in self._made:
@@ -249,10 +256,43 @@ def test_what_cannot_be_is_refused_with_the_sentence_that_says_so(projects: Proj
             refused = place.at("tick")
             assert refused.status == 1 and words in refused.err, refused
         (place.folder / "flyball.toml").write_text(text)
-        assert place.say("journal", "verify").status == 0
+        assert place.say("journal", "--verify").status == 0
         with closing(sqlite3.connect(place.folder / "flyball.db")) as connection:
-            connection.execute("UPDATE journal SET event = replace(event, '0.5', '0.9')")
+            connection.execute("DROP TRIGGER journal_is_never_edited")
+            connection.execute("UPDATE journal SET body = replace(body, '0.5', '0.9')")
             connection.commit()
-        for verb in (("journal", "verify"), ("status",), ("tick",)):
+        for verb in (("journal", "--verify"), ("status",), ("tick",)):
             edited = place.say(*verb)
             assert edited.status == 1 and "journal" in edited.err + edited.out, edited
+
+
+def test_a_training_from_the_log_learns_from_the_holdback_what_its_own_offers_hide(projects: Projects, tmp_path: Path) -> None:
+    edits = {"holdback = 0.0001": "holdback = 0.1", 'see = "price"': 'see = "price calls"'}
+    with town(projects.champion, tmp_path / "town", 'strategy = "immediate"', offers=True, edits=edits) as place:
+        for _ in range(4):
+            place.live(per_day=300)
+        told = place.log("variant, count(*)", "1 GROUP BY variant")
+        assert {"champion", "holdback"} == {variant for variant, _ in told}
+        held_back = dict(told)["holdback"]
+        offered = sum(one.answer["prediction"] for one in place.asked)
+        assert 80 < held_back < 160
+        trained = place.at("train", "--json").json
+        assert trained["version"] == 2 and 0 < trained["held_back"] <= held_back
+        assert 0.8 * offered < trained["hidden"] <= offered
+        (training,) = [one for one in place.say("retrains", "--json").json["trainings"] if one["version"] == 2]
+        assert (training["hidden"], training["held_back"]) == (trained["hidden"], trained["held_back"])
+        naive = LogisticRegression().fit(_rows(place), [0 if one.answer["prediction"] else one.left for one in place.asked])
+        assert place.at("promote", "town@2", "--force", "--reason", "to be asked").status == 0 or place.health()["version"] == 2
+        place.settle()
+        before = len(place.asked)
+        place.live(per_day=300, tick=False)
+        fresh = place.asked[before:]
+        left = np.array([one.left for one in fresh])
+        said = np.array([one.answer["confidence"] if one.answer["prediction"] else 1 - one.answer["confidence"] for one in fresh])
+        assert {one.answer["version"] for one in fresh} == {2}
+        ours, theirs = (float(np.mean((score - left) ** 2)) for score in (said, naive.predict_proba(_rows(place, fresh))[:, 1]))
+        assert ours < theirs - 0.03
+
+
+def _rows(place: Town, asked: list[Asked] | None = None) -> Any:
+    return [one.row for one in (place.asked if asked is None else asked)]

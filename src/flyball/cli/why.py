@@ -64,7 +64,9 @@ def _show_made(made: Registered, training: Training | None, out: Console, settin
     if made.window is not None:
         out.print(f"    window: {told(made.window, settings)}")
     if made.hidden or made.held_back:
-        out.print(f"    {made.hidden} rows left out whose label the model's own answer hid, {made.held_back} of the holdback")
+        out.print(
+            f"    {made.hidden} rows left out whose label the model's own answer hid; of the holdback, {made.held_back} were learned from"
+        )
     out.print(f"    run {made.run_id}, data {made.snapshot}")
     if training is not None:
         cpu = f"{training.cpu_seconds:.1f} CPU seconds, " if training.cpu_seconds is not None else ""

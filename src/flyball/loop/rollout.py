@@ -69,13 +69,13 @@ def rollout_status(state: State, *, now: datetime, answered: int | None = None) 
 
 
 def answered(log: PredictionLog, state: State, *, now: datetime) -> int | None:
-    """How many rows the challenger of the rollout answered in the present phase; None without one. What servers logged is taken in first."""
+    """How many rows the challenger of the rollout answered in the present phase; None without one. What was logged is taken in first."""
     if state.rollout is None or not state.phases:
         return None
     log.ingest()
     since = state.phases[-1].since
     rows = log.rows(state.model, state.rollout.version, Window(start=since, end=max(now, since)), compared=True)
-    return sum(variant == "challenger" for variant in () if rows.variant is None else rows.variant.tolist())
+    return 0 if rows.variant is None else int((rows.variant == "challenger").sum())
 
 
 def waiting_status(state: State) -> WaitingStatus | None:
