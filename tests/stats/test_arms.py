@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from flyball.stats.arms import ROWS_OF_ARM, Arms, by_day, by_unit, sequence_factor, spread_of
-from flyball.stats.sequential import asymptotic, block_sequence
+from flyball.stats.boundaries import asymptotic
+from flyball.stats.sequential import block_sequence
 from flyball.stats.significance import sample, welch
 
 
