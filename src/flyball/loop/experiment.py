@@ -53,7 +53,8 @@ class ExperimentView:
 
     `evidence` None: nothing has matured, or the champion changed. `verdict` and `reason`: what the evidence alone says so far, and of a
     rollout that ended what the journal says; `pass`: certainly better, or not worse by the margin. `expected_at`: when it will be decided
-    if the gain stays what it is; None: not before the deadline, or nobody can say. `earliest_at`: before that nothing is decided in favour.
+    if the gain stays what it is; None: not before the deadline, or nobody can say. `earliest_at`: before that nothing is decided in
+    favour, whatever the evidence says: days are missing, or steps of a canary.
     """
 
     model: str
@@ -133,6 +134,8 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
     evidence = rollout_evidence(world, spec, state, memory, at)
     verdict, reason = so_far(evidence, rollout.margin, spec.data.matures)
     days = _matured_days(rollout, spec, at)
+    earliest = _earliest(rollout, state.phases, spec.data.matures)
+    awaited = end is None and verdict is Verdict.UNDECIDED and state.paused is None
     seen = [_seen(world, spec, state, memory, day.end + spec.data.matures) for day in _spread(days, looks)]
     return ExperimentView(
         model=state.model,
@@ -147,8 +150,8 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
         looks=tuple(one for one in seen if one is not None),
         days=tuple(one for one in (_of_day(world, spec, state, memory, day, at) for day in days) if one is not None) if looks else (),
         trips=tuple(trip for trip in world.guards.trips(state.model, since=rollout.start_at) if trip.at <= at),
-        earliest_at=rollout.start_at + rollout.min_days * _DAY + spec.data.matures,
-        expected_at=_expected(evidence, rollout, at) if end is None and verdict is Verdict.UNDECIDED else None,
+        earliest_at=earliest,
+        expected_at=_expected(evidence, rollout, at, earliest) if awaited else None,
         ended_at=None if end is None else end.at,
         ended=None if end is None else tell(end).reason,
     )
@@ -222,9 +225,26 @@ def _of_day(world: World, spec: Spec, state: State, memory: Memory, day: Window,
     return OfDay(day=day.start, gain=found.gain, rows=found.rows) if found.rows else None
 
 
-def _expected(evidence: PairedEvidence | ArmsEvidence | None, rollout: RolloutStarted, now: datetime) -> datetime | None:
-    """When a bound will have passed its line if the gain stays what it is and blocks come as they came."""
+def _earliest(rollout: RolloutStarted, phases: Sequence[Phase], matures: timedelta) -> datetime:
+    """When its least days are over and matured, the first of them the day it began, and a canary's last step is held."""
+    began = rollout.start_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    earliest = max(began + rollout.min_days * _DAY + matures, rollout.start_at)
+    if rollout.strategy != "canary" or not phases:
+        return earliest
+    left = sum(step > phases[-1].share for step in rollout.steps)
+    return max(earliest, phases[-1].since + (1 + left) * rollout.hold)
+
+
+def _expected(
+    evidence: PairedEvidence | ArmsEvidence | None, rollout: RolloutStarted, now: datetime, earliest: datetime
+) -> datetime | None:
+    """When a bound will have passed its line if the gain stays what it is and blocks come as they came; in favour never before `earliest`.
+
+    None if that is after the deadline, and where trouble keeps everything from being decided.
+    """
     if evidence is None or evidence.lower is None or evidence.upper is None or now <= rollout.start_at:
+        return None
+    if isinstance(evidence, ArmsEvidence) and evidence.trouble is not None:
         return None
     units = isinstance(evidence, ArmsEvidence) and evidence.block == "unit"
     tuning = UNIT_TUNING if units else DAY_TUNING
@@ -238,6 +258,9 @@ def _expected(evidence: PairedEvidence | ArmsEvidence | None, rollout: RolloutSt
         more = blocks * (1 + day / past)
         factor = float(sequence_factor(more, max(more - 1, 1.0), alpha=evidence.alpha, tuning=tuning))
         reach = half * factor / first * (blocks / more) ** 0.5
-        if evidence.gain - reach > -rollout.margin or evidence.gain + reach < 0:
+        if evidence.gain + reach < 0:
             return now + day * _DAY
+        if evidence.gain - reach > -rollout.margin:
+            found = max(now + day * _DAY, earliest)
+            return found if found <= rollout.deadline_at else None
     return None

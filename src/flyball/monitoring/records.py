@@ -208,8 +208,8 @@ class PairedEvidence:
 
     `lower`, `upper`: always-valid bounds at level `alpha`; they may be looked at after every block. None while there are too few blocks.
     `blocks` counts the held-out days the comparison began with; `live_blocks` only the days since it runs. `missed`: rows of `against`
-    that could be judged and that `version` did not score, because they lack a column it reads, or it failed on them. `identical`: how
-    many live rows there were, if both gave every one of them the very same score; else 0.
+    that could be judged and that `version` did not score, because they lack a column it reads, it failed on them, or its score was no
+    finite number. `identical`: how many live rows there were, if both gave every one of them the very same score; else 0.
     """
 
     version: int
