@@ -39,6 +39,7 @@ def stream(seed: int = 0) -> Stream:
         outcome_at=late,
         truth=actual,
         truth_at=late,
+        value=np.where(late == NEVER, np.nan, chance.normal(size=ROWS)),
         features=Table({"age": chance.normal(size=ROWS), "plan": np.array(["pro", None] * (ROWS // 2), dtype=object)}),
     )
 

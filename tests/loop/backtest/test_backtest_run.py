@@ -14,25 +14,25 @@ from flyball.loop.backtest.records import BacktestReport, ByHand, Request
 from flyball.spec.load import load_spec, parse_spec
 from flyball.words.sentences import sentence
 from quarter import DAY, FIRST, SPEC
-from replayed import CHANGE, replayed, town
+from replayed import history, replayed, town
 
 START = Request(start=FIRST)
-
-pytestmark = pytest.mark.timeout(900)  # five replays with their trainings, on a machine that may be busy
+DAYS, CHANGE = 48, 12
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("backtest") / "town"
-    town(made)
+    town(made, history(days=DAYS, changes_on=CHANGE))
     return made
 
 
 @pytest.fixture(scope="module")
 def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> BacktestReport:
-    """The five usual policies, and a colleague who trains by hand."""
-    by_hand = (ByHand(at=FIRST + 5 * DAY, actor="colleague", window=timedelta(days=10)),)
-    return replayed(folder, tmp_path_factory.mktemp("scratch"), replace(START, by_hand=by_hand))
+    """The five usual policies, looked at every other day, and a colleague who trains by hand."""
+    by_hand = (ByHand(at=FIRST + 6 * DAY, actor="colleague", window=timedelta(days=10)),)
+    asked = replace(START, end=FIRST + DAYS * DAY, step=2 * DAY, by_hand=by_hand)
+    return replayed(folder, tmp_path_factory.mktemp("scratch"), asked)
 
 
 def test_the_five_usual_policies_are_compared_with_the_spec(report: BacktestReport) -> None:
@@ -100,7 +100,7 @@ def test_what_cannot_be_replayed_is_refused_before_anything_is(
 
 
 def test_without_a_floor_the_usual_policies_leave_out_the_one_that_needs_it(tmp_path: Path) -> None:
-    town(tmp_path / "town", text=SPEC.replace('floor = { metric = "brier", drop = 0.02 }\n', "").replace('"performance", ', ""))
+    town(tmp_path / "town", history(days=3), text=SPEC.replace('floor = { metric = "brier", drop = 0.02 }\n', "").replace('"performance", ', ""))
     found = replayed(tmp_path / "town", tmp_path / "scratch", replace(START, end=FIRST + 3 * DAY))
     assert "performance" not in {one.name for one in found.policies}
     assert [one.code for one in found.warnings] == ["backtest.no_floor"]
