@@ -100,7 +100,11 @@ def test_what_cannot_be_replayed_is_refused_before_anything_is(
 
 
 def test_without_a_floor_the_usual_policies_leave_out_the_one_that_needs_it(tmp_path: Path) -> None:
-    town(tmp_path / "town", history(days=3), text=SPEC.replace('floor = { metric = "brier", drop = 0.02 }\n', "").replace('"performance", ', ""))
+    town(
+        tmp_path / "town",
+        history(days=3),
+        text=SPEC.replace('floor = { metric = "brier", drop = 0.02 }\n', "").replace('"performance", ', ""),
+    )
     found = replayed(tmp_path / "town", tmp_path / "scratch", replace(START, end=FIRST + 3 * DAY))
     assert "performance" not in {one.name for one in found.policies}
     assert [one.code for one in found.warnings] == ["backtest.no_floor"]

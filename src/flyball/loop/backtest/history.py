@@ -12,10 +12,7 @@ from flyball.core.window import from_micros, to_micros
 from flyball.data.snapshot import as_text, micros, present
 from flyball.data.source import Prepared, feature_names, require_columns
 from flyball.loop.backtest.records import NEVER, Plan, Stream
-from flyball.spec.records import DataSpec, Spec, Task
-
-VALUE = "value"
-"""The column of a history that says what each outcome was worth, if no feature is called so."""
+from flyball.spec.records import VALUE, DataSpec, Spec, Task
 
 _DAY = timedelta(days=1)
 # What share of the history the first champion learns from, where nobody says when the replay is to start.
