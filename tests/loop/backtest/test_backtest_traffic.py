@@ -16,7 +16,7 @@ from flyball.journal.state import fold
 from flyball.loop.backtest.bench import Bench
 from flyball.loop.backtest.front import split_of
 from flyball.loop.backtest.policies import policy_of, read_policies
-from flyball.loop.backtest.records import ByHand, Plan, Played, Stream
+from flyball.loop.backtest.records import ByHand, Plan, Played, Request, Stream
 from flyball.loop.backtest.replay import play
 from flyball.loop.deploy import deployment_of
 from flyball.registry.bundle import read_manifest
@@ -25,8 +25,9 @@ from flyball.serving.records import LoggedRows
 from flyball.serving.traffic import HOLDBACK, OVERRIDE, answer_propensity, choose
 from flyball.spec.load import load_spec
 from flyball.spec.records import Spec
+from flyball.words.sentences import sentence
 from quarter import DAY, FIRST, PIPELINE, SPEC
-from replayed import benches, history, plan, town
+from replayed import benches, history, plan, replayed, town
 
 DAYS = 14
 WITH_UNITS = SPEC.replace('id = "customer"\n', 'id = "customer"\nunit = "home"\n').replace("margin = 0.005", "margin = 0.1")
@@ -79,7 +80,8 @@ def run(tmp_path: Path, text: str) -> tuple[Played, Kept, Spec]:
 
 def served(played: Played, kept: Kept, spec: Spec) -> dict[str, tuple[int, str, float | None, object, float]]:
     """By the id of each row: version, variant, propensity, label and score, asked row by row of the server's own functions."""
-    found, split, stream = {}, split_of(spec), kept.stream
+    found: dict[str, tuple[int, str, float | None, object, float]] = {}
+    split, stream = split_of(spec), kept.stream
     known = [[entry for entry in played.entries if entry.at <= FIRST + day * DAY] for day in range(DAYS)]
     deployments = [deployment_of(fold("town", entries)) for entries in known]
     engines = {}
@@ -156,3 +158,12 @@ def test_what_outcomes_were_worth_comes_with_them(tmp_path: Path) -> None:
     truth = homes().set_index("customer")["value"]
     np.testing.assert_array_equal(rows.value, truth[rows.entity.tolist()].to_numpy())
     assert played.unanswered == 0
+
+
+def test_where_answers_change_what_happens_the_report_says_what_it_cannot_know(tmp_path: Path) -> None:
+    valued = EXPERIMENT.replace('metric = "brier"\ndeadline', 'metric = "value"\ndeadline')
+    town(tmp_path / "town", homes(), text=valued)
+    found = replayed(tmp_path / "town", tmp_path / "scratch", Request(policies=("never",), start=FIRST, end=FIRST + 2 * DAY))
+    assert [one.code for one in found.warnings] == ["backtest.influences"]
+    assert "not what it would gain" in sentence(found.warnings[0])
+    assert (load_spec(tmp_path / "town").rollout.metric, found.metric) == ("value", "roc_auc")
