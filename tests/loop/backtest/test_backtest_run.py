@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from flyball.adapters.memory.outcomes import MemoryOutcomeLog
@@ -11,7 +12,9 @@ from flyball.adapters.memory.predictions import MemoryPredictionLog
 from flyball.adapters.replay.source import history_text
 from flyball.core.errors import DataError, SpecError, UsageError
 from flyball.loop.backtest.records import BacktestReport, ByHand, Request
+from flyball.serving.records import Outcome
 from flyball.spec.load import load_spec, parse_spec
+from flyball.testing.samples import predictions
 from flyball.words.sentences import sentence
 from quarter import DAY, FIRST, SPEC
 from replayed import history, replayed, town
@@ -128,3 +131,19 @@ def test_a_log_without_outcomes_cannot_be_replayed(folder: Path, tmp_path: Path)
     MemoryOutcomeLog(log)
     with pytest.raises(DataError, match="no predictions of town whose outcome is known"):
         history_text((folder / "flyball.toml").read_text(), load_spec(folder), tmp_path, data=None, log=log, now=FIRST)
+
+
+def test_what_outcomes_in_the_log_were_worth_comes_along_and_is_no_feature(folder: Path, tmp_path: Path) -> None:
+    log = MemoryPredictionLog()
+    outcomes = MemoryOutcomeLog(log)
+    ids = ["a", "b", "c"]
+    batch = replace(predictions(ids, at=FIRST), model="town", entity=list(ids), feature_names=["price", "calls"], features=[[1.0, 2.0]] * 3)
+    log.add(batch)
+    told = [Outcome(actual=1, at=FIRST + DAY, prediction_id=name, value=value) for name, value in (("a", 2.5), ("b", None))]
+    assert outcomes.take("town", told, within=timedelta(0)).accepted == 2
+    text = (folder / "flyball.toml").read_text().replace('features = ["price", "calls"]\n', "")
+    changed = history_text(text, parse_spec(text, folder=folder), tmp_path, data=None, log=log, now=FIRST + 9 * DAY)
+    spec = parse_spec(changed, folder=folder)
+    assert spec.data.features == ("price", "calls")
+    rows = pd.read_parquet(spec.data.source).set_index("customer")
+    assert rows["value"].fillna(0.0).to_dict() == {"a": 2.5, "b": 0.0, "c": 0.0}
