@@ -10,7 +10,7 @@ from flyball.data.snapshot import present
 from flyball.loop.backtest.bench import Bench
 from flyball.loop.backtest.records import Stream
 from flyball.loop.live import live_of
-from flyball.loop.scorers import Score, scorer
+from flyball.loop.making.scorers import Score, scorer
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import EngineName, Manifest
 from flyball.serving.batch import BatchRows, answer, shadowed
