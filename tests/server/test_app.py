@@ -374,7 +374,7 @@ def test_a_score_that_is_no_number_is_the_models_fault_in_every_protocol_and_one
             (f"/v1/models/{MODEL}:predict", {"instances": [row]}, {"error": told}),
             (f"/v2/models/{MODEL}/infer", v2, {"error": told}),
         ):
-            answer = await served.post(path, content)  # type: ignore[arg-type]  # bodies of several shapes
+            answer = await served.post(path, content)
             assert (answer.status_code, answer.json()) == (500, said), path
         assert 'flyball_requests_refused_total{code="500"} 5' in (await served.get("/metrics")).text
 

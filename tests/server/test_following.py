@@ -65,7 +65,7 @@ def test_a_load_that_breaks_in_a_way_nobody_foresaw_is_refused_told_and_tried_wi
                 raise RuntimeError("cannot schedule new futures")
             return load(deployment, *rest)
 
-        reloader._load = broken  # type: ignore[method-assign]  # what no bundle can be made to do
+        reloader._load = broken  # type: ignore[method-assign, assignment]  # what no bundle can be made to do
         made.deploy(2)
         await served.look()
         state = (await served.get("/health")).json()

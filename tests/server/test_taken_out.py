@@ -306,7 +306,7 @@ def test_a_version_that_is_out_is_kept_also_where_that_came_about_while_the_next
                 guard.failed(2, "champion", "errors")
 
         loop = asyncio.get_running_loop()
-        reloader._load = slowly  # type: ignore[method-assign]  # a bundle that takes its time
+        reloader._load = slowly  # type: ignore[method-assign, assignment]  # a bundle that takes its time
         made.deploy(2, previous=1)
         await served.look()
         assert (await ask(served, 0.5))[0]["version"] == 1
