@@ -175,3 +175,17 @@ def test_a_paused_rollout_is_not_said_to_be_decided_soon(tmp_path: Path) -> None
     trial = Trial(tmp_path)
     trial.happened(START + 12 * DAY, RolloutPaused(version=2, reason=because("test.reason")))
     assert trial.view(START + 13 * DAY).expected_at is None
+
+
+def test_a_shadow_that_begins_within_a_day_counts_from_the_next_midnight_on(tmp_path: Path) -> None:
+    """The rest of that day would count as much as a whole one."""
+    noon = START + 0.5 * DAY
+    trial = Trial(tmp_path, shadow=True, start_at=noon)
+    found = trial.evidence(START + 9 * DAY)
+    assert isinstance(found, PairedEvidence) and found.live_blocks == 7
+    (tmp_path / "midnight").mkdir()
+    later = Trial(tmp_path / "midnight", shadow=True, start_at=START + DAY).evidence(START + 9 * DAY)
+    assert found == later
+    assert trial.evidence(START + 1.5 * DAY).rows == 0
+    view = trial.view(START + 9 * DAY)
+    assert (len(view.days), view.earliest_at) == (7, START + 9 * DAY)

@@ -8,7 +8,7 @@ from flyball.core.errors import DataError, RefusedError
 from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
-from flyball.core.window import Window, format_duration
+from flyball.core.window import Window, first_midnight, format_duration
 from flyball.journal.events import Entry, Event, Promoted, RolloutEnded, RolloutStarted
 from flyball.journal.explain import tell
 from flyball.journal.known import Phase, State
@@ -189,9 +189,10 @@ def _last_ended(entries: Sequence[Entry]) -> int | None:
 
 def _matured_days(rollout: RolloutStarted, spec: Spec, at: datetime) -> list[Window]:
     """The days of the rollout, cut to it, that are over and matured."""
-    if at <= rollout.start_at:
+    start = rollout.start_at if rollout.strategy in TRAFFIC else first_midnight(rollout.start_at)
+    if at <= start:
         return []
-    days = Window(start=rollout.start_at, end=at).days()
+    days = Window(start=start, end=at).days()
     return [day for day in days if day.end.hour == day.end.minute == day.end.second == 0 and day.end + spec.data.matures <= at]
 
 
@@ -226,8 +227,9 @@ def _of_day(world: World, spec: Spec, state: State, memory: Memory, day: Window,
 
 
 def _earliest(rollout: RolloutStarted, phases: Sequence[Phase], matures: timedelta) -> datetime:
-    """When its least days are over and matured, the first of them the day it began, and a canary's last step is held."""
-    began = rollout.start_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    """When its least days are over and matured, and a canary's last step is held."""
+    paired = rollout.strategy not in TRAFFIC  # the day it began counts with traffic only
+    began = first_midnight(rollout.start_at) if paired else rollout.start_at.replace(hour=0, minute=0, second=0, microsecond=0)
     earliest = max(began + rollout.min_days * _DAY + matures, rollout.start_at)
     if rollout.strategy != "canary" or not phases:
         return earliest
