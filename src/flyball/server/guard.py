@@ -119,17 +119,20 @@ class Guard:
         self._wake()
         return self._live
 
-    def counts(self, version: int, role: str) -> Counts | None:
-        """Where to count what a version does in a role (`champion`, `challenger`, `shadow`); None where nobody looks at it any more."""
+    def counts(self, version: int, role: str, *, of: LiveModel | None = None) -> Counts | None:
+        """Where to count what a version does in a role (`champion`, `challenger`, `shadow`); None where nobody looks at it any more.
+
+        `of`: what served when it was asked; that of another rollout does not count in this one.
+        """
         found = self._counts.get((version, role))
-        if found is None:
+        if found is None or (of is not None and (self._live is None or _rollout(of) != _rollout(self._live))):
             return None
         looked_at = any(found in (judge.ours, judge.theirs) for key, judge in self._judges.items() if key not in self._off)
         return found if looked_at else None
 
-    def failed(self, version: int, role: str, kind: Guardrail) -> None:
-        """A version failed a request that another could answer."""
-        counts = self.counts(version, role)
+    def failed(self, version: int, role: str, kind: Guardrail, *, of: LiveModel | None = None) -> None:
+        """A version failed a request that another could answer. `of` as for `counts`."""
+        counts = self.counts(version, role, of=of)
         if counts is None:
             return
         counts.fail(kind)
@@ -314,6 +317,11 @@ class Guard:
                 _log.warning("what a guardrail did cannot be written down just now: %s", told)
                 return
             del self._untold[0]
+
+
+def _rollout(live: LiveModel) -> tuple[object, ...]:
+    deployment = live.deployment
+    return deployment.seed, deployment.champion, deployment.previous, deployment.guardrails
 
 
 def _arm(role: str) -> Arm:

@@ -149,7 +149,7 @@ class Scoring:
         return _Assigned("champion", logged, None, beside, read, assigned.ids, assigned.now)
 
     def _answered(self, live: LiveModel, assigned: _Assigned, timed: Timed) -> None:
-        counts = None if self._guard is None else self._guard.counts(assigned.version.version, _role(live, assigned.version))
+        counts = None if self._guard is None else self._guard.counts(assigned.version.version, _role(live, assigned.version), of=live)
         if counts is not None and assigned.logged != PINNED:
             (counts.seconds if timed.alone else counts.together).append(timed.seconds)
             counts.scores += timed.scored.scores
@@ -159,7 +159,7 @@ class Scoring:
         if self._guard is None or (isinstance(error, HttpError) and error.status == 503):
             return
         kind: Guardrail = "nan" if isinstance(error, NotFiniteError) else "errors"
-        self._guard.failed(assigned.version.version, _role(live, assigned.version), kind)
+        self._guard.failed(assigned.version.version, _role(live, assigned.version), kind, of=live)
 
     def _finished(
         self, live: LiveModel, request: Request, assigned: _Assigned, scored: Scored

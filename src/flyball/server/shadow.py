@@ -10,7 +10,7 @@ from flyball.server.guard import Guard
 from flyball.server.guardrails import Counts
 from flyball.server.metrics import Metrics
 from flyball.server.rows import Group, LogRow, shadow_batch_of
-from flyball.serving.deployment import NotFiniteError, Projection, Scored
+from flyball.serving.deployment import LiveModel, NotFiniteError, Projection, Scored
 from flyball.serving.segments import encode
 
 _AT_ONCE = 500  # rows of one call
@@ -84,9 +84,10 @@ class Shadows:
         for live, taken in groups:
             rows = list(map(LogRow._make, taken))
             for shadow in live.shadows:
-                kept, size = 0, _GUARDED if self._guard is not None and self._guard.counts(shadow.live.version, "shadow") else _AT_ONCE
+                guarded = self._guard is not None and self._guard.counts(shadow.live.version, "shadow", of=live) is not None
+                kept, size = 0, _GUARDED if guarded else _AT_ONCE
                 for start in range(0, len(rows), size):
-                    scored, of = self._called(shadow, rows[start : start + size])
+                    scored, of = self._called(live, shadow, rows[start : start + size])
                     if scored is not None:
                         frames.append(encode(shadow_batch_of(live, of, scored, self._worker)))
                         kept += len(of)
@@ -95,12 +96,12 @@ class Shadows:
                     self._failed(shadow, len(rows) - kept)
         return frames
 
-    def _called(self, shadow: Projection, rows: list[LogRow]) -> tuple[Scored | None, list[LogRow]]:
+    def _called(self, live: LiveModel, shadow: Projection, rows: list[LogRow]) -> tuple[Scored | None, list[LogRow]]:
         """What a shadow says of the rows it can score, under the eyes of the guard."""
         guard, version = self._guard, shadow.live.version
         if guard is not None and guard.is_off(version, "shadow"):
             return None, []
-        counts = None if guard is None else guard.counts(version, "shadow")
+        counts = None if guard is None else guard.counts(version, "shadow", of=live)
         if guard is None or counts is None:
             return score_shadow(shadow, rows)
         rows = [row for row in rows if shadow.complete(row.features)]
