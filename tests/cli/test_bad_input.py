@@ -299,3 +299,15 @@ def test_a_function_that_the_project_does_not_have_is_named_by_check_before_anyt
     said = flyball(own.folder, "check")
     assert said.status == 1
     assert "pipeline.py has no trian; did you mean 'train'?" in said.err
+
+
+def test_check_says_that_the_train_function_will_have_to_take_weights(tmp_path: Path) -> None:
+    text = SPEC.replace('task = "binary"', 'task = "binary"\ninfluences_outcome = true')
+    text += '[rollout]\nstrategy = "experiment"\nholdback = 0.2\ndeadline = "365d"\n[retrain]\nfrom = "source+log"\n'
+    folder = make_project(tmp_path / "project", spec=text)
+    assert "pipeline:train takes no sample_weight" in flyball(folder, "check").err
+    change(folder, "C=1.0):", "C=1.0, sample_weight=None):", name="pipeline.py")
+    assert "sample_weight" not in flyball(folder, "check").err
+    change(folder, "C=1.0, sample_weight=None):", "C=1.0):", name="pipeline.py")
+    change(folder, "source+log", "source")
+    assert "sample_weight" not in flyball(folder, "check").err

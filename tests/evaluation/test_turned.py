@@ -52,6 +52,15 @@ def test_other_rates_or_levels_are_no_loss_and_neither_is_a_somewhat_worse_ranki
     assert known(noisy, truth, actual).verdict is Verdict.PASS
 
 
+def test_a_row_that_stands_for_many_counts_as_many() -> None:
+    actual, truth = world()
+    heavy = np.arange(ROWS) % 10 == 0
+    candidate = np.where(heavy, 1 - truth, truth)  # wrong only of the tenth that stands for nearly everybody
+    assert known(candidate, truth, actual).verdict is Verdict.PASS
+    assert known(candidate, truth, actual, weight=np.where(heavy, 100.0, 1.0)).verdict is Verdict.FAIL
+    assert known(candidate, truth, actual, weight=np.ones(ROWS)) == known(candidate, truth, actual)
+
+
 def test_equal_candidates_hardly_ever_fail() -> None:
     failed = 0
     for seed in range(100):

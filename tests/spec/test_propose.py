@@ -98,6 +98,7 @@ def test_the_training_function_handles_categories_gaps_and_flags_apart() -> None
     assert 'CATEGORIES = ["c"]' in pipeline
     assert "SimpleImputer" in pipeline
     assert 'FLAGS = ["f"]' in pipeline
+    assert "sample_weight=None" in pipeline and "randomforestclassifier__sample_weight=sample_weight" in pipeline
     assert "flyball" not in pipeline.replace("flyball.toml", "")
 
 

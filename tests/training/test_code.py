@@ -3,11 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.spec.load import parse_spec
-from flyball.training.code import code_digest, project_code, training_code
+from flyball.training.code import code_digest, project_code, takes, training_code
 from projects import SPEC
 
 
@@ -83,3 +84,24 @@ def test_what_a_command_names_in_the_project_is_its_code(tmp_path: Path) -> None
     before = code_digest(training_code(spec))
     (tmp_path / "scripts" / "near.py").write_text("x = 2\n")
     assert code_digest(training_code(spec)) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("def train(frame, target, sample_weight=None): ...", True),
+        ("def train(frame, target, *, sample_weight=None): ...", True),
+        ("def train(frame, target): ...", False),
+        ("def train(frame, target, **params): ...", False),
+        ("def train(frame, target, sample_weight, /): ...", False),
+        ("raise SystemExit('it was run')\ndef train(frame, target): ...", False),
+        ("@wrapped\ndef train(frame, target): ...", None),
+        ("from elsewhere import train", None),
+        ("train = make()", None),
+        ("def train(", None),
+    ],
+)
+def test_whether_a_function_names_a_parameter_is_read_and_not_asked(tmp_path: Path, text: str, seen: bool | None) -> None:
+    write(tmp_path, {"steps/__init__.py": "", "steps/fit.py": text})
+    assert takes(tmp_path, "steps.fit:train", "sample_weight") is seen
+    assert takes(tmp_path, "installed:train", "sample_weight") is None

@@ -18,6 +18,7 @@ from flyball.loop.rules import describe_rollout
 from flyball.settings import Settings, secret
 from flyball.spec.load import FILE
 from flyball.spec.records import Spec
+from flyball.training.code import takes
 
 
 @click.command()
@@ -127,6 +128,12 @@ def _warnings(spec: Spec) -> list[str]:
     if "performance" in spec.retrain.on and "schedule" not in spec.retrain.on:
         found.append(
             "without a schedule nothing questions a champion that was weak from the start: the floor is measured from its own scores"
+        )
+    weighed = spec.model.influences_outcome and spec.rollout.holdback > 0 and spec.retrain.source != "source"
+    if weighed and spec.train.run and takes(spec.folder, spec.train.run, "sample_weight") is False:
+        found.append(
+            f"{spec.train.run} takes no sample_weight: once there are rows of the holdback they must weigh more than others, and the "
+            "training is refused; add sample_weight=None to its parameters and pass it on to fit"
         )
     return found
 

@@ -37,6 +37,7 @@ def still_knows(
     task: Task,
     classes: Sequence[Label],
     blocks: NDArray[Any],
+    weight: Floats | None = None,
     seed: int = 0,
     draws: int = 400,
 ) -> Check:
@@ -44,7 +45,8 @@ def still_knows(
 
     Ranking is the area under the ROC curve above .5: of the second class for binary, of the commonest class for several, of lying above
     the median for a regression. It does not see that rates or levels moved, as they do with the seasons, and it turns round when labels
-    do. The bound is one-sided at 95 %, from redrawing whole blocks for both versions at once.
+    do. The bound is one-sided at 95 %, from redrawing whole blocks for both versions at once. `weight`: how much each row counts (None:
+    once).
     """
     positive, first = _ranked(actual, candidate, task, classes)
     _, second = _ranked(actual, champion, task, classes)
@@ -56,7 +58,7 @@ def still_knows(
         return Check(metric=UNTOUCHED, verdict=Verdict.NOT_APPLICABLE, reason=reason)
     generator = np.random.default_rng(seed)
     group, groups = joined(codes, _MOST_BLOCKS, generator)
-    ours, theirs = (weighted_auc(positive, score, group, groups) for score in (first, second))
+    ours, theirs = (weighted_auc(positive, score, group, groups, weight) for score in (first, second))
     one = np.ones((1, groups))
     own, other = float(ours(one)[0]), float(theirs(one)[0])
     found = bootstrap_interval(
@@ -80,6 +82,9 @@ def inverted(
     The rows must be new to the champion. They are looked at as a whole, and cut into at most ten stretches of equal numbers of rows, none
     below a hundred. A stretch is inverted where DeLong's upper bound of the area under the ROC curve, at .001 shared by all stretches, is
     below .5: a harder world brings it towards .5, and only labels (or a world) turned round bring it below. None where no stretch is.
+
+    Rows are not weighed here: the bound is one for independent rows that count alike, and what is asked is whether labels point the other
+    way, not how good the champion is. Where answers shape labels, only rows that nobody would have acted on are handed in: they weigh 1.
     """
     positive, score = _ranked(actual, champion, task, classes)
     order = np.argsort(times, kind="stable")

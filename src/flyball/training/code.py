@@ -52,6 +52,25 @@ def training_code(spec: Spec) -> tuple[CodeFile, ...]:
     return tuple(found[path] for path in sorted(found))
 
 
+def takes(folder: Path, name: str, parameter: str) -> bool | None:
+    """Whether a `module:function` of the project names a parameter, read without running anything; None where that cannot be seen.
+
+    It cannot where the module is no file of the project, or the function is imported, made by an assignment, or decorated.
+    """
+    module, _, function = name.partition(":")
+    found: bool | None = None
+    for path in list(_files(folder, module))[-1:]:
+        try:
+            body = ast.parse(path.read_bytes()).body
+        except (SyntaxError, ValueError):
+            return None
+        for node in body:
+            if isinstance(node, ast.FunctionDef) and node.name == function:
+                names = {one.arg for one in (*node.args.args, *node.args.kwonlyargs)}
+                found = None if node.decorator_list else parameter in names
+    return found
+
+
 def code_digest(code: Iterable[CodeFile]) -> str:
     """One digest over the names and bytes of some files."""
     return sha256_json([[file.path, file.sha256] for file in code])

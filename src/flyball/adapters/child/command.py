@@ -27,6 +27,8 @@ def run_command(words: Sequence[str], project: Path, folder: Path, what: str) ->
     What it started and left behind is ended with it, unless that has a session of its own; so is all of it when this process ends. The
     command finds `folder` in `FLYBALL_EXCHANGE`.
     """
+    if not hasattr(os, "killpg"):  # no process groups, as on Windows: what it leaves behind stays
+        return _without_leash(words, project, folder, what)
     report = folder / _REPORT
     end, lifeline = os.pipe()
     try:
@@ -56,8 +58,27 @@ def run_command(words: Sequence[str], project: Path, folder: Path, what: str) ->
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         os.close(lifeline)
-    reading.join(_A_MOMENT)
+    reading.join(_A_MOMENT)  # what has a session of its own may hold the pipe still
     return _ended(report, code, words[0], what), "\n  ".join(list(tail)) or "it printed nothing"
+
+
+def _without_leash(words: Sequence[str], project: Path, folder: Path, what: str) -> tuple[int, str]:
+    surroundings = for_others(os.environ, FLYBALL_EXCHANGE=str(folder))
+    try:
+        process = subprocess.Popen(words, cwd=project, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as error:
+        raise _not_started(what, words[0], error.strerror or str(error)) from error
+    assert process.stdout is not None
+    tail: deque[str] = deque(maxlen=_TAIL)
+    reading = threading.Thread(target=_pass_on, args=(process.stdout, tail), daemon=True)
+    reading.start()
+    code = process.wait()
+    reading.join(_A_MOMENT)
+    return code, "\n  ".join(list(tail)) or "it printed nothing"
+
+
+def _not_started(what: str, word: str, why: str) -> UserCodeError:
+    return UserCodeError(f"{what} cannot be started: {word}: {why}", hint="is it installed, and written as it is found from the project?")
 
 
 def _pass_on(output: IO[bytes], tail: deque[str]) -> None:
@@ -76,7 +97,5 @@ def _ended(report: Path, code: int, word: str, what: str) -> int:
         return code
     report.unlink()
     if "error" in told:
-        raise UserCodeError(
-            f"{what} cannot be started: {word}: {told['error']}", hint="is it installed, and written as it is found from the project?"
-        )
+        raise _not_started(what, word, str(told["error"]))
     return int(told["code"])

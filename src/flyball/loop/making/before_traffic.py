@@ -14,7 +14,7 @@ from flyball.core.record import record
 from flyball.core.table import Table
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window, to_micros
-from flyball.data.snapshot import known_at, micros
+from flyball.data.snapshot import WEIGHT, known_at, micros
 from flyball.data.split import blocks_of
 from flyball.data.untouched import untouched_rows, untouched_rule
 from flyball.evaluation.records import Check
@@ -155,6 +155,7 @@ def _compared(spec: Spec, table: Table, made: Manifest, candidate: NDArray[np.fl
         task=spec.model.task,
         classes=made.classes,
         blocks=blocks_of(table, spec.data),
+        weight=np.asarray(table[WEIGHT], dtype=np.float64) if WEIGHT in table else None,
         seed=spec.evaluate.split.seed,
     )
 

@@ -13,7 +13,7 @@ from flyball.registry.records import Lineage
 from flyball.spec.load import FILE, load_spec
 from flyball.spec.records import Spec
 from flyball.training.code import code_digest, training_code
-from flyball.training.identity import training_digest
+from flyball.training.identity import recorded_as
 
 _DIFF = "uncommitted.diff"
 
@@ -125,6 +125,6 @@ def _source(lineage: Lineage, folder: Path, taken: Literal["commit", "commit and
         taken=taken,
         commit=lineage.commit,
         same_code=code == lineage.code_digest,
-        same_spec=training_digest(spec) == lineage.spec_digest,
+        same_spec=recorded_as(spec, lineage.spec_digest),
         missing=missing,
     )
