@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from flyball.core.errors import NotFoundError, RefusedError, UsageError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
+from flyball.core.window import format_minute
 from flyball.journal.events import Event, Frozen, RolledBack, RolloutEnded, Silenced, SilenceEnded, Staged, Thawed
 from flyball.journal.known import Known, State
 from flyball.journal.moves import ApprovalAsked, Declined
@@ -170,11 +171,12 @@ def _standing(state: State, version: int, now: datetime) -> list[str]:
     """What stands in the way of any move."""
     found, freeze = [], state.frozen(now)
     if freeze is not None:
-        until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
+        until = f" until {format_minute(freeze.until)}" if freeze.until else ""
         found.append(f"{state.model} is frozen{until} ({freeze.reason}; `flyball thaw` ends it)")
     if state.rollout is not None:
-        until = f"{state.rollout.deadline_at:%Y-%m-%d %H:%M} UTC"
-        found.append(f"{state.model}@{state.rollout.version} is being compared with the champion until {until}")
+        until = format_minute(state.rollout.deadline_at)
+        still = "" if state.paused is None else f", and paused since {format_minute(state.paused.at)}"
+        found.append(f"{state.model}@{state.rollout.version} is being compared with the champion until {until}{still}")
     return found
 
 

@@ -12,10 +12,10 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
 from flyball.journal.events import RolloutStarted
-from flyball.journal.known import Phase, State
+from flyball.journal.known import Pause, Phase, State
 from flyball.loop.deciding.due import promotion, waits
 from flyball.loop.deciding.figures import GRACE, Compared, numbers, told
-from flyball.loop.records import Action, EndRollout, Evidence, MoveShare, Withdraw
+from flyball.loop.records import Action, EndRollout, Evidence, MoveShare, Resume, Withdraw
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.spec.records import Spec
 from flyball.stats.bandit import thompson_share
@@ -37,7 +37,7 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
         reason = because("rollout.champion_changed", version=rollout.version, champion=state.champion)
         return _end(state, rollout, Verdict.UNDECIDED, reason, {})
     if state.paused is not None:
-        return []
+        return _still(state, rollout, state.paused, now)
     found = admitted(evidence, rollout, spec)
     if isinstance(found, PairedEvidence) and found.identical >= _ENOUGH_TO_DIFFER:
         same = because("rollout.same_answers", version=rollout.version, against=rollout.champion, rows=found.identical)
@@ -72,6 +72,21 @@ def admitted(evidence: Evidence, rollout: RolloutStarted, spec: Spec) -> Compare
 def next_step(rollout: RolloutStarted, share: float) -> float | None:
     """The share of a canary that follows a share; None after the last."""
     return next((step for step in rollout.steps if step > share), None) if rollout.strategy == "canary" else None
+
+
+def pause_end(rollout: RolloutStarted, pause: Pause) -> datetime:
+    """When a pause is over: as it was said, else when it has lasted as long as the rollout itself was to last."""
+    return pause.until if pause.until is not None else pause.at + (rollout.deadline_at - rollout.start_at)
+
+
+def _still(state: State, rollout: RolloutStarted, pause: Pause, now: datetime) -> list[Action]:
+    """A rollout that is paused goes on by itself, or ends, when its pause is over: none stands in the way of the next for ever."""
+    if now < pause_end(rollout, pause):
+        return []
+    if pause.until is not None:
+        return [Resume(version=rollout.version, reason=because("rollout.resumed_itself", version=rollout.version))]
+    lasted = format_duration(rollout.deadline_at - rollout.start_at)
+    return _end(state, rollout, Verdict.UNDECIDED, because("rollout.paused_out", version=rollout.version, length=lasted), {})
 
 
 def _proven(rollout: RolloutStarted, found: Compared) -> Reason | None:
