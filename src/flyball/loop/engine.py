@@ -63,6 +63,7 @@ from flyball.loop.telling.inbound import close_silent
 from flyball.loop.telling.notify import Notified, notify
 from flyball.loop.unwritten import tripped
 from flyball.loop.world import World
+from flyball.loop.yearly import pinned_alpha
 from flyball.ports.training import Job
 from flyball.spec.records import Spec
 
@@ -234,7 +235,7 @@ def _rollout(action: StartRollout, spec: Spec, state: State, now: datetime) -> R
         start_at=now,
         deadline_at=now + rules.deadline,
         reason=action.reason,
-        alpha=rules.alpha,
+        alpha=pinned_alpha(spec),
         margin=rules.margin,
         min_days=rules.min_days,
         share=first_share(spec, strategy),
