@@ -71,7 +71,7 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
         )
     spoken = [*_spoken_against(known), *spoken_against(world, state, version)] if share > 0 else []
     against = [*spoken, *_too_large(share, spec), *_standing(state, version, now)]
-    _need_force(state, version, against, force=force, reason=reason)
+    _need_force(state, version, against, force=force, reason=reason, what="staged")
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
     events = [*leftovers(world, state), Staged(version=version, share=share, reason=told)]
     return append(world, spec, state, events, actor=actor, now=now)
@@ -195,11 +195,11 @@ def _superseded(waiting: int, by: int) -> Declined:
     return Declined(version=waiting, reason=because("approval.superseded", version=waiting, by=by))
 
 
-def _need_force(state: State, version: int, against: list[str], *, force: bool, reason: str) -> None:
+def _need_force(state: State, version: int, against: list[str], *, force: bool, reason: str, what: str = "promoted") -> None:
     if force and not reason:
         raise UsageError("--force needs --reason: it stays in the journal", hint="say why: --force --reason '...'")
     if against and not force:
         raise RefusedError(
-            f"{state.model}@{version} is not promoted: {'; '.join(against)}",
+            f"{state.model}@{version} is not {what}: {'; '.join(against)}",
             hint=f"`flyball why {state.model}@{version}` tells its story; to do it all the same: --force --reason '...'",
         )
