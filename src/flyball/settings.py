@@ -7,6 +7,7 @@ from typing import Literal
 
 from flyball.core.errors import SpecError
 from flyball.core.record import record
+from flyball.core.surroundings import FOR_ADMINS
 
 
 @record
@@ -63,7 +64,7 @@ def read_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
 
 def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
-    return (os.environ if environment is None else environment).get("FLYBALL_ADMIN_TOKEN", "")
+    return (os.environ if environment is None else environment).get(FOR_ADMINS, "")
 
 
 def secret(text: str, environment: Mapping[str, str] | None = None) -> str:

@@ -3,13 +3,14 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flyball import ABTestRouter, log_ab_result
@@ -51,6 +52,7 @@ def test_another_process_assigns_alike() -> None:
         assert run.stdout.strip() == PINNED
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine says nothing about routers
 @given(st.text(min_size=1) | st.integers(), st.floats(0, 1), st.floats(0, 1))
 def test_a_larger_ratio_takes_no_user_back(user: object, one: float, other: float) -> None:
     lower, higher = sorted((one, other))
@@ -162,3 +164,14 @@ def test_with_a_sticky_mapping_users_stay_where_they_were_whatever_the_ratio_bec
     kept["7"] = "C"
     with pytest.raises(DataError, match="'C'"):
         again.assign(7)
+
+
+def test_results_are_read_while_somebody_writes(tmp_path: Path) -> None:
+    path = tmp_path / "ab.db"
+    log_ab_result(1, "a", 1, 1, database=path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert len(ab_results(database=path)) == 1
+        other.execute("ROLLBACK")
+    (tmp_path / "empty.db").touch()
+    assert len(ab_results(database=tmp_path / "empty.db")) == 0

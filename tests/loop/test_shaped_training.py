@@ -58,7 +58,7 @@ def answer(folder: Path, rows: int = 2000) -> dict[str, int]:
             score=score.tolist(),
             features=[[a, b, 1, a / (abs(b) + 1)] for a, b in x.tolist()],
             context=[None] * rows,
-            propensity=np.where(held, 0.2, 0.8).tolist(),
+            propensity=np.where(score >= 0.5, np.where(held, 0.2, 0.8), 1.0).tolist(),
         )
     )
     known = [datetime.fromtimestamp(one / 1e6, UTC) + timedelta(days=1) for one in at]

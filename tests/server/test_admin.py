@@ -156,6 +156,7 @@ def test_what_the_present_state_forbids_is_409_and_changes_nothing(shop: Site) -
         ):
             answer = await caller.post(f"/admin/{path}", body)
             assert answer.status_code == 409 and word in answer.json()["error"], answer.text
+            assert "; " in answer.json()["error"], "what to do next is said too"
             assert "--force" not in answer.text
         assert (await caller.post("/admin/freeze", {"reason": "stop"})).status_code == 200
         frozen = await caller.post("/admin/promote", {"version": 1})

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ import msgspec
 import pytest
 
 from administered import NAMED, SECRET, Caller, admin, administered, ports
+from flyball.api.client import Client
 from flyball.cli.main import VERBS as SPOKEN
 from flyball.cli.main import cli
 from flyball.ports.training import Job, JobState
 from flyball.server.admin import routes
-from flyball.server.admin.jobs import MOST_RUNNING, VERBS, words
+from flyball.server.admin.jobs import MOST_RUNNING, VERBS, Jobs, words
+from flyball.server.answers import HttpError
 from flyball.server.settings import ServerPorts
+from recorded import an_answer
 from served import Site
 from trained import Shop, flyball, running
 
@@ -121,6 +125,30 @@ def test_only_so_many_run_at_once_and_an_ended_one_makes_room(shop_of_one: Site,
     asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
 
 
+def test_two_threads_at_once_start_no_more_jobs_than_may_run(tmp_path: Path) -> None:
+    class Slow(Desk):
+        """Takes its time to say how a job stands, so that whoever asks twice is overtaken."""
+
+        def poll(self, action: str) -> JobState:
+            time.sleep(0.005)
+            return super().poll(action)
+
+    executor = Slow()
+    jobs = Jobs(executor, tmp_path, lambda: "0123456789abcdef")
+
+    def start(number: int) -> bool:
+        try:
+            jobs.start("churn", routes.Train(key=f"k{number}"), actor="ann")
+        except HttpError as error:
+            assert error.status == 429
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        started = list(threads.map(start, range(16)))
+    assert started.count(True) == len(executor.jobs) == MOST_RUNNING
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -135,6 +163,7 @@ def test_only_so_many_run_at_once_and_an_ended_one_makes_room(shop_of_one: Site,
         ("jobs/backtest", {"policy": ["never"] * 21}, "policy"),
         ("jobs/backtest", {"policy": ["a\nb"]}, "policy"),
         ("jobs/backtest", {"data": "/etc/passwd"}, "data"),
+        ("jobs/reproduce", {"version": 1, "other-code": True}, "other-code"),
         ("jobs/a1/cancel", {}, "job"),
         ("jobs/admin-train-0123456789/cancel", {"job": "x"}, "job"),
     ],
@@ -146,6 +175,30 @@ def test_nothing_but_what_a_verb_takes_reaches_a_command_line(
         answer = await caller.post(f"/admin/{path}", body)
         assert answer.status_code == 422 and answer.json()["field"] == field, answer.text
         assert not executor.jobs
+
+    asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        'spec,train.command=["sh","-c","id"]',
+        "spec,train.run=os:system",
+        "spec,train.python=/bin/sh",
+        "never,quality.schema=os:system",
+        'spec,train.external={kind="webhook",url="http://127.0.0.1/"}',
+        "spec,data.source=/etc/passwd",
+        "nevr",
+    ],
+)
+def test_a_policy_that_names_code_a_path_or_an_address_starts_nothing(shop_of_one: Site, executor: Desk, policy: str) -> None:
+    async def story(caller: Caller) -> None:
+        answer = await caller.post("/admin/jobs/backtest", {"policy": ["never", policy]})
+        assert answer.status_code == 422, answer.text
+        assert policy.partition(",")[2].partition("=")[0] in answer.json()["error"]
+        assert not executor.jobs
+        fits = await caller.post("/admin/jobs/backtest", {"policy": ["never", "spec,retrain.window=60d,train.params.depth=3"]})
+        assert fits.status_code == 202, fits.text
 
     asyncio.run(admin(shop_of_one, story, with_executor(shop_of_one, executor)))
 
@@ -212,3 +265,29 @@ def test_a_training_runs_beside_the_server_and_outlives_it_without_its_port(own:
         time.sleep(0.5)
     made = flyball(own.folder, "why", f"churn@{versions[-1]['version']}", "--json").json["events"][0]
     assert (made["action"], made["actor"]) == ("registered", "token:alice")
+
+
+def test_replay_and_reproduce_run_to_their_end_and_the_experiment_is_shown(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", SECRET)
+    with (
+        running(recorded, "serve") as (url, _),
+        Client(url, token=SECRET) as client,
+    ):
+        shown = client.admin("GET", "experiment")
+        assert (shown["state"], shown["strategy"], shown["version"]) == ("running", "shadow", 2)
+        assert client.admin("GET", f"trace/{an_answer(recorded)}")["registered"]["version"] == 1
+        asked = {"replay": {"candidate": 2, "last": 100}, "reproduce": {"version": 1}}
+        jobs = {verb: client.admin("POST", f"jobs/{verb}", values)["job"] for verb, values in asked.items()}
+        until = time.monotonic() + 180
+        found: dict[str, dict[str, Any]] = {}
+        while len(found) < len(jobs) and time.monotonic() < until:
+            time.sleep(0.5)
+            for verb, job in jobs.items():
+                one = client.admin("GET", f"jobs/{job}")
+                if one["state"] != "running":
+                    found[verb] = one
+        assert {verb: one["state"] for verb, one in found.items()} == {"replay": "done", "reproduce": "done"}, found
+        assert (found["replay"]["result"]["candidate"], found["replay"]["result"]["compared"]) == (2, 20)
+        assert found["reproduce"]["result"]["identical"] is True
+        entries = client.admin("GET", "journal")["entries"]
+        assert (entries[-1]["kind"], entries[-1]["actor"]) == ("verified", "admin")

@@ -24,21 +24,28 @@ from flyball.wiring import open_studio
     default=None,
     help="Keep the scratch folder here (code, rows, both models); it must not exist, or be empty.",
 )
+@click.option(
+    "--other-code",
+    is_flag=True,
+    help="Run code, or a flyball.toml, whose digest is not the recorded one. Look at it first: whoever may write to the tracking store "
+    "may have put it there.",
+)
 @now_option
 @as_json
 @click.pass_context
-def command(ctx: click.Context, version: str, keep: Path | None, now: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, version: str, keep: Path | None, other_code: bool, now: str | None, as_json: bool) -> None:
     """Train VERSION (NAME@3, or 3) again: its commit and uncommitted changes, its snapshot, its parameters, in a folder of its own.
 
     Says whether the model is byte for byte the same, or where it differs: which files, scores over the held-out rows, metrics side by
-    side, packages. Project, registry and data are only read; the journal gets one entry. Exit 0 if every file is the same, else 1.
+    side, packages. Code that is not what the version's manifest names is not run without --other-code. Project, registry and data are
+    only read; the journal gets one entry. Exit 0 if every file is the same, else 1.
     """
     settings, spec = project(ctx)
     number = version_of(version, spec.model.name)
     scratch = _scratch(keep)
     try:
         studio = open_studio(settings, spec, scratch, echo=lambda line: say(f"  | {line}"))
-        found = reproduce(spec.model.name, number, studio, actor=settings.actor, now=at_time(now), progress=say)
+        found = reproduce(spec.model.name, number, studio, actor=settings.actor, now=at_time(now), other_code=other_code, progress=say)
     finally:
         if keep is None:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -12,6 +12,7 @@ from typing import assert_never
 from flyball.core.errors import ConflictError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
+from flyball.core.window import first_midnight
 from flyball.journal.events import (
     AlertFired,
     AlertResolved,
@@ -233,7 +234,8 @@ def _rollout(action: StartRollout, spec: Spec, state: State, now: datetime) -> R
         metric=rules.metric,
         spec_digest=spec.digest,
         start_at=now,
-        deadline_at=now + rules.deadline,
+        # a shadow counts whole days, and has as many of them wherever in a day it begins
+        deadline_at=(first_midnight(now) if strategy == "shadow" else now) + rules.deadline,
         reason=action.reason,
         alpha=pinned_alpha(spec),
         margin=rules.margin,

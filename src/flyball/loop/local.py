@@ -16,7 +16,7 @@ from flyball.loop.going_back import rolled_back
 from flyball.loop.world import World
 from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest
-from flyball.serving.local import LocalRollback, last_served, read_local, remove_local, write_local
+from flyball.serving.local import LocalRollback, holds, last_served, read_local, remove_local, write_local
 from flyball.spec.records import Spec
 
 _STATE = ".flyball"
@@ -36,7 +36,7 @@ def roll_back_here(bundles: BundleStore, folder: Path, model: str, *, reason: st
             hint="`flyball rollback` without --local asks the database",
         )
     standing = read_local(state)
-    if standing is not None and standing.model == model and standing.version == serving.champion:
+    if standing is not None and holds(standing, serving):
         raise RefusedError(
             f"{model} was rolled back on this machine already: version {standing.to} answers in the place of {standing.version}",
             hint="the next `flyball tick` that reaches the database writes it into the journal",

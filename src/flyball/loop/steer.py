@@ -114,7 +114,7 @@ def thaw(world: World, model: str, *, reason: str, actor: str, now: datetime) ->
     def events(state: State) -> list[Event]:
         if state.frozen(now) is None:
             raise RefusedError(f"{model} is not frozen", hint="`flyball status` shows the state of the loop")
-        return [Thawed(reason=reason)]
+        return [Thawed(reason=reason or "no reason given")]
 
     return insist(world, None, model, events, actor=actor, now=now)
 

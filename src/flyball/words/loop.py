@@ -255,6 +255,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the end of this step at {at}, then {share:.1%} of the units if nothing speaks against it",
         "等待本步骤在 {at} 结束，若无不利证据则增至 {share:.1%} 的单元",
     ),
+    "waits.answer": (
+        "an answer of version {version}: nobody among its {share:.1%} of the units was asked about since {since}, so this step is held on",
+        "等待版本 {version} 的应答：自 {since} 起其 {share:.1%} 的单元中无人被询问，因此本步骤继续保持",
+    ),
+    "waits.trouble": (
+        "units and labels that can be compared: nothing is decided while the alert experiment:{version} fires (`flyball experiment`)",
+        "等待可比较的单元与标签：告警 experiment:{version} 触发期间不作任何决定（`flyball experiment`）",
+    ),
     "waits.held": ("the end of the last step at {at}, then proof", "等待最后一步在 {at} 结束，然后需要证据"),
     "waits.weights": (
         "proof, and from {at} on for new weights by how likely it is to be better",

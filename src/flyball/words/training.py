@@ -14,6 +14,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "(those from {cut} UTC on)}.",
         "由另一个系统训练并登记为 {version}：只有当它未使用留出行{cut:?（自 {cut} UTC 起）}时，这些行对它才是新的。",
     ),
+    "train.external_late": (
+        "The other system made {version} for {action}, which nobody waits for any more: it is not used. Register it by hand if it is to be "
+        "judged.",
+        "另一个系统为 {action} 生成了 {version}，但该训练已不再等待：不予使用。如需评判，请手动登记。",
+    ),
+    "train.external_other_rows": (
+        "{version} was asked for with the snapshot {asked} by an attempt before this one, and is judged on the snapshot {now}.",
+        "{version} 由之前的一次尝试以快照 {asked} 请求训练，而在快照 {now} 上评判。",
+    ),
     "train.hidden": (
         "{rows} {rows:row|rows} of the log cannot be learnt from: the model's own answer was acted on, and what would have happened "
         "without that is not known.",

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ import pyarrow
 import pytest
 import sklearn
 
+from flyball.adapters.child.command import run_command
 from flyball.adapters.child.trainer import ChildTrainer
 from flyball.adapters.local.process import identity
 from flyball.adapters.pandas.arrow import write_parquet
@@ -200,7 +202,53 @@ def test_a_command_that_hangs_is_stopped_with_all_it_started(trainer: ChildTrain
     waits = (sys.executable, "-c", f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(600)")
     with pytest.raises(UserCodeError, match=r"\[train\] command did not end within 15s and was stopped"):
         trainer.fit(order(tmp_path, command=waits, timeout=15))
-    assert identity(int((tmp_path / "pid").read_text())) is None
+    assert ended(int((tmp_path / "pid").read_text()))
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or goes within some seconds."""
+    until = time.monotonic() + 10
+    while identity(pid) is not None and time.monotonic() < until:
+        time.sleep(0.02)
+    return identity(pid) is None
+
+
+def test_what_a_command_leaves_in_the_background_is_not_waited_for_and_ended(tmp_path: Path) -> None:
+    began = time.monotonic()
+    code, said = run_command(["sh", "-c", "sleep 600 & echo $! > pid; echo hello; exit 3"], tmp_path, tmp_path, "[train] command")
+    assert time.monotonic() - began < 60
+    assert (code, said) == (3, "hello")
+    assert ended(int((tmp_path / "pid").read_text()))
+
+
+def test_a_command_ends_with_whoever_waits_for_it(tmp_path: Path) -> None:
+    words = ["sh", "-c", "sleep 600 & echo $! > other; echo $$ > pid; wait"]
+    waits = f"from pathlib import Path; from flyball.adapters.child.command import run_command; p = Path({str(tmp_path)!r}); "
+    with subprocess.Popen([sys.executable, "-c", f"{waits}run_command({words!r}, p, p, 'it')"]) as process:
+        while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text():
+            time.sleep(0.02)
+        process.kill()
+    assert all(ended(int((tmp_path / name).read_text())) for name in ("pid", "other"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_neither_a_training_nor_its_command_sees_the_admin_token(
+    project: Path, trainer: ChildTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "s" * 32)
+    monkeypatch.setenv("THE_TEAMS_OWN", "stays")
+    look = """
+import os, pathlib
+leash = os.getppid()
+child = pathlib.Path(f"/proc/{leash}/stat").read_text().rpartition(")")[2].split()[1]
+for pid in (os.getpid(), leash, child):
+    print(pathlib.Path(f"/proc/{pid}/environ").read_text())
+raise SystemExit(9)
+"""
+    with pytest.raises(UserCodeError, match="exit code 9") as told:
+        trainer.fit(order(tmp_path, command=(sys.executable, "-c", look)))
+    seen = (tmp_path / "output.log").read_text() + told.value.hint
+    assert "THE_TEAMS_OWN=stays" in seen and "FLYBALL_ADMIN_TOKEN" not in seen
 
 
 def test_another_interpreter_trains_without_flyball(project: Path, trainer: ChildTrainer, second: Path, tmp_path: Path) -> None:

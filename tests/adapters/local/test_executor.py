@@ -175,3 +175,37 @@ def test_a_job_of_before_costs_were_noted_has_none(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "exit.json").write_text('{"code": 0}')
     assert LocalExecutor(tmp_path / "jobs").poll("a1").cost == {}
+
+
+def ended_job(jobs: Path, name: str, *, ago: float) -> Path:
+    """What a job that ended so many seconds ago has left."""
+    folder = jobs / name
+    folder.mkdir(parents=True)
+    (folder / "exit.json").write_text('{"code": 0}')
+    (folder / "process.json").write_text('{"pid": 999999999, "identity": "gone"}')
+    os.utime(folder, (time.time() - ago, time.time() - ago))
+    return folder
+
+
+def test_what_jobs_left_is_forgotten_after_thirty_days_or_two_hundred_others(executor: LocalExecutor, tmp_path: Path) -> None:
+    jobs, day = tmp_path / "jobs", 86_400.0
+    old, young = ended_job(jobs, "old", ago=31 * day), ended_job(jobs, "young", ago=29 * day)
+    executor.submit(Job(action="a1", verb=("note", "x"), folder=tmp_path))
+    wait_for(executor, "a1")
+    assert not old.exists() and young.exists()
+    many = [ended_job(jobs, f"j{number}", ago=100.0 + number) for number in range(210)]
+    executor.submit(Job(action="a2", verb=("note", "x"), folder=tmp_path))
+    wait_for(executor, "a2")
+    assert not young.exists() and not many[-1].exists() and many[150].exists()
+    assert len(list(jobs.iterdir())) == 200
+
+
+def test_a_job_that_runs_is_never_forgotten(executor: LocalExecutor, tmp_path: Path) -> None:
+    executor.submit(Job(action="a1", verb=("sleep",), folder=tmp_path))
+    try:
+        os.utime(tmp_path / "jobs" / "a1", (0, 0))
+        executor.submit(Job(action="a2", verb=("note", "x"), folder=tmp_path))
+        wait_for(executor, "a2")
+        assert executor.poll("a1").state == "running"
+    finally:
+        executor.cancel("a1")

@@ -17,6 +17,10 @@ import json, os, pathlib, sys, time
 if sys.argv[1] == "sleep":
     pathlib.Path("begun").touch()
     time.sleep(600)
+if sys.argv[1] == "parents":
+    around = pathlib.Path(f"/proc/{os.getppid()}/environ").read_bytes() + pathlib.Path("/proc/self/environ").read_bytes()
+    print(json.dumps("FLYBALL_ADMIN_TOKEN" in around.decode()))
+    sys.exit()
 print(json.dumps([os.environ.get("FLYBALL_ADMIN_TOKEN"), os.environ.get("FLYBALL_ACTOR")]))
 """
 
@@ -50,3 +54,12 @@ def test_a_job_runs_in_the_name_it_was_given_and_without_the_servers_admin_token
     executor.submit(Job(action="a2", verb=("environment",), folder=tmp_path))
     assert json.loads(wait_for(executor, "a1").result) == [None, "token:alice"]
     assert json.loads(wait_for(executor, "a2").result) == [None, "whoever started the server"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_the_process_around_a_job_has_no_admin_token_to_be_read_either(
+    executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "s" * 32)
+    executor.submit(Job(action="a1", verb=("parents",), folder=tmp_path))
+    assert json.loads(wait_for(executor, "a1").result) is False

@@ -100,6 +100,15 @@ def test_a_model_that_ends_its_process_costs_only_its_own_rows(bundle: Path) -> 
         assert patiently(lambda: engine.score_one([7.0])) == 14.0
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_a_models_process_does_not_see_the_admin_token(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "s" * 32)
+    with pooled(bundle) as engine:
+        pid = int(engine.score_one([4.0]))
+        around = Path(f"/proc/{pid}/environ").read_bytes()
+    assert b"PATH=" in around and b"FLYBALL_ADMIN_TOKEN" not in around
+
+
 def test_a_model_that_hangs_is_ended_at_the_deadline_while_the_others_answer(bundle: Path) -> None:
     with pooled(bundle, processes=2, deadline=3.0) as engine:
         with pytest.raises(StoreError, match="did not answer within 3 s"):

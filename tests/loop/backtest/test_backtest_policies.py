@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.core.errors import UsageError
-from flyball.loop.backtest.policies import DEFAULT, policy_of, read_policies, seeded, spaced, spec_at, with_changes
+from flyball.loop.backtest.policies import DEFAULT, Asked, policy_of, read_policies, seeded, spaced, spec_at, with_changes
 from flyball.loop.backtest.records import Policy
 from flyball.spec.load import parse_spec
 from quarter import FIRST, SPEC
@@ -100,6 +100,58 @@ def test_what_is_no_policy_is_refused_with_what_is(text: str, told: str) -> None
     with pytest.raises(UsageError) as refused:
         policy(text)
     assert told in str(refused.value)
+
+
+CODE = (
+    'train.command=["sh","-c","id"]',
+    "train.run=os:system",
+    "train.python=/bin/sh",
+    'train.external={kind="webhook",url="http://127.0.0.1/"}',
+    'train={run="os:system"}',
+    "train.params={depth=3}",
+    "quality.schema=os:system",
+    "data.features=['temp']",
+    "data.prepare=os:system",
+    "alerts.link=http://127.0.0.1/",
+    'alerts.to=[{kind="log",file="/tmp/x"}]',
+    "serve.address=0.0.0.0:80",
+    "model.name=other",
+    "retrain.#\n[quality]\nschema=os:system",
+    "retrain.on]\n[quality=1",
+    "retrain=1",
+)
+
+
+@pytest.mark.parametrize("change", CODE)
+@pytest.mark.parametrize("kind", ["spec", "never", "every:30d"])
+def test_a_policy_changes_no_code_no_path_and_no_address(kind: str, change: str) -> None:
+    with pytest.raises(UsageError):
+        read_policies([f"{kind},{change}"])
+
+
+def test_a_refused_change_is_told_what_may_be_set() -> None:
+    with pytest.raises(UsageError) as refused:
+        read_policies(['spec,train.command=["sh","-c","id"]'])
+    assert "train.command" in refused.value.message
+    for section in ("retrain.*", "monitor.*", "rollout.*", "evaluate.*", "train.params.*"):
+        assert section in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "change", ["retrain.budget=2", "monitor.share_margin=0.01", "rollout.hold=2d", "evaluate.untouched=0.1", "train.params.flip=true"]
+)
+def test_a_policy_changes_how_the_loop_decides_and_what_the_function_is_given(change: str) -> None:
+    assert policy(f"spec,{change}").spec.digest != BASE.digest
+
+
+def test_a_key_of_a_changed_text_begins_no_section() -> None:
+    with pytest.raises(UsageError, match="unknown key"):
+        policy_of(
+            Asked(name="x", kind="spec", every=None, times=None, changes={"retrain.#\n[quality]\nschema": "os:system"}),
+            SPEC,
+            BASE,
+            plan(),
+        )
 
 
 def test_the_same_policy_twice_is_refused() -> None:

@@ -107,6 +107,12 @@ def test_a_canary_is_promoted_only_after_its_last_step_was_held() -> None:
     assert [type(one) for one in at(top, seen(BETTER), CANARY, days=10)] == [Promote]
 
 
+def test_a_step_of_a_canary_in_which_nobody_was_answered_is_held_on() -> None:
+    alone = replace(BETTER, answered=0)
+    assert at(running("canary"), seen(alone), CANARY, days=9) == []
+    assert at(moved(running("canary"), 0.5, days=9), seen(alone), CANARY, days=12) == [], "nor is it promoted after such a last step"
+
+
 def test_a_canary_that_is_certainly_worse_ends_at_any_step() -> None:
     (action,) = at(running("canary"), seen(WORSE), CANARY, days=0.1)
     assert isinstance(action, EndRollout) and action.verdict is Verdict.FAIL

@@ -5,19 +5,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from flyball.adapters.elsewhere import ExternalTraining
 from flyball.adapters.mlflow.store import MlflowStore
+from flyball.core.codec import from_json
 from flyball.core.errors import RefusedError, SpecError, StoreError, UnsupportedError
-from flyball.core.reason import because
-from flyball.journal.events import Registered, RetrainStarted
-from flyball.loop.making.external import ask_once, cause_of, wait_for_version
+from flyball.core.reason import Reason, because
+from flyball.journal.events import Entry, Event, Registered, RetrainStarted
+from flyball.journal.state import fold
+from flyball.loop.making.external import Asked, ask_once, cause_of, wait_for_version
+from flyball.loop.making.fitting import bring_model
+from flyball.loop.making.gather import gather
+from flyball.loop.making.sent import sent_for, unanswered
 from flyball.loop.making.training import train
 from flyball.loop.making.workshop import Workshop
 from flyball.settings import read_settings
@@ -84,16 +90,126 @@ def test_a_version_that_does_not_come_in_time_is_an_error_that_says_how_to_answe
         waited(folder, Answers())
     assert f"flyball.action = {ACTION}" in told.value.hint
     assert f"flyball register RUN --action {ACTION}" in told.value.hint
-    with pytest.raises(StoreError, match="the registry did not answer at last: down"):
+    with pytest.raises(StoreError, match="journal or registry did not answer at last: down"):
         waited(folder, Answers(*[StoreError("down")] * 20))
 
 
-def test_an_attempt_that_was_interrupted_has_asked_already(folder: Path, tmp_path: Path) -> None:
+class Unheard(Answers):
+    """The other system at the moment at which the asking process dies: what it says is not heard any more."""
+
+    def ask(self, external: External, request: Mapping[str, object], *, key: str) -> None:
+        super().ask(external, request, key=key)
+        if len(self.asked) == 1:
+            raise KeyboardInterrupt
+
+
+def asking(folder: Path, answers: Answers, action: str = ACTION, *, model: str = "churn", now: datetime = NOW) -> bool:
+    return ask_once(load_spec(folder), replace(workshop_of(folder), elsewhere=answers), lambda: {"model": model}, action, now=now)
+
+
+def test_an_attempt_that_was_interrupted_has_asked_already_whatever_the_rows_are_now(folder: Path) -> None:
     answers = Answers()
-    workshop = replace(workshop_of(folder), elsewhere=answers)
-    said = [ask_once(load_spec(folder), workshop, lambda: {"model": "churn"}, ACTION, tmp_path) for _ in range(3)]
-    assert said == [True, False, False]
+    assert [asking(folder, answers, model=rows) for rows in ("churn", "newer", "newest")] == [True, False, False]
     assert answers.asked == [{"model": "churn", "key": ACTION}]
+    assert asking(folder, answers, "retrain-3"), "another action is another request"
+
+
+def test_a_request_of_which_nobody_knows_whether_it_arrived_is_sent_again_as_it_was(folder: Path) -> None:
+    answers = Unheard()
+    with pytest.raises(KeyboardInterrupt):
+        asking(folder, answers)
+    assert asking(folder, answers, model="newer") and not asking(folder, answers)
+    assert answers.asked == [{"model": "churn", "key": ACTION}] * 2
+
+
+def test_a_request_that_was_not_taken_is_sent_again(folder: Path) -> None:
+    class Refuses(Answers):
+        def ask(self, external: External, request: Mapping[str, object], *, key: str) -> None:
+            raise StoreError("HTTP 503")
+
+    with pytest.raises(StoreError, match="503"):
+        asking(folder, Refuses())
+    assert asking(folder, Answers())
+
+
+def brought(folder: Path, answers: Answers, into: Path, action: str = ACTION) -> tuple[int, list[str]]:
+    """What bringing a model comes to, without rows, and what is said of it."""
+    into.mkdir()
+    spec, workshop = load_spec(folder), replace(workshop_of(folder), elsewhere=answers)
+    state = fold("churn", workshop.journal.read("churn"))
+    gathered = gather(spec, workshop, now=NOW, progress=lambda _: None)
+    kept: Future[tuple[str, str]] = Future()
+    kept.set_result(("snapshots/churn.parquet", "0" * 32))
+    said: list[str] = []
+    asked = Asked(action=action, cause="drift", now=NOW)
+    found = bring_model(spec, workshop, gathered, state, asked, kept=kept, digest="d" * 64, folder=into, progress=said.append)
+    workshop.trainer.close()
+    return found, said
+
+
+def test_what_was_made_for_the_action_is_taken_without_asking_and_a_late_answer_to_another_is_told(folder: Path, tmp_path: Path) -> None:
+    asking(folder, Answers(), "retrain-1", now=datetime.now(UTC))
+    found, said = brought(folder, Answers("models:/team/1", "models:/team/2"), tmp_path / "work")
+    assert found == 0
+    assert any("made models:/team/1 for retrain-1, which nobody waits for any more" in line for line in said)
+    assert said[-1] == "external: got models:/team/2"
+    notes = from_json((tmp_path / "work" / "noticed.json").read_bytes(), list[Reason])
+    assert [one.code for one in notes] == ["train.external_late"]
+    again, said = brought(folder, Answers("models:/team/2"), tmp_path / "again")
+    assert again == 0 and not any("retrain-1" in line for line in said), "it is told once"
+
+
+def test_a_request_that_may_still_be_worked_at_is_told_of(folder: Path, tmp_path: Path) -> None:
+    asking(folder, Answers(), "retrain-1", now=datetime.now(UTC))
+    answers = Answers("", "", "models:/team/2", "")
+    _, said = brought(folder, answers, tmp_path / "work")
+    assert [one["action"] for one in answers.asked] == [ACTION]
+    assert any(line.startswith("external: retrain-1 was asked for 20") and "may still be trained" in line for line in said)
+
+
+def test_a_model_made_from_the_rows_of_an_earlier_attempt_is_told_of(folder: Path, tmp_path: Path) -> None:
+    spec = load_spec(folder)
+    ask_once(spec, replace(workshop_of(folder), elsewhere=Answers()), lambda: {"data": {"sha256": "e" * 64}}, ACTION, now=NOW)
+    brought(folder, Answers("models:/team/2"), tmp_path / "work")
+    (note,) = from_json((tmp_path / "work" / "noticed.json").read_bytes(), list[Reason])
+    assert note == because("train.external_other_rows", version="models:/team/2", asked="e" * 12, now="d" * 12)
+
+
+def test_a_request_is_forgotten_after_ninety_days(folder: Path) -> None:
+    asking(folder, Answers(), "retrain-1")
+    assert [one.action for one in unanswered(folder, but="", now=NOW + timedelta(days=90))] == ["retrain-1"]
+    assert unanswered(folder, but="", now=NOW + timedelta(days=91)) == []
+    assert sent_for(folder, "retrain-1") is None
+
+
+def test_a_journal_that_does_not_answer_is_asked_again(folder: Path) -> None:
+    workshop = replace(workshop_of(folder), elsewhere=Answers("", "", "models:/churn/7"))
+
+    class Away:
+        """The journal, which is locked the second time it is read."""
+
+        looks = 0
+
+        def read(self, model: str, *, after: int = 0) -> list[Entry]:
+            self.looks += 1
+            if self.looks == 2:
+                raise StoreError("database is locked")
+            return workshop.journal.read(model, after=after)
+
+        def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> int:
+            return workshop.journal.append(model, events, expected=expected, actor=actor, at=at)
+
+    away = Away()
+    slept: list[float] = []
+    found = wait_for_version(
+        load_spec(folder),
+        replace(workshop, journal=away),
+        ACTION,
+        timeout=timedelta(seconds=10),
+        sleep=slept.append,
+        clock=lambda: sum(slept),
+    )
+    assert (found, slept, away.looks) == ("models:/churn/7", [2, 2, 2], 4)
 
 
 def test_only_what_is_waited_for_can_be_answered(folder: Path) -> None:
@@ -108,10 +224,11 @@ def test_only_what_is_waited_for_can_be_answered(folder: Path) -> None:
         cause_of("retrain-1", spec, journal)
 
 
-def test_without_another_system_the_reason_is_told(folder: Path, tmp_path: Path) -> None:
+def test_without_another_system_the_reason_is_told(folder: Path) -> None:
     workshop = replace(workshop_of(folder), elsewhere=None)
     with pytest.raises(UnsupportedError, match="no other system can be asked"):
-        ask_once(load_spec(folder), workshop, dict, ACTION, tmp_path)
+        ask_once(load_spec(folder), workshop, dict, ACTION, now=NOW)
+    assert sent_for(folder, ACTION) is None
 
 
 @pytest.fixture

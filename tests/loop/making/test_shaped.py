@@ -65,7 +65,7 @@ def logged(
         outcome_at=at + DAY,
         features=Table({"x0": x[:, 0], "x1": x[:, 1]}),
         variant=np.array(variant, dtype=object),
-        propensity=np.where(held, propensity, 1 - propensity),
+        propensity=np.where(np.array(score) >= 0.5, np.where(held, propensity, 1 - propensity), 1.0),
         version=np.array(version if version is not None else [1] * count, dtype=np.int64),
     )
 
@@ -105,8 +105,16 @@ def test_rows_that_were_acted_on_are_hidden_and_the_holdback_stands_for_them() -
 
 def test_the_threshold_is_that_of_the_version_that_would_have_acted() -> None:
     rows = logged([0, 0, 0], ["holdback"] * 3, [0.7, 0.7, 0.7], [1, 1, 1], version=[1, 2, 3])
-    table, _, _ = learnt(rows, spec("log"))
+    table, _, _ = learnt(replace(rows, propensity=None), spec("log"))
     assert dict(zip(table["customer"].tolist(), table[WEIGHT].tolist(), strict=True)) == {"e0": 10, "e1": 1, "e2": 10}
+
+
+def test_the_chance_that_was_logged_decides_and_not_what_threshold_and_share_are_now() -> None:
+    rows = logged([0, 0, 0], ["holdback"] * 3, [0.7, 0.7, 0.3], [1, 1, 1], version=[1, 2, 1])
+    then = replace(rows, propensity=np.array([1.0, 0.25, 0.25]))  # thresholds of .8, .6 and .2, a quarter held back
+    weight, _, unknown = weights(then, positive=1, cuts={1: 0.5, 2: 0.8}, cut=0.5, share=0.1)
+    assert weight.tolist() == [1, 4, 4]
+    assert not unknown.any()
 
 
 def test_where_nothing_is_weighed_there_is_no_such_column() -> None:
@@ -146,6 +154,7 @@ def test_a_holdback_without_the_chance_it_had_is_weighed_by_the_spec_or_left_out
 
 def test_a_task_without_an_answer_that_is_acted_on_counts_every_answer_as_acted_on() -> None:
     rows = logged([3, 4], ["champion", "holdback"], [3.0, 4.0], [3, 4])
+    rows = replace(rows, propensity=np.array([0.9, 0.1]))
     weight, hidden, _ = weights(rows, positive=None, cuts={}, cut=0.5, share=0.1)
     assert (weight.tolist(), hidden.tolist()) == ([1, 10], [True, False])
 

@@ -23,10 +23,18 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow and DVC say of 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
 
-def again(project: Path, version: int, scratch: Path) -> Reproduction:
+def again(project: Path, version: int, scratch: Path, *, other_code: bool = False) -> Reproduction:
     scratch.mkdir()
     settings = read_settings(project, {})
-    return reproduce(MODEL, version, open_studio(settings, load_spec(project), scratch, echo=lambda _: None), actor="ann", now=NOW)
+    studio = open_studio(settings, load_spec(project), scratch, echo=lambda _: None)
+    return reproduce(MODEL, version, studio, actor="ann", now=NOW, other_code=other_code)
+
+
+def kept(project: Path, name: str, version: int = 1) -> Path:
+    """A file that the run of a version kept in MLflow's store."""
+    run = next(entry.event.run_id for entry in journal(project) if isinstance(entry.event, Registered) and entry.event.version == version)
+    (found,) = (path for path in (project / "mlartifacts").rglob(name) if run in path.as_posix())
+    return found
 
 
 def journal(project: Path) -> list[Entry]:
@@ -68,28 +76,7 @@ def test_changes_that_were_not_committed_are_put_on_top_of_the_commit(recorded: 
     assert 'print("dirty:"' in (tmp_path / "scratch" / "code" / "churn" / "pipeline.py").read_text()
 
 
-def test_without_the_commit_the_code_is_what_the_run_kept(recorded: Path, tmp_path: Path) -> None:
-    shutil.rmtree(recorded.parent / ".git")
-    found = again(recorded, 1, tmp_path / "scratch")
-    assert found.identical
-    assert found.code.taken == "run"
-    assert "git has no commit" in found.code.missing
-
-
-def test_a_file_that_was_never_added_to_git_comes_from_the_run(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project")
-    git(project, "init", "-q")
-    (project / ".gitignore").write_text("*.py\nflyball.toml\nmlflow.db*\nmlartifacts/\n.flyball/\nflyball.db*\n")
-    git(project, "add", "-A")
-    git(project, "commit", "-qm", "data only")
-    assert flyball(project, "train", "--now", "2024-04-01T00:00:00Z").status == 0
-    change(project, "C = 1.0", "C = 9.0")
-    found = again(project, 1, tmp_path / "scratch")
-    assert found.identical
-    assert (found.code.taken, found.code.same_code, found.code.same_spec) == ("commit and run", True, True)
-
-
-UNSEEDED = """
+ALONE = """
 from sklearn.ensemble import RandomForestClassifier
 
 
@@ -102,22 +89,64 @@ def train(frame, target, C=1.0):
 """
 
 
-def test_a_training_without_a_seed_is_told_from_one_that_something_else_changed(tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", pipeline=UNSEEDED)
+def test_a_file_never_added_to_git_comes_from_the_run_and_a_training_without_a_seed_is_told_from_a_changed_one(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", pipeline=ALONE)
+    git(project, "init", "-q")
+    (project / ".gitignore").write_text("*.py\nflyball.toml\nmlflow.db*\nmlartifacts/\n.flyball/\nflyball.db*\n")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "data only")
     assert flyball(project, "train", "--now", "2024-04-01T00:00:00Z").status == 0
+    change(project, "C = 1.0", "C = 9.0")
+    kept(project, "pipeline.py").with_name("numpy.py").write_text("raise SystemExit('planted')\n")  # what lies beside the code stays there
     found = again(project, 1, tmp_path / "scratch")
+    assert (found.code.taken, found.code.same_code, found.code.same_spec) == ("commit and run", True, True)
     assert not found.identical
     assert (found.reason.code, found.repeatable) == ("reproduce.not_repeatable", False)
     assert found.largest_difference is not None and found.largest_difference > 0
     assert isinstance(journal(project)[-1].event, Verified)
 
 
-def test_packages_of_another_version_are_named(recorded: Path, tmp_path: Path) -> None:
-    for kept in (recorded / "mlartifacts").rglob("environment.txt"):
-        kept.write_text(kept.read_text().replace("numpy==", "numpy==0.0.1+was"))
-    found = again(recorded, 1, tmp_path / "scratch")
-    assert [one.name for one in found.packages] == ["numpy"]
+def touching(marker: Path) -> str:
+    """Code that leaves a mark where it is run."""
+    return f"\nfrom pathlib import Path\nPath({str(marker)!r}).touch()\n"
+
+
+def test_code_that_is_not_the_recorded_code_is_run_only_if_that_was_said(recorded: Path, tmp_path: Path) -> None:
+    shutil.rmtree(recorded.parent / ".git")
+    code, marker = kept(recorded, "pipeline.py"), tmp_path / "marker"
+    code.write_text(code.read_text() + touching(marker))
+    environment = kept(recorded, "environment.txt")
+    environment.write_text(environment.read_text().replace("numpy==", "numpy==0.0.1+was"))
+    entries = journal(recorded)
+    with pytest.raises(RefusedError, match="the code of churn@1 cannot be had as recorded") as refused:
+        again(recorded, 1, tmp_path / "scratch")
+    assert "--other-code" in refused.value.hint
+    assert not marker.exists() and journal(recorded) == entries
+    found = again(recorded, 1, tmp_path / "allowed", other_code=True)
+    assert marker.exists() and (found.code.taken, found.code.same_code) == ("run", False)
+    assert "git has no commit" in found.code.missing
+    assert [one.name for one in found.packages] == ["numpy"], "packages of another version are named"
     assert found.identical, "the bytes are the same all the same"
+
+
+def test_a_changed_difference_is_never_applied(recorded: Path, tmp_path: Path) -> None:
+    difference, marker = kept(recorded, "uncommitted.diff", 2), tmp_path / "marker"
+    difference.write_text(difference.read_text().replace('print("dirty:"', f'open({str(marker)!r}, "w"); print("dirty:"'))
+    for other_code in (False, True):
+        with pytest.raises(IntegrityError, match=r"uncommitted\.diff of run .* is not what was recorded"):
+            again(recorded, 2, tmp_path / f"scratch-{other_code}", other_code=other_code)
+    assert not marker.exists()
+
+
+def test_a_command_put_into_the_kept_spec_is_not_run(recorded: Path, tmp_path: Path) -> None:
+    shutil.rmtree(recorded.parent / ".git")
+    spec, marker = kept(recorded, "flyball.toml"), tmp_path / "marker"
+    text = spec.read_text()
+    assert 'run = "pipeline:train"' in text
+    spec.write_text(text.replace('run = "pipeline:train"', f'command = ["touch", "{marker}"]'))
+    with pytest.raises(RefusedError, match="says of the training of churn@1 cannot be had as recorded"):
+        again(recorded, 1, tmp_path / "scratch")
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,14 @@ import pickle
 import platform
 import shutil
 import signal
-import subprocess
 import sys
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
+from flyball.adapters.child.command import run_command
 from flyball.adapters.child.user_code import explain, no_weights
 from flyball.adapters.mlflow.estimator import estimator_in, open_model
 from flyball.adapters.pandas.arrow import write_parquet
@@ -29,7 +28,6 @@ from flyball.core.table import Table
 FOLDER = "exchange"
 WEIGHT_COLUMN = "sample_weight"
 _RUNNER = Path(__file__).with_name("runner.py")
-_TAIL = 8  # lines of what a failed command said last
 
 
 def hand_over(command: Mapping[str, Any], train: Table, schema: Schema) -> Path:
@@ -96,24 +94,10 @@ def _interpreter(named: str, project: Path) -> str:
 
 
 def _run(words: Sequence[str], project: Path, folder: Path, what: str) -> None:
-    environment = {**os.environ, "FLYBALL_EXCHANGE": str(folder)}
-    try:
-        process = subprocess.Popen(words, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except OSError as error:
-        raise UserCodeError(
-            f"{what} cannot be started: {words[0]}: {error.strerror}", hint="is it installed, and written as it is found from the project?"
-        ) from error
-    tail: deque[str] = deque(maxlen=_TAIL)
-    assert process.stdout is not None
-    for line in process.stdout:
-        sys.stderr.buffer.write(line)
-        sys.stderr.flush()
-        tail.append(line.decode(errors="replace").rstrip())
-    code = process.wait()
+    code, said = run_command(words, project, folder, what)
     told = _told(folder)
     if told is not None:
         raise no_weights(what) if told["message"] == "weights" else UserCodeError(told["message"], hint=told["hint"])
-    said = "\n  ".join(tail) or "it printed nothing"
     if code < 0:
         name = signal.Signals(-code).name
         why = "; the system ends processes so when memory runs out" if name == "SIGKILL" else ""

@@ -14,6 +14,7 @@ from flyball.core import errors
 from flyball.core.codec import from_plain, to_json
 from flyball.core.errors import FlyballError, UserCodeError
 from flyball.core.record import record
+from flyball.core.surroundings import for_others
 from flyball.core.window import format_duration
 from flyball.loop.adopt import Examined
 from flyball.serving.records import Label
@@ -47,7 +48,10 @@ def examine(order: Order, *, timeout: timedelta = _LONGEST) -> Examined:
     path.write_text(to_json(order))
     answer.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "flyball.adapters.child.examine", str(path)], stdin=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-P", "-m", "flyball.adapters.child.examine", str(path)],
+        env=for_others(os.environ),
+        stdin=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         code = process.wait(timeout.total_seconds())

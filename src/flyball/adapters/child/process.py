@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from flyball.core import errors
 from flyball.core.errors import FlyballError, UserCodeError
+from flyball.core.surroundings import for_others
 from flyball.core.window import format_duration
 
 _MOST_OUTPUT = 4 << 20  # bytes of output kept for the log; the newest
@@ -39,6 +40,7 @@ class Child:
         self._process = process = subprocess.Popen(
             [sys.executable, "-P", "-u", "-m", "flyball.adapters.child.main", str(self._project)],
             cwd=self._project,
+            env=for_others(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

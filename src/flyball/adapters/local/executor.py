@@ -1,9 +1,11 @@
 """Jobs as local processes: each in a session of its own, recorded in a folder, so that any later process can ask how it went.
 
 In `<jobs>/<action>/`: claim.json (who submitted it) · process.json (pid, and when it started) · out, err (what it said) ·
-cancelled (somebody ended it) · exit.json (its exit code, and the seconds it took).
+cancelled (somebody ended it) · exit.json (its exit code, and the seconds it took). What ended is kept for thirty days, and of the newest
+two hundred jobs.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -18,12 +20,15 @@ from pathlib import Path
 from flyball.adapters.local.job import write_record
 from flyball.adapters.local.process import group_is_gone, identity
 from flyball.core.errors import DataError, StoreError, UnsupportedError
+from flyball.core.surroundings import for_others
 from flyball.ports.training import Job, JobState
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _GRACE = 5.0
 """Seconds a cancelled job has to end by itself."""
 _LONGEST_MESSAGE = 4000
+_KEPT_JOBS = 200
+_KEPT_SECONDS = 30 * 86_400.0
 
 
 class LocalExecutor:
@@ -42,13 +47,14 @@ class LocalExecutor:
         folder = self._folder(job.action)
         if folder.exists() or not self._claim(folder):
             return
+        self._clean()
         command = [sys.executable, "-P", "-m", "flyball.adapters.local.job", str(folder.absolute()), str(job.folder.absolute())]
         command += [*self._program, *job.verb]
         try:
             pid = os.posix_spawn(
                 sys.executable,
                 command,
-                {**os.environ, "FLYBALL_ACTOR": job.actor} if job.actor else os.environ,
+                for_others(os.environ, **({"FLYBALL_ACTOR": job.actor} if job.actor else {})),
                 setsid=True,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -100,6 +106,18 @@ class LocalExecutor:
                 break
             if _gone_within(pid, _GRACE):
                 break
+
+    def _clean(self) -> None:
+        """Forget jobs that ended long ago, or before many others. One that runs is never forgotten."""
+        aged = []
+        for folder in self._jobs.iterdir():
+            with contextlib.suppress(OSError):  # another process cleans too
+                if folder.is_dir():
+                    aged.append((folder.stat().st_mtime, folder))
+        oldest = time.time() - _KEPT_SECONDS
+        for number, (at, folder) in enumerate(sorted(aged, reverse=True)):
+            if (number >= _KEPT_JOBS or at < oldest) and not _alive(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _folder(self, action: str) -> Path:
         if not _ACTION.fullmatch(action):

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flyball.adapters.local.process import identity
+from flyball.core.surroundings import for_others
 
 
 def write_record(path: Path, record: Mapping[str, int | float | str | None]) -> None:
@@ -30,12 +31,11 @@ def main(arguments: list[str]) -> int:
     folder, project, *command = arguments
     record = Path(folder)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # a server's port among them, which must not stay taken for as long as a job of its runs
-    os.environ.pop("FLYBALL_ADMIN_TOKEN", None)  # the project's own code runs behind this
     signal.signal(signal.SIGTERM, lambda *_: None)  # the whole group gets it: the command ends by it, and then we write that down
     write_record(record / "process.json", {"pid": os.getpid(), "identity": identity(os.getpid())})
     began = time.monotonic()
     try:
-        code = subprocess.call(command, cwd=project)
+        code = subprocess.call(command, cwd=project, env=for_others(os.environ))
     except OSError as error:
         sys.stderr.write(f"could not start {command[0]} in {project}: {error}\n")
         code = 127

@@ -19,6 +19,7 @@ import msgspec
 
 from flyball.core import errors
 from flyball.core.errors import FlyballError, StoreError
+from flyball.core.surroundings import for_others
 
 LOADING = 300.0  # seconds a model may take to be loaded
 _LARGEST = 1 << 31
@@ -161,6 +162,7 @@ class ModelProcess:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "flyball.adapters.mlflow.pool_child", str(theirs.fileno()), str(end)],
+                env=for_others(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=2,  # what a model prints belongs to the server's output
                 pass_fds=[theirs.fileno(), end],

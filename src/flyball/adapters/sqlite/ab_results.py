@@ -35,19 +35,24 @@ def read(path: Path) -> list[tuple[datetime, str, str, str, str]]:
     """Every result in the order they were written: time, user, model version, prediction, actual (JSON texts)."""
     if not path.exists():
         return []
-    with _open(path) as connection:
+    with _open(path, write=False) as connection:
+        if not _is_ours(connection, path):
+            return []
         found = connection.execute("SELECT at, user_id, model_version, prediction, actual FROM ab_results ORDER BY id").fetchall()
     return [(from_micros(at), user, version, prediction, actual) for at, user, version, prediction, actual in found]
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[sqlite3.Connection]:
+def _open(path: Path, *, write: bool = True) -> Iterator[sqlite3.Connection]:
+    """A transaction; one that only reads holds nobody up who writes."""
     try:
         with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
-                _prepare(connection, path)
+                if write and not _is_ours(connection, path):
+                    connection.execute(_SCHEMA)
+                    connection.execute(f"PRAGMA user_version = {_VERSION}")
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
@@ -60,14 +65,14 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
         ) from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether it has our table; False for an empty file. StoreError for what belongs to something else, or to a newer Flyball."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == _VERSION:
-        return
+        return True
     if version > _VERSION:
         raise StoreError(f"{path} was written by a newer Flyball (format {version})", hint="upgrade with: pip install --upgrade flyball")
     others = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if others:
         raise StoreError(f"{path} is the database of something else", hint="name another file: log_ab_result(…, database=…)")
-    connection.execute(_SCHEMA)
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
+    return False

@@ -37,6 +37,9 @@ _FIXED = ("retrain.on", "retrain.every", "retrain.cooldown", "retrain.min_outcom
 # The keys that a kind of policy sets itself.
 _SETS = {"every": _FIXED, "evenly": _FIXED, "never": ("retrain.on",), "drift": ("retrain.on",), "performance": ("retrain.on",), "spec": ()}
 _SECTIONS = ("model", "data", "quality", "train", "evaluate", "serve", "rollout", "monitor", "alerts", "retrain")
+# What a policy may change, for whoever asks: an admin over HTTP may. Nothing here names code, a command, a path or an address.
+MAY_SET = ("retrain", "monitor", "rollout", "evaluate", "train.params")
+_DOTTED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _ALWAYS = 1e300
 
 
@@ -76,7 +79,8 @@ def with_changes(text: str, changes: Mapping[str, Any]) -> str:
         else:
             place[last] = value
     return "".join(
-        f"[{section}]\n" + "".join(f"{name} = {_toml(value)}\n" for name, value in keys.items()) for section, keys in document.items()
+        f"[{_key(section)}]\n" + "".join(f"{_key(name)} = {_toml(value)}\n" for name, value in keys.items())
+        for section, keys in document.items()
     )
 
 
@@ -195,16 +199,24 @@ def _changes(parts: Iterable[str], kind: str, text: str) -> Iterable[tuple[str, 
                 hint = f"short keys: {', '.join(SHORT)}; every other is written as in flyball.toml, such as monitor.margin"
                 raise UsageError(f"policy {text!r}: there is no short key {name!r}{did_you_mean(name, SHORT)}", hint=hint)
             name = SHORT[name]
-        section = name.partition(".")[0]
-        if section not in _SECTIONS:
-            raise UsageError(f"policy {text!r}: there is no section [{section}]{did_you_mean(section, _SECTIONS)}")
-        if section == "model" or name.startswith(
-            ("data.time", "data.outcome_time", "data.target", "data.id", "data.source", "data.prepare")
-        ):
-            raise UsageError(f"policy {text!r} changes {name}, which all policies must share: they are compared on the same rows")
+        _refuse_others(name, text)
         if name in _SETS[kind]:
             raise UsageError(f"policy {text!r}: {kind} sets {name} itself", hint=f"leave it out, or begin with another policy than {kind}")
         yield name, _value(value)
+
+
+def _refuse_others(name: str, text: str) -> None:
+    """UsageError for a key that no policy may change."""
+    section = name.partition(".")[0]
+    if section not in _SECTIONS:
+        raise UsageError(f"policy {text!r}: there is no section [{section}]{did_you_mean(section, _SECTIONS)}")
+    if _DOTTED.fullmatch(name) and any(name.startswith(f"{one}.") for one in MAY_SET):
+        return
+    why = "which all policies must share: they are compared on the same rows" if section in ("model", "data") else "which no policy may"
+    raise UsageError(
+        f"policy {text!r} changes {name}, {why}",
+        hint=f"a policy may set {', '.join(f'{one}.*' for one in MAY_SET)}; what runs, and where data lies, stands in flyball.toml alone",
+    )
 
 
 def _parts(text: str) -> list[str]:

@@ -46,7 +46,7 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
     if sound is not None and sound.upper is not None and sound.upper < 0:
         return _end(state, rollout, Verdict.FAIL, because(_code(sound, "worse"), **told(sound)), numbers(sound))
     asked = waits(state, rollout.version)  # what waits for a person has climbed: a pause meanwhile takes nothing of that back
-    if sound is not None and (why := _proven(rollout, sound)) is not None and (asked or _climbed(state, rollout, now)):
+    if sound is not None and (why := _proven(rollout, sound)) is not None and (asked or _climbed(state, rollout, sound, now)):
         return promotion(state, spec, rollout.version, why, numbers(sound))
     if found is not None and asked:
         lost = because("approval.withdrawn", version=rollout.version)
@@ -96,12 +96,12 @@ def _proven(rollout: RolloutStarted, found: Compared) -> Reason | None:
     return because(_code(found, "better" if found.lower > 0 else "not_worse"), **told(found), margin=rollout.margin)
 
 
-def _climbed(state: State, rollout: RolloutStarted, now: datetime) -> bool:
-    """Whether a canary has held its last step; the others have none."""
+def _climbed(state: State, rollout: RolloutStarted, found: Compared, now: datetime) -> bool:
+    """Whether a canary has held its last step and answered somebody in it; the others have none."""
     if rollout.strategy != "canary":
         return True
     phase = _phase(state)
-    return phase is not None and next_step(rollout, phase.share) is None and now >= phase.since + rollout.hold
+    return phase is not None and next_step(rollout, phase.share) is None and now >= phase.since + rollout.hold and _answered(found)
 
 
 def _move(state: State, rollout: RolloutStarted, found: Compared, now: datetime) -> list[Action]:
@@ -112,6 +112,8 @@ def _move(state: State, rollout: RolloutStarted, found: Compared, now: datetime)
     values: dict[str, Value] = {"version": rollout.version, "before": phase.share, "hold": format_duration(rollout.hold)}
     step = next_step(rollout, phase.share)
     if step is not None:
+        if not _answered(found):
+            return []
         reason = because("rollout.step", **values, share=step, number=rollout.steps.index(step) + 1, of=len(rollout.steps))
         return [MoveShare(version=rollout.version, share=step, reason=reason, evidence=numbers(found))]
     if rollout.strategy == "bandit" and isinstance(found, ArmsEvidence) and found.preferred is not None:
@@ -121,6 +123,11 @@ def _move(state: State, rollout: RolloutStarted, found: Compared, now: datetime)
         reason = because("rollout.weights", **values, share=share, preferred=found.preferred, floor=rollout.floor)
         return [MoveShare(version=rollout.version, share=share, reason=reason, evidence=numbers(found))]
     return []
+
+
+def _answered(found: Compared) -> bool:
+    """Whether the challenger answered anybody in this step: a step in which nobody was asked has shown nothing."""
+    return (found.answered if isinstance(found, ArmsEvidence) else found.rows) > 0
 
 
 def _end(state: State, rollout: RolloutStarted, verdict: Verdict, reason: Reason, evidence: Mapping[str, float]) -> list[Action]:

@@ -1,10 +1,9 @@
 """`[train] external`: ask another system for a model, wait until it has registered one, and bring that here to be judged."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from flyball.core.errors import RefusedError, StoreError, UnsupportedError
 from flyball.core.record import record
@@ -14,6 +13,7 @@ from flyball.journal.events import Cause, Registered
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.making.gather import Gathered
+from flyball.loop.making.sent import Sent, answered, sent_for, unanswered, write_sent
 from flyball.loop.making.workshop import Workshop
 from flyball.ports.history import Journal
 from flyball.ports.training import Elsewhere
@@ -92,18 +92,49 @@ def request_of(
     }
 
 
-def ask_once(spec: Spec, workshop: Workshop, request: Callable[[], Mapping[str, object]], action: str, folder: Path) -> bool:
-    """Ask, unless an attempt that was interrupted has asked; whether it was asked now."""
+def ask_once(spec: Spec, workshop: Workshop, request: Callable[[], Mapping[str, object]], action: str, *, now: datetime) -> bool:
+    """Ask, unless an earlier attempt for this action did and the other system took it; whether it was asked now.
+
+    Where that attempt died while the request was under way nobody knows whether it arrived. It is then sent again: the same bytes with the
+    same key, by which a system that keeps keys knows it.
+    """
     assert spec.train.external is not None, "asked by the caller"
-    marker = folder / "asked.json"
-    if marker.is_file():
+    before = sent_for(spec.folder, action)
+    if before is not None and before.state != "sending":
         return False
-    body = request()
-    other_system(workshop).ask(spec.train.external, body, key=action)
-    draft = marker.with_suffix(".draft")
-    draft.write_text(json.dumps(body), encoding="utf-8")
-    draft.replace(marker)
+    body = before.body if before is not None else request()
+    sent = before if before is not None else Sent(action=action, state="sending", at=now, body=body)
+    other = other_system(workshop)
+    write_sent(spec.folder, sent)
+    other.ask(spec.train.external, body, key=action)
+    write_sent(spec.folder, replace(sent, state="taken", at=now))
     return True
+
+
+def made_already(spec: Spec, workshop: Workshop, action: str) -> str | int:
+    """What came for the action before; empty if nothing did. StoreError if journal or registry do not answer."""
+    found, _ = _registered(spec, workshop, action)
+    return found or other_system(workshop).made(action)
+
+
+def late_answers(spec: Spec, workshop: Workshop, action: str, *, now: datetime) -> tuple[list[tuple[str, str]], list[Sent]]:
+    """What became of requests for other actions that nobody waits for: (action, version) that came meanwhile, and what is still open."""
+    came: list[tuple[str, str]] = []
+    open_: list[Sent] = []
+    for one in unanswered(spec.folder, but=action, now=now):
+        try:
+            version = made_already(spec, workshop, one.action)
+        except StoreError:  # it is looked at again with the next training
+            open_.append(one)
+            continue
+        if isinstance(version, int):  # it became a version of this model: nothing is lost
+            answered(spec.folder, one.action, str(version))
+        elif version:
+            came.append((one.action, version))
+            answered(spec.folder, one.action, version, late=True)
+        else:
+            open_.append(one)
+    return came, open_
 
 
 def wait_for_version(
@@ -117,20 +148,18 @@ def wait_for_version(
 ) -> str | int:
     """What the other system made: `models:/NAME/VERSION` to be judged here, or the number of a version that it registered with Flyball.
 
-    StoreError if it did not in time. A registry that does not answer is asked again until then.
+    StoreError if it did not in time. A journal or a registry that does not answer is asked again until then.
     """
     until = clock() + timeout.total_seconds()
     trouble: StoreError | None = None
     seen = 0
     while True:
-        for entry in workshop.journal.read(spec.model.name, after=seen):
-            seen = entry.seq
-            if isinstance(entry.event, Registered) and entry.event.action == action:
-                return entry.event.version
+        found: str | int = ""
         try:
-            found, trouble = other_system(workshop).made(action), None
+            found, seen = _registered(spec, workshop, action, after=seen)
+            found, trouble = found or other_system(workshop).made(action), None
         except StoreError as error:
-            found, trouble = "", error
+            trouble = error
         if found:
             return found
         if clock() >= until:
@@ -138,7 +167,17 @@ def wait_for_version(
         sleep(min(_PAUSE, max(0.05, until - clock())))
     raise StoreError(
         f"the other system registered no version for {action} within {format_duration(timeout)}"
-        + (f"; the registry did not answer at last: {trouble.message}" if trouble is not None else ""),
+        + (f"; journal or registry did not answer at last: {trouble.message}" if trouble is not None else ""),
         hint=f"it is to tag its version with flyball.action = {action}, or to run `flyball register RUN --action {action}`; "
         "[train] timeout sets how long it may take",
     )
+
+
+def _registered(spec: Spec, workshop: Workshop, action: str, *, after: int = 0) -> tuple[int, int]:
+    """The version that was registered with Flyball for an action, 0 if none was, and the number of the last entry that was read."""
+    seen = after
+    for entry in workshop.journal.read(spec.model.name, after=after):
+        seen = entry.seq
+        if isinstance(entry.event, Registered) and entry.event.action == action:
+            return entry.event.version, seen
+    return 0, seen

@@ -5,8 +5,9 @@ acted on does not tell what would have happened without the action. Such rows ar
 thought harmless, so rows of the holdback, which were answered as if nothing was to be done, stand for those that were left out.
 
 Inverse propensity weighting (Horvitz and Thompson 1952): a row that had the chance pi to be seen without action weighs w = 1 / pi. A
-holdback row with a score from the threshold of its version on had pi = the holdback's share; every other row that is left would have seen
-no action either way, pi = 1. Means are w-weighted sums over the sum of w (Hajek 1971): nearly unbiased, and of smaller variance than
+holdback row has the pi that was logged with it: the holdback's share of that day where the model would have acted, 1 where it would not.
+Where none was logged, the share of the spec and the threshold of its version stand in. Every other row that is left would have seen no
+action either way, pi = 1. Means are w-weighted sums over the sum of w (Hajek 1971): nearly unbiased, and of smaller variance than
 with the exact number of rows below. It holds if the holdback was drawn by chance alone, with the propensity in the log, which
 assignment by unit does.
 """
@@ -49,7 +50,7 @@ class Honest:
 def honest(spec: Spec, prepared: Prepared, rows: LoggedRows, logged: Table, *, cuts: Mapping[int, float], now: datetime) -> Honest:
     """Leave out what an action shaped and weigh the holdback. `logged` are `rows` under the names of the spec, row by row.
 
-    `cuts`: the threshold of each version that answered; the spec's where it is not known.
+    `cuts`: the threshold of each version that answered, for rows without a logged propensity; the spec's where it is not known.
     Of several rows of one id the last counts, as always; where that one is hidden, so is what the source says of the id.
     """
     weight, hidden, unknown = weights(
@@ -80,8 +81,8 @@ def weights(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """How much each row counts, which rows an action hid, and which of the holdback cannot be weighed, having no propensity.
 
-    `positive`: the answer that is acted on; None: every answer is (a task with no such answer). `cuts`: the threshold of each version,
-    `cut` where it is not known. `share`: the holdback of the spec, for rows that were logged without propensity.
+    `positive`: the answer that is acted on; None: every answer is (a task with no such answer). For rows of the holdback that were logged
+    without propensity: `share`, the holdback of the spec, and `cuts`, the threshold of each version, `cut` where it is not known.
     """
     count = len(rows.at)
     variant = rows.variant if rows.variant is not None else np.full(count, "", dtype=object)
@@ -94,9 +95,10 @@ def weights(
         limits = np.array([cuts.get(number, cut) for number in version.tolist()], dtype=np.float64)
         would = np.asarray(rows.score, dtype=np.float64).reshape(count) >= limits
     chance = np.full(count, np.nan) if rows.propensity is None else np.asarray(rows.propensity, dtype=np.float64)
-    chance = np.where(np.isnan(chance) & (share > 0), share, chance)
+    logged = ~np.isnan(chance)
+    chance = np.where(logged | (share <= 0), chance, share)
     weighable = (chance > 0) & (chance <= 1)
-    heavy = kept & would
+    heavy = kept & (logged | would)
     weight = np.ones(count)
     weight[heavy & weighable] = 1.0 / chance[heavy & weighable]
     return weight, acted & ~kept, heavy & ~weighable

@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-from flyball.core.errors import FlyballError, NotFoundError
+from flyball.core.digest import sha256_bytes
+from flyball.core.errors import FlyballError, IntegrityError, NotFoundError, RefusedError
 from flyball.core.record import record
 from flyball.loop.making.workshop import Workshop
 from flyball.ports.training import Sources
@@ -34,10 +35,14 @@ class Source:
 
 
 def source_of(lineage: Lineage, kept: Path, workshop: Workshop, sources: Sources, scratch: Path) -> Source:
-    """The project as a version was trained from it. `kept`: what its run kept. NotFoundError if neither git nor the run has the code."""
+    """The project as a version was trained from it. `kept`: what its run kept; whoever may write to the tracking store can change that.
+
+    Runs nothing. NotFoundError if neither git nor the run has the code; IntegrityError for a kept difference with other bytes than the
+    manifest names.
+    """
     missing = "the version was trained outside git"
     if lineage.commit:
-        diff = (kept / _DIFF).read_bytes() if (kept / _DIFF).is_file() else b""
+        diff = _difference(lineage, kept / _DIFF)
         try:
             folder = sources.checkout(lineage.commit, diff, scratch / "code")
         except FlyballError as error:
@@ -52,9 +57,51 @@ def source_of(lineage: Lineage, kept: Path, workshop: Workshop, sources: Sources
             hint="bring the commit back (git fetch), or name the repository it was pushed to",
         )
     folder = scratch / "code-of-run"
-    shutil.copytree(code, folder, dirs_exist_ok=True)
+    folder.mkdir(parents=True)
+    _lay_over(kept, folder, scratch / "kept-code")
     shutil.copyfile(kept / FILE, folder / FILE)
     return _source(lineage, folder, "run", missing)
+
+
+def refuse_other(source: Source, lineage: Lineage, name: str) -> None:
+    """RefusedError unless code and spec are what the manifest of the version `name` names: nothing else is run unasked."""
+    other = [
+        what for what, same in (("the code", source.same_code), ("what flyball.toml says of the training", source.same_spec)) if not same
+    ]
+    if not other:
+        return
+    where = {
+        "commit": f"commit {source.commit[:12]}",
+        "commit and diff": f"commit {source.commit[:12]} and the kept difference",
+        "commit and run": f"commit {source.commit[:12]} and what the run kept",
+        "run": f"what run {lineage.run_id} kept",
+    }[source.taken]
+    raise RefusedError(
+        f"{' and '.join(other)} of {name} cannot be had as recorded: {where} has another digest than the manifest, so it is not run",
+        hint=f"look at what differs first; `flyball reproduce {name} --other-code` runs it all the same, and says so in the journal",
+    )
+
+
+def _difference(lineage: Lineage, path: Path) -> bytes:
+    """The kept difference; nothing where none was recorded, or it is gone (the digest of the code tells)."""
+    if not lineage.dirty_diff_sha256 or not path.is_file():
+        return b""
+    found = path.read_bytes()
+    if sha256_bytes(found) != lineage.dirty_diff_sha256:
+        raise IntegrityError(
+            f"{_DIFF} of run {lineage.run_id} is not what was recorded: somebody changed it, so it is not applied",
+            hint=f"found {sha256_bytes(found)[:12]}, recorded {lineage.dirty_diff_sha256[:12]}; bring it back from a backup",
+        )
+    return found
+
+
+def _lay_over(kept: Path, folder: Path, aside: Path) -> None:
+    """Copy the files of the run that its functions reach, and no other that was put beside them, into a folder."""
+    shutil.copytree(kept / "model" / "code", aside, dirs_exist_ok=True)
+    shutil.copyfile(kept / FILE if (kept / FILE).is_file() else folder / FILE, aside / FILE)
+    for file in training_code(load_spec(aside)):
+        (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(aside / file.path, folder / file.path)
 
 
 def _from_git(lineage: Lineage, folder: Path, kept: Path, taken: Literal["commit", "commit and diff"]) -> Source:
@@ -62,10 +109,9 @@ def _from_git(lineage: Lineage, folder: Path, kept: Path, taken: Literal["commit
     if not (folder / FILE).is_file() and (kept / FILE).is_file():
         shutil.copyfile(kept / FILE, folder / FILE)
     found = _source(lineage, folder, taken, "")
-    code = kept / "model" / "code"
-    if (found.same_code and found.same_spec) or not code.is_dir():
+    if (found.same_code and found.same_spec) or not (kept / "model" / "code").is_dir():
         return found
-    shutil.copytree(code, folder, dirs_exist_ok=True)
+    _lay_over(kept, folder, folder.with_name(f"{folder.name}-kept"))
     if not found.same_spec and (kept / FILE).is_file():
         shutil.copyfile(kept / FILE, folder / FILE)
     return _source(lineage, folder, "commit and run", "files that git did not have")

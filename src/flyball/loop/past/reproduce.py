@@ -29,7 +29,7 @@ from flyball.loop.making.scorers import scorer
 from flyball.loop.making.stopwatch import Stopwatch
 from flyball.loop.making.trained import Kept
 from flyball.loop.making.workshop import Workshop
-from flyball.loop.past.recorded import Source, source_of
+from flyball.loop.past.recorded import Source, refuse_other, source_of
 from flyball.ports.training import Fitted, Sources, Trainer
 from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest
@@ -120,9 +120,12 @@ def reproduce(
     *,
     actor: str,
     now: datetime,
+    other_code: bool = False,
     progress: Progress = lambda _: None,
 ) -> Reproduction:
-    """Train a version again. NotFoundError, naming it, if run, commit or snapshot is gone; RefusedError for a version that was adopted."""
+    """Train a version again. NotFoundError, naming it, if run, commit or snapshot is gone; RefusedError for a version that was adopted,
+    and, unless `other_code`, before anything is run where code or spec have other digests than the version's manifest.
+    """
     watch, workshop = Stopwatch(), studio.workshop
     made = _made(model, version, workshop)
     try:
@@ -130,6 +133,8 @@ def reproduce(
         watch.lap("fetch")
         progress(f"run {made.run_id}: fetched")
         source = source_of(recorded.manifest.lineage, recorded.folder, workshop, studio.sources, studio.scratch)
+        if not other_code:
+            refuse_other(source, recorded.manifest.lineage, f"{model}@{version}")
         _refuse_foreign(model, version, source.spec)
         progress(f"code: {source.taken} {source.commit[:12]}".rstrip() + ("" if source.same_code else ", not the bytes that were recorded"))
         table, split = _rows(recorded, source.spec, workshop)

@@ -1,6 +1,7 @@
 """Long work asked for over HTTP: one `flyball` verb each, of a short list, run by the executor that runs the loop's trainings."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import msgspec
 
 from flyball.core.errors import NotFoundError
 from flyball.core.record import record
+from flyball.loop.backtest.policies import read_policies
 from flyball.ports.training import Executor, Job
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk
@@ -35,12 +37,13 @@ VERBS: Mapping[type[routes.Order], Verb] = {
 
 
 class Jobs:
-    """The jobs of one model that this worker has started."""
+    """The jobs of one model that this worker has started. For several threads at once."""
 
     def __init__(self, executor: Executor, folder: Path, ids: Callable[[], str]) -> None:
         self.executor = executor
         self.folder = folder
         self._ids = ids
+        self._starting = threading.Lock()
         self._running: list[str] = []
 
     def start(self, model: str, order: routes.Order, *, actor: str) -> str:
@@ -52,11 +55,12 @@ class Jobs:
         key = getattr(order, "key", None)
         own = self._ids() if key is None else hashlib.sha256(f"{model}\n{verb.name}\n{key}".encode()).hexdigest()[:32]
         action = f"admin-{verb.name}-{own}"
-        self._running = [one for one in self._running if one != action and self.executor.poll(one).state == "running"]
-        if len(self._running) >= MOST_RUNNING:
-            raise HttpError(429, f"{MOST_RUNNING} jobs run already: wait for one, or end one", headers=[(b"retry-after", b"30")])
-        self.executor.submit(Job(action=action, verb=words(verb, order), folder=self.folder, actor=actor))
-        self._running.append(action)
+        with self._starting:
+            self._running = [one for one in self._running if one != action and self.executor.poll(one).state == "running"]
+            if len(self._running) >= MOST_RUNNING:
+                raise HttpError(429, f"{MOST_RUNNING} jobs run already: wait for one, or end one", headers=[(b"retry-after", b"30")])
+            self.executor.submit(Job(action=action, verb=words(verb, order), folder=self.folder, actor=actor))
+            self._running.append(action)
         return action
 
 
@@ -75,7 +79,9 @@ def words(verb: Verb, order: routes.Order) -> tuple[str, ...]:
 
 
 def start(desk: Desk, order: routes.Order) -> Mapping[str, object]:
-    """Start it."""
+    """Start it. What a policy may not change is refused before anything runs, and once more by the verb."""
+    if isinstance(order, routes.Backtest):
+        read_policies(order.policy)
     return {"model": desk.model, "job": desk.jobs.start(desk.model, order, actor=desk.actor)}
 
 

@@ -17,6 +17,7 @@ from flyball.core.errors import FlyballError, IntegrityError, NotFoundError, Ref
 from flyball.core.ids import id_maker
 from flyball.core.schema import did_you_mean
 from flyball.core.window import from_micros
+from flyball.server.admin.hints import over_http
 from flyball.server.admin.orders import body_values, query_values, read_order
 from flyball.server.admin.routes import ROUTES, Order, Route, described, fits
 from flyball.server.admin.tokens import HOW, bearer
@@ -182,8 +183,9 @@ def _only(scope: Scope, methods: list[str]) -> None:
 
 
 def _refusal(error: HttpError | FlyballError) -> Reply:
-    """An error in the schema of the native routes. The loop's own refusals are said without their hints, which are about its verbs."""
+    """An error in the schema of the native routes. What the loop's own refusals advise is said in words of HTTP."""
     for kind, status in _STATUS:
         if isinstance(error, kind):
-            return json_reply(status, {"error": error.message}, _NO_STORE)
+            said = f"{error.message}; {over_http(error.hint)}" if error.hint and status < 500 else error.message
+            return json_reply(status, {"error": said}, _NO_STORE)
     return error_reply(error)

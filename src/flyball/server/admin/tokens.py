@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from flyball.core.errors import UsageError
 from flyball.core.record import record
+from flyball.core.surroundings import FOR_ADMINS
 
-VARIABLE = "FLYBALL_ADMIN_TOKEN"
+VARIABLE = FOR_ADMINS
 SHORTEST = 32
 """Bytes that a secret has at least."""
 HOW = f"set {VARIABLE} to a secret of at least {SHORTEST} bytes (openssl rand -hex 32) where the server starts, and start it again"
