@@ -18,7 +18,6 @@ from flyball.loop.deciding.figures import GRACE, Compared, numbers, told
 from flyball.loop.records import Action, EndRollout, Evidence, MoveShare, Resume, Withdraw
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.spec.records import Spec
-from flyball.stats.bandit import thompson_share
 
 # What part of the champion's rows a candidate may leave unscored: a swap in mid-request loses a few, a missing column all of some client's.
 _MOST_MISSED = 0.01
@@ -117,6 +116,8 @@ def _move(state: State, rollout: RolloutStarted, found: Compared, now: datetime)
         reason = because("rollout.step", **values, share=step, number=rollout.steps.index(step) + 1, of=len(rollout.steps))
         return [MoveShare(version=rollout.version, share=step, reason=reason, evidence=numbers(found))]
     if rollout.strategy == "bandit" and isinstance(found, ArmsEvidence) and found.preferred is not None:
+        from flyball.stats.bandit import thompson_share
+
         share = round(thompson_share(found.preferred, rollout.floor), 4)
         if abs(share - phase.share) < _LEAST_MOVE:
             return []
