@@ -22,6 +22,8 @@ WRONG = [
     ("rollout", "pause"),
     ("rollout", "halt"),
     ("rollout", "status", "--reason", "x"),
+    ("rollout", "resume", "--reason", "x", "--for", "24h"),
+    ("rollout", "pause", "--reason", "x", "--for", "soon"),
     ("approve", "1"),
     ("decline", "other@1", "--reason", "x"),
 ]

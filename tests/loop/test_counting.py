@@ -113,7 +113,8 @@ def test_any_split_over_workers_gives_identical_counts(tmp_path_factory: pytest.
 def take(batch: Any, numbers: list[int], **changes: Any) -> Any:
     """Some rows of a batch."""
     fixed = {"model", "worker", "schema_id", "feature_names"}
-    columns = {name: [getattr(batch, name)[number] for number in numbers] for name in type(batch).__annotations__ if name not in fixed}
+    given = {name: getattr(batch, name) for name in type(batch).__annotations__ if name not in fixed}
+    columns = {name: [values[number] for number in numbers] if values else values for name, values in given.items()}
     return replace(batch, **columns, **changes)
 
 

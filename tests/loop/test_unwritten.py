@@ -58,9 +58,10 @@ def test_a_promotion_is_not_approved_after_a_guardrail_acted(begun: Event, tmp_p
 def test_where_nobody_can_read_what_guardrails_did_nothing_is_approved_or_promoted_without_force(tmp_path: Path) -> None:
     town = small(tmp_path, STAGED, ApprovalAsked(version=2, reason=WHY, evidence={}))
     town.world = replace(town.world, guards=Broken())
-    for act in (lambda: approve(town.world, MANUAL, 2, **WHO), lambda: promote(town.world, AUTO, 2, force=False, **WHO)):
-        with pytest.raises(FlyballError, match="cannot be read"):
-            act()
+    with pytest.raises(FlyballError, match="cannot be read"):
+        approve(town.world, MANUAL, 2, **WHO)
+    with pytest.raises(FlyballError, match="cannot be read"):
+        promote(town.world, AUTO, 2, force=False, **WHO)
     assert happened(promote(town.world, AUTO, 2, force=True, **WHO)) == [Promoted]
 
 

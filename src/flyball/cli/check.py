@@ -15,6 +15,7 @@ from flyball.core.table import Table
 from flyball.core.window import format_duration
 from flyball.loop.outlook import Outlook, data_basis, logged_basis, outlook
 from flyball.loop.rules import describe_rollout
+from flyball.loop.yearly import comparisons_a_year, describe_errors, false_promotions, pinned_alpha
 from flyball.settings import Settings, secret
 from flyball.spec.load import FILE
 from flyball.spec.records import Spec
@@ -41,7 +42,8 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     if as_json:
         plain = {key: value for key, value in _plain(spec).items() if key != "folder"}
         refused = None if found.refusal is None else told(found.refusal, settings)
-        expected = {"sentences": [told(one, settings) for one in found.sentences], **found.numbers, "refused": refused}
+        sentences = [told(one, settings) for one in found.sentences]
+        expected = {"sentences": sentences, **found.numbers, **_errors(spec), "refused": refused}
         show_json({"spec": plain, "warnings": warnings, "rollout": expected})
         sys.exit(0 if refused is None else 1)
     rows = [*_rows(spec), *(("decides", told(one, settings)) for one in found.sentences)]
@@ -69,6 +71,17 @@ def look_ahead(settings: Settings, spec: Spec, table: Table | None, now: datetim
         raw = table if table is not None else _raw(spec)
         basis = None if raw is None else data_basis(raw, spec, state)
     return outlook(spec, basis)
+
+
+def _errors(spec: Spec) -> dict[str, object]:
+    """How often live comparisons may be wrong; nothing of what a gate alone promotes."""
+    if spec.rollout.strategy == "immediate":
+        return {}
+    return {
+        "comparisons_a_year": comparisons_a_year(spec),
+        "alpha": pinned_alpha(spec),
+        "false_promotions_a_year": false_promotions(spec),
+    }
 
 
 def _plain(spec: Spec) -> dict[str, object]:
@@ -104,6 +117,7 @@ def _rows(spec: Spec) -> list[tuple[str, str]]:
         ("holds out", _held_out(spec)),
         ("gate", gate),
         ("rollout", describe_rollout(spec)),
+        ("errs", describe_errors(spec)),
         (
             "retrains",
             f"on {', '.join(causes) or 'nothing'}; from {retrain.source}, {window}; at most every {format_duration(retrain.cooldown)}",

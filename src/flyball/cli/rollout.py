@@ -4,7 +4,7 @@ from datetime import datetime
 
 import click
 
-from flyball.cli.frame import as_json, at_time, now_option, project, same_model, say, show_json, show_table, tell_written, told, when
+from flyball.cli.frame import as_json, at_time, now_option, project, same_model, say, show_json, show_table, span, tell_written, told, when
 from flyball.core.errors import UsageError
 from flyball.journal.explain import tell
 from flyball.loop.rollout import RolloutStatus, WaitingStatus, answered, rollout_status, waiting_status
@@ -17,14 +17,16 @@ from flyball.wiring import open_world
 @click.argument("action", type=click.Choice(["status", "pause", "resume", "abort"]), default="status")
 @click.argument("name", required=False)
 @click.option("--reason", default="", help="Why, with pause, resume and abort; it stays in the journal.")
+@click.option("--for", "duration", metavar="SPAN", default=None, help="With pause: go on by itself after this long, such as 24h.")
 @now_option
 @as_json
 @click.pass_context
-def command(ctx: click.Context, action: str, name: str | None, reason: str, now: str | None, as_json: bool) -> None:
+def command(ctx: click.Context, action: str, name: str | None, reason: str, duration: str | None, now: str | None, as_json: bool) -> None:
     """How the rollout of a new version stands, and what a person may do to it.
 
     status (the default): strategy, share, phase, the next step, the deadline, and what it waits for. pause: the challenger answers
-    nobody and nothing is decided until resume; the deadline moves by as long, a step is held anew, and guardrails act all the same.
+    nobody and nothing is decided until resume; the deadline moves by as long, a step is held anew, and guardrails act all the same. With
+    --for it goes on by itself; without, it ends undecided once it stood still for as long as it was to last.
     abort: it ends undecided and the champion stays; always allowed. A rollout begins by itself, by the strategy of [rollout], when a
     version has passed its gate.
     """
@@ -33,13 +35,19 @@ def command(ctx: click.Context, action: str, name: str | None, reason: str, now:
     settings, spec = project(ctx)
     same_model(name, spec.model.name)
     moment = at_time(now)
+    length = span("--for", duration)
+    if length is not None and action != "pause":
+        raise UsageError("--for belongs to pause", hint="`flyball rollout pause --for 24h --reason '...'`")
     if action == "status":
         if reason:
             raise UsageError("--reason belongs to pause, resume and abort", hint="`flyball rollout status` changes nothing")
         _status(settings, spec.model.name, moment, as_json=as_json)
         return
-    act = {"pause": pause, "resume": resume, "abort": abort}[action]
-    done = act(open_world(settings), spec, reason=reason, actor=settings.actor, now=moment)
+    world, actor = open_world(settings), settings.actor
+    if action == "pause":
+        done = pause(world, spec, reason=reason, actor=actor, now=moment, length=length)
+    else:
+        done = (resume if action == "resume" else abort)(world, spec, reason=reason, actor=actor, now=moment)
     if as_json:
         events = [tell(entry).action for entry in done.entries]
         show_json({"model": spec.model.name, "seq": done.entries[-1].seq, "events": events, "trouble": done.trouble})
@@ -76,9 +84,16 @@ def _rows(found: RolloutStatus, settings: Settings) -> list[tuple[str, str]]:
         ("next", following or "-"),
         ("started", f"{when(found.started_at)} UTC"),
         ("deadline", f"{when(found.deadline_at)} UTC"),
-        ("paused", f"since {when(found.paused_since)} UTC" if found.paused_since is not None else "-"),
+        ("paused", _paused(found)),
         ("waits for", told(found.waits_for, settings)),
     ]
+
+
+def _paused(found: RolloutStatus) -> str:
+    if found.paused_since is None or found.paused_until is None:
+        return "-"
+    then = "goes on by itself" if found.resumes else "ends undecided unless resumed"
+    return f"since {when(found.paused_since)} UTC; {then} at {when(found.paused_until)} UTC"
 
 
 def _waiting_rows(waiting: WaitingStatus, settings: Settings) -> list[tuple[str, str]]:

@@ -80,6 +80,15 @@ def format_duration(span: timedelta) -> str:
     return f"{seconds:g}s"
 
 
+def format_minute(at: datetime) -> str:
+    """Write a time for people: UTC, to the minute.
+
+    >>> format_minute(datetime(2026, 3, 1, 8, 5, 59, tzinfo=UTC))
+    '2026-03-01 08:05 UTC'
+    """
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def to_micros(at: datetime) -> int:
     """Microseconds since 1970-01-01T00:00Z, exactly."""
     delta = at - datetime(1970, 1, 1, tzinfo=UTC)

@@ -100,10 +100,11 @@ class Phase:
 
 @record
 class Pause:
-    """A rollout that stands still, since when and why."""
+    """A rollout that stands still, since when and why; `until`: then it goes on by itself."""
 
     at: datetime
     reason: Reason
+    until: datetime | None = None
 
 
 @record

@@ -22,10 +22,14 @@ class ShareMoved:
 
 @record
 class RolloutPaused:
-    """The challenger answers nobody until it is resumed, and nothing is decided; the deadline moves by as long."""
+    """The challenger answers nobody until it is resumed, and nothing is decided; the deadline moves by as long.
+
+    `until`: then it goes on by itself; None: until somebody resumes it, or for as long as the rollout would have lasted.
+    """
 
     version: int
     reason: Reason
+    until: datetime | None = None
 
 
 @record

@@ -108,7 +108,7 @@ def _moved(state: State, event: Move, at: datetime, actor: str) -> State:
         case ShareMoved():
             return replace(state, challenger_share=event.share, phases=(*state.phases, Phase(since=at, share=event.share)))
         case RolloutPaused():
-            pause = Pause(at=at, reason=event.reason)
+            pause = Pause(at=at, reason=event.reason, until=event.until)
             return replace(state, paused=pause, challenger_share=0.0, phases=(*state.phases, Phase(since=at, share=0.0)))
         case RolloutResumed():
             return _resumed(state, at)

@@ -28,7 +28,7 @@ from flyball.journal.events import (
     WatchEnded,
 )
 from flyball.journal.known import State
-from flyball.journal.moves import ApprovalAsked, Declined, ShareMoved
+from flyball.journal.moves import ApprovalAsked, Declined, RolloutResumed, ShareMoved
 from flyball.journal.state import fold
 from flyball.loop.deciding.chances import first_share, next_candidate
 from flyball.loop.deploy import external_moves, project_aliases, publish
@@ -49,6 +49,7 @@ from flyball.loop.records import (
     Notify,
     Promote,
     Resolve,
+    Resume,
     Retrain,
     RollBack,
     StartRollout,
@@ -63,6 +64,7 @@ from flyball.loop.telling.inbound import close_silent
 from flyball.loop.telling.notify import Notified, notify
 from flyball.loop.unwritten import tripped
 from flyball.loop.world import World
+from flyball.loop.yearly import pinned_alpha
 from flyball.ports.training import Job
 from flyball.spec.records import Spec
 
@@ -187,13 +189,13 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
             return [AlertFired(key=action.alert.key, reason=action.alert.reason, severity=action.alert.severity)]
         case Resolve():
             return [AlertResolved(key=action.alert.key, reason=action.alert.reason)]
-        case StartRollout() | EndRollout() | MoveShare() | WriteTrip() | Unstage() | AskApproval() | Withdraw():
+        case StartRollout() | EndRollout() | MoveShare() | Resume() | WriteTrip() | Unstage() | AskApproval() | Withdraw():
             return [_move(action, spec, state, now)]
         case _:
             assert_never(action)
 
 
-_Move = StartRollout | EndRollout | MoveShare | WriteTrip | Unstage | AskApproval | Withdraw
+_Move = StartRollout | EndRollout | MoveShare | Resume | WriteTrip | Unstage | AskApproval | Withdraw
 
 
 def _move(action: _Move, spec: Spec, state: State, now: datetime) -> Event:
@@ -204,6 +206,8 @@ def _move(action: _Move, spec: Spec, state: State, now: datetime) -> Event:
             return RolloutEnded(version=action.version, verdict=action.verdict, reason=action.reason, evidence=action.evidence)
         case MoveShare():
             return ShareMoved(version=action.version, share=action.share, reason=action.reason, evidence=action.evidence)
+        case Resume():
+            return RolloutResumed(version=action.version, reason=action.reason)
         case WriteTrip():
             return tripped(action.trip)
         case Unstage():
@@ -233,7 +237,7 @@ def _rollout(action: StartRollout, spec: Spec, state: State, now: datetime) -> R
         # a shadow counts whole days, and has as many of them wherever in a day it begins
         deadline_at=(first_midnight(now) if strategy == "shadow" else now) + rules.deadline,
         reason=action.reason,
-        alpha=rules.alpha,
+        alpha=pinned_alpha(spec),
         margin=rules.margin,
         min_days=rules.min_days,
         share=first_share(spec, strategy),

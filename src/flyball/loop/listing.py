@@ -5,7 +5,7 @@ from datetime import datetime
 
 from flyball.core.reason import Reason
 from flyball.core.record import record
-from flyball.core.window import format_duration
+from flyball.core.window import format_duration, format_minute
 from flyball.journal.known import Running, State
 from flyball.loop.rollout import rollout_line
 from flyball.registry.records import EngineName
@@ -64,7 +64,6 @@ def describe(
     untold: Sequence[Reason] = (),
 ) -> list[StatusLine]:
     """The state of the loop, line by line. `untold`: who could not be told of alerts yet."""
-    freeze = state.frozen(now)
     watch, running = state.watch, state.running
     return [
         StatusLine(name="champion", value=_since(state.champion, state.champion_since)),
@@ -74,18 +73,16 @@ def describe(
         StatusLine(name="waits for approval", value=_waiting(state, sentence)),
         StatusLine(
             name="watch",
-            value=f"version {watch.version} against {watch.previous}, until {_minute(watch.until)}" if watch else None,
+            value=f"version {watch.version} against {watch.previous}, until {format_minute(watch.until)}" if watch else None,
         ),
         StatusLine(name="training", value=_training(running, sentence) if running else None),
         StatusLine(name="next training", value=_next(state, spec, sentence)),
-        StatusLine(
-            name="frozen", value=(f"{freeze.reason}" + (f" (until {_minute(freeze.until)})" if freeze.until else "")) if freeze else None
-        ),
+        StatusLine(name="frozen", value=_frozen(state, now)),
         StatusLine(name="alerts", value=[_alert(state, key, sentence, now) for key in sorted(state.firing)]),
         StatusLine(
             name="silenced",
             value=[
-                f"{pattern} until {_minute(one.until)} by {one.actor}: {one.reason}"
+                f"{pattern} until {format_minute(one.until)} by {one.actor}: {one.reason}"
                 for pattern, one in sorted(state.silences.items())
                 if now < one.until
             ],
@@ -97,9 +94,16 @@ def describe(
     ]
 
 
+def _frozen(state: State, now: datetime) -> str | None:
+    freeze = state.frozen(now)
+    if freeze is None:
+        return None
+    return freeze.reason + (f" (until {format_minute(freeze.until)})" if freeze.until else "")
+
+
 def _alert(state: State, key: str, sentence: Callable[[Reason], str], now: datetime) -> str:
     silence = state.silenced(key, now)
-    return f"{key}: {sentence(state.firing[key])}" + ("" if silence is None else f" (silenced until {_minute(silence.until)})")
+    return f"{key}: {sentence(state.firing[key])}" + ("" if silence is None else f" (silenced until {format_minute(silence.until)})")
 
 
 def _next(state: State, spec: Spec, sentence: Callable[[Reason], str]) -> str | None:
@@ -108,7 +112,7 @@ def _next(state: State, spec: Spec, sentence: Callable[[Reason], str]) -> str | 
     waits = [f"{cause} asks for one and waits: {sentence(reason)}" for cause, reason in state.suppressed.items()]
     since = state.last_retrain_at or state.first_at
     if "schedule" in spec.retrain.on and spec.retrain.every is not None and since is not None:
-        waits.append(f"by schedule on {_minute(since + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")
+        waits.append(f"by schedule on {format_minute(since + spec.retrain.every)} (every {format_duration(spec.retrain.every)})")
     return "; ".join(waits) or f"when {' or '.join(spec.retrain.on) or 'a person'} asks for it"
 
 
@@ -116,19 +120,15 @@ def _waiting(state: State, sentence: Callable[[Reason], str]) -> str | None:
     waiting = state.waiting
     if waiting is None:
         return None
-    return f"version {waiting.version} since {_minute(waiting.at)}, asked for by {waiting.actor}: {sentence(waiting.reason)}"
+    return f"version {waiting.version} since {format_minute(waiting.at)}, asked for by {waiting.actor}: {sentence(waiting.reason)}"
 
 
 def _training(running: Running, sentence: Callable[[Reason], str]) -> str:
-    return f"{running.started.cause} since {_minute(running.at)}: {sentence(running.started.reason)}"
+    return f"{running.started.cause} since {format_minute(running.at)}: {sentence(running.started.reason)}"
 
 
 def _since(version: int | None, since: datetime | None) -> str | None:
-    return None if version is None else f"{version}" + (f" since {_minute(since)}" if since else "")
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    return None if version is None else f"{version}" + (f" since {format_minute(since)}" if since else "")
 
 
 def _acknowledged(seq: int, error: str) -> str:

@@ -13,6 +13,7 @@ from flyball.core.window import Window
 from flyball.data.snapshot import micros
 from flyball.journal.known import State
 from flyball.loop.memory import Memory
+from flyball.loop.yearly import pinned_alpha
 from flyball.monitoring.arms import VALUE
 from flyball.monitoring.performance import judged
 from flyball.ports.history import PredictionLog
@@ -133,7 +134,7 @@ def outlook(spec: Spec, basis: Basis | None) -> Outlook:
         because("plan.spread_known", days=basis.daily_days) if basis.daily_days else because("plan.spread_prior", part=PRIOR_SPREAD)
     )
     block = rollout.block if arms else None
-    prospects = Prospects(noise, traffic, block, alpha=rollout.alpha, min_days=rollout.min_days)
+    prospects = Prospects(noise, traffic, block, alpha=pinned_alpha(spec), min_days=rollout.min_days)
     found = prospects(days - late)
     numbers |= {"detectable": found.detectable, "blocks": found.blocks, "loss": basis.loss}
     if found.detectable is None or (found.detectable > IMPOSSIBLE * abs(basis.loss) and rollout.metric != VALUE):

@@ -15,11 +15,11 @@ from flyball.loop.deciding.chances import next_candidate
 from flyball.loop.deciding.guarded import tripped
 from flyball.loop.deciding.training import judge_training
 from flyball.loop.deciding.trial import judge_rollout
-from flyball.loop.records import Action, AskApproval, CloseTraining, Evidence, MoveShare, Promote, StartRollout
+from flyball.loop.records import Action, AskApproval, CloseTraining, Evidence, MoveShare, Promote, Resume, StartRollout
 from flyball.spec.records import Spec
 
 # What gives a version more than it has: the champion's place, or units to answer.
-_MORE = (Promote, AskApproval, MoveShare, StartRollout)
+_MORE = (Promote, AskApproval, MoveShare, Resume, StartRollout)
 
 
 def decide(state: State, evidence: Evidence, spec: Spec, *, now: datetime) -> list[Action]:

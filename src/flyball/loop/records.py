@@ -158,6 +158,14 @@ class MoveShare:
 
 
 @record
+class Resume:
+    """Let a rollout go on whose pause is over."""
+
+    version: int
+    reason: Reason
+
+
+@record
 class WriteTrip:
     """Write down what a guardrail did in a server."""
 
@@ -196,6 +204,7 @@ Action = (
     | StartRollout
     | EndRollout
     | MoveShare
+    | Resume
     | WriteTrip
     | Unstage
     | Promote

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
-from flyball.core.window import Window
+from flyball.core.window import Window, format_minute
 from flyball.journal.events import RolloutStarted
 from flyball.journal.known import State
-from flyball.loop.deciding.trial import next_step
+from flyball.loop.deciding.trial import next_step, pause_end
 from flyball.ports.history import PredictionLog
 from flyball.spec.records import Strategy
 
@@ -15,7 +15,8 @@ from flyball.spec.records import Strategy
 @record
 class RolloutStatus:
     """The rollout that runs. `next_at`: when its next step, or its next weights, may come; None where there are none, or while it stands
-    still. `waits_for`: what has to happen for it to go on.
+    still. `paused_until`: so long a paused one stands still at most; then it goes on by itself if it `resumes`, else it ends undecided.
+    `waits_for`: what has to happen for it to go on.
     """
 
     version: int
@@ -29,6 +30,8 @@ class RolloutStatus:
     next_at: datetime | None
     deadline_at: datetime
     paused_since: datetime | None
+    paused_until: datetime | None
+    resumes: bool
     waits_for: Reason
 
 
@@ -64,6 +67,8 @@ def rollout_status(state: State, *, now: datetime, answered: int | None = None) 
         next_at=since + rollout.hold if moves and not still else None,
         deadline_at=rollout.deadline_at,
         paused_since=None if state.paused is None else state.paused.at,
+        paused_until=None if state.paused is None else pause_end(rollout, state.paused),
+        resumes=state.paused is not None and state.paused.until is not None,
         waits_for=_waits_for(state, rollout, since, now, answered),
     )
 
@@ -91,13 +96,19 @@ def rollout_line(state: State, *, now: datetime) -> str | None:
     found = rollout_status(state, now=now)
     if found is None:
         return None
-    against = f"version {found.version} against {found.champion} by {found.metric}, until {_minute(found.deadline_at)}"
-    if found.paused_since is not None:
-        return f"{against}; {found.strategy}, paused since {_minute(found.paused_since)}"
+    against = f"version {found.version} against {found.champion} by {found.metric}, until {format_minute(found.deadline_at)}"
+    if found.paused_since is not None and found.paused_until is not None:
+        then = "goes on by itself" if found.resumes else "ends undecided unless resumed"
+        since, over = format_minute(found.paused_since), format_minute(found.paused_until)
+        return f"{against}; {found.strategy}, paused since {since}: {then} at {over}"
     if found.strategy == "shadow":
         return against
-    then = f", {found.next_share:.1%} from {_minute(found.next_at)}" if found.next_share is not None and found.next_at is not None else ""
-    return f"{against}; {found.strategy}, {found.share:.1%} of the units since {_minute(found.phase_since)}{then}"
+    then = (
+        f", {found.next_share:.1%} from {format_minute(found.next_at)}"
+        if found.next_share is not None and found.next_at is not None
+        else ""
+    )
+    return f"{against}; {found.strategy}, {found.share:.1%} of the units since {format_minute(found.phase_since)}{then}"
 
 
 def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: datetime, answered: int | None) -> Reason:
@@ -105,14 +116,15 @@ def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: date
     if freeze is not None:
         return because("waits.frozen", reason=freeze.reason)
     if state.paused is not None:
-        return because("waits.paused")
+        code = "waits.paused" if state.paused.until is None else "waits.paused_until"
+        return because(code, until=format_minute(pause_end(rollout, state.paused)))
     if state.waiting is not None and state.waiting.version == rollout.version:
         return because("waits.approval", model=state.model, version=rollout.version)
     if f"experiment:{rollout.version}" in state.firing:
         return because("waits.trouble", version=rollout.version)
-    held = _minute(since + rollout.hold)
+    held = format_minute(since + rollout.hold)
     if rollout.strategy == "canary" and answered == 0 and now >= since + rollout.hold:
-        return because("waits.answer", version=rollout.version, share=state.challenger_share, since=_minute(since))
+        return because("waits.answer", version=rollout.version, share=state.challenger_share, since=format_minute(since))
     step = next_step(rollout, state.challenger_share)
     if step is not None:
         return because("waits.step", at=held, share=step)
@@ -121,7 +133,3 @@ def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: date
     if rollout.strategy == "bandit":
         return because("waits.weights", at=held)
     return because("waits.proof", bound=-rollout.margin if rollout.margin else 0.0, days=rollout.min_days)
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from flyball.core.errors import NotFoundError, RefusedError, UsageError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
+from flyball.core.window import format_minute
 from flyball.journal.events import Event, Frozen, RolledBack, RolloutEnded, Silenced, SilenceEnded, Staged, Thawed
 from flyball.journal.known import Known, State
 from flyball.journal.moves import ApprovalAsked, Declined
@@ -70,7 +71,7 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
         )
     spoken = [*_spoken_against(known), *spoken_against(world, state, version)] if share > 0 else []
     against = [*spoken, *_too_large(share, spec), *_standing(state, version, now)]
-    _need_force(state, version, against, force=force, reason=reason)
+    _need_force(state, version, against, force=force, reason=reason, what="staged")
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
     events = [*leftovers(world, state), Staged(version=version, share=share, reason=told)]
     return append(world, spec, state, events, actor=actor, now=now)
@@ -170,11 +171,12 @@ def _standing(state: State, version: int, now: datetime) -> list[str]:
     """What stands in the way of any move."""
     found, freeze = [], state.frozen(now)
     if freeze is not None:
-        until = f" until {freeze.until:%Y-%m-%d %H:%M} UTC" if freeze.until else ""
+        until = f" until {format_minute(freeze.until)}" if freeze.until else ""
         found.append(f"{state.model} is frozen{until} ({freeze.reason}; `flyball thaw` ends it)")
     if state.rollout is not None:
-        until = f"{state.rollout.deadline_at:%Y-%m-%d %H:%M} UTC"
-        found.append(f"{state.model}@{state.rollout.version} is being compared with the champion until {until}")
+        until = format_minute(state.rollout.deadline_at)
+        still = "" if state.paused is None else f", and paused since {format_minute(state.paused.at)}"
+        found.append(f"{state.model}@{state.rollout.version} is being compared with the champion until {until}{still}")
     return found
 
 
@@ -193,11 +195,11 @@ def _superseded(waiting: int, by: int) -> Declined:
     return Declined(version=waiting, reason=because("approval.superseded", version=waiting, by=by))
 
 
-def _need_force(state: State, version: int, against: list[str], *, force: bool, reason: str) -> None:
+def _need_force(state: State, version: int, against: list[str], *, force: bool, reason: str, what: str = "promoted") -> None:
     if force and not reason:
         raise UsageError("--force needs --reason: it stays in the journal", hint="say why: --force --reason '...'")
     if against and not force:
         raise RefusedError(
-            f"{state.model}@{version} is not promoted: {'; '.join(against)}",
+            f"{state.model}@{version} is not {what}: {'; '.join(against)}",
             hint=f"`flyball why {state.model}@{version}` tells its story; to do it all the same: --force --reason '...'",
         )

@@ -1,10 +1,11 @@
 """What a person may do to the rollout that runs, and to a promotion that waits: pause, resume, abort, approve, decline."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flyball.core.errors import NotFoundError, RefusedError, UsageError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
+from flyball.core.window import format_duration, format_minute
 from flyball.journal.events import Event, Registered, RolloutEnded, RolloutStarted
 from flyball.journal.known import State, Waiting
 from flyball.journal.moves import Approved, Declined, RolloutPaused, RolloutResumed
@@ -16,19 +17,35 @@ from flyball.loop.written import insist
 from flyball.spec.records import Spec
 
 
-def pause(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -> Written:
-    """Let the challenger of the rollout answer nobody until it is resumed. Nothing is decided meanwhile but what guardrails decide."""
+def pause(world: World, spec: Spec, *, reason: str, actor: str, now: datetime, length: timedelta | None = None) -> Written:
+    """Let the challenger of the rollout answer nobody until it is resumed. Nothing is decided meanwhile but what guardrails decide.
+
+    `length`: so long, then it goes on by itself. Without one it ends undecided once it stood still for as long as it was to last.
+    """
     _need_reason(reason)
 
     def events(state: State) -> list[Event]:
         rollout = _running(state)
         if state.paused is not None:
             raise RefusedError(
-                f"the rollout of {state.model}@{rollout.version} is paused since {_minute(state.paused.at)}",
+                f"the rollout of {state.model}@{rollout.version} is paused since {format_minute(state.paused.at)}",
                 hint="`flyball rollout resume --reason '...'` lets it go on",
             )
-        told = because("rollout.paused", version=rollout.version, actor=actor, reason=reason)
-        return [RolloutPaused(version=rollout.version, reason=told)]
+        longest = rollout.deadline_at - rollout.start_at
+        if length is not None and not timedelta(0) < length <= longest:
+            raise UsageError(
+                f"a pause lasts longer than nothing, and no longer than the rollout itself: {format_duration(longest)}",
+                hint="write --for 24h; `flyball rollout abort --reason '...'` ends it",
+            )
+        until = None if length is None else now + length
+        told = because(
+            "rollout.paused" if until is None else "rollout.paused_until",
+            version=rollout.version,
+            actor=actor,
+            reason=reason,
+            until=format_minute(until or now + longest),
+        )
+        return [RolloutPaused(version=rollout.version, reason=told, until=until)]
 
     return insist(world, spec, spec.model.name, events, actor=actor, now=now)
 
@@ -80,8 +97,9 @@ def approve(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
         if state.paused is not None:
             raise RefusedError(f"the rollout of {name} is paused", hint="`flyball rollout resume --reason '...'` first")
         if state.rollout is not None and state.rollout.version != version:
+            until = format_minute(state.rollout.deadline_at)
             raise RefusedError(
-                f"{state.model}@{state.rollout.version} is being compared with the champion until {_minute(state.rollout.deadline_at)}",
+                f"{state.model}@{state.rollout.version} is being compared with the champion until {until}",
                 hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
             )
         if state.rollout is not None and state.rollout.champion != state.champion:
@@ -143,7 +161,7 @@ def _waiting(state: State, version: int) -> Waiting:
 def _refuse_frozen(state: State, now: datetime, what: str) -> None:
     freeze = state.frozen(now)
     if freeze is not None:
-        until = f" until {_minute(freeze.until)}" if freeze.until else ""
+        until = f" until {format_minute(freeze.until)}" if freeze.until else ""
         raise RefusedError(f"{what}: {state.model} is frozen{until} ({freeze.reason})", hint="`flyball thaw` ends it")
 
 
@@ -173,7 +191,3 @@ def _refuse_involved(world: World, state: State, waiting: Waiting, actor: str) -
 def _need_reason(reason: str) -> None:
     if not reason.strip():
         raise UsageError("this needs --reason: it stays in the journal", hint="say why: --reason '...'")
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

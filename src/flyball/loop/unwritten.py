@@ -1,6 +1,7 @@
 """What guardrails did in servers and no tick has written down yet: whoever steers meanwhile must not walk past it."""
 
 from flyball.core.errors import FlyballError
+from flyball.core.window import format_minute
 from flyball.journal.events import Event
 from flyball.journal.known import State
 from flyball.journal.moves import GuardrailTripped
@@ -30,7 +31,7 @@ def spoken_against(world: World, state: State, version: int) -> list[str]:
         trips = of_challenger(world, state)
     except FlyballError as error:
         return [f"what guardrails did cannot be read ({error.message})"]
-    return [f"guardrail {trip.guardrail} took it out of traffic at {trip.at:%Y-%m-%d %H:%M} UTC" for trip in trips[:1]]
+    return [f"guardrail {trip.guardrail} took it out of traffic at {format_minute(trip.at)}" for trip in trips[:1]]
 
 
 def leftovers(world: World, state: State, *, champion: bool = False) -> list[Event]:

@@ -35,6 +35,7 @@ def read_rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutS
             "deadline", max(timedelta(days=14), max(needed, climb + data.matures) + timedelta(days=7)), least=timedelta(minutes=1)
         ),
         alpha=section.number("alpha", _DEFAULTS.alpha, least=1e-6, most=0.5),
+        yearly=section.number("yearly", 1.0, least=0.001, most=100.0) if section.has("yearly") else None,
         margin=section.number("margin", 0.0, least=0.0),
         min_days=days,
         watch=section.duration("watch", _DEFAULTS.watch),

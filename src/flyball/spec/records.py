@@ -188,12 +188,14 @@ class RolloutSpec:
     each arm of a bandit keeps. `block`: what evidence is counted in. `approve`: `manual` parks every promotion until a person approves;
     `four_eyes`: another person than the one who asked. `overrides`: units that are always answered by an arm, for testers; they are
     part of no analysis. `holdback`: the share of units that are answered as if nothing was to be done, so that labels stay honest.
+    `yearly`: how many false promotions a year may have on average; it lowers `alpha` where there are many comparisons. None: no budget.
     """
 
     strategy: Strategy = "shadow"
     metric: str = "brier"
     deadline: timedelta = timedelta(days=14)
     alpha: float = 0.05
+    yearly: float | None = None
     margin: float = 0.0
     min_days: int = 7
     watch: timedelta = timedelta(days=30)

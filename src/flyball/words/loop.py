@@ -58,8 +58,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "护栏 {guardrail} 在 {worker} 中将版本 {version} 移出流量，其发布终止，由现任版本应答全部请求",
     ),
     "rollout.paused": (
-        "{actor} paused the rollout of version {version}: {reason}; it answers nobody until it is resumed",
-        "{actor} 暂停了版本 {version} 的发布：{reason}；恢复之前它不应答任何请求",
+        "{actor} paused the rollout of version {version}: {reason}; it answers nobody until it is resumed, and ends undecided at {until} "
+        "if it is not",
+        "{actor} 暂停了版本 {version} 的发布：{reason}；恢复之前它不应答任何请求，若到 {until} 仍未恢复则以未定结束",
+    ),
+    "rollout.paused_until": (
+        "{actor} paused the rollout of version {version}: {reason}; it answers nobody, and goes on by itself at {until}",
+        "{actor} 暂停了版本 {version} 的发布：{reason}；期间它不应答任何请求，并于 {until} 自动继续",
+    ),
+    "rollout.resumed_itself": (
+        "the pause of the rollout of version {version} is over, so it goes on; its deadline moved by as long as it stood still",
+        "版本 {version} 的发布暂停期已满，自动继续；期限按暂停的时长顺延",
+    ),
+    "rollout.paused_out": (
+        "the rollout of version {version} stood still for {length}, as long as it was to last, and nobody resumed it: the champion stays",
+        "版本 {version} 的发布已暂停 {length}，达到其原定时长且无人恢复，保留现任版本",
     ),
     "rollout.resumed": (
         "{actor} resumed the rollout of version {version}: {reason}; its deadline moved by as long as it stood still",
@@ -226,7 +239,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "自上次训练以来只有 {found} 条实际结果，需要 {needed} 条",
     ),
     "waits.frozen": ("the loop is frozen: {reason}", "循环已冻结：{reason}"),
-    "waits.paused": ("to be resumed: `flyball rollout resume --reason '...'`", "等待恢复：`flyball rollout resume --reason '...'`"),
+    "waits.paused": (
+        "to be resumed: `flyball rollout resume --reason '...'`; if nobody does by {until}, it ends undecided",
+        "等待恢复：`flyball rollout resume --reason '...'`；若到 {until} 仍未恢复则以未定结束",
+    ),
+    "waits.paused_until": (
+        "the end of its pause at {until}, or `flyball rollout resume --reason '...'`",
+        "等待暂停在 {until} 结束，或 `flyball rollout resume --reason '...'`",
+    ),
     "waits.approval": (
         "a person: `flyball approve {model}@{version} --reason '...'` or `flyball decline`",
         "等待人工：`flyball approve {model}@{version} --reason '...'` 或 `flyball decline`",

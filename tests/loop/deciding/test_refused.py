@@ -9,6 +9,7 @@ from flyball.core.verdict import Verdict
 from flyball.journal.events import Promoted, RolloutStarted, Staged
 from flyball.journal.moves import GuardrailTripped
 from flyball.loop.deciding.chances import next_candidate
+from flyball.loop.records import Promote, StartRollout
 from rollouts import CANDIDATE, DAY, T0, WHY, Small, more, promoted, registered, seen, spec_of, state, trip
 
 STRATEGIES = [("immediate", True), ("canary", True), ("experiment", True), ("bandit", True), ("shadow", False)]
@@ -29,7 +30,7 @@ def test_a_refused_version_is_no_candidate_and_the_one_before_it_is(strategy: st
     known = state(*CANDIDATE, (T0, registered(3)))
     refused = replace(known, versions={**known.versions, 3: replace(known.versions[3], refused=True)})
     (action,) = next_candidate(refused, spec_of(strategy, shapes=shapes))
-    assert action.version == 2
+    assert isinstance(action, Promote | StartRollout) and action.version == 2
 
 
 def test_a_trip_settles_the_version_it_is_about_and_no_other() -> None:

@@ -169,7 +169,7 @@ def test_a_paused_rollout_decides_nothing_and_its_deadline_moves(strategy: str) 
     paused = more(at_the_top(strategy), (T0 + 5 * DAY, RolloutPaused(version=2, reason=WHY)))
     assert paused.challenger_share == 0.0
     for found in (BETTER, WORSE, replace(OPEN, preferred=0.9), None):
-        assert at(paused, seen(found), SPECS[strategy], days=40) == []
+        assert at(paused, seen(found), SPECS[strategy], days=34) == []
     again = more(paused, (T0 + 15 * DAY, RolloutResumed(version=2, reason=WHY)))
     assert again.rollout is not None and again.rollout.deadline_at == T0 + 40 * DAY
     assert again.challenger_share == at_the_top(strategy).challenger_share

@@ -12,13 +12,12 @@ from flyball.core.reason import Reason, Value, because
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
 from flyball.journal.events import RolloutStarted
-from flyball.journal.known import Phase, State
+from flyball.journal.known import Pause, Phase, State
 from flyball.loop.deciding.due import promotion, waits
 from flyball.loop.deciding.figures import GRACE, Compared, numbers, told
-from flyball.loop.records import Action, EndRollout, Evidence, MoveShare, Withdraw
+from flyball.loop.records import Action, EndRollout, Evidence, MoveShare, Resume, Withdraw
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.spec.records import Spec
-from flyball.stats.bandit import thompson_share
 
 # What part of the champion's rows a candidate may leave unscored: a swap in mid-request loses a few, a missing column all of some client's.
 _MOST_MISSED = 0.01
@@ -37,7 +36,7 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
         reason = because("rollout.champion_changed", version=rollout.version, champion=state.champion)
         return _end(state, rollout, Verdict.UNDECIDED, reason, {})
     if state.paused is not None:
-        return []
+        return _still(state, rollout, state.paused, now)
     found = admitted(evidence, rollout, spec)
     if isinstance(found, PairedEvidence) and found.identical >= _ENOUGH_TO_DIFFER:
         same = because("rollout.same_answers", version=rollout.version, against=rollout.champion, rows=found.identical)
@@ -74,6 +73,21 @@ def next_step(rollout: RolloutStarted, share: float) -> float | None:
     return next((step for step in rollout.steps if step > share), None) if rollout.strategy == "canary" else None
 
 
+def pause_end(rollout: RolloutStarted, pause: Pause) -> datetime:
+    """When a pause is over: as it was said, else when it has lasted as long as the rollout itself was to last."""
+    return pause.until if pause.until is not None else pause.at + (rollout.deadline_at - rollout.start_at)
+
+
+def _still(state: State, rollout: RolloutStarted, pause: Pause, now: datetime) -> list[Action]:
+    """A rollout that is paused goes on by itself, or ends, when its pause is over: none stands in the way of the next for ever."""
+    if now < pause_end(rollout, pause):
+        return []
+    if pause.until is not None:
+        return [Resume(version=rollout.version, reason=because("rollout.resumed_itself", version=rollout.version))]
+    lasted = format_duration(rollout.deadline_at - rollout.start_at)
+    return _end(state, rollout, Verdict.UNDECIDED, because("rollout.paused_out", version=rollout.version, length=lasted), {})
+
+
 def _proven(rollout: RolloutStarted, found: Compared) -> Reason | None:
     """Why the version is certainly above the margin, on enough live days and on all that it is asked; None if it is not."""
     if found.lower is None or not found.lower > -rollout.margin or found.live_blocks < rollout.min_days or _leaves_out(found):
@@ -102,6 +116,8 @@ def _move(state: State, rollout: RolloutStarted, found: Compared, now: datetime)
         reason = because("rollout.step", **values, share=step, number=rollout.steps.index(step) + 1, of=len(rollout.steps))
         return [MoveShare(version=rollout.version, share=step, reason=reason, evidence=numbers(found))]
     if rollout.strategy == "bandit" and isinstance(found, ArmsEvidence) and found.preferred is not None:
+        from flyball.stats.bandit import thompson_share
+
         share = round(thompson_share(found.preferred, rollout.floor), 4)
         if abs(share - phase.share) < _LEAST_MOVE:
             return []
