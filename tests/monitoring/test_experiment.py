@@ -93,12 +93,13 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
 
 
 def test_only_requests_both_scored_and_whose_outcome_is_known_count() -> None:
-    actual = [0, 1, None, 1, "diverted", 0]
-    first = logged([0.1, 0.9, 0.5, 0.8, 0.3, float("nan")], actual, [0] * 6, names=range(6))
-    second = logged([0.2, 0.9, 0.5, 0.8], [0, 1, None, 1], [0] * 4, names=[0, 1, 2, 9])
+    plain = [0, 1] * 10
+    actual = [0, 1, None, 1, "diverted", 0, *plain]
+    first = logged([0.1, 0.9, 0.5, 0.8, 0.3, float("nan"), *[0.5] * 20], actual, [0] * 26, names=range(26))
+    second = logged([0.2, 0.9, 0.5, 0.8, *[0.5] * 20], [0, 1, None, 1, *plain], [0] * 24, names=[0, 1, 2, 99, *range(6, 26)])
     found = look(first, second)
-    assert (found.rows, found.blocks) == (2, 1)
-    assert found.gain == pytest.approx((0.2**2 - 0.1**2) / 2)
+    assert (found.rows, found.blocks) == (22, 1)
+    assert found.gain == pytest.approx((0.2**2 - 0.1**2) / 22)
 
 
 def test_nothing_in_common_is_no_evidence() -> None:
@@ -121,9 +122,10 @@ def test_two_equal_versions_never_differ() -> None:
 
 
 def test_a_missing_outcome_counts_as_negative_where_the_spec_says_so() -> None:
-    first, second = logged([0.1, 0.9], [None, 1], [0, 0]), logged([0.3, 0.9], [None, 1], [0, 0])
-    assert look(first, second, no_outcome="negative").rows == 2
-    assert look(first, second, no_outcome="unknown").rows == 1
+    actual = [None, *[1, 0] * 15]
+    first, second = logged([0.1, *[0.9] * 30], actual, [0] * 31), logged([0.3, *[0.9] * 30], actual, [0] * 31)
+    assert look(first, second, no_outcome="negative").rows == 31
+    assert look(first, second, no_outcome="unknown").rows == 30
 
 
 def test_a_metric_that_is_no_loss_per_row_is_refused() -> None:
@@ -168,7 +170,7 @@ def test_two_equally_good_versions_looked_at_every_day_are_rarely_told_apart() -
 
 
 def test_every_day_counts_the_same_however_many_rows_it_has() -> None:
-    day = np.repeat(np.arange(8), [1000, 10, 10, 10, 10, 10, 10, 10])
+    day = np.repeat(np.arange(8), [1000, 20, 20, 20, 20, 20, 20, 20])
     actual = [0] * len(day)
     better = np.where(day == 0, 0.3, 0.5)
     found = look(logged(better, actual, day), logged(np.full(len(day), 0.4), actual, day))
@@ -203,3 +205,13 @@ def test_a_score_that_is_no_number_was_missed_by_the_challenger() -> None:
     found = look(dataclasses.replace(first, score=score), second)
     assert (found.missed, found.rows) == (broken, 1000 - broken)
     assert look(second, dataclasses.replace(first, score=score)).missed == 0, "what the champion could not score is nothing to be missed"
+
+
+def test_days_of_a_handful_of_rows_are_joined_and_the_rest_waits() -> None:
+    day = np.repeat(np.arange(10), [8, 8, 8, 30, 19, 1, 5, 5, 5, 4])
+    actual = [0] * len(day)
+    better = np.where(day < 3, 0.3, 0.4)
+    found = look(logged(better, actual, day), logged(np.full(len(day), 0.5), actual, day))
+    assert (found.blocks, found.live_blocks, found.rows) == (3, 6, 74), "the last four days have 19 rows"
+    assert found.gain == pytest.approx((0.16 + 0.09 + 0.09) / 3)
+    assert look(logged(better, actual, day), logged(np.full(len(day), 0.5), actual, day)) == found

@@ -55,3 +55,11 @@ def test_held_out_days_shorten_a_paired_comparison_but_never_below_the_live_days
     alone, ahead = (paired_prospect(noise, 10, alpha=0.05, head_start=head) for head in (0, 10))
     assert alone.detectable is not None and ahead.detectable is not None and ahead.detectable < alone.detectable
     assert paired_prospect(noise, 3, alpha=0.05, head_start=30).detectable is None
+
+
+def test_a_shadow_of_a_handful_of_rows_a_day_is_planned_with_days_joined() -> None:
+    noise = Noise(row=0.2, day=0.01)
+    few, many = (paired_prospect(noise, 28, alpha=0.05, rows=rows) for rows in (10.0, 1000.0))
+    assert (few.needed, many.needed) == (14, 7)
+    assert few.detectable is not None and many.detectable is not None
+    assert paired_prospect(noise, 13, alpha=0.05, rows=10.0).detectable is None

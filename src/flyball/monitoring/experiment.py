@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flyball.core.errors import DataError
 from flyball.monitoring.performance import NoOutcome, judged
 from flyball.monitoring.records import PairedEvidence
 from flyball.serving.records import Label, LoggedRows
 from flyball.spec.records import Task
-from flyball.stats.intervals import blocks_of
+from flyball.stats.arms import ROWS_OF_ARM
 from flyball.stats.scores import loss_for
 from flyball.stats.sequential import block_sequence
 
@@ -55,8 +56,9 @@ def paired(
     `missed`: what `second` scored and `first` did not, or not with a finite number.
 
     The day is the block and every day counts the same, so that one busy day cannot decide alone: `gain` is the mean of the days' means.
-    Each bound is one-sided at `alpha` over all looks together and None before the seventh day. Give whole matured days, in any order:
-    a day that changes after it was looked at would count as news.
+    Days are joined to the next until there are `ROWS_OF_ARM` rows, as between arms; what is left at the end waits. Each bound is one-sided
+    at `alpha` over all looks together and None before the seventh block. Give whole matured days, in any order: a day that changes after
+    it was looked at would count as news.
 
     `head_start`: held-out days new to both versions, with which the sequence begins; the same ones at every look. They may have let the
     candidate in: a gate only ends sequences, so it cannot make a false gain more likely. A day that is live too counts once, as live.
@@ -73,8 +75,9 @@ def paired(
     scored = set(first.prediction_id[finite].tolist())
     missed = sum(name not in scored for name in place)
     gain = loss(two.truth[theirs], two.score[theirs], threshold) - loss(one.truth[ours], one.score[ours], threshold)
-    day = blocks_of(one.day[ours])
-    means = np.bincount(day, weights=gain) / np.bincount(day) if len(gain) else np.zeros(0)
+    block, blocks = _blocks_of_days(one.day[ours])
+    kept = block >= 0
+    means = np.bincount(block[kept], weights=gain[kept], minlength=blocks) / np.maximum(np.bincount(block[kept], minlength=blocks), 1)
     live = set(np.unique(one.day[ours]).tolist())
     before = [held for held in head_start if held.day not in live and held.rows > 0]
     found = block_sequence(np.concatenate([[held.gain for held in before], means]), alpha=alpha)
@@ -86,9 +89,22 @@ def paired(
         lower=found.lower,
         upper=found.upper,
         alpha=alpha,
-        rows=len(gain) + sum(held.rows for held in before),
+        rows=int(kept.sum()) + sum(held.rows for held in before),
         blocks=found.blocks,
-        live_blocks=len(means),
+        live_blocks=len(np.unique(one.day[ours][kept])),
         missed=missed,
         identical=len(ours) if np.array_equal(one.score[ours], two.score[theirs]) else 0,
     )
+
+
+def _blocks_of_days(day: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """The block of each row, -1 for those that wait, and how many blocks there are."""
+    days, place, rows = np.unique(day, return_inverse=True, return_counts=True)
+    block = np.full(len(days), -1, dtype=np.int64)
+    blocks, begun, have = 0, 0, 0
+    for at, count in enumerate(rows.tolist()):
+        have += count
+        if have >= ROWS_OF_ARM:
+            block[begun : at + 1] = blocks
+            blocks, begun, have = blocks + 1, at + 1, 0
+    return block[place.reshape(-1)], blocks

@@ -46,12 +46,19 @@ class Prospect:
     power: float = POWER
 
 
-def paired_prospect(noise: Noise, days: int, *, alpha: float, min_days: int = MIN_DAYS, head_start: int = 0) -> Prospect:
-    """Shadow: `days` whole matured days before the deadline, `head_start` held-out days to begin with."""
-    needed = max(min_days, MIN_DAYS - head_start, 0)
-    blocks = days + head_start
+def paired_prospect(
+    noise: Noise, days: int, *, alpha: float, min_days: int = MIN_DAYS, head_start: int = 0, rows: float = float(ROWS_OF_ARM)
+) -> Prospect:
+    """Shadow: `days` whole matured days before the deadline, `head_start` held-out days to begin with; `rows`: of a day.
+
+    Days are joined until a block has `ROWS_OF_ARM` rows.
+    """
+    joined = max(1, math.ceil(ROWS_OF_ARM / rows)) if rows > 0 else _LONGEST
+    needed = max(min_days, (MIN_DAYS - head_start) * joined, 0)
+    blocks = days // joined + head_start
     enough = days >= needed and blocks >= MIN_DAYS
-    found = detectable(noise.day / math.sqrt(blocks), blocks, alpha=alpha, tuning=DAY_TUNING) if enough else None
+    error = noise.day / math.sqrt(joined)
+    found = detectable(error / math.sqrt(blocks), blocks, alpha=alpha, tuning=DAY_TUNING) if enough else None
     return Prospect(blocks=days, needed=needed, detectable=found)
 
 
@@ -113,7 +120,8 @@ class Prospects:
     def __call__(self, days: int) -> Prospect:
         """What it can see after so many whole matured days; without a kind of block it is paired."""
         if self._block is None:
-            return paired_prospect(self._noise, days, alpha=self._alpha, min_days=self._min_days, head_start=self._head_start)
+            ahead, rows = self._head_start, self._traffic.rows
+            return paired_prospect(self._noise, days, alpha=self._alpha, min_days=self._min_days, head_start=ahead, rows=rows)
         return arms_prospect(self._noise, self._traffic, days, self._block, alpha=self._alpha, min_days=self._min_days)
 
 
