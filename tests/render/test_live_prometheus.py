@@ -42,6 +42,7 @@ EMPTY = {
     "model_shadow_predictions_total": "no candidate is compared here",
     "model_shadow_errors_total": "no candidate is compared here",
     "flyball_versions_left_out_total": "every version could be loaded",
+    "flyball_guardrail_tripped": "no guardrail has anything to act on",
     "increase(flyball_decisions_total": "the journal does not grow while Prometheus looks",
 }
 

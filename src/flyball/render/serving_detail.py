@@ -84,6 +84,16 @@ def _versions() -> tuple[Panel, ...]:
             names=_TROUBLE,
         ),
         lines(
+            "Taken out by guardrails",
+            "Versions that a guardrail took out and that are still deployed; others answer for them.",
+            Query(
+                expr=f"max by (role, version) (flyball_guardrail_tripped{{{MODEL}}})",
+                legend="{{role}} {{version}}",
+            ),
+            style="steps",
+            width=6,
+        ),
+        lines(
             "Deployments taken up",
             "By each server; `refused` means that it could not be loaded.",
             Query(expr=f"sum by (result) (increase(flyball_swaps_total{{{MODEL}}}[$__rate_interval]))", legend="{{result}}"),
