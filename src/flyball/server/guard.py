@@ -203,6 +203,10 @@ class Guard:
                     kept.pop(key, None)
                     anew |= {key[:2], beside}
         counts = {one: Counts() if one in anew else self._counts[one] for key, beside in wanted.items() for one in (key[:2], beside)}
+        judged = {key[:2] for key in wanted}
+        for one in anew - judged:
+            if one[1] == "champion" and one in self._counts:  # how long it took until now is what the machine is like
+                counts[one].timed_like(self._counts[one])
         judges: dict[Key, Judge] = {}
         for key, beside in wanted.items():
             ours, theirs = counts[key[:2]], counts[beside]

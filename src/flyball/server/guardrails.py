@@ -17,6 +17,7 @@ RUN = 5  # failures in a row, after which a version answers nobody whatever the 
 EDGES = np.geomspace(1e-6, 1e3, 425)  # seconds: buckets of 5 %
 _SHARE = 0.99
 _NEEDED = 1000  # requests from which an upper bound of a 99th percentile can be had at all
+_RECENT = 5000  # requests of a champion whose seconds a rollout takes over from the one that ended with its beginning
 _SLOWER = 0.001  # seconds: what is closer to the champion than this is no slower to anybody
 _GROWTH = 1.25  # numbers that are not tests at all times are looked at when there are so many times more
 _SCORES = 20_000  # that wait for the edges of their buckets
@@ -86,6 +87,12 @@ class Counts:
             self._sort_scores()
         elif len(self.scores) > _SCORES:
             del self.scores[_SCORES:]
+
+    def timed_like(self, before: "Counts") -> None:
+        """Begin with the seconds that were counted until a moment ago, of not too many requests, and with nothing else."""
+        before.fold(keep_scores=True)
+        share = min(1.0, _RECENT / max(1, int(before.buckets.sum())))
+        self.buckets, self.alone = (np.round(one * share).astype(np.int64) for one in (before.buckets, before.alone))
 
     def usual(self, share: float) -> float | None:
         """A quantile of its seconds as it looks, without any certainty; None while hardly anything is known."""
