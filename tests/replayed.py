@@ -1,17 +1,20 @@
-"""A small town's history as a project that a backtest can replay, and a backtest of it in this process."""
+"""A small town's history as a project that a backtest can replay, and a backtest of it, trainings included, in this process."""
 
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 
-from flyball.adapters.local.mapper import LocalMapper
 from flyball.adapters.replay.benches import ReplayBenches
 from flyball.loop.backtest.records import BacktestReport, Plan, Request
 from flyball.loop.backtest.run import backtest
+from flyball.ports.mapping import Item, Result, Say
 from flyball.spec.load import load_spec
 from flyball.spec.records import Spec
-from quarter import DAY, FIRST, PIPELINE, SPEC, people
+from quarter import DAY, FIRST, PIPELINE, SPEC, InProcess, people
 
 BEFORE, DAYS, CHANGE = 30, 60, 20
 
@@ -32,10 +35,29 @@ def town(folder: Path, rows: pd.DataFrame | None = None, *, text: str = SPEC) ->
 
 def replayed(folder: Path, scratch: Path, request: Request) -> BacktestReport:
     """A backtest of the project, one policy after another."""
-    scratch.mkdir(exist_ok=True)
     text = (folder / "flyball.toml").read_text()
-    benches = ReplayBenches(project=folder, scratch=scratch)
-    return backtest(text, load_spec(folder), request, benches=benches, mapper=LocalMapper(1), say=lambda _: None)
+    with benches(folder, scratch) as opened:
+        return backtest(text, load_spec(folder), request, benches=opened, mapper=InTurn(), say=lambda _: None)
+
+
+@contextmanager
+def benches(folder: Path, scratch: Path) -> Iterator[ReplayBenches]:
+    """Worlds whose trainings need no process of their own."""
+    scratch.mkdir(exist_ok=True)
+    sys.modules.pop("quarter_pipeline", None)  # another town's
+    sys.path.append(str(folder))
+    try:
+        yield ReplayBenches(project=folder, scratch=scratch, trainer=lambda: InProcess(folder))
+    finally:
+        sys.path.remove(str(folder))
+
+
+class InTurn:
+    """The port `Mapper` in this process, one item after the other."""
+
+    def map(self, work: Callable[[Item, Say], Result], items: Sequence[Item], *, say: Say) -> list[Result]:
+        """The results in the order of the items."""
+        return [work(item, say) for item in items]
 
 
 def plan(days: int = DAYS, step: timedelta = DAY) -> Plan:

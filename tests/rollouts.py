@@ -158,6 +158,7 @@ def arms(gain: float, lower: float | None, upper: float | None, **changes: Any) 
         challenger=figures,
         ratio_p=0.5,
         ratio_p_labelled=0.5,
+        answered=400,
     )
     return replace(found, **changes)
 

@@ -105,6 +105,11 @@ opened = server_ports(Path({str(tmp_path)!r})).admin()
     assert not loaded & (HEAVY | {"scipy"}), sorted(loaded & (HEAVY | {"scipy"}))
 
 
+def test_what_the_admin_routes_reckon_with_loads_no_training() -> None:
+    loaded = loaded_by("import flyball.loop.experiment, flyball.loop.memory")
+    assert not loaded & HEAVY, sorted(loaded & HEAVY)
+
+
 def test_a_server_that_nobody_asks_for_admin_routes_loads_none() -> None:
     loaded = loaded_by("import flyball.wiring, flyball.server.worker, flyball.server.app")
     assert not loaded & {"flyball.loop.steer", "flyball.server.admin.verbs", "flyball.server.admin.jobs"}

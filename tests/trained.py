@@ -101,13 +101,13 @@ def change(folder: Path, before: str, after: str, name: str = "flyball.toml") ->
 def begin(folder: Path) -> Path:
     """The churn example as `flyball init` writes it, with fewer customers and smaller forests, promoted by the gate alone.
 
-    Its holdback is there, as such a model needs one, and so small that it holds nobody back.
+    Its holdback is there, as such a model needs one, and so small that it holds hardly anybody back.
     """
     write_texts(folder, example_files(MODEL))
     subprocess.run([sys.executable, "generate.py", "--rows", str(ROWS)], cwd=folder, check=True, capture_output=True)
     change(folder, "n_estimators = 100", "n_estimators = 20")
     change(folder, 'strategy = "experiment"', 'strategy = "immediate"')
-    change(folder, "holdback = 0.05", "holdback = 0.000001")
+    change(folder, "holdback = 0.05", "holdback = 0.0001")
     return folder
 
 

@@ -41,6 +41,7 @@ def measured(runs: int, *, quick: bool) -> page.Run:
         _said(aa.by_outcome(runs, outcomes, share=0.05, seed=11)),
         _said(aa.by_days(runs, days, rows)),
         _said(aa.by_days(runs, days, rows, share=0.2, seed=12)),
+        _said(aa.by_steps(runs, days // 3, 4 * rows)),
         _said(aa.paired(runs, 60)),
     ]
     absent = ""

@@ -89,6 +89,29 @@ def by_days(runs: int, days: int, rows: int, *, share: float = 0.5, units: int =
     return Share(what=f"days, challenger {share:.0%}, a look after every day", runs=runs, hits=hits, looks=days)
 
 
+def by_steps(runs: int, days: int, rows: int, *, steps: int = 12, hours: float = 2.0, seed: int = 6) -> Share:
+    """A canary of short steps by day blocks, looked at every day: each day favours one of the two by chance, none on average."""
+    chance, hits, shares = np.random.default_rng(seed), 0, np.linspace(0.2, 0.5, steps)
+    for _ in range(runs):
+        hour = np.tile(np.sort(chance.random(rows)) * 24, days)
+        day = np.repeat(np.arange(days), rows)
+        phase = np.minimum(((24 * day + hour) // hours).astype(np.int64), steps - 1)
+        challenger = chance.random(days * rows) < shares[phase]
+        arms = Arms(
+            loss=0.1 * chance.normal(size=days * rows) + 0.02 * chance.normal(size=days)[day] * challenger,
+            challenger=challenger,
+            phase=phase,
+            day=day.astype(np.int64),
+            unit=np.arange(days * rows),
+        )
+        for seen in range(1, days + 1):
+            lower, _ = by_day(_until(arms, seen * rows)).bounds(ALPHA)
+            if lower is not None and lower > 0:
+                hits += 1
+                break
+    return Share(what=f"days, canary of {steps} steps of {hours:g} hours, a look after every day", runs=runs, hits=hits, looks=days)
+
+
 def paired(runs: int, days: int, *, seed: int = 2) -> Share:
     """Shadow: both versions scored every row, days differ by more than their rows explain, looked at every day."""
     chance, hits = np.random.default_rng(seed), 0

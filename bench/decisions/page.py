@@ -15,11 +15,14 @@ _HOW = """## How to read this
 - **Equally good versions.** Both arms draw from one distribution, so every promotion is a mistake. A rollout looks after every outcome (or
   every day) and is promoted the first time its lower bound lies above zero. The bound is one-sided at 5 %, over all looks together.
 - **Days** differ by more than their rows explain, and **units** come back on other days and differ too: both are drawn that way. On flights
-  nothing is drawn but which aircraft are in which half and where in the year the rollout begins.
+  nothing is drawn but which aircraft are in which half and where in the year the rollout begins. In the canary each day favours one of the
+  two versions by chance, and its twelve steps are over within the first day.
 - **Sample ratio**: an honest split, tested after every unit. The product tests two of them, units asked and units with labels, each at
   .0005, so that both together ring in at most one of a thousand rollouts; here one of them is held to .001.
-- **Power**: the challenger is right in 3 points more of the cases; the median over all runs of the outcomes (both arms) that came before
-  the lower bound lay above zero. Beside it what a two-sided test at 5 % needs that is looked at once, for a power of 80 %.
+- **Power**: the challenger is right in 3 points more of the cases; over all runs, the outcomes (both arms) that came before the lower bound
+  lay above zero. The goal compares their median with what a two-sided test at 5 % needs that is looked at once, for a power of 80 %. Like
+  for like is a one-sided test at the same level: half of the runs end by the median, as a test of power 50 % finds half, and likewise for
+  80 %. That ratio is the price of looking as often as one likes.
 - **Peeking**: one stream without a difference. The naive test is two-sided at 5 %; "after every row" begins at row 100.
 """
 
@@ -100,12 +103,18 @@ def _peeking(found: Peeking) -> str:
 
 
 def _powers(found: list[Power]) -> str:
-    lines = ["| difference | runs | found | median rows | 90 % within | looked at once |", "|---|---|---|---|---|---|"]
+    lines = ["| difference | runs | found | median rows | 80 % within | 90 % within |", "|---|---|---|---|---|---|"]
     for one in found:
         lines.append(
-            f"| {one.points * 100:g} points at {one.accuracy:g} | {one.runs} | {one.found:.1%} | {one.median:,.0f} | {one.ninety:,.0f} "
-            f"| {one.fixed:,.0f} |"
+            f"| {one.points * 100:g} points at {one.accuracy:g} | {one.runs} | {one.found:.1%} | {one.median:,.0f} | {one.eighty:,.0f} "
+            f"| {one.ninety:,.0f} |"
         )
+    lines += ["", "Beside a test that is looked at once:", "", "| | it needs | the sequence | ratio |", "|---|---|---|---|"]
+    for one in found:
+        lines.append(f"| two-sided, power 80 %, against the median (the goal) | {one.fixed:,.0f} | {one.median:,.0f} | {one.ratio:.2f} × |")
+        rows = (("one-sided, power 50 %, against the median", one.median), ("one-sided, power 80 %, against the 80 %", one.eighty))
+        for (what, ours), once in zip(rows, one.alike, strict=True):
+            lines.append(f"| {what} | {once:,.0f} | {ours:,.0f} | {ours / once:.2f} × |")
     return "\n".join(lines)
 
 

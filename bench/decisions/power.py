@@ -1,7 +1,7 @@
 """How soon a real difference is found, beside a test of a size fixed beforehand."""
 
 import numpy as np
-from bench.decisions.aa import first_crossing, paths
+from bench.decisions.aa import ALPHA, first_crossing, paths
 
 from flyball.core.record import record
 from flyball.stats.arms import MIN_UNITS
@@ -10,17 +10,21 @@ from flyball.stats.planning import fixed_rows
 
 @record
 class Power:
-    """The rows of both arms after which a difference was certain: median and 90 % of the runs; `fixed`: what one look would need.
+    """The rows of both arms after which a difference was certain: median, 80 % and 90 % of the runs.
 
-    `found`: the share of the runs that found it within `most` rows.
+    `fixed`: what a two-sided test that is looked at once needs for a power of 80 %. `alike`: what a one-sided one at the level of the
+    sequence needs for a power of 50 % (beside the median) and of 80 % (beside the 80 %). `found`: the share of the runs that found it
+    within `most` rows.
     """
 
     accuracy: float
     points: float
     runs: int
     median: float
+    eighty: float
     ninety: float
     fixed: float
+    alike: tuple[float, float]
     found: float
     most: int
 
@@ -46,14 +50,17 @@ def power(runs: int, *, accuracy: float = 0.75, points: float = 0.03, most: int 
         # looks begin once each arm has its least units
         begin = int(np.argmax(np.minimum(np.cumsum(side), np.cumsum(~side)) >= MIN_UNITS))
         rows.append(np.inf if at is None else float(begin + at + 1))
-    size = fixed_rows(points, (wrong * accuracy, (wrong - points) * (accuracy + points)))
+    variances = (wrong * accuracy, (wrong - points) * (accuracy + points))
+    half, most_of = (fixed_rows(points, variances, alpha=ALPHA, power=found, two_sided=False) for found in (0.5, 0.8))
     return Power(
         accuracy=accuracy,
         points=points,
         runs=runs,
         median=float(np.median(rows)),
+        eighty=float(np.quantile(rows, 0.8)),
         ninety=float(np.quantile(rows, 0.9)),
-        fixed=size,
+        fixed=fixed_rows(points, variances),
+        alike=(half, most_of),
         found=float(np.isfinite(rows).mean()),
         most=most,
     )

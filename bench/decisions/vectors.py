@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flyball.core.record import record
 from flyball.stats.bandit import beta_superiority
-from flyball.stats.sequential import asymptotic, bernoulli_bounds
+from flyball.stats.boundaries import asymptotic, bernoulli_bounds
 from flyball.stats.significance import Sample, ratio_mismatch, welch
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -5,15 +5,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flyball.api.ab import ABTestRouter, log_ab_result
+    from flyball.api.ab_summary import ab_summary
     from flyball.api.async_client import AsyncClient
     from flyball.api.client import Client
     from flyball.api.drift import check_drift, detect_drift
     from flyball.api.project import Project
     from flyball.api.registry import ModelRegistry
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
-__all__ = ["ABTestRouter", "AsyncClient", "Client", "ModelRegistry", "Project", "check_drift", "detect_drift", "log_ab_result"]
+__all__ = [
+    "ABTestRouter",
+    "AsyncClient",
+    "Client",
+    "ModelRegistry",
+    "Project",
+    "ab_summary",
+    "check_drift",
+    "detect_drift",
+    "log_ab_result",
+]
 
 # Where each public name lives; nothing is imported before it is asked for.
 _HOME = {
@@ -22,6 +33,7 @@ _HOME = {
     "Client": "flyball.api.client",
     "ModelRegistry": "flyball.api.registry",
     "Project": "flyball.api.project",
+    "ab_summary": "flyball.api.ab_summary",
     "check_drift": "flyball.api.drift",
     "detect_drift": "flyball.api.drift",
     "log_ab_result": "flyball.api.ab",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flyball import ABTestRouter, log_ab_result
@@ -52,6 +52,7 @@ def test_another_process_assigns_alike() -> None:
         assert run.stdout.strip() == PINNED
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine says nothing about routers
 @given(st.text(min_size=1) | st.integers(), st.floats(0, 1), st.floats(0, 1))
 def test_a_larger_ratio_takes_no_user_back(user: object, one: float, other: float) -> None:
     lower, higher = sorted((one, other))

@@ -99,7 +99,7 @@ def test_a_folder_that_is_no_project_is_told(tmp_path: Path) -> None:
 
 
 def test_what_a_table_shows_is_escaped() -> None:
-    from flyball.api.project import View
+    from flyball.api.view import View
 
     page = View(title="<b>", head=("a",), lines=(("<script>",),), value=None)._repr_html_()
     assert "<script>" not in page and "<b>" not in page

@@ -23,7 +23,7 @@ def test_the_bench_reckons_all_looks_at_once_as_the_product_does_one() -> None:
 
 def test_equally_good_versions_are_rarely_promoted_and_an_honest_split_never_rings() -> None:
     """Each at most 5 % in the long run; of so few runs three standard deviations more are allowed."""
-    for found in (aa.by_outcome(60, 3000), aa.by_days(12, 12, 100), aa.paired(60, 30)):
+    for found in (aa.by_outcome(60, 3000), aa.by_days(12, 12, 100), aa.by_steps(20, 9, 1200), aa.paired(60, 30)):
         assert found.hits <= 0.05 * found.runs + 3 * (0.05 * 0.95 * found.runs) ** 0.5, found.what
     assert aa.split(100, 3000).hits <= 1
 
@@ -33,6 +33,8 @@ def test_three_points_are_found_within_two_and_a_half_times_the_fixed_size() -> 
     assert found.found >= 0.9
     assert found.ratio <= 2.5
     assert found.fixed == pytest.approx(6263, rel=0.001)
+    assert found.alike == pytest.approx((2159, 4933), rel=0.001)
+    assert found.median <= found.eighty <= found.ninety
 
 
 def test_peeking_fools_the_naive_test_and_not_the_sequence() -> None:

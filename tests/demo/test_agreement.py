@@ -25,7 +25,7 @@ from flyball.settings import read_settings
 from flyball.spec.load import load_spec
 from flyball.wiring import open_world
 
-DAYS, SEED = 60, 3
+DAYS, SEED = 28, 3
 # The example trains every 60 days; here everything happens sooner, and forests are small.
 SOONER = {
     r"n_estimators = \d+": "n_estimators = 20",
@@ -71,6 +71,7 @@ def live(folder: Path, end: datetime) -> list[tuple[datetime, str, int | None]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a month of trainings and requests, on a machine that may be busy
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow imports
 def test_the_backtest_decides_what_the_demo_decides(tmp_path: Path) -> None:
     end = START + timedelta(days=DAYS)

@@ -1,6 +1,7 @@
 """What the documentation says of keys, options, routes, names and numbers is what the code does."""
 
 import ast
+import inspect
 import json
 import re
 import shlex
@@ -15,6 +16,7 @@ import click
 import pytest
 
 import flyball
+from flyball import Project
 from flyball.cli.main import VERBS, cli
 from flyball.core.errors import FlyballError, SpecError
 from flyball.server.metrics import Metrics, Page, render
@@ -128,7 +130,8 @@ def test_every_verb_and_every_option_is_documented_and_no_other() -> None:
     for verb, text in found.items():
         assert {name for row in rows(text, "option") for name in codes(row[0])} == options_of(verb), verb
         for argument in (one for one in command_of(verb).params if isinstance(one, click.Argument)):
-            assert re.search(rf"`flyball {verb} \[?{argument.human_readable_name.strip('[]')}\]?`", text), (verb, argument.name)
+            name, other = argument.human_readable_name.strip("[]"), r"(?: \[?[A-Z]+\]?)*"
+            assert re.search(rf"`flyball {verb}{other} \[?{name}\]?{other}`", text), (verb, argument.name)
         for command in commands_of(verb)[1:]:
             named = [one.human_readable_name for one in command.params if isinstance(one, click.Argument)]
             assert f"`{' '.join(['flyball', verb, str(command.name), *named])}`" in text, (verb, command.name)
@@ -176,6 +179,17 @@ def test_every_public_name_is_documented() -> None:
     assert sorted(codes(row[0])[0] for row in rows(sections(text)["Python"], "name")) == sorted(flyball.__all__)
     for name in flyball.__all__:
         assert f"`{name}(" in text, f"{name} has its call written down"
+
+
+def test_every_method_of_a_project_is_documented_with_its_arguments() -> None:
+    text = sections(read("docs/python.md"))["Project"]
+    methods = {name: call for name, call in vars(Project).items() if inspect.isfunction(call) and not name.startswith("_")}
+    told = {name: rest for cell in rows(text, "method") for name, rest in re.findall(r"`(\w+)\(([^`]*)\)`", cell[0])}
+    prose = {name for name in ("train", "monitor") if f"project.{name}(" in text}
+    assert set(told) | prose == set(methods)
+    for name, arguments in told.items():
+        named = [one.split("=")[0].strip() for one in re.sub(r"\([^)]*\)", "", arguments).split(",") if one.strip() not in ("", "*")]
+        assert named == list(inspect.signature(methods[name]).parameters)[1:], name
 
 
 def test_every_route_and_every_series_is_documented() -> None:

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flyball.core.errors import DataError
 from flyball.core.verdict import Verdict
 from flyball.evaluation.gate import gate
-from flyball.evaluation.records import Check, Evaluation, SliceComparison
+from flyball.evaluation.records import Check, Comparison, Evaluation, SliceComparison
 from flyball.evaluation.slices import compare_slices
 from flyball.spec.records import GateCheck
 from flyball.words.sentences import sentence
@@ -86,6 +88,37 @@ def test_better_in_slices_fails_where_one_is_certainly_not_better() -> None:
     line = GateCheck(metric="brier", better="champion", margin=0.05, slice="carrier")
     assert judged(sliced(), line).verdict is Verdict.FAIL
     assert judged(sliced("C", by=-0.2), line).verdict is Verdict.FAIL  # only one of them is
+
+
+def one(name: str, lower: float, upper: float, rows: int = 1000, blocks: int = 20) -> SliceComparison:
+    found = Comparison(metric="brier", gain=(lower + upper) / 2, lower=lower, upper=upper, rows=rows, blocks=blocks)
+    return SliceComparison(slice=f"carrier={name}", comparison=found)
+
+
+def test_better_in_slices_passes_only_where_every_slice_proves_it() -> None:
+    line = GateCheck(metric="brier", better="champion", margin=0.0, slice="carrier")
+    proven = judged((one("A", 0.01, 0.02), one("B", 0.001, 0.02)), line)
+    assert proven.verdict is Verdict.PASS and "certainly better in each of 2 slices; lowest in carrier=B" in sentence(proven.reason)
+    for doubt in (one("B", -0.01, 0.008), one("B", 0.0, 0.02)):
+        found = judged((one("A", 0.01, 0.02), doubt), line)
+        assert found.verdict is Verdict.UNDECIDED
+        assert "not certainly better in 1 of 2 slices (carrier=B)" in sentence(found.reason)
+    failed = judged((one("A", 0.01, 0.02), one("B", -0.01, 0.0)), line)
+    assert failed.verdict is Verdict.FAIL and "certainly not better by +0 in 1 of 2 slices, worst in carrier=B" in sentence(failed.reason)
+
+
+def test_better_in_a_slice_of_few_rows_or_blocks_is_not_proven() -> None:
+    line = GateCheck(metric="brier", better="champion", margin=0.0, slice="carrier")
+    for few in (one("B", 0.01, 0.02, rows=499), one("B", 0.01, 0.02, blocks=4)):
+        found = judged((one("A", 0.01, 0.02), few), line)
+        assert found.verdict is Verdict.UNDECIDED and "on 500 rows in 5 blocks" in sentence(found.reason)
+
+
+@given(st.lists(st.tuples(st.floats(-0.1, 0.1), st.floats(0, 0.1), st.integers(100, 2000)), min_size=1, max_size=6), st.floats(0, 0.05))
+def test_a_line_that_says_better_never_passes_without_a_proof(drawn: list[tuple[float, float, int]], margin: float) -> None:
+    slices = tuple(one(str(number), lower, lower + wide, rows) for number, (lower, wide, rows) in enumerate(drawn))
+    found = judged(slices, GateCheck(metric="brier", better="champion", margin=margin, slices=True))
+    assert (found.verdict is Verdict.PASS) == all(lower > margin and rows >= 500 for lower, _, rows in drawn)
 
 
 def test_columns_of_another_length_are_refused() -> None:

@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from arms import START, log_rows, rollout, started
+from arms import HALF, START, log_rows, rollout, started
 from flyball.core.errors import RefusedError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
 from flyball.journal.events import Event, RolloutEnded
-from flyball.journal.moves import ShareMoved
+from flyball.journal.known import Phase
+from flyball.journal.moves import RolloutPaused, ShareMoved
 from flyball.loop.evidence.live import rollout_evidence
-from flyball.loop.experiment import ExperimentView, experiment_view, so_far
+from flyball.loop.experiment import ExperimentView, _earliest, _expected, experiment_view, so_far
 from flyball.loop.memory import Memory
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.render.experiment.page import experiment_page
@@ -137,3 +138,54 @@ def test_the_page_stands_alone_and_is_the_same_for_the_same_view(tmp_path: Path,
     assert page.count("<svg") == 2 and ("Worse" in page if language == "en" else "更差" in page)
     hostile = replace(view, model="<b>&\x1b[2J</b>")
     assert "<b>&" not in experiment_page(hostile, language)
+
+
+def test_a_rollout_in_trouble_is_not_said_to_be_decided_soon(tmp_path: Path) -> None:
+    found = Trial(tmp_path).evidence(START + 11 * DAY)
+    assert isinstance(found, ArmsEvidence) and found.lower is not None
+    near = started(margin=-found.lower * 0.999)
+    assert _expected(found, near, START + 11 * DAY, START) is not None
+    assert _expected(replace(found, trouble=because("arms.delay")), near, START + 11 * DAY, START) is None
+
+
+def test_nothing_is_expected_in_favour_before_its_least_days_and_the_last_step_of_a_canary(tmp_path: Path) -> None:
+    found = Trial(tmp_path).evidence(START + 11 * DAY)
+    assert isinstance(found, ArmsEvidence) and found.lower is not None
+    now, margin = START + 11 * DAY, -found.lower * 0.999
+    many = started(margin=margin, min_days=25)
+    assert _earliest(many, HALF, DAY) == START + 26 * DAY
+    assert _expected(found, many, now, START + 26 * DAY) == START + 26 * DAY
+    assert _expected(found, many, now, START + 31 * DAY) is None, "after its deadline nothing is decided"
+    steps = started(strategy="canary", steps=(0.1, 0.3, 0.5), hold=3 * DAY, margin=margin)
+    climbing = (Phase(since=START, share=0.1), Phase(since=START + 10 * DAY, share=0.3))
+    assert _earliest(steps, climbing, DAY) == START + 16 * DAY
+    assert _earliest(steps, (*climbing, Phase(since=START + 14 * DAY, share=0.5)), DAY) == START + 17 * DAY
+    losing = replace(found, gain=-0.01, lower=-0.0201, upper=0.0001)
+    worse = _expected(losing, many, now, START + 26 * DAY)
+    assert worse is not None and worse < START + 26 * DAY, "a version that is worse is refused at once"
+
+
+def test_the_first_day_of_a_rollout_counts_from_its_midnight(tmp_path: Path) -> None:
+    evening = started(start_at=START + 0.9 * DAY)
+    assert _earliest(evening, HALF, DAY) == START + 8 * DAY
+    assert _earliest(replace(evening, min_days=0), HALF, timedelta(0)) == START + 0.9 * DAY
+
+
+def test_a_paused_rollout_is_not_said_to_be_decided_soon(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    trial.happened(START + 12 * DAY, RolloutPaused(version=2, reason=because("test.reason")))
+    assert trial.view(START + 13 * DAY).expected_at is None
+
+
+def test_a_shadow_that_begins_within_a_day_counts_from_the_next_midnight_on(tmp_path: Path) -> None:
+    """The rest of that day would count as much as a whole one."""
+    noon = START + 0.5 * DAY
+    trial = Trial(tmp_path, shadow=True, start_at=noon)
+    found = trial.evidence(START + 9 * DAY)
+    assert isinstance(found, PairedEvidence) and found.live_blocks == 7
+    (tmp_path / "midnight").mkdir()
+    later = Trial(tmp_path / "midnight", shadow=True, start_at=START + DAY).evidence(START + 9 * DAY)
+    assert found == later
+    assert trial.evidence(START + 1.5 * DAY).rows == 0
+    view = trial.view(START + 9 * DAY)
+    assert (len(view.days), view.earliest_at) == (7, START + 9 * DAY)

@@ -129,6 +129,7 @@ def assert_allowed(before: State, known: State, entry: Entry, evidence: Evidence
     assert isinstance(event, Promoted)
     assert known.frozen(entry.at) is None
     assert known.paused is None
+    assert not known.versions[event.version].refused, "nothing here is forced"
     if spec.rollout.approve == "manual":
         assert any(isinstance(one, Approved) and one.version == event.version for one in together)
         if spec.rollout.four_eyes:

@@ -104,6 +104,18 @@ def test_a_rollback_here_is_served_as_long_as_the_same_champion_is_deployed(town
     assert as_served(deployed, None) == deployed and as_served(deployed, replace(local, model="another")) == deployed
 
 
+def test_who_promotes_the_version_again_later_is_obeyed_where_no_tick_runs_too(town: Site, ports: Ports) -> None:
+    local = back(town)
+    assert as_served(deployment_of(ports.state), local).champion == 1
+    ports.append(RolledBack(version=2, to=1, reason=because("x"), evidence={}), at=T0 + DAY)
+    ports.append(promoted(2, 1), at=T0 + 2 * DAY)
+    again = deployment_of(ports.state)
+    assert as_served(again, local) == again and again.champion == 2
+    remember(town.folder / ".flyball", again, "w0")
+    later = back(town, T0 + 3 * DAY)
+    assert as_served(again, later).champion == 1, "and can be given up here again"
+
+
 def test_what_cannot_be_rolled_back_here_is_refused_and_says_why(town: Site, ports: Ports, tmp_path: Path) -> None:
     back(town)
     with pytest.raises(RefusedError, match="already: version 1 answers in the place of 2"):

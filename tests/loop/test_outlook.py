@@ -88,3 +88,19 @@ def test_a_deadline_that_is_asked_for_is_enough() -> None:
     days = said.refusal.values["days"]
     assert isinstance(days, int)
     assert outlook(spec("experiment", deadline=days * DAY), few).refusal is None
+
+
+def test_a_rollout_by_accuracy_is_planned_by_the_errors_that_are_left(tmp_path: Path) -> None:
+    """Of .97 right answers a gain worth having is a twentieth of the .03 wrong ones, not of the right ones."""
+    at = np.datetime64("2026-01-01T00:00", "us") + np.arange(3000) * np.timedelta64(30, "m")
+    watched = Watched(tmp_path)
+    watched.register(1, reference()).promote(1)
+    known = watched.state.versions[1]
+    right = replace(known, registered=replace(known.registered, metrics={"accuracy": 0.97, "error": 0.03}))
+    state = replace(watched.state, versions={1: right})
+    by = {metric: data_basis(Table({"t": at}), spec("experiment", time="t", metric=metric), state) for metric in ("accuracy", "error")}
+    found = by["accuracy"]
+    assert found is not None and found.loss == pytest.approx(0.03)
+    assert found.spread == pytest.approx(np.sqrt(0.03 * 0.97))
+    plans = [outlook(spec("experiment", time="t", metric=metric), basis).numbers for metric, basis in by.items()]
+    assert plans[0] == pytest.approx(plans[1])

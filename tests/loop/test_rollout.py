@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from flyball.journal.events import Frozen
+from flyball.journal.events import AlertFired, Frozen
 from flyball.journal.moves import ApprovalAsked, RolloutPaused, ShareMoved
 from flyball.loop.rollout import rollout_line, rollout_status, waiting_status
 from flyball.words.sentences import sentence
-from rollouts import CHAMPION, DAY, T0, WHY, more, running, state
+from rollouts import CHAMPION, DAY, T0, TROUBLE, WHY, more, running, state
 
 
 def waits(known: object, *, days: float = 0.5) -> str:
@@ -59,3 +59,17 @@ def test_what_waits_for_a_person_says_who_asked() -> None:
     assert found is not None and (found.version, found.asked_by, found.since) == (2, "ada", T0 + DAY)
     other = replace(asked, rollout=None)
     assert waiting_status(other) is not None
+
+
+def test_a_step_that_is_held_on_says_that_nobody_was_answered() -> None:
+    found = rollout_status(running("canary"), now=T0 + 2 * DAY, answered=0)
+    assert found is not None and found.waits_for.code == "waits.answer"
+    for now, answered in ((T0 + DAY / 2, 0), (T0 + 2 * DAY, 7), (T0 + 2 * DAY, None)):
+        found = rollout_status(running("canary"), now=now, answered=answered)
+        assert found is not None and found.waits_for.code == "waits.step"
+
+
+def test_a_rollout_whose_arms_cannot_be_compared_waits_until_they_can() -> None:
+    rings = AlertFired(key="experiment:2", reason=TROUBLE, severity="critical")
+    found = rollout_status(more(running("experiment"), (T0 + DAY, rings)), now=T0 + 2 * DAY)
+    assert found is not None and found.waits_for.code == "waits.trouble"

@@ -8,7 +8,7 @@ import pytest
 
 from flyball.core.errors import FlyballError, NotFoundError, UsageError
 from flyball.core.verdict import Verdict
-from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, RolloutStarted
+from flyball.journal.events import Event, Frozen, Promoted, RolledBack, RolloutEnded, RolloutStarted, Staged
 from flyball.journal.explain import tell
 from flyball.journal.moves import ApprovalAsked, Approved, Declined, RolloutPaused, RolloutResumed
 from flyball.loop.records import Written
@@ -129,7 +129,9 @@ def test_a_promotion_is_not_approved_while_its_rollout_is_paused_or_another_vers
 def test_a_promotion_held_against_a_champion_that_is_gone_is_not_approved(tmp_path: Path) -> None:
     town = small(tmp_path, promoted(2, 1), registered(3), ApprovalAsked(version=3, reason=WHY, evidence={}))
     town.happen(RolledBack(version=2, to=1, reason=WHY, evidence={}), days=1)
-    assert "the champion changed to 1" in said(approve, town.world, MANUAL, 3, **WHO, now=T0 + 2 * DAY)
+    assert "nothing waits" in said(approve, town.world, MANUAL, 3, **WHO, now=T0 + 2 * DAY)
+    stale = small(tmp_path, registered(3), rollout("experiment", champion=7), ApprovalAsked(version=2, reason=WHY, evidence={}))
+    assert "compared with champion 7, and the champion is 1 now" in said(approve, stale.world, MANUAL, 2, **WHO, now=T0)
 
 
 def test_four_eyes_whoever_asked_or_trained_by_hand_does_not_approve(tmp_path: Path) -> None:
@@ -183,12 +185,25 @@ def test_during_a_rollout_nothing_is_promoted_or_staged_by_hand(strategy: str, t
     assert happened(done) == [RolloutEnded, Promoted]
 
 
-def test_going_back_by_hand_is_always_allowed_and_the_comparison_ends_by_itself(tmp_path: Path) -> None:
+def test_going_back_by_hand_is_always_allowed_and_the_comparison_ends_with_it(tmp_path: Path) -> None:
     spec = spec_of("experiment")
     town = small(tmp_path, promoted(2, 1), registered(3), rollout("experiment", version=3, champion=2), spec=spec)
-    assert happened(roll_back(town.world, spec, reason="x", actor="ada", now=T0)) == [RolledBack]
-    (ended,) = town.look(seen(), days=1)
+    done = roll_back(town.world, spec, reason="x", actor="ada", now=T0)
+    assert happened(done) == [RolloutEnded, RolledBack]
+    ended = done.entries[0].event
     assert isinstance(ended, RolloutEnded) and ended.reason.code == "rollout.champion_changed"
+    assert town.look(seen(), days=1) == []
+
+
+@pytest.mark.parametrize("share", [0.51, 0.999, 1.0])
+def test_where_promotions_are_approved_nobody_stages_a_version_for_more_than_a_challenger_may_answer(share: float, tmp_path: Path) -> None:
+    town = small(tmp_path)
+    told = said(stage, town.world, MANUAL, 2, share=share, force=False, reason="", actor="ada", now=T0)
+    assert "lets a challenger answer 50.0% of the units at most (rollout.share)" in told
+    assert happened(stage(town.world, MANUAL, 2, share=0.5, force=False, reason="", actor="ada", now=T0)) == [Staged]
+    assert happened(stage(town.world, MANUAL, 2, share=share, force=True, reason="a drill", actor="ada", now=T0)) == [Staged]
+    free = small(tmp_path)
+    assert happened(stage(free.world, spec_of("experiment"), 2, share=share, force=False, reason="", actor="ada", now=T0)) == [Staged]
 
 
 def test_two_rollouts_never_run_at_once(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arms import DAY, HALF, look, rollout, rules, steps
+from arms import DAY, HALF, START, look, rollout, rules, steps
 from flyball.core.errors import DataError, SpecError
+from flyball.core.window import to_micros
 from flyball.monitoring.arms import arms_evidence
 from flyball.serving.records import LoggedRows
 from flyball.words.sentences import sentence
@@ -136,6 +137,71 @@ def test_rows_that_a_server_still_split_by_the_share_before_belong_to_the_phase_
     assert look(challenger, champion, moved).trouble is None, "a day of rows of the old share"
     blind = changed(challenger, propensity=None), changed(champion, propensity=None)
     assert look(*blind, moved).trouble is not None
+
+
+def late_servers(
+    units: int, rate: float, delay: float, days: float, *, seed: int = 0, holdback: bool = False, pause: bool = False, lost: float = 0.0
+) -> tuple[LoggedRows, LoggedRows]:
+    """A fair split in halves that servers take over so many seconds after it was decided, and after it was resumed.
+
+    Until then everybody is answered by the champion, without a propensity, or with that of an answer that is not held back.
+    """
+    chance = np.random.default_rng(seed)
+    n = int(rate * 86_400 * days)
+    at = np.sort(to_micros(START) + (chance.random(n) * days * DAY).astype(np.int64))
+    named = chance.integers(0, units, n)
+    gone = (at - to_micros(START)) / DAY
+    waits = gone < delay / 86_400
+    if pause:
+        waits |= (gone >= days / 3) & (gone < 2 * days / 3 + delay / 86_400)
+    challenger = (chance.random(units) < 0.5)[named] & ~waits
+    score = np.clip(0.3 + 0.05 * chance.standard_normal(n), 0, 1)
+    early = np.where(chance.random(n) < 0.3, 0.98, 1.0) if holdback else np.full(n, np.nan)
+    keep = ~(challenger & (chance.random(units) < lost)[named])
+    whole = LoggedRows(
+        prediction_id=np.array([f"p{one}" for one in range(n)], dtype=object),
+        at=at,
+        day=at // DAY,
+        unit=np.array([f"u{one}" for one in range(units)], dtype=object)[named],
+        entity=np.full(n, None, dtype=object),
+        label=(score > 0.5).astype(int).astype(object),
+        score=score,
+        actual=(chance.random(n) < 0.3).astype(int).astype(object),
+        outcome_at=at + 3_600_000_000,
+        features=None,
+        variant=np.where(challenger, "challenger", "champion").astype(object),
+        propensity=np.where(waits, early, 0.5),
+        value=None,
+    )
+    return whole.take(keep & challenger), whole.take(keep & ~challenger)
+
+
+@pytest.mark.parametrize(("units", "rate", "delay", "days"), [(20_000, 100.0, 30.0, 0.005), (2_000, 2.0, 300.0, 0.1)])
+@pytest.mark.parametrize("holdback", [False, True])
+def test_rows_answered_before_servers_took_a_rollout_over_are_no_mismatch(
+    units: int, rate: float, delay: float, days: float, holdback: bool
+) -> None:
+    fair = look(*late_servers(units, rate, delay, days, holdback=holdback))
+    assert fair.ratio_p > 0.05 and fair.ratio_p_labelled > 0.05 and fair.trouble is None
+    lost = look(*late_servers(units, rate, delay, days, holdback=holdback, lost=0.3))
+    assert lost.ratio_p < 0.0005 and lost.trouble is not None
+
+
+@pytest.mark.parametrize("holdback", [False, True])
+def test_rows_answered_while_a_rollout_was_paused_and_until_servers_resumed_it_are_no_mismatch(holdback: bool) -> None:
+    phases = steps(0.5, 0.0, 0.5, days=1)
+    fair = look(*late_servers(20_000, 0.2, 7200.0, 3.0, pause=True, holdback=holdback), phases)
+    assert fair.ratio_p > 0.05 and fair.ratio_p_labelled > 0.05 and fair.trouble is None
+    assert fair.champion.rows == pytest.approx(fair.challenger.rows, rel=0.05)
+    assert look(*late_servers(20_000, 0.2, 7200.0, 3.0, pause=True, lost=0.3), phases).ratio_p < 0.0005
+
+
+def test_rows_made_elsewhere_have_no_propensity_and_are_told_by_their_time() -> None:
+    challenger, champion = rollout(3)
+    none = [np.full(len(rows.at), np.nan) for rows in (challenger, champion)]
+    found = look(changed(challenger, propensity=none[0]), changed(champion, propensity=none[1]))
+    told = look(challenger, champion)
+    assert (found.gain, found.rows, found.ratio_p) == (told.gain, told.rows, told.ratio_p)
 
 
 def test_units_that_are_lost_before_the_log_are_a_mismatch_and_block() -> None:

@@ -193,3 +193,13 @@ def test_a_head_start_alone_is_a_comparison_without_live_days() -> None:
     found = look(shuffled(first, slice(0, 0)), shuffled(second, slice(0, 0)), head_start=head)
     assert (found.rows, found.blocks, found.live_blocks) == (700, 14, 0)
     assert found.lower is not None and found.lower > 0
+
+
+def test_a_score_that_is_no_number_was_missed_by_the_challenger() -> None:
+    first, second = two_versions(6, days=10, rows=100)
+    score = first.score.copy()
+    score[np.random.default_rng(0).random(1000) < 0.3] = np.nan
+    broken = int(np.isnan(score).sum())
+    found = look(dataclasses.replace(first, score=score), second)
+    assert (found.missed, found.rows) == (broken, 1000 - broken)
+    assert look(second, dataclasses.replace(first, score=score)).missed == 0, "what the champion could not score is nothing to be missed"

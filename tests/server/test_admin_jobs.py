@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from administered import NAMED, SECRET, Caller, admin, administered, ports
+from flyball.api.client import Client
 from flyball.cli.main import VERBS as SPOKEN
 from flyball.cli.main import cli
 from flyball.ports.training import Job, JobState
@@ -22,6 +23,7 @@ from flyball.server.admin import routes
 from flyball.server.admin.jobs import MOST_RUNNING, VERBS, Jobs, words
 from flyball.server.answers import HttpError
 from flyball.server.settings import ServerPorts
+from recorded import an_answer
 from served import Site
 from trained import Shop, flyball, running
 
@@ -263,3 +265,29 @@ def test_a_training_runs_beside_the_server_and_outlives_it_without_its_port(own:
         time.sleep(0.5)
     made = flyball(own.folder, "why", f"churn@{versions[-1]['version']}", "--json").json["events"][0]
     assert (made["action"], made["actor"]) == ("registered", "token:alice")
+
+
+def test_replay_and_reproduce_run_to_their_end_and_the_experiment_is_shown(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", SECRET)
+    with (
+        running(recorded, "serve") as (url, _),
+        Client(url, token=SECRET) as client,
+    ):
+        shown = client.admin("GET", "experiment")
+        assert (shown["state"], shown["strategy"], shown["version"]) == ("running", "shadow", 2)
+        assert client.admin("GET", f"trace/{an_answer(recorded)}")["registered"]["version"] == 1
+        asked = {"replay": {"candidate": 2, "last": 100}, "reproduce": {"version": 1}}
+        jobs = {verb: client.admin("POST", f"jobs/{verb}", values)["job"] for verb, values in asked.items()}
+        until = time.monotonic() + 180
+        found: dict[str, dict[str, Any]] = {}
+        while len(found) < len(jobs) and time.monotonic() < until:
+            time.sleep(0.5)
+            for verb, job in jobs.items():
+                one = client.admin("GET", f"jobs/{job}")
+                if one["state"] != "running":
+                    found[verb] = one
+        assert {verb: one["state"] for verb, one in found.items()} == {"replay": "done", "reproduce": "done"}, found
+        assert (found["replay"]["result"]["candidate"], found["replay"]["result"]["compared"]) == (2, 20)
+        assert found["reproduce"]["result"]["identical"] is True
+        entries = client.admin("GET", "journal")["entries"]
+        assert (entries[-1]["kind"], entries[-1]["actor"]) == ("verified", "admin")

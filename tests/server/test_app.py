@@ -16,6 +16,7 @@ from served import BREAKS, MIXED, MODEL, NUMBERS, Served, Site, body, linear, mi
 
 Play = Callable[..., Any]
 ROW = {"hour": 3, "temp": 1.0, "rain": True}
+V2 = {"hour": "INT64", "temp": "FP64", "rain": "BOOL"}
 ROUTES = ("/predict", f"/models/{MODEL}/predict", "/outcomes")
 
 
@@ -353,3 +354,30 @@ def test_while_draining_requests_are_answered_and_connections_closed(play: Play)
         assert (await served.get("/health/ready")).status_code == 503
 
     play(story)
+
+
+def test_a_score_that_is_no_number_is_the_models_fault_in_every_protocol_and_one_line_of_the_log(
+    play: Play, made: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    made.add(2, linear(BREAKS, 0.0))
+    row = {"hour": 3, "temp": 5.0, "rain": True}
+    v2 = {"inputs": [{"name": name, "shape": [1], "datatype": kind, "data": [row[name]]} for name, kind in V2.items()]}
+
+    async def story(served: Served) -> None:
+        made.deploy(2)
+        await served.look()
+        told = "version 2 gave a score that is not a finite number"
+        for path, content, said in (
+            ("/predict", {"features": row}, {"error": told}),
+            ("/predict", {"features": [row, row]}, {"error": told}),
+            ("/invocations", {"dataframe_records": [row]}, {"error_code": "INTERNAL_ERROR", "message": told}),
+            (f"/v1/models/{MODEL}:predict", {"instances": [row]}, {"error": told}),
+            (f"/v2/models/{MODEL}/infer", v2, {"error": told}),
+        ):
+            answer = await served.post(path, content)
+            assert (answer.status_code, answer.json()) == (500, said), path
+        assert 'flyball_requests_refused_total{code="500"} 5' in (await served.get("/metrics")).text
+
+    play(story)
+    lines = [record for record in caplog.records if "a request failed" in record.getMessage()]
+    assert len(lines) == 5 and all(record.exc_info is None for record in lines)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from flyball.stats.boundaries import gamma_bound, gamma_log_mixture, quantile_bound, stitched_bound
+from flyball.stats.boundaries import asymptotic, gamma_bound, gamma_log_mixture, normal_rho, quantile_bound, stitched_bound
 from flyball.stats.ranks import rank_shift, rank_sum_z
-from flyball.stats.sequential import normal_rho
+from flyball.stats.significance import Sample, Sides
 
 _ROOT = Path(__file__).resolve().parents[2]
 VECTORS = Path(os.environ.get("FLYBALL_CONFORMANCE", _ROOT.parent / "shared" / "conformance")) / "stats" / "stats_vectors.json"
@@ -59,3 +61,23 @@ def test_the_verified_rank_sums_and_shifts_are_reproduced(vectors: Any) -> None:
 
 def test_a_rank_sum_of_constants_is_nothing() -> None:
     assert rank_sum_z(np.ones(5), np.ones(7)) == 0.0
+
+
+@pytest.mark.parametrize("sides", ["two", "greater", "lesser"])
+@given(st.floats(0.001, 0.999))
+def test_the_asymptotic_sequence_has_bounds_at_every_level_and_wider_ones_where_it_is_stricter(sides: Sides, alpha: float) -> None:
+    a, b = Sample(mean=0.1, variance=1.0, rows=100), Sample(mean=0.2, variance=1.0, rows=100)
+
+    def half(level: float) -> float:
+        found = asymptotic(a, b, tuning=100, sides=sides, alpha=level)
+        bounds = [one for one in (found.lower, found.upper) if one is not None]
+        return abs(bounds[0] - found.effect)
+
+    assert 0 < half(alpha) < float("inf")
+    assert half(alpha / 2) > half(alpha)
+
+
+def test_a_one_sided_asymptotic_sequence_at_one_half_has_a_bound() -> None:
+    a, b = Sample(mean=0.1, variance=1.0, rows=100), Sample(mean=0.2, variance=1.0, rows=100)
+    found = asymptotic(a, b, tuning=100, sides="greater", alpha=0.5)
+    assert found.lower is not None and found.lower < found.effect and 0 < found.p_value <= 1

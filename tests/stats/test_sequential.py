@@ -11,17 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flyball.stats.losses import Floats
-from flyball.stats.sequential import (
+from flyball.stats.boundaries import (
     bernoulli_bounds,
     beta_binomial_bound,
     beta_binomial_log_mixture,
-    block_sequence,
     normal_bound,
     normal_log_mixture,
     normal_rho,
-    ratio_evidence,
 )
+from flyball.stats.losses import Floats
+from flyball.stats.sequential import block_sequence, ratio_evidence
 
 _ROOT = Path(__file__).resolve().parents[2]
 VECTORS = Path(os.environ.get("FLYBALL_CONFORMANCE", _ROOT.parent / "shared" / "conformance")) / "stats" / "stats_vectors.json"

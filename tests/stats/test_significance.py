@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from flyball.core.errors import DataError
-from flyball.stats.sequential import asymptotic
+from flyball.stats.boundaries import asymptotic
 from flyball.stats.significance import Sample, Sides, ratio_mismatch, sample, table_test, welch
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -63,7 +63,7 @@ class ABTestRouter:
         return self.model_a.predict(features)
 
     def _should_use_b(self, user_id: object) -> bool:
-        unit = _unit(user_id)
+        unit = unit_of(user_id)
         if self.sticky is None:
             return in_share(unit, self.seed, self.ratio)
         kept = self.sticky.get(unit)
@@ -104,7 +104,7 @@ def log_ab_result(
     at = datetime.now(UTC) if at is None else at
     if at.tzinfo is None:
         raise DataError(f"the time {at.isoformat()} has no zone", hint="write for example datetime.now(UTC)")
-    _unit(user_id)
+    unit_of(user_id)
     add(
         Path(DATABASE if database is None else database),
         user_id=_json("user_id", user_id),
@@ -126,7 +126,8 @@ def ab_results(database: str | Path | None = None) -> list[ABResult]:
     ]
 
 
-def _unit(user_id: object) -> str:
+def unit_of(user_id: object) -> str:
+    """The user an id stands for: given as a number and as text it is the same one. DataError where there is none."""
     if user_id is None or (isinstance(user_id, float) and math.isnan(user_id)) or user_id == "":
         raise DataError("a user needs an id to always get the same model", hint="without one, choose a model yourself")
     if isinstance(user_id, bytes):

@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from flyball.api.exchange import (
     ROWS_PER_REQUEST,
     Context,
     Features,
     address,
+    admin_request,
     decode,
     encode,
     error_of,
@@ -23,6 +24,7 @@ from flyball.api.exchange import (
     parts,
     question,
     route,
+    the_token,
     unreachable,
     wait_before,
 )
@@ -38,9 +40,11 @@ class Client:
     `retries` is how often a request is sent again that did nothing: the connection was refused, or the server said 429 or 503 (it waits
     as long as the server asks, at most 10 s). A connection that the server closed while it was idle is opened anew. A prediction with a
     `prediction_id` is also sent again when the connection breaks in the middle, because the server then counts it once; others are not.
+
+    `token` opens the admin routes, if the server has it; it is sent with `admin` alone.
     """
 
-    def __init__(self, url: str, *, model: str | None = None, timeout: float = 10.0, retries: int = 2) -> None:
+    def __init__(self, url: str, *, model: str | None = None, token: str | None = None, timeout: float = 10.0, retries: int = 2) -> None:
         if retries < 0:
             raise UsageError(f"retries={retries} is less than none")
         parts = address(url)
@@ -49,6 +53,7 @@ class Client:
         self._connection = kind(str(parts.hostname), parts.port, timeout=timeout)
         self._prefix = parts.path.rstrip("/")
         self._model = model
+        self._token = token
         self._retries = retries
         self._lock = threading.Lock()
 
@@ -99,6 +104,24 @@ class Client:
             raise error_of(status, answer)
         return answer
 
+    def admin(self, method: Literal["GET", "POST"], path: str, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Ask an admin route: method, path below `/admin/` and values as the table of the admin API has them.
+
+        Such as `admin("POST", "promote", {"version": 3, "reason": "..."})`. RefusedError: the token is not right; ConflictError: the
+        rules forbid it now. Nothing that writes is sent twice.
+        """
+        token = the_token(self._token)
+        place, body = admin_request(self._model, method, path, values)
+        attempt = 0
+        while True:
+            status, answer, retry_after = self._exchange(method, place, body, repeat=method == "GET", token=token)
+            if status in (200, 202):
+                return answer
+            attempt += 1
+            if attempt > self._retries or not (status == 429 or (method == "GET" and may_come_again(status))):
+                raise error_of(status, answer)
+            time.sleep(wait_before(attempt, retry_after))
+
     def close(self) -> None:
         """Let go of the connection; the next call opens another."""
         self._connection.close()
@@ -121,7 +144,9 @@ class Client:
                 raise error_of(status, answer)
             time.sleep(wait_before(attempt, retry_after))
 
-    def _exchange(self, method: str, path: str, body: bytes | None, *, repeat: bool) -> tuple[int, dict[str, Any], str | None]:
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, *, repeat: bool, token: str | None = None
+    ) -> tuple[int, dict[str, Any], str | None]:
         attempt = 0
         while True:
             attempt += 1
@@ -131,7 +156,7 @@ class Client:
                 if self._connection.sock is not None and _let_go(self._connection.sock):
                     self._connection.close()
                 try:
-                    self._connection.request(method, self._prefix + path, body, headers(body=body is not None))
+                    self._connection.request(method, self._prefix + path, body, headers(body=body is not None, token=token))
                     answer = self._connection.getresponse()
                     return answer.status, decode(answer.read()), answer.getheader("Retry-After")
                 except (OSError, http.client.HTTPException) as error:

@@ -4,8 +4,8 @@ import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
+from typing import Any, Literal
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import msgspec
 
@@ -15,7 +15,7 @@ Features = Sequence[Any] | Mapping[str, Any]
 Context = Mapping[str, str | float | bool | None]
 
 ROWS_PER_REQUEST = 500
-_ERRORS: Mapping[int, type[FlyballError]] = {403: RefusedError, 404: NotFoundError, 409: ConflictError}
+_ERRORS: Mapping[int, type[FlyballError]] = {401: RefusedError, 403: RefusedError, 404: NotFoundError, 409: ConflictError}
 _LONGEST_WAIT = 10.0  # seconds, whatever a server asks for
 _FIRST_WAIT = 0.1
 _REFUSED_UNREAD = frozenset({429, 503})  # the server did nothing with such a request: it may come again
@@ -36,6 +36,26 @@ def address(url: str) -> SplitResult:
 def route(model: str | None, verb: str) -> str:
     """The path of a verb: of the only model, or of a named one."""
     return f"/{verb}" if model is None else f"/models/{quote(model, safe='')}/{verb}"
+
+
+def admin_request(
+    model: str | None, method: Literal["GET", "POST"], path: str, values: Mapping[str, Any] | None
+) -> tuple[str, bytes | None]:
+    """Path and body of an admin request: what a GET takes stands behind a question mark, what a POST takes in a JSON object."""
+    place = f"/admin/{path.strip('/')}" if model is None else f"/admin/models/{quote(model, safe='')}/{path.strip('/')}"
+    if method == "POST":
+        return place, encode(values or {})
+    if method != "GET":
+        raise UsageError(f"an admin request is a GET or a POST, not {method!r}", hint='write for example client.admin("GET", "status")')
+    texts = {name: json_text(value) for name, value in (values or {}).items() if value is not None}
+    return place + (f"?{urlencode(texts)}" if texts else ""), None
+
+
+def json_text(value: Any) -> str:
+    """A value as it stands in an address: a text as it is, a time in RFC 3339, anything else as JSON has it."""
+    if isinstance(value, str):
+        return value
+    return value.isoformat() if isinstance(value, datetime) else encode(value).decode()
 
 
 def question(
@@ -74,9 +94,11 @@ def parts(rows: Sequence[Features], id: Sequence[str] | None, prediction_id: Seq
         }
 
 
-def headers(*, body: bool) -> dict[str, str]:
+def headers(*, body: bool, token: str | None = None) -> dict[str, str]:
     """The headers of a request; in a program that traces with OpenTelemetry, with the present span as `traceparent`."""
     found = {"Content-Type": "application/json"} if body else {}
+    if token is not None:
+        found["Authorization"] = f"Bearer {token}"
     if "opentelemetry.trace" in sys.modules:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -117,6 +139,17 @@ def unreachable(url: str, error: Exception) -> StoreError:
 def may_come_again(status: int) -> bool:
     """True for an answer that says: not now."""
     return status in _REFUSED_UNREAD
+
+
+def the_token(token: str | None) -> str:
+    """The token; UsageError if there is none, or none that a header can carry."""
+    if not token:
+        raise UsageError("the admin routes need a token", hint="give it to the client: Client(url, token=...)")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise UsageError(
+            "the admin token holds a character that no token has", hint="printable ASCII without spaces, as FLYBALL_ADMIN_TOKEN has it"
+        )
+    return token
 
 
 def wait_before(attempt: int, retry_after: str | None) -> float:

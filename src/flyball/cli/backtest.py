@@ -99,7 +99,9 @@ def command(
         html.write_text(html_page(report, "zh" if settings.language == "zh" else "en"), encoding="utf-8")
         say(f"wrote {html}")
     if as_json:
-        show_json(as_plain(report, settings))
+        from flyball.loop.shown import plain_backtest
+
+        show_json(plain_backtest(report, lambda reason: told(reason, settings)))
     else:
         show(report, settings)
 
@@ -151,22 +153,6 @@ def show(report: BacktestReport, settings: Settings) -> None:
             say(f"warning: {one.name}: {one.unanswered} rows could not be answered (values missing that the model cannot do without)")
     console().print(f"\n{told(because('backtest.chosen'), settings)}")
     console().print(f"seconds: {report.seconds:.1f}, of the processor {report.cpu_seconds:.1f}")
-
-
-def as_plain(report: BacktestReport, settings: Settings) -> dict[str, object]:
-    """The report as JSON has it: reasons as sentences."""
-    from flyball.core.codec import to_plain
-
-    plain = to_plain(report)
-    assert isinstance(plain, dict)
-    plain["warnings"] = [told(one, settings) for one in report.warnings]
-    for one, written in zip(report.policies, plain["policies"], strict=True):
-        for made, decision in zip(one.decisions, written["decisions"], strict=True):
-            decision["reason"] = told(made.reason, settings)
-            decision["checks"] = [told(check, settings) for check in made.checks]
-        for alarm, told_alarm in zip(one.alarms, written["alarms"], strict=True):
-            told_alarm["reason"] = told(alarm.reason, settings)
-    return plain
 
 
 def _row(one: Scored, report: BacktestReport, metrics: tuple[str, ...]) -> list[object]:

@@ -11,6 +11,7 @@ from flyball.core.verdict import Verdict
 from flyball.journal.state import fold
 from flyball.loop.experiment import ExperimentView, experiment_view
 from flyball.loop.memory import Memory
+from flyball.loop.shown import plain_experiment
 from flyball.monitoring.records import ArmFigures, ArmsEvidence
 from flyball.settings import Settings
 from flyball.wiring import open_world
@@ -46,50 +47,9 @@ def command(ctx: click.Context, name: str | None, html: str | None, now: str | N
     if html is not None:
         _write(view, html, settings)
     if as_json:
-        show_json(plain(view, settings))
+        show_json(plain_experiment(view, lambda reason: told(reason, settings)))
     elif html != "-":
         _tell(view, settings)
-
-
-def plain(view: ExperimentView, settings: Settings) -> dict[str, object]:
-    """The view as `--json` prints it."""
-    rollout, e = view.rollout, view.evidence
-    arms = e if isinstance(e, ArmsEvidence) else None
-    return {
-        "model": view.model,
-        "at": view.at,
-        "state": "ended" if not view.running else "paused" if view.paused is not None else "running",
-        "strategy": rollout.strategy,
-        "version": rollout.version,
-        "champion": rollout.champion,
-        "metric": rollout.metric,
-        "alpha": rollout.alpha,
-        "margin": rollout.margin,
-        "block": rollout.block if arms is not None else "day",
-        "start": rollout.start_at,
-        "deadline": rollout.deadline_at,
-        "decision": {"verdict": view.verdict, "reason": told(view.reason, settings)},
-        "expected": view.expected_at,
-        "earliest": view.earliest_at,
-        "ended": None if view.ended is None else {"at": view.ended_at, "reason": told(view.ended, settings)},
-        "paused": None if view.paused is None else told(view.paused, settings),
-        "gain": None
-        if e is None
-        else {"value": e.gain, "lower": e.lower, "upper": e.upper, "rows": e.rows, "blocks": e.blocks, "days": e.live_blocks},
-        "fixed": None if arms is None or arms.fixed is None else arms.fixed,
-        "arms": None if arms is None else {"champion": arms.champion, "challenger": arms.challenger},
-        "split": None if arms is None else {"p": arms.ratio_p, "p_labelled": arms.ratio_p_labelled},
-        "trouble": None if arms is None or arms.trouble is None else told(arms.trouble, settings),
-        "preferred": None if arms is None else arms.preferred,
-        "missed": None if e is None or isinstance(e, ArmsEvidence) else e.missed,
-        "phases": [
-            {"since": phase.since, "share": phase.share, "gain": arms.phases[number] if arms and number < len(arms.phases) else None}
-            for number, phase in enumerate(view.phases)
-        ],
-        "looks": view.looks,
-        "days": view.days,
-        "guardrails": [{"at": one.at, "guardrail": one.guardrail, "reason": told(one.reason, settings)} for one in view.trips],
-    }
 
 
 def _tell(view: ExperimentView, settings: Settings) -> None:

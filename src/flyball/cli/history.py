@@ -9,7 +9,7 @@ from flyball.core.errors import UsageError
 from flyball.core.reason import Reason
 from flyball.core.window import parse_time
 from flyball.loop.past.history import Change, Production, changes, production_at
-from flyball.loop.past.plain import plain_change, plain_production
+from flyball.loop.past.plain import plain_history, plain_production
 from flyball.settings import Settings
 from flyball.wiring import open_stores
 
@@ -47,13 +47,10 @@ def command(ctx: click.Context, name: str | None, at: str | None, since: str | N
         return
     if first is not None and last is not None and last < first:
         raise UsageError(f"--to {until} is before --from {since}", hint="exchange them")
-    found = changes(model, entries, since=first, until=last)
     if as_json:
-        begins = production_at(model, entries, first) if first is not None else None
-        start = plain_production(begins, say) if begins is not None else None
-        show_json({"model": model, "start": start, "changes": [plain_change(one, say) for one in found]})
+        show_json(plain_history(model, entries, since=first, until=last, say=say))
         return
-    _show_changes(model, found, settings)
+    _show_changes(model, changes(model, entries, since=first, until=last), settings)
 
 
 def _time(option: str, text: str | None) -> datetime | None:

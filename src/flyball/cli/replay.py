@@ -8,6 +8,7 @@ from flyball.cli.frame import as_json, at_time, console, now_option, project, sa
 from flyball.core.errors import UsageError
 from flyball.evaluation.replay import replay_reasons
 from flyball.evaluation.replay_records import ReplayReport
+from flyball.loop.shown import plain_replay
 from flyball.settings import Settings
 from flyball.wiring import open_workshop
 
@@ -58,54 +59,12 @@ def command(
         page.write_text(html_page(report, "zh" if settings.language == "zh" else "en"), encoding="utf-8")
         say(f"wrote {page}")
     if as_json:
-        show_json(plain(report, settings))
+        show_json(plain_replay(report, lambda reason: told(reason, settings)))
     else:
         show(report, settings)
     if report.errors.rows or report.not_finite.rows:
         say(f"failed: {report.errors.rows} errors, {report.not_finite.rows} scores that are no finite numbers")
         ctx.exit(1)
-
-
-def plain(report: ReplayReport, settings: Settings) -> dict[str, object]:
-    """A report as `--json` prints it."""
-    latency = report.latency
-    return {
-        "model": report.model,
-        "candidate": report.candidate,
-        "against": report.champion,
-        "asked": report.asked,
-        "compared": report.compared,
-        "left_out": [told(reason, settings) for reason in report.left_out],
-        "errors": report.errors,
-        "not_finite": report.not_finite,
-        "champion_errors": report.champion_errors,
-        "identical": report.identical,
-        "disagreement": report.disagreement,
-        "where": [
-            {
-                "column": place.column,
-                "rows": place.rows,
-                "differing": place.differing,
-                "share": place.share,
-                "excess": place.excess,
-                "reason": told(place.reason, settings),
-            }
-            for place in report.where
-        ],
-        "shift": report.shift,
-        "confusion": report.confusion,
-        "outcomes": report.outcomes,
-        "gains": list(report.gains),
-        "latency": None
-        if latency is None
-        else {
-            "rows": latency.rows,
-            "against": {"median": latency.champion_median, "p99": latency.champion_p99},
-            "candidate": {"median": latency.candidate_median, "p99": latency.candidate_p99},
-            "ratio": latency.ratio,
-        },
-        "reasons": [told(reason, settings) for reason in replay_reasons(report)],
-    }
 
 
 def show(report: ReplayReport, settings: Settings) -> None:

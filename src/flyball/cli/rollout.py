@@ -7,7 +7,8 @@ import click
 from flyball.cli.frame import as_json, at_time, now_option, project, same_model, say, show_json, show_table, tell_written, told, when
 from flyball.core.errors import UsageError
 from flyball.journal.explain import tell
-from flyball.loop.rollout import RolloutStatus, WaitingStatus, rollout_status, waiting_status
+from flyball.loop.rollout import RolloutStatus, WaitingStatus, answered, rollout_status, waiting_status
+from flyball.loop.shown import plain_rollout
 from flyball.settings import Settings
 from flyball.wiring import open_world
 
@@ -49,29 +50,18 @@ def command(ctx: click.Context, action: str, name: str | None, reason: str, now:
 def _status(settings: Settings, model: str, now: datetime, *, as_json: bool) -> None:
     from flyball.loop.written import current
 
-    state = current(open_world(settings), model)
-    found, waiting = rollout_status(state, now=now), waiting_status(state)
+    world = open_world(settings)
+    state = current(world, model)
+    count = answered(world.predictions, state, now=now)
     if as_json:
-        show_json({"model": model, "rollout": _plain(found, settings), "waiting": _asked(waiting, settings)})
+        show_json(plain_rollout(state, now, lambda reason: told(reason, settings), answered=count))
         return
+    found, waiting = rollout_status(state, now=now, answered=count), waiting_status(state)
     rows = [*(_rows(found, settings) if found is not None else []), *(_waiting_rows(waiting, settings) if waiting is not None else [])]
     if rows:
         show_table(("", ""), rows, title=model)
     if found is None:
         say(f"no version of {model} is being compared with the champion")
-
-
-def _plain(found: RolloutStatus | None, settings: Settings) -> dict[str, object] | None:
-    if found is None:
-        return None
-    values = {name: getattr(found, name) for name in found.__dataclass_fields__ if name != "waits_for"}
-    return {**values, "waits_for": told(found.waits_for, settings)}
-
-
-def _asked(waiting: WaitingStatus | None, settings: Settings) -> dict[str, object] | None:
-    if waiting is None:
-        return None
-    return {"version": waiting.version, "since": waiting.since, "asked_by": waiting.asked_by, "reason": told(waiting.reason, settings)}
 
 
 def _rows(found: RolloutStatus, settings: Settings) -> list[tuple[str, str]]:

@@ -4,11 +4,10 @@ import sys
 
 import click
 
-from flyball.alerting.receivers import receiver_id, receiver_name
 from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
 from flyball.loop.listing import StatusLine, describe
-from flyball.loop.telling.notify import not_told
-from flyball.serving.local import read_local
+from flyball.loop.telling.notify import untold
+from flyball.serving.local import holds, read_local
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 from flyball.wiring import open_stores
@@ -29,11 +28,11 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
         stores = open_stores(settings)
         state = fold(spec.model.name, stores.journal.read(spec.model.name))
         workers = stores.deployments.workers(spec.model.name)
-        receivers = {receiver_id(one): receiver_name(one) for one in spec.alerts.to}
-        waiting = stores.outbox.waiting(spec.model.name)
-        untold = [not_told(name, letters) for one, name in receivers.items() if (letters := [x for x in waiting if x.receiver == one])]
-        lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings), untold=untold)
-        if (local := read_local(settings.state)) is not None and local.model == spec.model.name:
+        waits = untold(stores.outbox, spec)
+        lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings), untold=waits)
+        deployed = stores.deployments.current(spec.model.name)
+        local = read_local(settings.state)
+        if local is not None and local.model == spec.model.name and (deployed is None or holds(local, deployed)):
             here = (
                 f"version {local.to} in the place of {local.version} since {local.at:%Y-%m-%d %H:%M} UTC, by {local.actor}: {local.reason}"
             )

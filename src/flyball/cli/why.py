@@ -49,7 +49,7 @@ def _show(story: Story, settings: Settings) -> None:
         for name, value in evidence_of(one).items():
             out.print(f"    {name} {value:g}")
     for bought in story.comparisons:
-        kind = "before its promotion" if bought.by == "rollout" else "while it answered"
+        kind = "in its rollout" if bought.by == "rollout" else "while it answered"
         out.print(f"what it bought, {kind}: {told(bought_words(bought), settings)}")
     if not story.comparisons:
         out.print("what it bought: nothing was compared on live rows yet")
@@ -64,7 +64,9 @@ def _show_made(made: Registered, training: Training | None, out: Console, settin
     if made.window is not None:
         out.print(f"    window: {told(made.window, settings)}")
     if made.hidden or made.held_back:
-        out.print(f"    {made.hidden} rows left out whose label the model's own answer hid, {made.held_back} of the holdback")
+        out.print(
+            f"    {made.hidden} rows left out whose label the model's own answer hid; of the holdback, {made.held_back} were learned from"
+        )
     out.print(f"    run {made.run_id}, data {made.snapshot}")
     if training is not None:
         cpu = f"{training.cpu_seconds:.1f} CPU seconds, " if training.cpu_seconds is not None else ""

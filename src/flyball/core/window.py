@@ -42,6 +42,16 @@ class Window:
             start = midnight
 
 
+def first_midnight(at: datetime) -> datetime:
+    """The midnight (UTC) at this time, or the first after it.
+
+    >>> first_midnight(datetime(2026, 3, 1, 22, tzinfo=UTC)).isoformat()
+    '2026-03-02T00:00:00+00:00'
+    """
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight if midnight == at else midnight + timedelta(days=1)
+
+
 def parse_duration(text: str) -> timedelta:
     """Read `90s`, `15m`, `24h`, `14d`, `2w`; raise ValueError for anything else, and for more than `LONGEST_DURATION`.
 

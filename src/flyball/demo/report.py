@@ -80,7 +80,8 @@ def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
     say(f"  {flyball} -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
     if summary.until is not None:
         say(f"  {flyball} -C {folder} monitor --now {summary.until:%Y-%m-%d}T00:00:00Z --html report.html    # a page to mail")
-    say(f"  {flyball} -C {folder} models            # the versions and what became of them")
+    say(f"  {flyball} -C {folder} retrains          # what each training cost, what became of it, what it bought")
+    say(f"  {flyball} -C {folder} history --at 2013-07-15T00:00:00Z            # what was in production in July")
     if summary.champion is not None:
         say(f"  {flyball} -C {folder} why @{summary.champion}            # why this version serves")
     if summary.prediction_id:

@@ -32,7 +32,8 @@ def gate(
     None, or rests on fewer than `min_rows` rows or `min_blocks` blocks, is undecided: too little evidence is never a pass.
 
     A line with `slice` or `slices` asks in every slice: `sliced` holds what was compared for it. It fails where one slice certainly
-    does, and names the worst; slices that are not certain yet are named and do not fail it.
+    does, and names the worst. `not_worse` looks for harm, so slices that are not certain yet are named and do not stop it. `better` is a
+    claim: it is undecided until every slice of them is proven, on as many rows and blocks as a line over all rows needs.
 
     `trouble` says what kept the champion from being compared with, if that was no lack of rows.
 
@@ -64,7 +65,7 @@ def _judge(
     if comparisons is None:
         return Check(metric=check.metric, verdict=Verdict.NOT_APPLICABLE, reason=because("gate.no_champion", metric=check.metric))
     if (check.slice is not None or check.slices) and not trouble:
-        return _in_slices(check, sliced.get(check, ()))
+        return _in_slices(check, sliced.get(check, ()), min_rows, min_blocks)
     comparison = comparisons.get(check.metric)
     if comparison is None:
         reason = (
@@ -86,14 +87,17 @@ def _judge(
     return _compared(check, comparison)
 
 
-def _in_slices(check: GateCheck, found: Sequence[SliceComparison]) -> Check:
+def _in_slices(check: GateCheck, found: Sequence[SliceComparison], min_rows: int, min_blocks: int) -> Check:
     by = check.slice or "every slice"
     if not found:
         return Check(metric=check.metric, verdict=Verdict.UNDECIDED, reason=because("gate.no_slice", metric=check.metric, by=by))
-    needed = check.margin if check.better is not None else 0.0 - check.margin
-    failed = [one for one in found if one.comparison.upper < needed or (check.better is not None and one.comparison.upper <= needed)]
-    open_ = [one.slice for one in found if one.comparison.lower <= needed and one not in failed]
-    worst = min(failed or found, key=lambda one: one.comparison.upper if failed else one.comparison.lower)
+    claim = check.better is not None
+    needed = check.margin if claim else 0.0 - check.margin
+    failed = [one for one in found if one.comparison.upper < needed or (claim and one.comparison.upper <= needed)]
+    few = [one for one in found if claim and (one.comparison.rows < min_rows or one.comparison.blocks < min_blocks)]
+    open_ = [one for one in found if one not in failed and (one in few or one.comparison.lower <= needed)]
+    undecided = claim and bool(open_)
+    worst = min(failed or (open_ if undecided else found), key=lambda one: one.comparison.upper if failed else one.comparison.lower)
     values: dict[str, Value] = {
         "metric": check.metric,
         "slices": len(found),
@@ -102,9 +106,13 @@ def _in_slices(check: GateCheck, found: Sequence[SliceComparison]) -> Check:
         "gain": worst.comparison.gain,
     }
     values |= {"lower": worst.comparison.lower, "upper": worst.comparison.upper, "rows": worst.comparison.rows}
-    values |= {"blocks": worst.comparison.blocks, "failed": len(failed), "open": len(open_), "names": ", ".join(open_[:_NAMED])}
-    code = "gate.slices_failed" if failed else "gate.slices_passed"
-    return Check(metric=check.metric, verdict=Verdict.FAIL if failed else Verdict.PASS, reason=because(code, **values))
+    values |= {"blocks": worst.comparison.blocks, "failed": len(failed), "open": len(open_)}
+    values["names"] = ", ".join(one.slice for one in open_[:_NAMED])
+    verdict = Verdict.FAIL if failed else Verdict.UNDECIDED if undecided else Verdict.PASS
+    said = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNDECIDED: "undecided"}[verdict]
+    if verdict is Verdict.UNDECIDED:
+        values |= {"rows_needed": min_rows, "blocks_needed": min_blocks}
+    return Check(metric=check.metric, verdict=verdict, reason=because(f"gate.{'better_slices' if claim else 'slices'}_{said}", **values))
 
 
 def _bound(check: GateCheck, evaluation: Evaluation) -> Check:

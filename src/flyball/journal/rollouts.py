@@ -37,7 +37,7 @@ def of_aliases(state: State, event: OfAliases, at: datetime, actor: str) -> Stat
         case RolloutEnded():
             if event.verdict is Verdict.FAIL:
                 state = _refused(state, event.version)
-            state = _settle(state, event.version)
+            state = _settled(state, event.version)
             if state.rollout is None or state.rollout.version != event.version:
                 return state  # it was never begun: there was nothing to find out
             waiting = state.waiting if state.waiting is not None and state.waiting.version != event.version else None
@@ -48,18 +48,7 @@ def of_aliases(state: State, event: OfAliases, at: datetime, actor: str) -> Stat
             phases = () if event.version is None else (Phase(since=at, share=event.share),)
             return replace(state, challenger=event.version, challenger_share=event.share, phases=phases)
         case RolledBack():
-            # the version that was given up is nothing to go back to
-            staged = state.challenger if state.challenger != event.to else None
-            known = _refused(state, event.version) if event.evidence else state  # a person may have other reasons than the model
-            return replace(
-                known,
-                champion=event.to,
-                previous=None,
-                champion_since=at,
-                watch=None,
-                challenger=staged,
-                challenger_share=state.challenger_share if staged else 0.0,
-            )
+            return _rolled_back(state, event, at)
         case WatchEnded():
             return replace(state, watch=None)
         case (
@@ -74,7 +63,6 @@ def _promoted(state: State, event: Promoted, at: datetime) -> State:
     watch = None
     if event.replaced is not None and event.watch_until is not None:
         watch = Watch(version=event.version, previous=event.replaced, since=at, until=event.watch_until)
-    rollout = state.rollout if state.rollout is not None and state.rollout.version != event.version else None
     return replace(
         _settle(state, event.version),
         champion=event.version,
@@ -83,14 +71,35 @@ def _promoted(state: State, event: Promoted, at: datetime) -> State:
         first_champion=event.version if state.first_champion is None else state.first_champion,
         champion_since=at,
         watch=watch,
-        rollout=rollout,
-        challenger=rollout.version if rollout else None,
+        rollout=None,  # it was held against another champion
+        challenger=None,
         challenger_share=0.0,
-        phases=state.phases if rollout else (),
-        paused=state.paused if rollout else None,
+        phases=(),
+        paused=None,
         waiting=None,
         answered_keys=frozenset(),
         suppressed={},
+    )
+
+
+def _rolled_back(state: State, event: RolledBack, at: datetime) -> State:
+    """What was held against the champion that is given up is worth nothing now: nobody is answered by a rollout, no promotion waits.
+
+    A challenger that a person staged stays; the version that was given up is nothing to go back to.
+    """
+    known = _refused(state, event.version) if event.evidence else state  # a person may have other reasons than the model
+    staged = state.challenger if state.challenger != event.to else None
+    answers = staged is not None and state.rollout is None
+    return replace(
+        known,
+        champion=event.to,
+        previous=None,
+        champion_since=at,
+        watch=None,
+        challenger=staged,
+        challenger_share=state.challenger_share if answers else 0.0,
+        phases=state.phases if staged is not None else (),
+        waiting=None,
     )
 
 
@@ -105,7 +114,7 @@ def _moved(state: State, event: Move, at: datetime, actor: str) -> State:
             return _resumed(state, at)
         case GuardrailTripped():
             off = replace(state, challenger_share=0.0) if event.version == state.challenger else state
-            return _refused(off, event.version)
+            return _settled(_refused(off, event.version), event.version)
         case ApprovalAsked():
             waiting = Waiting(at=at, version=event.version, reason=event.reason, evidence=event.evidence, actor=actor)
             return replace(_settle(state, event.version), waiting=waiting)
@@ -137,6 +146,12 @@ def _settle(state: State, version: int) -> State:
         for number, known in state.versions.items()
     }
     return replace(state, versions=versions)
+
+
+def _settled(state: State, version: int) -> State:
+    """This version had its chance; whatever waits beside it goes on waiting."""
+    known = state.versions.get(version)
+    return state if known is None else replace(state, versions={**state.versions, version: replace(known, settled=True)})
 
 
 def _refused(state: State, version: int) -> State:

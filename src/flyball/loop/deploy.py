@@ -31,6 +31,7 @@ def deployment_of(state: State, *, guardrails: Guardrails | None = None, watched
         bundles={version: state.versions[version].registered.bundle for version in named if version in state.versions},
         guardrails=pinned or guardrails or Guardrails() if guarded or state.challenger is not None or state.shadow else None,
         watched=guarded,
+        champion_since=state.champion_since,
     )
 
 
@@ -108,4 +109,5 @@ def _meaning(deployment: Deployment) -> tuple[object, ...]:
         deployment.guardrails,
         deployment.watched,
         deployment.local,
+        deployment.champion_since,
     )

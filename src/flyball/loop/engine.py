@@ -12,6 +12,7 @@ from typing import assert_never
 from flyball.core.errors import ConflictError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
+from flyball.core.window import first_midnight
 from flyball.journal.events import (
     AlertFired,
     AlertResolved,
@@ -27,11 +28,12 @@ from flyball.journal.events import (
     WatchEnded,
 )
 from flyball.journal.known import State
-from flyball.journal.moves import ApprovalAsked, Declined, GuardrailTripped, ShareMoved
+from flyball.journal.moves import ApprovalAsked, Declined, ShareMoved
 from flyball.journal.state import fold
 from flyball.loop.deciding.chances import first_share, next_candidate
 from flyball.loop.deploy import external_moves, project_aliases, publish
 from flyball.loop.evidence.measure import Look, look, measure
+from flyball.loop.going_back import rolled_back
 from flyball.loop.local import settle_local
 from flyball.loop.memory import Memory
 from flyball.loop.policy import decide
@@ -59,6 +61,7 @@ from flyball.loop.records import (
 )
 from flyball.loop.telling.inbound import close_silent
 from flyball.loop.telling.notify import Notified, notify
+from flyball.loop.unwritten import tripped
 from flyball.loop.world import World
 from flyball.ports.training import Job
 from flyball.spec.records import Spec
@@ -176,7 +179,8 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
         case Promote():
             return _promotion(action, spec, state, now)
         case RollBack():
-            return [RolledBack(version=action.version, to=action.to, reason=action.reason, evidence=action.evidence)]
+            back = RolledBack(version=action.version, to=action.to, reason=action.reason, evidence=action.evidence)
+            return rolled_back(state, back)
         case EndWatch():
             return [WatchEnded(version=action.version, reason=action.reason, evidence=action.evidence)]
         case Notify():
@@ -201,15 +205,7 @@ def _move(action: _Move, spec: Spec, state: State, now: datetime) -> Event:
         case MoveShare():
             return ShareMoved(version=action.version, share=action.share, reason=action.reason, evidence=action.evidence)
         case WriteTrip():
-            trip = action.trip
-            return GuardrailTripped(
-                version=trip.version,
-                guardrail=trip.guardrail,
-                worker=trip.worker,
-                tripped_at=trip.at,
-                reason=trip.reason,
-                evidence=trip.evidence,
-            )
+            return tripped(action.trip)
         case Unstage():
             return Staged(version=None, share=0.0, reason=action.reason)
         case AskApproval():
@@ -234,7 +230,8 @@ def _rollout(action: StartRollout, spec: Spec, state: State, now: datetime) -> R
         metric=rules.metric,
         spec_digest=spec.digest,
         start_at=now,
-        deadline_at=now + rules.deadline,
+        # a shadow counts whole days, and has as many of them wherever in a day it begins
+        deadline_at=(first_midnight(now) if strategy == "shadow" else now) + rules.deadline,
         reason=action.reason,
         alpha=rules.alpha,
         margin=rules.margin,

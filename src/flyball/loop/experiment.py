@@ -8,10 +8,11 @@ from flyball.core.errors import DataError, RefusedError
 from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
-from flyball.core.window import Window, format_duration
-from flyball.journal.events import Entry, Promoted, RolloutEnded, RolloutStarted
+from flyball.core.window import Window, first_midnight, format_duration
+from flyball.journal.events import Entry, Event, Promoted, RolloutEnded, RolloutStarted
 from flyball.journal.explain import tell
 from flyball.journal.known import Phase, State
+from flyball.journal.moves import GuardrailTripped
 from flyball.journal.state import fold
 from flyball.loop.evidence.live import TRAFFIC, Rules, compare_arms, compare_live, rollout_evidence
 from flyball.loop.memory import Memory
@@ -50,9 +51,10 @@ class OfDay:
 class ExperimentView:
     """A rollout, running or ended (`ended_at`, `ended`: when and why), as of `at`.
 
-    `evidence` None: nothing has matured, or the champion changed. `verdict` and `reason`: what the evidence alone says so far; `pass`:
-    certainly better, or not worse by the margin. `expected_at`: when it will be decided if the gain stays what it is; None: not before
-    the deadline, or nobody can say. `earliest_at`: before that nothing is decided in favour.
+    `evidence` None: nothing has matured, or the champion changed. `verdict` and `reason`: what the evidence alone says so far, and of a
+    rollout that ended what the journal says; `pass`: certainly better, or not worse by the margin. `expected_at`: when it will be decided
+    if the gain stays what it is; None: not before the deadline, or nobody can say. `earliest_at`: before that nothing is decided in
+    favour, whatever the evidence says: days are missing, or steps of a canary.
     """
 
     model: str
@@ -90,7 +92,8 @@ def experiment_view(
             hint="one starts when a new version has passed its gate and there is a champion: `flyball train`, then `flyball tick`",
         )
     before = fold(state.model, found[:ended])
-    return _view(world, spec, before, memory, min(found[ended].at, now), found[ended], looks)
+    view = _view(world, spec, before, memory, min(found[ended].at, now), found[ended], looks)
+    return _as_ended(view, found[ended].event, world.guards.trips(state.model, since=view.rollout.start_at), found[: ended + 1])
 
 
 def so_far(evidence: PairedEvidence | ArmsEvidence | None, margin: float, matures: timedelta) -> tuple[Verdict, Reason]:
@@ -131,6 +134,8 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
     evidence = rollout_evidence(world, spec, state, memory, at)
     verdict, reason = so_far(evidence, rollout.margin, spec.data.matures)
     days = _matured_days(rollout, spec, at)
+    earliest = _earliest(rollout, state.phases, spec.data.matures)
+    awaited = end is None and verdict is Verdict.UNDECIDED and state.paused is None
     seen = [_seen(world, spec, state, memory, day.end + spec.data.matures) for day in _spread(days, looks)]
     return ExperimentView(
         model=state.model,
@@ -145,11 +150,26 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
         looks=tuple(one for one in seen if one is not None),
         days=tuple(one for one in (_of_day(world, spec, state, memory, day, at) for day in days) if one is not None) if looks else (),
         trips=tuple(trip for trip in world.guards.trips(state.model, since=rollout.start_at) if trip.at <= at),
-        earliest_at=rollout.start_at + rollout.min_days * _DAY + spec.data.matures,
-        expected_at=_expected(evidence, rollout, at) if end is None and verdict is Verdict.UNDECIDED else None,
+        earliest_at=earliest,
+        expected_at=_expected(evidence, rollout, at, earliest) if awaited else None,
         ended_at=None if end is None else end.at,
         ended=None if end is None else tell(end).reason,
     )
+
+
+def _as_ended(view: ExperimentView, end: Event, trips: Sequence[Trip], entries: Sequence[Entry]) -> ExperimentView:
+    """The view of a rollout that is over: the verdict is the journal's, which may rest on more than the evidence (a guardrail, a person),
+    and so are the trips: a server that replays has another clock than they have.
+    """
+    written = {
+        (entry.event.version, entry.event.guardrail, entry.event.worker, entry.event.tripped_at)
+        for entry in entries
+        if isinstance(entry.event, GuardrailTripped) and entry.event.version == view.rollout.version
+    }
+    of_it = tuple(one for one in trips if one.at <= view.at or (one.version, one.guardrail, one.worker, one.at) in written)
+    if isinstance(end, RolloutEnded) and end.verdict is not view.verdict:
+        return replace(view, trips=of_it, verdict=end.verdict, reason=end.reason)
+    return replace(view, trips=of_it)
 
 
 def _last_ended(entries: Sequence[Entry]) -> int | None:
@@ -169,9 +189,10 @@ def _last_ended(entries: Sequence[Entry]) -> int | None:
 
 def _matured_days(rollout: RolloutStarted, spec: Spec, at: datetime) -> list[Window]:
     """The days of the rollout, cut to it, that are over and matured."""
-    if at <= rollout.start_at:
+    start = rollout.start_at if rollout.strategy in TRAFFIC else first_midnight(rollout.start_at)
+    if at <= start:
         return []
-    days = Window(start=rollout.start_at, end=at).days()
+    days = Window(start=start, end=at).days()
     return [day for day in days if day.end.hour == day.end.minute == day.end.second == 0 and day.end + spec.data.matures <= at]
 
 
@@ -205,9 +226,27 @@ def _of_day(world: World, spec: Spec, state: State, memory: Memory, day: Window,
     return OfDay(day=day.start, gain=found.gain, rows=found.rows) if found.rows else None
 
 
-def _expected(evidence: PairedEvidence | ArmsEvidence | None, rollout: RolloutStarted, now: datetime) -> datetime | None:
-    """When a bound will have passed its line if the gain stays what it is and blocks come as they came."""
+def _earliest(rollout: RolloutStarted, phases: Sequence[Phase], matures: timedelta) -> datetime:
+    """When its least days are over and matured, and a canary's last step is held."""
+    paired = rollout.strategy not in TRAFFIC  # the day it began counts with traffic only
+    began = first_midnight(rollout.start_at) if paired else rollout.start_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    earliest = max(began + rollout.min_days * _DAY + matures, rollout.start_at)
+    if rollout.strategy != "canary" or not phases:
+        return earliest
+    left = sum(step > phases[-1].share for step in rollout.steps)
+    return max(earliest, phases[-1].since + (1 + left) * rollout.hold)
+
+
+def _expected(
+    evidence: PairedEvidence | ArmsEvidence | None, rollout: RolloutStarted, now: datetime, earliest: datetime
+) -> datetime | None:
+    """When a bound will have passed its line if the gain stays what it is and blocks come as they came; in favour never before `earliest`.
+
+    None if that is after the deadline, and where trouble keeps everything from being decided.
+    """
     if evidence is None or evidence.lower is None or evidence.upper is None or now <= rollout.start_at:
+        return None
+    if isinstance(evidence, ArmsEvidence) and evidence.trouble is not None:
         return None
     units = isinstance(evidence, ArmsEvidence) and evidence.block == "unit"
     tuning = UNIT_TUNING if units else DAY_TUNING
@@ -221,6 +260,9 @@ def _expected(evidence: PairedEvidence | ArmsEvidence | None, rollout: RolloutSt
         more = blocks * (1 + day / past)
         factor = float(sequence_factor(more, max(more - 1, 1.0), alpha=evidence.alpha, tuning=tuning))
         reach = half * factor / first * (blocks / more) ** 0.5
-        if evidence.gain - reach > -rollout.margin or evidence.gain + reach < 0:
+        if evidence.gain + reach < 0:
             return now + day * _DAY
+        if evidence.gain - reach > -rollout.margin:
+            found = max(now + day * _DAY, earliest)
+            return found if found <= rollout.deadline_at else None
     return None

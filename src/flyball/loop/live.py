@@ -1,6 +1,6 @@
 """The versions of a deployment, opened: for the server's workers, and for batch scoring, which has no server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from flyball.core.errors import DataError, FlyballError, IntegrityError
 from flyball.ports.serving import BundleStore
@@ -17,14 +17,15 @@ def open_live(bundles: BundleStore, deployment: Deployment, *, trusted: bool) ->
     return live_of(deployment, lambda number: open_version(bundles, deployment, number, trusted=trusted, deadline=_DEADLINE))
 
 
-def live_of(deployment: Deployment, one: Callable[[int], LiveVersion]) -> LiveModel:
+def live_of(deployment: Deployment, one: Callable[[int], LiveVersion], *, kept: Collection[int] = ()) -> LiveModel:
     """Every version a deployment needs, given by `one`. The champion strictly; any other that fails is left out.
 
-    While the champion is watched, the version before it is needed too: it answers at once should the champion fail.
+    While the champion is watched, the version before it is needed too: it answers at once should the champion fail. `kept` are needed
+    besides.
     """
     if deployment.champion is None:
         raise DataError(f"the deployment of {deployment.model!r} names no champion", hint="`flyball train` makes the first")
-    others = set(deployment.shadow) - {deployment.champion}
+    others = {*deployment.shadow, *kept} - {deployment.champion}
     if deployment.challenger is not None and deployment.challenger_share > 0.0:
         others |= {deployment.challenger} - {deployment.champion}
     if deployment.watched and deployment.previous is not None:

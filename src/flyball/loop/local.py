@@ -12,10 +12,11 @@ from flyball.journal.events import Entry, RolledBack
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.deploy import publish
+from flyball.loop.going_back import rolled_back
 from flyball.loop.world import World
 from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest
-from flyball.serving.local import LocalRollback, last_served, read_local, remove_local, write_local
+from flyball.serving.local import LocalRollback, holds, last_served, read_local, remove_local, write_local
 from flyball.spec.records import Spec
 
 _STATE = ".flyball"
@@ -35,7 +36,7 @@ def roll_back_here(bundles: BundleStore, folder: Path, model: str, *, reason: st
             hint="`flyball rollback` without --local asks the database",
         )
     standing = read_local(state)
-    if standing is not None and standing.model == model and standing.version == serving.champion:
+    if standing is not None and holds(standing, serving):
         raise RefusedError(
             f"{model} was rolled back on this machine already: version {standing.to} answers in the place of {standing.version}",
             hint="the next `flyball tick` that reaches the database writes it into the journal",
@@ -94,7 +95,8 @@ def settle_local(world: World, spec: Spec, state: State, appended: list[Entry]) 
                 "rollback.local", version=local.version, to=local.to, actor=local.actor, reason=local.reason, at=local.at.isoformat()
             )
             event = RolledBack(version=local.version, to=local.to, reason=told, evidence={})
-            entries = world.journal.append(state.model, [event], expected=state.seq, actor=local.actor, at=local.at)
+            events = rolled_back(state, event)
+            entries = world.journal.append(state.model, events, expected=state.seq, actor=local.actor, at=local.at)
             state, appended = fold(state.model, entries, start=state), [*appended, *entries]
         publish(world, state)  # before the file goes, or servers would return to what was given up
         remove_local(folder)

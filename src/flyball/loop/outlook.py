@@ -20,7 +20,7 @@ from flyball.ports.serving import BundleStore
 from flyball.serving.records import LoggedRows, Maturity
 from flyball.spec.records import RolloutSpec, Spec
 from flyball.stats.planning import Noise, Prospects, Traffic, days_to_find
-from flyball.stats.scores import loss_for
+from flyball.stats.scores import METRICS, loss_for
 
 # Of the log so many days count.
 PAST = timedelta(days=28)
@@ -96,7 +96,7 @@ def data_basis(table: Table, spec: Spec, state: State) -> Basis | None:
     units = len(set(table[spec.data.unit].tolist())) if spec.data.unit is not None and spec.data.unit in table else len(at)
     loss = None
     if state.champion is not None:
-        loss = state.versions[state.champion].registered.metrics.get(spec.rollout.metric)
+        loss = _loss_of(spec.rollout.metric, state.versions[state.champion].registered.metrics.get(spec.rollout.metric))
     daily, held = _daily(spec, state)
     return Basis(
         rows=len(at) / days,
@@ -210,9 +210,13 @@ def _daily(spec: Spec, state: State) -> tuple[float | None, int]:
     return None, 0
 
 
+def _loss_of(metric: str, value: float | None) -> float | None:
+    """The mean loss behind a metric's value: an accuracy of .97 is an error of .03."""
+    return value if value is None or metric == VALUE or METRICS[metric].mean_of >= 0 else 1 - value
+
+
 def _typical_spread(spec: Spec, loss: float) -> float:
     """The spread of a row's loss where only its mean is known: of 0 and 1 exactly, of other losses as large as the mean."""
     if spec.rollout.metric in ("error", "accuracy"):
-        wrong = loss if spec.rollout.metric == "error" else 1 - loss
-        return float(np.sqrt(max(wrong * (1 - wrong), 1e-12)))
+        return float(np.sqrt(max(loss * (1 - loss), 1e-12)))
     return abs(loss)

@@ -44,7 +44,7 @@ class Evidence:
     `new_outcomes`: labels that became known since the last training began. `refused`: what servers said that could not take over a version.
     `quality`: what is wrong with the rows of the window. `trouble`: what could not be measured, and why. `estimated_floor`: what scores
     alone say of the newest rows; it is measured whenever a report is kept.
-    `trips`: what guardrails did in servers since the rollout, or the watch, began.
+    `trips`: what guardrails did in servers since the rollout, or the watch, began; None if that cannot be read, which is not none.
     """
 
     drift: Mapping[str, ColumnDrift]
@@ -59,7 +59,7 @@ class Evidence:
     trouble: str = ""
     quality: tuple[QualityFinding, ...] = ()
     estimated_floor: Floored | None = None
-    trips: tuple[Trip, ...] = ()
+    trips: tuple[Trip, ...] | None = ()
 
 
 @record

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
+from flyball.core.window import Window
 from flyball.journal.events import RolloutStarted
 from flyball.journal.known import State
 from flyball.loop.deciding.trial import next_step
+from flyball.ports.history import PredictionLog
 from flyball.spec.records import Strategy
 
 
@@ -40,8 +42,8 @@ class WaitingStatus:
     asked_by: str
 
 
-def rollout_status(state: State, *, now: datetime) -> RolloutStatus | None:
-    """How the rollout stands; None if there is none."""
+def rollout_status(state: State, *, now: datetime, answered: int | None = None) -> RolloutStatus | None:
+    """How the rollout stands; None if there is none. `answered`: rows the challenger answered in the present phase, if that is known."""
     rollout = state.rollout
     if rollout is None:
         return None
@@ -62,8 +64,18 @@ def rollout_status(state: State, *, now: datetime) -> RolloutStatus | None:
         next_at=since + rollout.hold if moves and not still else None,
         deadline_at=rollout.deadline_at,
         paused_since=None if state.paused is None else state.paused.at,
-        waits_for=_waits_for(state, rollout, since, now),
+        waits_for=_waits_for(state, rollout, since, now, answered),
     )
+
+
+def answered(log: PredictionLog, state: State, *, now: datetime) -> int | None:
+    """How many rows the challenger of the rollout answered in the present phase; None without one. What was logged is taken in first."""
+    if state.rollout is None or not state.phases:
+        return None
+    log.ingest()
+    since = state.phases[-1].since
+    rows = log.rows(state.model, state.rollout.version, Window(start=since, end=max(now, since)), compared=True)
+    return 0 if rows.variant is None else int((rows.variant == "challenger").sum())
 
 
 def waiting_status(state: State) -> WaitingStatus | None:
@@ -88,7 +100,7 @@ def rollout_line(state: State, *, now: datetime) -> str | None:
     return f"{against}; {found.strategy}, {found.share:.1%} of the units since {_minute(found.phase_since)}{then}"
 
 
-def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: datetime) -> Reason:
+def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: datetime, answered: int | None) -> Reason:
     freeze = state.frozen(now)
     if freeze is not None:
         return because("waits.frozen", reason=freeze.reason)
@@ -96,7 +108,11 @@ def _waits_for(state: State, rollout: RolloutStarted, since: datetime, now: date
         return because("waits.paused")
     if state.waiting is not None and state.waiting.version == rollout.version:
         return because("waits.approval", model=state.model, version=rollout.version)
+    if f"experiment:{rollout.version}" in state.firing:
+        return because("waits.trouble", version=rollout.version)
     held = _minute(since + rollout.hold)
+    if rollout.strategy == "canary" and answered == 0 and now >= since + rollout.hold:
+        return because("waits.answer", version=rollout.version, share=state.challenger_share, since=_minute(since))
     step = next_step(rollout, state.challenger_share)
     if step is not None:
         return because("waits.step", at=held, share=step)

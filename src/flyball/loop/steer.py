@@ -13,8 +13,10 @@ from flyball.journal.known import Known, State
 from flyball.journal.moves import ApprovalAsked, Declined
 from flyball.loop.deciding.due import by_hand
 from flyball.loop.deploy import publish
+from flyball.loop.going_back import rolled_back
 from flyball.loop.promoted import promoted
 from flyball.loop.records import Written
+from flyball.loop.unwritten import leftovers, spoken_against
 from flyball.loop.world import World
 from flyball.loop.written import append, current, insist
 from flyball.spec.records import Spec
@@ -33,12 +35,12 @@ def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str,
     if version == state.champion:
         publish(world, state, spec=spec, now=now)  # whoever promoted it may have died before servers were told
         raise RefusedError(f"{state.model}@{version} is the champion already", hint="`flyball status` shows what serves")
-    against = [*_spoken_against(known), *_standing(state, version, now)]
+    against = [*_spoken_against(known), *spoken_against(world, state, version), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
     told = because("promote.by_hand", version=version, actor=actor, reason=reason or "no reason given")
     if by_hand(state, spec) and not force:
         return append(world, spec, state, _asked(state, version, reason, actor), actor=actor, now=now)
-    events: list[Event] = []
+    events: list[Event] = leftovers(world, state)
     if state.waiting is not None and state.waiting.version != version:
         events.append(_superseded(state.waiting.version, version))
     if state.rollout is not None:
@@ -49,7 +51,10 @@ def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str,
 
 
 def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, reason: str, actor: str, now: datetime) -> Written:
-    """Make a version challenger, answering `share` of the units (0: loaded, answering nobody)."""
+    """Make a version challenger, answering `share` of the units (0: loaded, answering nobody).
+
+    Where promotions are approved, no more than `rollout.share` unless forced: answering nearly everybody is a promotion in all but name.
+    """
     state = current(world, spec.model.name)
     known = _known(state, version)
     if state.champion is None or version == state.champion:
@@ -63,10 +68,12 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
             f"{state.model}@{state.rollout.version} is the challenger of a running comparison, and there is one challenger at a time",
             hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
         )
-    against = [*(_spoken_against(known) if share > 0 else []), *_standing(state, version, now)]
+    spoken = [*_spoken_against(known), *spoken_against(world, state, version)] if share > 0 else []
+    against = [*spoken, *_too_large(share, spec), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
-    return append(world, spec, state, [Staged(version=version, share=share, reason=told)], actor=actor, now=now)
+    events = [*leftovers(world, state), Staged(version=version, share=share, reason=told)]
+    return append(world, spec, state, events, actor=actor, now=now)
 
 
 def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, now: datetime) -> Written:
@@ -75,7 +82,8 @@ def unstage(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
     if state.challenger != version or state.rollout is not None:
         raise RefusedError(f"{state.model}@{version} is not staged", hint="`flyball status` shows the challenger, if there is one")
     told = because("unstage.by_hand", version=version, actor=actor, reason=reason or "no reason given")
-    return append(world, spec, state, [Staged(version=None, share=0.0, reason=told)], actor=actor, now=now)
+    events = [*leftovers(world, state), Staged(version=None, share=0.0, reason=told)]
+    return append(world, spec, state, events, actor=actor, now=now)
 
 
 def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -> Written:
@@ -88,7 +96,8 @@ def roll_back(world: World, spec: Spec, *, reason: str, actor: str, now: datetim
                 f"{state.model} has no previous champion to go back to", hint="`flyball models` lists the versions; promote one of them"
             )
         told = because("rollback.by_hand", version=state.champion, to=state.previous, actor=actor, reason=reason or "no reason given")
-        return [RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})]
+        back = RolledBack(version=state.champion, to=state.previous, reason=told, evidence={})
+        return [*leftovers(world, state, champion=True), *rolled_back(state, back)]
 
     return insist(world, spec, spec.model.name, events, actor=actor, now=now)
 
@@ -104,7 +113,7 @@ def thaw(world: World, model: str, *, reason: str, actor: str, now: datetime) ->
     def events(state: State) -> list[Event]:
         if state.frozen(now) is None:
             raise RefusedError(f"{model} is not frozen", hint="`flyball status` shows the state of the loop")
-        return [Thawed(reason=reason)]
+        return [Thawed(reason=reason or "no reason given")]
 
     return insist(world, None, model, events, actor=actor, now=now)
 
@@ -146,6 +155,15 @@ def _spoken_against(known: Known) -> list[str]:
     verdict = known.registered.gate.verdict
     found = [] if verdict is Verdict.PASS else [f"it did not pass its gate ({verdict.value})"]
     return [*found, "live rows spoke against it"] if known.refused else found
+
+
+def _too_large(share: float, spec: Spec) -> list[str]:
+    """Where a person approves promotions, nobody gives a version a champion's traffic by another door."""
+    rules = spec.rollout
+    if rules.approve != "manual" or (share <= rules.share and share < 1.0):
+        return []
+    most = f'approve = "manual" lets a challenger answer {rules.share:.1%} of the units at most (rollout.share)'
+    return [f"{most}, not {share:.1%}"]
 
 
 def _standing(state: State, version: int, now: datetime) -> list[str]:

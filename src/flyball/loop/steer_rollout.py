@@ -10,6 +10,7 @@ from flyball.journal.known import State, Waiting
 from flyball.journal.moves import Approved, Declined, RolloutPaused, RolloutResumed
 from flyball.loop.promoted import promoted
 from flyball.loop.records import Written
+from flyball.loop.unwritten import leftovers, spoken_against
 from flyball.loop.world import World
 from flyball.loop.written import insist
 from flyball.spec.records import Spec
@@ -57,9 +58,9 @@ def abort(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -
         rollout = _running(state)
         told = because("rollout.aborted", version=rollout.version, actor=actor, reason=reason)
         ended = RolloutEnded(version=rollout.version, verdict=Verdict.UNDECIDED, reason=told, evidence={})
-        if state.waiting is not None and state.waiting.version == rollout.version:
-            return [Declined(version=rollout.version, reason=told), ended]
-        return [ended]
+        waited = state.waiting is not None and state.waiting.version == rollout.version
+        declined = [Declined(version=rollout.version, reason=told)] if waited else []
+        return [*leftovers(world, state), *declined, ended]
 
     return insist(world, spec, spec.model.name, events, actor=actor, now=now)
 
@@ -67,8 +68,8 @@ def abort(world: World, spec: Spec, *, reason: str, actor: str, now: datetime) -
 def approve(world: World, spec: Spec, version: int, *, reason: str, actor: str, now: datetime) -> Written:
     """Let a promotion that waits go through: the version becomes champion.
 
-    Refused while frozen, while its rollout is paused, during the rollout of another version, and, with `four_eyes`, to whoever asked for
-    the promotion or trained the version by hand.
+    Refused while frozen, while its rollout is paused, during the rollout of another version, where live rows or a guardrail spoke against
+    it (though no tick has written that down yet), and, with `four_eyes`, to whoever asked for the promotion or trained the version by hand.
     """
     _need_reason(reason)
 
@@ -83,11 +84,12 @@ def approve(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
                 f"{state.model}@{state.rollout.version} is being compared with the champion until {_minute(state.rollout.deadline_at)}",
                 hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
             )
-        if state.champion_since is not None and state.champion_since > waiting.at:
+        if state.rollout is not None and state.rollout.champion != state.champion:
             raise RefusedError(
-                f"the champion changed to {state.champion} since the promotion of {name} was asked for",
-                hint="the next tick withdraws it; `flyball promote` asks anew",
+                f"{name} was compared with champion {state.rollout.champion}, and the champion is {state.champion} now",
+                hint="the next tick ends that comparison; `flyball promote` asks anew",
             )
+        _refuse_spoken_against(world, state, version)
         if spec.rollout.four_eyes:
             _refuse_involved(world, state, waiting, actor)
         told = because("promote.approved", version=version, actor=actor, reason=reason)
@@ -108,6 +110,7 @@ def decline(world: World, spec: Spec, version: int, *, reason: str, actor: str, 
         told = because("approval.declined", version=version, actor=actor, reason=reason)
         found: list[Event] = [Declined(version=version, reason=told)]
         if state.rollout is not None and state.rollout.version == version:
+            found = [*leftovers(world, state), *found]
             found.append(RolloutEnded(version=version, verdict=Verdict.UNDECIDED, reason=told, evidence={}))
         return found
 
@@ -142,6 +145,16 @@ def _refuse_frozen(state: State, now: datetime, what: str) -> None:
     if freeze is not None:
         until = f" until {_minute(freeze.until)}" if freeze.until else ""
         raise RefusedError(f"{what}: {state.model} is frozen{until} ({freeze.reason})", hint="`flyball thaw` ends it")
+
+
+def _refuse_spoken_against(world: World, state: State, version: int) -> None:
+    """What live rows or a guardrail spoke against is not approved, also if no tick has written it down yet."""
+    against = ["live rows spoke against it"] if state.versions[version].refused else spoken_against(world, state, version)
+    if against:
+        raise RefusedError(
+            f"{state.model}@{version} is not promoted: {'; '.join(against)}",
+            hint="the next `flyball tick` writes down what guardrails did; `flyball promote --force --reason '...'` overrides it",
+        )
 
 
 def _refuse_involved(world: World, state: State, waiting: Waiting, actor: str) -> None:

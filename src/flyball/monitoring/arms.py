@@ -1,6 +1,7 @@
 """Analysis of a rollout with traffic: two arms of units split at random, by days or by units, valid however often one looks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +25,8 @@ from flyball.stats.scores import loss_for
 VALUE = "value"
 _SIDES = ("champion", "challenger")
 _MICRO = 1_000_000
+# Shares are ten thousandths; a propensity went through a log as text or a float.
+_SAME_SHARE = 1e-6
 
 
 class Stretch(Protocol):
@@ -74,7 +77,8 @@ def arms_evidence(
     """How much better the challenger did on its units than the champion on its own, and whether the two may be compared at all.
 
     `challenger`, `champion`: the matured rows that each version answered, of whole days, in any order; `assigned`: all rows that each
-    answered so far, matured or not, in the same order. Rows that belong to no arm are left out. `phases`: since when which share.
+    answered so far, matured or not, in the same order. Rows that belong to no arm, and those no share drew (see `drawn`), are left out.
+    `phases`: since when which share.
 
     Each phase is compared within itself and the differences are joined, so a share that moves while the days get better or worse makes
     no difference by itself; see `stats.arms` for blocks, weights and errors. A bound is one-sided at `alpha` over all looks together.
@@ -83,8 +87,7 @@ def arms_evidence(
     was answered by, and as one unit when the error is reckoned. Trouble (nothing may be decided): units are not split as the shares
     say, or labels come to one arm more often, or later, than to the other, beyond what chance explains.
     """
-    both = tuple(of_arm(rows, arm) for rows, arm in zip((champion, challenger), _SIDES, strict=True))
-    seen = tuple(of_arm(rows, arm) for rows, arm in zip(reversed(assigned), _SIDES, strict=True))
+    both, seen = drawn((champion, challenger), phases), drawn((assigned[1], assigned[0]), phases)
     names = _Names()
     found = [_judge(rows, rules, side) for side, rows in enumerate(both)]
     arms = _arms(found, both, phases, names)
@@ -118,6 +121,7 @@ def arms_evidence(
         fixed=None if fixed is None else FixedHorizon(lower=fixed[0], upper=fixed[1], p_value=fixed[2]),
         preferred=preferred(arms, spread),
         phases=tuple(spread.phases.get(number) for number in range(len(phases))),
+        answered=int((phase_of(seen[1], 1, phases) == len(phases) - 1).sum()),
     )
 
 
@@ -211,22 +215,40 @@ def _split(seen: Sequence[LoggedRows], phases: Sequence[Stretch], names: _Names)
     )
 
 
-def phase_of(rows: LoggedRows, side: int, phases: Sequence[Stretch]) -> NDArray[np.int64]:
-    """The number of the phase of each row, by its time.
+def drawn(arms: tuple[LoggedRows, LoggedRows], phases: Sequence[Stretch]) -> tuple[LoggedRows, LoggedRows]:
+    """Of what champion and challenger answered the rows whose arm was left to chance by the share of a phase.
 
-    A server takes over a new share a moment after it was decided. Rows that were still split by the share before, as their logged
-    propensity says, belong to the phase before.
+    Only these say what an arm does, and how units were split. A server answers everybody by the champion until it has loaded a challenger,
+    and again while a rollout is paused: such rows are logged as the champion's too, but with a propensity of no share, that is with none
+    at all, or with how likely an answer was that is not held back.
+
+    Where the challenger's rows have no propensity, they were made elsewhere, and phases are told by time alone.
+    """
+    champion, challenger = (of_arm(rows, arm) for rows, arm in zip(arms, _SIDES, strict=True))
+    if len(challenger.at) and (challenger.propensity is None or np.isnan(challenger.propensity).all()):
+        champion, challenger = replace(champion, propensity=None), replace(challenger, propensity=None)
+    found = [rows.take(phase_of(rows, side, phases) >= 0) for side, rows in enumerate((champion, challenger))]
+    return found[0], found[1]
+
+
+def phase_of(rows: LoggedRows, side: int, phases: Sequence[Stretch]) -> NDArray[np.int64]:
+    """The number of the phase of each row, by its time and its logged propensity; -1 where no share drew it.
+
+    A server takes over a new share a moment after it was decided, so a row belongs to the newest phase that had begun and whose share its
+    propensity is. Rows of a log that keeps no propensity are told by their time alone.
     """
     if not phases:
         raise DataError("arms cannot be analysed without the shares they were split by")
     starts = np.array([to_micros(phase.since) for phase in phases], dtype=np.int64)
-    phase = np.clip(np.searchsorted(starts, rows.at, side="right") - 1, 0, None).astype(np.int64)
-    if rows.propensity is None or len(phases) < 2:
-        return phase
-    share = np.array([one.share if side else 1 - one.share for one in phases])
-    before = np.maximum(phase - 1, 0)
-    late = (np.abs(rows.propensity - share[before]) < 1e-9) & (np.abs(rows.propensity - share[phase]) > 1e-6)
-    return np.where(late, before, phase)
+    begun = np.clip(np.searchsorted(starts, rows.at, side="right") - 1, 0, None).astype(np.int64)
+    if rows.propensity is None:
+        return begun
+    found = np.full(len(begun), -1, dtype=np.int64)
+    for number, phase in enumerate(phases):
+        if phase.share > 0.0:
+            share = phase.share if side else 1 - phase.share
+            found[(begun >= number) & (np.abs(rows.propensity - share) < _SAME_SHARE)] = number
+    return found
 
 
 def _shares(phases: Sequence[Stretch]) -> list[float]:

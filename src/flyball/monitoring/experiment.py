@@ -52,6 +52,7 @@ def paired(
     `versions` are those of `first` and `second`, in this order; `gain` > 0 means `first` is better. The metric must be the mean of a
     per-row loss (SpecError otherwise: an AUC cannot be compared row by row). Rows join by prediction id; what only one version scored
     or what cannot be judged (no outcome, a label the models do not know, a score that is not finite) is left out of both.
+    `missed`: what `second` scored and `first` did not, or not with a finite number.
 
     The day is the block and every day counts the same, so that one busy day cannot decide alone: `gain` is the mean of the days' means.
     Each bound is one-sided at `alpha` over all looks together and None before the seventh day. Give whole matured days, in any order:
@@ -68,7 +69,8 @@ def paired(
     theirs = partner[ours]
     if (one.truth[ours] != two.truth[theirs]).any():
         raise DataError(f"versions {versions[0]} and {versions[1]} were given different outcomes for the same prediction")
-    scored = set(first.prediction_id.tolist())
+    finite = np.isfinite(first.score if first.score.ndim == 1 else first.score.sum(axis=1))
+    scored = set(first.prediction_id[finite].tolist())
     missed = sum(name not in scored for name in place)
     gain = loss(two.truth[theirs], two.score[theirs], threshold) - loss(one.truth[ours], one.score[ours], threshold)
     day = blocks_of(one.day[ours])

@@ -208,8 +208,8 @@ class PairedEvidence:
 
     `lower`, `upper`: always-valid bounds at level `alpha`; they may be looked at after every block. None while there are too few blocks.
     `blocks` counts the held-out days the comparison began with; `live_blocks` only the days since it runs. `missed`: rows of `against`
-    that could be judged and that `version` did not score, because they lack a column it reads, or it failed on them. `identical`: how
-    many live rows there were, if both gave every one of them the very same score; else 0.
+    that could be judged and that `version` did not score, because they lack a column it reads, it failed on them, or its score was no
+    finite number. `identical`: how many live rows there were, if both gave every one of them the very same score; else 0.
     """
 
     version: int
@@ -260,6 +260,7 @@ class ArmsEvidence:
     always-valid p-values that units were split as the shares say, of the assigned and of those matured and labelled. `trouble`: why
     nothing may be decided (sample ratio mismatch, arms that matured unlike), None if nothing speaks against it. `preferred`: how
     probable it is that the challenger is the better one, for a bandit. `phases`: gain by phase in their order, None where too little.
+    `answered`: rows that the challenger answered in the present phase, matured or not.
     """
 
     version: int
@@ -281,3 +282,4 @@ class ArmsEvidence:
     fixed: FixedHorizon | None = None
     preferred: float | None = None
     phases: tuple[float | None, ...] = ()
+    answered: int = 0

@@ -1,5 +1,6 @@
 """HTTP answers of the native routes: one error schema, one table from error to status, and how bytes are sent."""
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from flyball.core.errors import (
     UnsupportedError,
 )
 from flyball.serving.codecs import MalformedError
+from flyball.serving.deployment import ModelError
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,6 +27,7 @@ Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 _RETRY = [(b"retry-after", b"1")]
+_log = logging.getLogger("flyball.server")
 
 # The first line that fits decides.
 _STATUS: tuple[tuple[type[FlyballError], int], ...] = (
@@ -34,6 +37,7 @@ _STATUS: tuple[tuple[type[FlyballError], int], ...] = (
     (ConflictError, 409),
     (RefusedError, 403),
     (StoreError, 503),
+    (ModelError, 500),
     (DataError, 422),
     (UnsupportedError, 501),
 )
@@ -75,6 +79,14 @@ def error_reply(error: Exception) -> Reply:
                 field = error.field if isinstance(error, RequestError) else ""
                 return json_reply(status, _schema(message, field), _RETRY if status == 503 else None)
     return json_reply(500, {"error": "the server could not answer this request; its log says why"})
+
+
+def log_fault(error: Exception, status: int) -> None:
+    """Tell the log of an error that was answered with a status and is not the client's fault: a model's in a line, any other in full."""
+    if isinstance(error, ModelError):
+        _log.warning("a request failed: %s", error.message)
+    elif status == 500 or not isinstance(error, HttpError | FlyballError):
+        _log.error("a request failed", exc_info=error)
 
 
 def without_place(reply: Reply, folder: Path) -> Reply:

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from flyball.core.errors import FlyballError
 from flyball.server.admin.layer import Admin
 from flyball.server.alerts import ROUTE, model_of
-from flyball.server.answers import HttpError, Receive, Reply, Scope, Send, error_reply, send_reply, without_place
+from flyball.server.answers import HttpError, Receive, Reply, Scope, Send, error_reply, log_fault, send_reply, without_place
 from flyball.server.body import BodyReader
 from flyball.server.dialects.inference import OpenInference
 from flyball.server.dialects.mlflow_scoring import MlflowScoring
@@ -196,8 +196,7 @@ class App:
 
     def _failed(self, error: Exception, scope: Scope) -> Reply:
         reply = without_place(error_reply(error), self.settings.folder)
-        if reply.status == 500 or not isinstance(error, HttpError | FlyballError):
-            _log.error("a request failed", exc_info=error)
+        log_fault(error, reply.status)
         self._count_error(reply.status, asked_model(scope, self.models.by_name))
         return reply
 

@@ -76,6 +76,6 @@ def _together(arm: Arm, requests: Sequence[Held]) -> list[Any]:
         return [_alone(held) for held in requests]
     if arm.counts is not None:
         took, finite = perf_counter() - began, [one for one in scores if type(one) is list or one - one == 0.0]
-        arm.counts.seconds += [took] * len(finite)  # each of them waited for all
+        arm.counts.together += [took] * len(finite)  # each of them waited for all
         arm.counts.scores += finite
     return scores

@@ -7,13 +7,13 @@ from concurrent.futures import Executor
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from flyball.core.errors import FlyballError
+from flyball.core.errors import DataError, FlyballError
 from flyball.core.reason import because
 from flyball.core.window import from_micros
 from flyball.server.guardrails import EDGES, Counts, Finding, Guardrail, Judge
 from flyball.server.metrics import BUCKETS, Metrics
 from flyball.serving.deployment import LiveModel, LiveVersion
-from flyball.serving.records import Trip
+from flyball.serving.records import Deployment, Trip
 from flyball.spec.records import Arm
 from flyball.stats.running import quantile_upper
 from flyball.words.sentences import sentence
@@ -34,7 +34,16 @@ _BEFORE = 1000  # answers from before it was guarded that say how fast a version
 
 _log = logging.getLogger("flyball.server")
 
+Place = tuple[int, str]  # version, role
 Key = tuple[int, str, str]  # version, role, seed of the rollout: a trip belongs to all three
+
+
+class Taken(NamedTuple):
+    """A version that has been taken out: whether others answer for it now, and whether nobody will need it any more."""
+
+    version: LiveVersion
+    answers: bool
+    needed: bool
 
 
 class _Calling(NamedTuple):
@@ -45,10 +54,11 @@ class _Calling(NamedTuple):
 
 class Guard:
     """Guards the challenger, every shadow, and the champion while it is watched. What it takes out is out until the deployment names it
-    no more, or in another role, or for another rollout.
+    no more, or in another role, or for another rollout; a champion, until it is champion no more or replaced another.
 
-    `off` are the versions that are out, and why in words. `on_trip` is called at once, with those that have just been taken out. Works in
-    the event loop; shadows report from their thread.
+    `off` are the versions that are out, and why in words. `on_trip` is called at once, with each that has just been taken out: whether it
+    may still be asked (only its shadow's work is over), and whether it is needed no more. Works in the event loop; shadows report from
+    their thread, which reads dicts that are replaced and never changed.
     """
 
     def __init__(
@@ -61,28 +71,36 @@ class Guard:
         clock: Callable[[], int],
         threads: Executor,
         patience: float,
-        on_trip: Callable[[LiveVersion, bool], None],
+        on_trip: Callable[["Taken"], None],
     ) -> None:
         self._model, self._guards, self._metrics = model, guards, metrics
         self._worker, self._clock, self._threads, self._patience = worker, clock, threads, patience
         self._on_trip = on_trip
         self._live: LiveModel | None = None
-        self._counts: dict[tuple[int, str], Counts] = {}
-        self._judges: dict[Key, Judge] = {}
-        self._off: dict[Key, str] = {}
+        self._counts: Mapping[Place, Counts] = {}
+        self._judges: Mapping[Key, Judge] = {}
+        self._off: Mapping[Key, str] = {}
+        self._trouble = ""  # what kept it from looking the last time
         self._untold: list[Trip] = []
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._calling: _Calling | None = None
+        self._usual: float | None = None  # what the 99th percentile of all answers was when the deployment was taken up
 
     @property
     def off(self) -> Mapping[int, str]:
         """The versions that answer nobody, and why."""
         return {version: why for (version, _, _), why in self._off.items()}
 
-    def is_off(self, version: int) -> bool:
-        """Whether a version was taken out."""
-        return any(key[0] == version for key in self._off)
+    def is_off(self, version: int, role: str) -> bool:
+        """Whether a version was taken out in a role."""
+        return any(key[0] == version and key[1] == role for key in self._off)
+
+    def kept(self, deployment: Deployment) -> frozenset[int]:
+        """The versions that are needed for a deployment because others are out, whether or not it says so itself."""
+        previous = deployment.previous
+        stands = previous is not None and (deployment.champion, "champion", f"{previous}") in self._off
+        return frozenset([previous] if stands and previous is not None else [])
 
     @property
     def guarding(self) -> frozenset[int]:
@@ -92,30 +110,22 @@ class Guard:
     def take_up(self, live: LiveModel) -> LiveModel:
         """Guard a deployment from now on; give it without the versions that are out already."""
         wanted = _roles(live)
-        self._counts = {key: counts for key, counts in self._counts.items() if key[0] in live.given}
-        self._off = {key: why for key, why in self._off.items() if key in wanted}
-        judges = {}
-        for key, beside in wanted.items():
-            version, role, _ = key
-            known = self._judges.get(key)
-            ours, theirs = self._count(version, role), self._count(beside, "champion")
-            if role == "champion" and theirs.known_p99 is None:
-                theirs.known_p99 = self._p99_so_far()
-            if known is not None and known.ours is ours and known.theirs is theirs and live.deployment.guardrails == known.rails:
-                judges[key] = known
-            elif live.deployment.guardrails is not None:
-                judges[key] = Judge(version, _arm(role), ours, beside, theirs, live.deployment.guardrails)
-        self._judges = judges
+        kept = {(live.deployment.champion or 0, "champion", f"{version}") for version in self.kept(live.deployment) & live.given.keys()}
+        self._off = {key: why for key, why in self._off.items() if key in wanted or key in kept}
+        self._usual = self._p99_so_far()
+        self._judges, self._counts = self._judged(wanted, live.deployment)
         self._live = live.without(self.off) if self._off else live
         self._show()
         self._wake()
         return self._live
 
     def counts(self, version: int, role: str) -> Counts | None:
-        """Where to count what a version does in a role (`champion`, `challenger`, `shadow`); None where nobody is guarded against it."""
-        guarded = any(key[0] == version and key[1] == role for key in self._judges)
-        compared = role == "champion" and any(judge.beside == version for judge in self._judges.values())
-        return self._count(version, role) if guarded or compared else None
+        """Where to count what a version does in a role (`champion`, `challenger`, `shadow`); None where nobody looks at it any more."""
+        found = self._counts.get((version, role))
+        if found is None:
+            return None
+        looked_at = any(found in (judge.ours, judge.theirs) for key, judge in self._judges.items() if key not in self._off)
+        return found if looked_at else None
 
     def failed(self, version: int, role: str, kind: Guardrail) -> None:
         """A version failed a request that another could answer."""
@@ -129,11 +139,11 @@ class Guard:
 
     def deadline(self, version: LiveVersion, rows: int) -> float | None:
         """How many seconds a version has for a request before the one beside it answers; None: as long as any."""
-        judge = next((judge for key, judge in self._judges.items() if key[0] == version.version and key[1] != "shadow"), None)
+        judge = next((one for key, one in self._judges.items() if key[0] == version.version and key[1] != "shadow"), None)
         if judge is None:
             return None
-        p99 = judge.theirs.p99()
-        least = _UNKNOWN_DEADLINE if p99 is None else max(_LEAST_DEADLINE, _TIMES * p99)
+        p99 = judge.p99()
+        least = max(_UNKNOWN_DEADLINE, _TIMES * (self._usual or 0.0)) if p99 is None else max(_LEAST_DEADLINE, _TIMES * p99)
         return min(least * max(1.0, rows / _TOGETHER), self._patience / 2)
 
     def begin(self, version: int, rows: int) -> None:
@@ -171,8 +181,31 @@ class Guard:
             if found is not None:
                 self._trip(key, found)
 
-    def _count(self, version: int, role: str) -> Counts:
-        return self._counts.setdefault((version, role), Counts())
+    def _judged(self, wanted: Mapping[Key, Place], deployment: Deployment) -> tuple[dict[Key, Judge], dict[Place, Counts]]:
+        """Who looks at whom, and where that is counted. What is compared anew is counted anew, with whatever is compared with the same."""
+        rails = deployment.guardrails
+        if rails is None:
+            return {}, {}
+        kept = {
+            key: judge
+            for key, judge in self._judges.items()
+            if key in wanted and judge.rails == rails and self._counts.get(wanted[key]) is judge.theirs
+        }
+        anew: set[Place] = set()
+        before = -1
+        while before != len(anew):
+            before = len(anew)
+            for key, beside in wanted.items():
+                if key not in kept or anew & {key[:2], beside}:
+                    kept.pop(key, None)
+                    anew |= {key[:2], beside}
+        counts = {one: Counts() if one in anew else self._counts[one] for key, beside in wanted.items() for one in (key[:2], beside)}
+        judges: dict[Key, Judge] = {}
+        for key, beside in wanted.items():
+            ours, theirs = counts[key[:2]], counts[beside]
+            judges[key] = kept.get(key) or Judge(key[0], _arm(key[1]), ours, beside[0], theirs, rails)
+            theirs.sampled = theirs.sampled or beside[1] == "shadow"
+        return judges, counts
 
     def _p99_so_far(self) -> float | None:
         """What the 99th percentile of all answers of this process certainly is at most, in seconds."""
@@ -220,13 +253,17 @@ class Guard:
 
     def _take_out(self, key: Key, why: str) -> None:
         version, role, _ = key
-        self._off[key] = why
+        self._off = {**self._off, key: why}
+        for judge in self._judges.values():
+            if judge.theirs is self._counts.get((version, role)):  # nothing more will come, and what came is soon of another time
+                judge.theirs = Counts()
         self._show()
         live = self._live
         if live is None or version not in live.given:
             return
         self._live = live.without(self.off)
-        self._on_trip(live.given[version], role != "champion")
+        named = (live.deployment.champion, live.deployment.previous)
+        self._on_trip(Taken(live.given[version], answers=role == "shadow", needed=version in named))
 
     @property
     def live(self) -> LiveModel | None:
@@ -257,8 +294,12 @@ class Guard:
                 if self._untold and monotonic() >= retry:
                     await self._tell()
                     retry = monotonic() + _RETRY if self._untold else 0.0
-            except Exception:  # noqa: BLE001 - whatever it was, the next look comes
-                _log.exception("the guardrails could not look")
+                self._trouble = ""
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next look comes
+                told = f"{type(error).__name__}: {error}"
+                if told != self._trouble:
+                    self._trouble = told
+                    _log.exception("the guardrails of %s could not look", self._model)
             await asyncio.sleep(_LOOK_EVERY)
 
     async def _tell(self) -> None:
@@ -266,6 +307,8 @@ class Guard:
         while self._untold:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._threads, self._guards.trip, self._untold[0])
+            except DataError as error:  # it never can be: those behind it are told all the same
+                _log.error("what a guardrail did to version %d cannot be written down: %s", self._untold[0].version, error.message)
             except Exception as error:  # noqa: BLE001 - whatever a port raises, the arm is out and stays out
                 told = error.message if isinstance(error, FlyballError) else type(error).__name__
                 _log.warning("what a guardrail did cannot be written down just now: %s", told)
@@ -277,18 +320,21 @@ def _arm(role: str) -> Arm:
     return "champion" if role == "champion" else "challenger"
 
 
-def _roles(live: LiveModel) -> Mapping[Key, int]:
-    """Who is guarded in which role, and beside whom."""
+def _roles(live: LiveModel) -> Mapping[Key, Place]:
+    """Who is guarded in which role, and beside whom in which."""
     deployment = live.deployment
     if deployment.guardrails is None or deployment.champion is None:
         return {}
-    found: dict[Key, int] = {}
+    found: dict[Key, Place] = {}
+    champion = (deployment.champion, "champion")
     here: Collection[int] = live.read_by
     if deployment.challenger is not None and deployment.challenger_share > 0.0 and deployment.challenger in here:
-        found[deployment.challenger, "challenger", deployment.seed] = deployment.champion
+        found[deployment.challenger, "challenger", deployment.seed] = champion
     for number in deployment.shadow:
         if number in here and number != deployment.champion:
-            found[number, "shadow", deployment.seed] = deployment.champion
+            found[number, "shadow", deployment.seed] = champion
     if deployment.watched and deployment.previous in here and deployment.previous is not None:
-        found[deployment.champion, "champion", f"{deployment.previous}"] = deployment.previous
+        # asked as a shadow, the version before says how fast and how often it fails at the same time
+        role = "shadow" if deployment.previous in deployment.shadow else "champion"
+        found[*champion, f"{deployment.previous}"] = (deployment.previous, role)
     return found

@@ -26,11 +26,17 @@ _QUANTILES = 63
 class Counts:
     """What one version did since it is guarded: the requests it answered, with their seconds and scores, and those it failed.
 
-    The hot path appends to `seconds` and `scores`; whoever looks folds them into numbers. Every method may be called from any thread.
+    `seconds` are those of calls with one row, `together` of calls with more, a call for each of its requests; `trials` of rows that were
+    asked alone only to know how long that takes, where `sampled` says that somebody wants to know. Waiting for the call is in none.
+    The hot path appends to `seconds` and `scores`; whoever looks folds them into numbers: `buckets` of all calls, `alone` of those with
+    one row. Every method may be called from any thread.
     """
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.together: list[float] = []
+        self.trials: list[float] = []
+        self.sampled = False
         self.scores: list[Any] = []
         self.answered = 0
         self.failed = 0
@@ -38,7 +44,7 @@ class Counts:
         self.run = 0
         self.last_kind: Guardrail = "errors"  # of its last failure
         self.buckets: Buckets = np.zeros(len(EDGES) + 1, dtype=np.int64)
-        self.known_p99: float | None = None  # what is known from before it was guarded, in seconds
+        self.alone: Buckets = np.zeros(len(EDGES) + 1, dtype=np.int64)
         self._last = -1  # how many it had answered when it last failed
         self._edges: Any = None
         self._score_buckets: Buckets = np.zeros(0, dtype=np.int64)
@@ -46,11 +52,11 @@ class Counts:
     @property
     def requests(self) -> int:
         """Answered and failed."""
-        return self.answered + len(self.seconds) + self.failed + self.nan
+        return self._done() + self.failed + self.nan
 
     def fail(self, kind: Guardrail, number: int = 1) -> None:
         """It failed so many requests in a row, by its score (`nan`) or otherwise."""
-        done = self.answered + len(self.seconds)
+        done = self._done()
         self.run = self.run + number if done == self._last else number
         self._last, self.last_kind = done, kind
         if kind == "nan":
@@ -60,21 +66,20 @@ class Counts:
 
     def running(self) -> int:
         """How many requests it has failed in a row, with none answered since."""
-        return self.run if self.answered + len(self.seconds) == self._last else 0
+        return self.run if self._done() == self._last else 0
 
     def answer(self, rows: int, seconds: float, scores: list[Any]) -> None:
-        """It answered rows in one call: for the latency one request, of its mean."""
-        self.seconds.append(seconds / max(1, rows))
+        """It answered rows that were put together for it in one call: for the latency one request, of its mean."""
+        self.together.append(seconds / max(1, rows))
         self.answered += rows - 1
         self.scores += scores
 
     def fold(self, *, keep_scores: bool) -> None:
         """Sort what has come into buckets."""
-        number = len(self.seconds)  # others append meanwhile
-        waiting = np.array(self.seconds[:number])
-        del self.seconds[:number]
-        self.buckets += np.bincount(np.searchsorted(EDGES, waiting), minlength=len(self.buckets))
-        self.answered += number
+        alone, together, trials = map(_sorted, (self.seconds, self.together, self.trials))
+        self.buckets += alone + together
+        self.alone += alone + trials
+        self.answered += int(alone.sum() + together.sum())
         if not keep_scores:
             self.scores.clear()
         elif self._edges is not None:
@@ -82,18 +87,12 @@ class Counts:
         elif len(self.scores) > _SCORES:
             del self.scores[_SCORES:]
 
-    def p99(self) -> float | None:
-        """The 99th percentile of its seconds as it looks, without any certainty; None while hardly anything is known."""
-        found = self.usual(_SHARE)
-        return self.known_p99 if found is None else found
-
     def usual(self, share: float) -> float | None:
-        """A quantile of its seconds as it looks; None while hardly anything is known."""
-        total = int(self.buckets.sum())
-        if total < 100:
-            return None
-        bucket = int(np.searchsorted(np.cumsum(self.buckets), total * share))
-        return float(EDGES[min(bucket, len(EDGES) - 1)])
+        """A quantile of its seconds as it looks, without any certainty; None while hardly anything is known."""
+        return _quantile(self.buckets, share)
+
+    def _done(self) -> int:
+        return self.answered + len(self.seconds) + len(self.together)
 
     def edges(self) -> Any:
         """Buckets for scores: as many of this version's in each. None while there are too few."""
@@ -118,6 +117,22 @@ class Counts:
         self._score_buckets += np.bincount(np.searchsorted(self._edges, found), minlength=len(self._score_buckets))
 
 
+def _sorted(waiting: list[float]) -> Buckets:
+    """Buckets of the seconds that wait, which then wait no more."""
+    number = len(waiting)  # others append meanwhile
+    found = np.bincount(np.searchsorted(EDGES, np.array(waiting[:number])), minlength=len(EDGES) + 1)
+    del waiting[:number]
+    return found
+
+
+def _quantile(buckets: Buckets, share: float) -> float | None:
+    total = int(buckets.sum())
+    if total < 100:
+        return None
+    bucket = int(np.searchsorted(np.cumsum(buckets), total * share))
+    return float(EDGES[min(bucket, len(EDGES) - 1)])
+
+
 def _number(score: Any) -> float:
     return float(max(score)) if isinstance(score, list) else float(score)
 
@@ -136,12 +151,17 @@ class Judge:
 
     Errors and scores that are no number are tested by bounds that hold at all times (beta-binomial mixtures, half of alpha for each of
     the two versions); latency and drift at numbers of requests that grow by a quarter each time, with alpha spent over all of them.
+    A champion is compared with a version that answers nobody, which only a shadow's work can time: by rows that were asked alone.
     """
 
     def __init__(self, version: int, role: Arm, ours: Counts, beside: int, theirs: Counts, rails: Guardrails) -> None:
         self.version, self.role, self.beside = version, role, beside
         self.ours, self.theirs, self.rails = ours, theirs, rails
         self._looks = {"latency": (0, 0.0), "score_drift": (0, 0.0)}
+
+    def p99(self) -> float | None:
+        """The 99th percentile of the other's seconds as it looks; None while hardly anything is known."""
+        return _quantile(self._times(self.theirs), _SHARE)
 
     def guards(self, kind: Guardrail) -> bool:
         """Whether a failure of this kind counts."""
@@ -184,22 +204,23 @@ class Judge:
 
     def _latency(self) -> Finding | None:
         times = self.rails.latency
-        ours, theirs = int(self.ours.buckets.sum()), int(self.theirs.buckets.sum())
-        known = self.theirs.known_p99 if theirs < _NEEDED else None
-        if times is None or ours < self.rails.min_requests or (theirs < _NEEDED and known is None):
+        ours, theirs = self._times(self.ours), self._times(self.theirs)
+        number, beside = int(ours.sum()), int(theirs.sum())
+        if times is None or number < self.rails.min_requests or beside < _NEEDED:
             return None
-        alpha = self._spend("latency", ours + (theirs if known is None else 0))
-        if alpha is None:
+        alpha = self._spend("latency", number + beside)
+        bucket = None if alpha is None else quantile_upper(theirs, _SHARE, alpha)
+        if alpha is None or bucket is None or bucket >= len(EDGES):
             return None
-        bucket = None if known is not None else quantile_upper(self.theirs.buckets, _SHARE, alpha)
-        if known is None and (bucket is None or bucket >= len(EDGES)):
-            return None
-        upper = known if known is not None else float(EDGES[bucket or 0])
-        lower = float(EDGES[max(0, quantile_lower(self.ours.buckets, _SHARE, alpha) - 1)])
+        upper = float(EDGES[bucket])
+        lower = float(EDGES[max(0, quantile_lower(ours, _SHARE, alpha) - 1)])
         if lower <= times * upper or lower - upper <= _SLOWER:
             return None
         reason = because("guardrail.latency", version=self.version, lower=lower * 1000, beside=self.beside, upper=upper * 1000, times=times)
         return Finding(guardrail="latency", reason=reason, evidence={"lower": lower, "upper": upper, **self._counted()})
+
+    def _times(self, counts: Counts) -> Buckets:
+        return counts.alone if self.role == "champion" else counts.buckets
 
     def _drift(self) -> Finding | None:
         most = self.rails.score_drift

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from flyball.server.drawn import Drawn, DrawnAlready
 from flyball.server.guard import Guard
 from flyball.server.guardrails import Counts
 from flyball.server.log import RecordLog
@@ -135,7 +136,8 @@ class Lane:
     """The short way through one deployment.
 
     `begin` gives None, or raises what a decoder raises, for a request that is not plain; nothing has been changed then. `finish` takes
-    the row's score; None if that is no answer. `answer` is both.
+    the row's score; None if that is no answer. `answer` is both. A request that was begun and has no answer is `left` to the general way
+    with the id that was made for it, which says who answers: else it would be drawn for twice, and most often where a version fails.
     """
 
     def __init__(
@@ -148,8 +150,10 @@ class Lane:
         make_id: Callable[[int], str],
         clock: Callable[[], int],
         guard: Guard | None = None,
+        drawn: DrawnAlready | None = None,
     ) -> None:
         self.live = live
+        self._drawn = DrawnAlready() if drawn is None else drawn
         self.gathers = settings.gather and live.gathers
         begin = self.begin = _beginner(live, _assigner(live, settings.split, metrics, guard), make_id, clock)
         finish = self.finish = _finisher(live, log.take if settings.log == "available" else None, metrics.took)
@@ -158,9 +162,19 @@ class Lane:
             held = begin(body)
             if held is None:
                 return None
-            return finish(held, held[6].ask(held[5]))
+            try:
+                content = finish(held, held[6].ask(held[5]))
+            except Exception:  # noqa: BLE001 - the general way meets the same error again, and says what it was or who answers
+                content = None
+            if content is None:
+                self.left(body, held)
+            return content
 
         self.answer = answer
+
+    def left(self, body: bytes, held: Held) -> None:
+        """A request that was begun here is answered another way."""
+        self._drawn.keep(body, Drawn([held[2]], held[1]))
 
 
 def lane_fits(live: LiveModel, settings: ServerSettings) -> bool:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from flyball.core.errors import FlyballError, RequestError, StoreError
+from flyball.server.drawn import Drawn, DrawnAlready
 from flyball.server.guard import Guard
 from flyball.server.lane import Lane, lane_fits
 from flyball.server.log import RecordLog, after
@@ -59,6 +60,7 @@ class Predictor:
         self._threads = threads
         self._guard = guard
         self._scoring = Scoring(settings, log, metrics, guard, make_id=make_id, clock=clock)
+        self._drawn = DrawnAlready()
         self._live_of_lane: LiveModel | None = None
         self._lane: Lane | None = None
         self._remembered: OrderedDict[str, Given] = OrderedDict()
@@ -72,7 +74,16 @@ class Predictor:
             self._live_of_lane = live
             fits = live is not None and lane_fits(live, self._settings)
             self._lane = (
-                Lane(live, self._settings, self._log, self._metrics, make_id=self._make_id, clock=self._clock, guard=self._guard)
+                Lane(
+                    live,
+                    self._settings,
+                    self._log,
+                    self._metrics,
+                    make_id=self._make_id,
+                    clock=self._clock,
+                    guard=self._guard,
+                    drawn=self._drawn,
+                )
                 if live is not None and fits
                 else None
             )
@@ -81,7 +92,7 @@ class Predictor:
     def quick(self, body: bytes) -> bytes | asyncio.Future[bytes] | None:
         """The answer to a request that can be given at once; None if it needs `answer` (a client's id). Raises what `answer` raises."""
         lane = self.lane
-        if lane is not None:
+        if lane is not None and not self._drawn.waits(body):
             try:
                 content = lane.answer(body)
             except Exception:  # noqa: BLE001 - what is wrong, and what to do about it, is found out below
@@ -101,13 +112,22 @@ class Predictor:
             return None
         if request.client_ids[0] is not None or (len(request.client_ids) > 1 and any(request.client_ids)):
             return None
-        given, durable = self._scoring.at_once(live, request)
+        drawn = self._draw(body, request)
+        try:
+            given, durable = self._scoring.at_once(live, request, drawn)
+        except Exception:
+            self._drawn.keep(body, drawn)  # should the connection leave it to the application, it is the same request
+            raise
         content = self._encode(live, request, given, started)
         return content if durable is None else asyncio.ensure_future(after(durable, content))
 
     async def answer(self, body: bytes) -> bytes:
         """The answer to a request; RequestError, or StoreError while there is no model or the log is required and refuses."""
-        found = self.quick(body)
+        try:
+            found = self.quick(body)
+        except Exception:
+            self._drawn.take(body, self._clock())  # nobody answers it any more
+            raise
         if found is None:
             return await self._answer_once(body)
         return found if isinstance(found, bytes) else await found
@@ -168,16 +188,24 @@ class Predictor:
         started = perf_counter()
         live = self._live()
         request = self._read(live, body)
-        found = await self._each_once(live, request)
+        found = await self._each_once(live, request, drawn=self._draw(body, request))
         return self._encode(found.live, request, found.rows, started)
 
-    async def _each_once(self, live: LiveModel, request: Request, *, version: int | None = None) -> Inferred:
+    def _draw(self, body: bytes, request: Request) -> Drawn:
+        """The ids of a request's rows, and so who answers it where it has no unit: once, whatever way it is answered."""
+        now = self._clock()
+        found = self._drawn.take(body, now)
+        if found is not None and len(found.ids) == len(request.rows):
+            return found
+        return Drawn([self._make_id(now) for _ in request.rows], now)
+
+    async def _each_once(self, live: LiveModel, request: Request, *, version: int | None = None, drawn: Drawn | None = None) -> Inferred:
         """Answer rows. A row whose client's id was answered before gets that answer again, and is neither scored nor logged."""
         ids = [name for name in request.client_ids if name is not None]
         if not request.rows:
             return Inferred(live, [])
         if not ids:
-            return Inferred(live, await self._durably(live, request, version))
+            return Inferred(live, await self._durably(live, request, version, drawn))
         while busy := [self._busy[name] for name in ids if name in self._busy]:
             await asyncio.wait(busy)
         done = asyncio.get_running_loop().create_future()
@@ -215,9 +243,9 @@ class Predictor:
             wanted = "is missing: this server takes its time from the requests" if at is None else "is not taken: this server's clock is"
             raise RequestError(f"'at' {wanted}", field="at")
 
-    async def _durably(self, live: LiveModel, request: Request, version: int | None) -> list[Given]:
+    async def _durably(self, live: LiveModel, request: Request, version: int | None, drawn: Drawn | None = None) -> list[Given]:
         """Score, log and count rows, whatever the model takes; return when a required log has them."""
-        given, durable = await self._scoring.in_time(live, request, version)
+        given, durable = await self._scoring.in_time(live, request, version, drawn)
         if durable is not None:
             await durable
         return given

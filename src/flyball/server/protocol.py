@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from flyball.server.answers import Headers
 from flyball.server.gather import Gatherer
-from flyball.server.lane import Lane
+from flyball.server.lane import Held, Lane
 from flyball.server.predict import Predictor
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class TimedProtocol(HttpToolsProtocol):
         self._between = True  # the parser stands where a message begins
         self._calm = False  # the last message was answered short, and the next has not begun
         self._held = b""  # a request whose answer comes at the end of this turn of the loop
+        self._begun_as: tuple[Lane, bytes, Held] | None = None  # and what it was read as
         if len(self.connections) > self.application.settings.max_connections:
             self._refuse(b"503 Service Unavailable", b"too many connections", b"retry-after: 1\r\n")
 
@@ -269,19 +270,22 @@ class TimedProtocol(HttpToolsProtocol):
             return False
         if held is None:
             return False
-        self._held = data
+        self._held, self._begun_as = data, (lane, body, held)
         self.gatherer.hold(lane, held, self._let_go)
         return True
 
     def _let_go(self, answer: bytes | None) -> None:
         """The answer to the request that was held; None: uvicorn has to read it after all."""
-        data, self._held = self._held, b""
+        data, self._held, begun, self._begun_as = self._held, b"", self._begun_as, None
         if self.transport.is_closing():
             return
         if answer is not None:
             self._send(answer)
-        else:
-            super().data_received(data)
+            return
+        if begun is not None:
+            lane, body, held = begun
+            lane.left(body, held)
+        super().data_received(data)
 
     def _replay(self) -> None:
         """Tell uvicorn all that was held back, as if it arrived now."""

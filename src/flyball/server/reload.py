@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -62,6 +62,7 @@ class Reloader:
         self._table: Deployment | None = None  # what the table said last
         self._stamp: tuple[int, int, int] | None = None
         self._local: LocalRollback | None = None
+        self._lifting = False  # the file of that rollback is gone, and the table has not been read since
         self._tried: Deployment | None = None
         self._loaded: dict[str, LiveVersion] = {}
         self._placed: dict[int, datetime] = {}  # when versions got their place, by the journal
@@ -120,8 +121,9 @@ class Reloader:
         if found == self._stamp:
             return
         self._stamp = found
+        self._lifting = found is None
         if found is None:  # it is in the journal, or was taken back: what the table says now is asked before it is let go
-            await self._read_table(lift=True)
+            await self._read_table()
             return
         self._local = read_local(self._state)
         self._want()
@@ -130,8 +132,9 @@ class Reloader:
         await self._read_table()
         await self._speak()
 
-    async def _read_table(self, *, lift: bool = False) -> None:
+    async def _read_table(self) -> None:
         loop = asyncio.get_running_loop()
+        lift = self._lifting  # as it is before the table is read: what was read before the file went says nothing
         try:
             deployment = await loop.run_in_executor(self._thread, self._ports.deployments.current, self._settings.model)
             self.stale, self._trouble = False, ""
@@ -139,7 +142,9 @@ class Reloader:
             deployment = await loop.run_in_executor(self._thread, self._remembered) if self.live is None else None
             self.stale, self._trouble = True, error.message
         self._metrics.set("flyball_deployment_stale", float(self.stale))
-        self._local = None if lift else self._local
+        lift = lift and self._lifting and not self.stale
+        if lift:
+            self._local, self._lifting = None, False
         if deployment is not None:
             self._table = deployment
         if deployment is not None or lift:
@@ -182,14 +187,21 @@ class Reloader:
     async def _take_up(self, wanted: Deployment, table: Deployment) -> None:
         loop = asyncio.get_running_loop()
         try:
-            live = await loop.run_in_executor(self._loads, self._load, wanted, dict(self._loaded))
-        except FlyballError as error:
+            kept: frozenset[int] | None = None
+            while kept != self._kept(wanted):  # somebody may be taken out while it is loaded
+                kept = self._kept(wanted)
+                live = await loop.run_in_executor(self._loads, self._load, wanted, dict(self._loaded), kept)
+            if self._tried is not wanted:
+                return  # something else is wanted meanwhile
+            self._serve(wanted, live)
+        except Exception as error:  # noqa: BLE001 - whatever it was, what serves goes on, and whoever asks is told why
             if self._tried is wanted:
                 self._refuse(wanted, error)
             return
-        if self._tried is not wanted:
-            return  # something else is wanted meanwhile
-        self._loaded = {wanted.bundles[number]: version for number, version in live.versions.items()}
+        await loop.run_in_executor(self._loads, self._settle, table)
+
+    def _serve(self, wanted: Deployment, live: LiveModel) -> None:
+        self._loaded = {wanted.bundles[number]: version for number, version in live.given.items()}
         live = live if self._guard is None else self._guard.take_up(live)
         self.live, self.refused = live, ""
         self._metrics.add("flyball_swaps_total", labels=(("result", "done"),))
@@ -198,15 +210,21 @@ class Reloader:
             self._metrics.add("flyball_versions_left_out_total", labels=(("version", str(number)),))
         self._show(live)
         self._on_swap(live)
-        await loop.run_in_executor(self._loads, self._settle, table)
 
-    def _refuse(self, deployment: Deployment, error: FlyballError) -> None:
+    def _refuse(self, deployment: Deployment, error: Exception) -> None:
         what = "the rollback of this machine" if deployment.local else f"deployment {deployment.seq}"
-        self.refused = f"{what} was refused: {error.message}"
-        _log.warning("%s%s", self.refused, f" ({error.hint})" if error.hint else "")
+        if isinstance(error, FlyballError):
+            self.refused = f"{what} was refused: {error.message}"
+            _log.warning("%s%s", self.refused, f" ({error.hint})" if error.hint else "")
+        else:
+            self.refused = f"{what} was refused: it cannot be taken up ({type(error).__name__})"
+            _log.error("%s", self.refused, exc_info=error)
         self._metrics.add("flyball_swaps_total", labels=(("result", "refused"),))
 
-    def _load(self, deployment: Deployment, loaded: Mapping[str, LiveVersion]) -> LiveModel:
+    def _kept(self, deployment: Deployment) -> frozenset[int]:
+        return frozenset() if self._guard is None else self._guard.kept(deployment)
+
+    def _load(self, deployment: Deployment, loaded: Mapping[str, LiveVersion], kept: Collection[int]) -> LiveModel:
         """In a thread: every version the deployment needs, verified, loaded and tried; what is in memory already is used as it is.
 
         The champion is loaded strictly; without one of the others the deployment still serves.
@@ -219,7 +237,7 @@ class Reloader:
             settings = self._settings
             return open_version(self._ports.bundles, deployment, number, trusted=settings.trusted, deadline=settings.request_timeout)
 
-        return live_of(deployment, one)
+        return live_of(deployment, one, kept=kept)
 
     def _settle(self, table: Deployment) -> None:
         """Keep the last good deployment beside the bundles: a start without the database serves it, marked stale."""

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from flyball.core.errors import RequestError
 from flyball.server.answers import HttpError
+from flyball.server.drawn import Drawn
 from flyball.server.guard import Guard
 from flyball.server.guardrails import Guardrail
 from flyball.server.log import PINNED, RecordLog, count_durable
 from flyball.server.metrics import Metrics
 from flyball.server.rows import Rows, log_rows
 from flyball.server.settings import ServerSettings
-from flyball.server.waiting import Calls
+from flyball.server.waiting import Calls, LateError, Timed
 from flyball.serving.codecs import Request, Said
 from flyball.serving.contract import Row
 from flyball.serving.deployment import LiveModel, LiveVersion, NotFiniteError, Score, Scored
@@ -68,9 +69,9 @@ class Scoring:
         self._clock = clock
         self.calls = Calls(settings.request_timeout)
 
-    def at_once(self, live: LiveModel, request: Request) -> tuple[list[Given], asyncio.Future[None] | None]:
-        """Score, log and count rows with versions that answer at once."""
-        assigned = self._assigned(live, request, None)
+    def at_once(self, live: LiveModel, request: Request, drawn: Drawn) -> tuple[list[Given], asyncio.Future[None] | None]:
+        """Score, log and count rows with versions that answer at once. `drawn`: their ids."""
+        assigned = self._assigned(live, request, None, drawn)
         started = perf_counter()
         try:
             scored = assigned.version.scored(assigned.rows)
@@ -79,41 +80,47 @@ class Scoring:
             scored = assigned.version.scored(assigned.rows)
             self._failed(live, failed, error)
         else:
-            self._answered(live, assigned, scored, perf_counter() - started)
+            self._answered(live, assigned, Timed(scored, perf_counter() - started, len(assigned.rows) == 1))
         return self._finished(live, request, assigned, scored)
 
-    async def in_time(self, live: LiveModel, request: Request, version: int | None) -> tuple[list[Given], asyncio.Future[None] | None]:
+    async def in_time(
+        self, live: LiveModel, request: Request, version: int | None, drawn: Drawn | None = None
+    ) -> tuple[list[Given], asyncio.Future[None] | None]:
         """The same with any version: one that is not inline, or has many rows to score, answers from a thread.
 
-        A guarded version has a deadline of its own, after which the one beside it answers.
+        A guarded version has a deadline of its own, after which the one beside it answers. That is its failure only if it is slow itself,
+        and the other is not just as slow.
         """
-        assigned = self._assigned(live, request, version)
-        started = perf_counter()
+        assigned = self._assigned(live, request, version, drawn)
         rescued = version is None and live.rescue(assigned.version, request.rows) is not None
         deadline = self._guard.deadline(assigned.version, len(request.rows)) if rescued and self._guard is not None else None
         try:
-            scored = await self._scored(assigned, deadline)
+            timed = await self._timed(assigned, deadline)
         except Exception as error:  # noqa: BLE001 - as above
             failed, assigned = assigned, self._instead(live, request, assigned, error)
-            scored = await self._scored(assigned, None)
-            self._failed(live, failed, error)
+            timed = await self._timed(assigned, None)
+            if not isinstance(error, LateError) or (error.slow and deadline is not None and timed.seconds < deadline):
+                self._failed(live, failed, error)
         else:
-            self._answered(live, assigned, scored, perf_counter() - started)
-        return self._finished(live, request, assigned, scored)
+            self._answered(live, assigned, timed)
+        return self._finished(live, request, assigned, timed.scored)
 
-    async def _scored(self, assigned: _Assigned, deadline: float | None) -> Scored:
-        version = assigned.version
-        few = len(assigned.rows) <= version.most_inline
-        return version.scored(assigned.rows) if few else await self.calls.scored(version, assigned.rows, deadline=deadline)
+    async def _timed(self, assigned: _Assigned, deadline: float | None) -> Timed:
+        version, rows = assigned.version, assigned.rows
+        if len(rows) > version.most_inline:
+            return await self.calls.timed(version, rows, deadline=deadline)
+        started = perf_counter()
+        scored = version.scored(rows)
+        return Timed(scored, perf_counter() - started, len(rows) == 1)
 
-    def _assigned(self, live: LiveModel, request: Request, pinned: int | None) -> _Assigned:
+    def _assigned(self, live: LiveModel, request: Request, pinned: int | None, drawn: Drawn | None) -> _Assigned:
         rows = request.rows
         if live.contract.categorical:
             for row in rows:
                 if unseen := live.contract.unseen(row):
                     self._unseen(unseen)
-        now = self._clock()
-        ids = [self._make_id(now) for _ in rows]
+        now = self._clock() if drawn is None else drawn.now
+        ids = [self._make_id(now) for _ in rows] if drawn is None else drawn.ids
         if pinned is not None:
             version, read = live.pinned(pinned, rows)
             return _Assigned(PINNED, PINNED, None, version, read, ids, now)
@@ -141,11 +148,11 @@ class Scoring:
         read = live.read_by[beside.version](request.rows)
         return _Assigned("champion", logged, None, beside, read, assigned.ids, assigned.now)
 
-    def _answered(self, live: LiveModel, assigned: _Assigned, scored: Scored, seconds: float) -> None:
+    def _answered(self, live: LiveModel, assigned: _Assigned, timed: Timed) -> None:
         counts = None if self._guard is None else self._guard.counts(assigned.version.version, _role(live, assigned.version))
         if counts is not None and assigned.logged != PINNED:
-            counts.seconds.append(seconds)
-            counts.scores += scored.scores
+            (counts.seconds if timed.alone else counts.together).append(timed.seconds)
+            counts.scores += timed.scored.scores
 
     def _failed(self, live: LiveModel, assigned: _Assigned, error: Exception) -> None:
         """The version failed rows that the one beside it could answer. That too many wait for it is not its fault alone."""

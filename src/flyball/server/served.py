@@ -8,7 +8,7 @@ from flyball.core.errors import NotFoundError, RequestError, StoreError
 from flyball.core.ids import loop_id_maker
 from flyball.core.schema import did_you_mean
 from flyball.server.alerts import AlertTaker
-from flyball.server.guard import Guard
+from flyball.server.guard import Guard, Taken
 from flyball.server.known import Known
 from flyball.server.log import RecordLog
 from flyball.server.made_elsewhere import ElsewhereTaker
@@ -20,7 +20,7 @@ from flyball.server.reload import Reloader
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.server.tally import Tally
 from flyball.server.traffic import TrafficKeeper
-from flyball.serving.deployment import LiveModel, LiveVersion
+from flyball.serving.deployment import LiveModel
 from flyball.serving.records import Prediction
 from flyball.serving.segments import SegmentWriter
 
@@ -119,14 +119,15 @@ class Served:
         for why in live.left_out.values():
             _log.warning("%s", why)
 
-    def _tripped(self, version: LiveVersion, for_good: bool) -> None:
-        """A guardrail took a version out: from this very request on another answers."""
+    def _tripped(self, taken: Taken) -> None:
+        """A guardrail took a version out: from this very request on another answers. What others may still need is not closed."""
         if self.guard.live is not None:
             self.reloader.switch(self.guard.live)
         self.predictor.forget()
-        self.predictor.give_up(version)
-        if for_good:
-            version.close()
+        if not taken.answers:
+            self.predictor.give_up(taken.version)
+        if not taken.needed:
+            taken.version.close()
 
     def share(self) -> None:
         """Leave this worker's counters where the other workers find them; OSError if the disk refuses."""

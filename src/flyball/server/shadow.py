@@ -1,11 +1,13 @@
 """Shadow versions score what was answered and written, in a thread of their own: nothing here reaches an answer or holds up the log."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 from flyball.server.guard import Guard
+from flyball.server.guardrails import Counts
 from flyball.server.metrics import Metrics
 from flyball.server.rows import Group, LogRow, shadow_batch_of
 from flyball.serving.deployment import NotFiniteError, Projection, Scored
@@ -13,7 +15,10 @@ from flyball.serving.segments import encode
 
 _AT_ONCE = 500  # rows of one call
 _GUARDED = 100  # and of one whose end somebody waits for
+_SAMPLED = 10  # one row of so many, and at least one of a call, is asked alone too where somebody wants to know how long that takes
 _PATIENCE = 1.0  # seconds; rows of a call that failed after longer are not asked one by one
+
+_log = logging.getLogger("flyball.server")
 
 
 class Shadows:
@@ -35,6 +40,7 @@ class Shadows:
         self._due: list[Group] = []
         self._rows = 0
         self._task: asyncio.Task[None] | None = None
+        self._trouble = ""  # what broke last, told once
 
     def add(self, groups: list[Group]) -> None:
         """Take rows of deployments that have shadows."""
@@ -61,9 +67,14 @@ class Shadows:
         try:
             while self._due:
                 groups, self._due = self._due, []
-                frames = await asyncio.get_running_loop().run_in_executor(self._thread, self._scored, groups)
-                self._rows -= sum(len(rows) for _, rows in groups)
-                self._deliver(frames)
+                try:
+                    frames = await asyncio.get_running_loop().run_in_executor(self._thread, self._scored, groups)
+                except Exception as error:  # noqa: BLE001 - whatever it was, the rows after these are scored
+                    self._lost(groups, error)
+                else:
+                    self._deliver(frames)
+                finally:
+                    self._rows -= sum(len(rows) for _, rows in groups)
         finally:
             self._task = None
 
@@ -80,34 +91,60 @@ class Shadows:
                         frames.append(encode(shadow_batch_of(live, of, scored, self._worker)))
                         kept += len(of)
                 self._metrics.add("model_shadow_predictions_total", kept, (("version", str(shadow.live.version)),))
-                if kept < len(rows) and not (self._guard is not None and self._guard.is_off(shadow.live.version)):
+                if kept < len(rows) and not (self._guard is not None and self._guard.is_off(shadow.live.version, "shadow")):
                     self._failed(shadow, len(rows) - kept)
         return frames
 
     def _called(self, shadow: Projection, rows: list[LogRow]) -> tuple[Scored | None, list[LogRow]]:
         """What a shadow says of the rows it can score, under the eyes of the guard."""
         guard, version = self._guard, shadow.live.version
+        if guard is not None and guard.is_off(version, "shadow"):
+            return None, []
         counts = None if guard is None else guard.counts(version, "shadow")
         if guard is None or counts is None:
             return score_shadow(shadow, rows)
-        if guard.is_off(version):
-            return None, []
         rows = [row for row in rows if shadow.complete(row.features)]
         faults: list[Exception] = []
-        started = perf_counter()
         guard.begin(version, len(rows))
+        started = perf_counter()
         try:
             scored, of = score_shadow(shadow, rows, faults)
+            seconds = perf_counter() - started
         finally:
             guard.end()
-        if guard.is_off(version):  # it was taken out meanwhile: what it says now is of no interest
+        if guard.is_off(version, "shadow"):  # it was taken out meanwhile: what it says now is of no interest
             return None, []
         if len(of) < len(rows):
             nan = sum(isinstance(fault, NotFiniteError) for fault in faults[-1:])
             counts.fail("nan" if nan else "errors", len(rows) - len(of))
         if scored is not None:  # last: with an answer among them, the rows before were no run of failures
-            counts.answer(len(of), perf_counter() - started, list(scored.scores))
+            counts.answer(len(of), seconds, list(scored.scores))
+            if counts.sampled:
+                self._sample(shadow, of, counts, guard)
         return scored, of
+
+    def _sample(self, shadow: Projection, rows: list[LogRow], counts: Counts, guard: Guard) -> None:
+        """How long some of the rows take alone, as they would if this version answered them."""
+        for row in rows[::_SAMPLED]:
+            guard.begin(shadow.live.version, 1)
+            started = perf_counter()
+            try:
+                shadow.live.scored(shadow([row.features]))
+            except Exception:  # noqa: BLE001 - it has just answered the same row: whatever it is, the next call will tell
+                return
+            finally:
+                guard.end()
+            counts.trials.append(perf_counter() - started)
+
+    def _lost(self, groups: list[Group], error: Exception) -> None:
+        """No shadow will say anything of these rows."""
+        for live, rows in groups:
+            for shadow in live.shadows:
+                self._failed(shadow, len(rows))
+        told = type(error).__name__
+        if told != self._trouble:
+            self._trouble = told
+            _log.error("shadows could not score rows", exc_info=error)
 
     def _failed(self, shadow: Projection, rows: int) -> None:
         self._metrics.add("model_shadow_errors_total", rows, (("version", str(shadow.live.version)),))

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from flyball.server.answers import HttpError
@@ -15,7 +16,24 @@ _MOST_WAITING = 256  # requests of one version; beyond it, come again
 _TOGETHER = 1_000  # rows that are scored in one call, unless one request alone has more
 _RETRY = [(b"retry-after", b"1")]
 
-Waiting = tuple[Sequence[Row], "asyncio.Future[Scored]"]
+
+class LateError(HttpError):
+    """A version did not answer a request in time. `slow`: because it takes so long, and not because others had to be answered first."""
+
+    def __init__(self, seconds: float, *, slow: bool) -> None:
+        super().__init__(504, f"the model did not answer within {seconds:g} s")
+        self.slow = slow
+
+
+class Timed(NamedTuple):
+    """What a version said of rows, how many seconds the call took in which it did, and whether one row was all that was asked in it."""
+
+    scored: Scored
+    seconds: float
+    alone: bool
+
+
+Waiting = tuple[Sequence[Row], "asyncio.Future[Timed]"]
 
 
 class _Queue:
@@ -23,8 +41,14 @@ class _Queue:
 
     def __init__(self) -> None:
         self.waiting: deque[Waiting] = deque()
-        self.called: list[asyncio.Future[Scored]] = []  # who waits for the call that is under way
+        self.called: list[asyncio.Future[Timed]] = []  # who waits for the call that is under way
         self.calling = False
+        self.rows = 0  # of that call
+        self.since = 0.0  # when it began
+
+    def slow(self, now: float, allowed: float) -> bool:
+        """Whether the call under way takes longer than that, by the clock of the loop."""
+        return bool(self.called) and now - self.since >= allowed
 
 
 class Calls:
@@ -40,7 +64,11 @@ class Calls:
         self._tasks: set[asyncio.Future[None]] = set()
 
     async def scored(self, version: LiveVersion, rows: Sequence[Row], *, deadline: float | None = None) -> Scored:
-        """What a version says of rows; 503 at once if too many wait, 504 if it takes too long, or what the version raises.
+        """`timed` for whoever does not ask how long it took."""
+        return (await self.timed(version, rows, deadline=deadline)).scored
+
+    async def timed(self, version: LiveVersion, rows: Sequence[Row], *, deadline: float | None = None) -> Timed:
+        """What a version says of rows; 503 at once if too many wait, LateError (504) if it takes too long, or what the version raises.
 
         `deadline`: seconds this request waits at most, if that is less than any may.
         """
@@ -50,7 +78,8 @@ class Calls:
             queue.waiting = deque(one for one in queue.waiting if not one[1].done())  # who has given up takes no place
         if len(queue.waiting) >= _MOST_WAITING:
             raise HttpError(503, "too many requests wait for this model", headers=_RETRY)
-        done: asyncio.Future[Scored] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Timed] = loop.create_future()
         queue.waiting.append((rows, done))
         if not queue.calling:
             queue.calling = True
@@ -61,7 +90,8 @@ class Calls:
             async with asyncio.timeout(timeout):
                 return await done
         except TimeoutError:
-            raise HttpError(504, f"the model did not answer within {timeout:g} s") from None
+            allowed = min(timeout * max(1.0, queue.rows / max(1, len(rows))), self._timeout / 2)
+            raise LateError(timeout, slow=queue.slow(loop.time(), allowed)) from None
 
     def give_up(self, version: LiveVersion) -> None:
         """Whoever waits for a version is told at once that it answers nobody any more."""
@@ -80,6 +110,7 @@ class Calls:
         try:
             while group := _next_group(queue):
                 queue.called = [done for _, done in group]
+                queue.rows, queue.since = sum(len(rows) for rows, _ in group), loop.time()
                 found = await loop.run_in_executor(self._threads, _scored_each, version, [rows for rows, _ in group], self._timeout)
                 for (_, done), one in zip(group, found, strict=True):
                     if done.done():
@@ -108,19 +139,22 @@ def _next_group(queue: _Queue) -> list[Waiting]:
     return group
 
 
-def _scored_each(version: LiveVersion, requests: list[Sequence[Row]], patience: float) -> list[Scored | Exception]:
+def _scored_each(version: LiveVersion, requests: list[Sequence[Row]], patience: float) -> list[Timed | Exception]:
     """In a thread: one call for all requests; if that fails, one for each, so that a bad row spoils only its own request."""
     started = monotonic()
+    rows = [row for one in requests for row in one]
     try:
-        return _parts(version.scored([row for rows in requests for row in rows]), [len(rows) for rows in requests])
+        found = _parts(version.scored(rows), [len(one) for one in requests])
+        seconds = monotonic() - started
+        return [Timed(one, seconds, len(rows) == 1) for one in found]
     except Exception as error:  # noqa: BLE001 - whatever a model raises is told to those who asked
         if len(requests) == 1 or monotonic() - started > patience / 2:
             return [error] * len(requests)
-    return [one for rows in requests for one in _scored_each(version, [rows], patience)]
+    return [said for one in requests for said in _scored_each(version, [one], patience)]
 
 
-def _parts(scored: Scored, sizes: Sequence[int]) -> list[Scored | Exception]:
-    found: list[Scored | Exception] = []
+def _parts(scored: Scored, sizes: Sequence[int]) -> list[Scored]:
+    found: list[Scored] = []
     start = 0
     for size in sizes:
         end = start + size

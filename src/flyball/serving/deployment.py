@@ -23,7 +23,11 @@ _WORTH_GATHERING = 5e-6  # seconds a row has to gain by it: to hold a request ba
 _TRIALS = 5
 
 
-class NotFiniteError(DataError):
+class ModelError(DataError):
+    """A version answered a row it had taken with something that is no answer: the fault of the version, not of whoever asked."""
+
+
+class NotFiniteError(ModelError):
     """A version gave a score that is no finite number."""
 
     def __init__(self, version: int) -> None:
@@ -90,7 +94,7 @@ class LiveVersion:
             return self.one(self.engine.score_one(rows[0]))
         found = self.engine.score_rows(rows)
         if len(found) != len(rows):
-            raise DataError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
+            raise ModelError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
         if len(rows) == 1 and self._task == "multiclass":
             return self.one_of_several(found[0].tolist())
         return self._many(found)
@@ -140,7 +144,8 @@ class LiveModel:
     `left_out` says why a challenger or shadow takes no part: `failed` holds those that could not be loaded; one that cannot read the
     same requests as the champion joins them here. The champion answers a left-out challenger's share. `off` are versions that a
     guardrail took out: they are still asked for what they read, so that no request is refused for it, and answer nobody. Where that is
-    the champion, `previous`, which is kept in memory while the champion is watched, answers in its place.
+    the champion, `previous`, which is kept in memory while the champion is watched or out, answers in its place. That `previous` is no
+    shadow any more makes no difference to that.
     """
 
     def __init__(
@@ -158,7 +163,8 @@ class LiveModel:
         self.off = frozenset(off)
         self.deployment = deployment
         self.model = deployment.model
-        warm = versions.get(deployment.previous or 0) if deployment.watched else None
+        kept = versions.get(deployment.previous or 0) if deployment.watched or deployment.champion in off else None
+        warm = None if kept is None or kept.closed else kept
         in_place = deployment.champion in self.off and warm is not None
         self.champion = warm if in_place and warm is not None else versions[deployment.champion]
         others: list[LiveVersion] = []

@@ -27,12 +27,21 @@ class LocalRollback:
     at: datetime
 
 
+def holds(local: LocalRollback, deployment: Deployment) -> bool:
+    """Whether a rollback of this machine still says what is to answer: as long as the deployment names the champion that was given up,
+    and nobody made it champion once more after that.
+    """
+    if local.model != deployment.model or local.version != deployment.champion or local.to not in deployment.bundles:
+        return False
+    return deployment.champion_since is None or deployment.champion_since <= local.at
+
+
 def as_served(deployment: Deployment, local: LocalRollback | None) -> Deployment:
-    """What this machine answers with: a rollback holds as long as the deployment names the champion that was given up.
+    """What this machine answers with: that deployment, or what a rollback of this machine that holds makes of it.
 
     Nothing is compared or guarded meanwhile.
     """
-    if local is None or local.model != deployment.model or local.version != deployment.champion or local.to not in deployment.bundles:
+    if local is None or not holds(local, deployment):
         return deployment
     return replace(
         deployment,

@@ -24,7 +24,7 @@ class Deployment:
     `challenger` answers `challenger_share` of the units (0: none); versions in `shadow` score every row and never answer.
     `bundles` maps each version named here, and `previous`, to its bundle digest. `guardrails` guard the challenger, and the champion as
     long as `watched` (it took over lately, and `previous` is kept warm to answer for it). `local`: it was rolled back on this machine,
-    and the journal does not know yet.
+    and the journal does not know yet. `champion_since`: when the champion became that, by the journal.
     """
 
     model: str
@@ -39,6 +39,7 @@ class Deployment:
     guardrails: Guardrails | None = None
     watched: bool = False
     local: bool = False
+    champion_since: datetime | None = None
 
 
 @record

@@ -14,6 +14,7 @@ _STRATEGIES: tuple[Strategy, ...] = ("immediate", "shadow", "canary", "experimen
 _ARMS: tuple[Arm, ...] = ("champion", "challenger")
 _DEFAULT_METRIC: dict[Task, str] = {"binary": "brier", "multiclass": "brier", "regression": "squared_error"}
 _DEFAULTS = RolloutSpec()
+_SLOT = 0.0001
 
 
 def read_rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutSpec:
@@ -46,7 +47,7 @@ def read_rollout(section: Section, model: ModelSpec, data: DataSpec) -> RolloutS
         approve=section.choice("approve", ("auto", "manual"), "auto"),
         four_eyes=section.flag("four_eyes", default=False),
         overrides=_overrides(section),
-        holdback=section.number("holdback", 0.0, least=0.0, most=0.5),
+        holdback=_holdback(section),
     )
     section.done()
     _sense(record, model, data, needed)
@@ -91,6 +92,14 @@ def _sense(record: RolloutSpec, model: ModelSpec, data: DataSpec, needed: timede
         )
 
 
+def _holdback(section: Section) -> float:
+    """A share in whole slots, of which there are ten thousand: a smaller one would hold back more than it says."""
+    share = section.number("holdback", 0.0, least=0.0, most=0.5)
+    if 0 < share < _SLOT:
+        raise section.refuse("holdback", share, f"0, or a share from {_SLOT:g} to 0.5: units stand in ten thousand slots")
+    return round(share, 4)
+
+
 def _metric(section: Section, task: Task, strategy: Strategy) -> str:
     name = section.text("metric", _DEFAULT_METRIC[task])
     if name == VALUE:
@@ -113,8 +122,8 @@ def _steps(section: Section, strategy: Strategy, share: float, floor: float) -> 
     given = section.raw("steps")
     items = given if isinstance(given, list) else [given]
     shares = [float(item) for item in items if is_plain(item) and not isinstance(item, str | bool)]
-    if not shares or len(shares) != len(items) or sorted(set(shares)) != shares or not shares[0] > 0 or not shares[-1] < 1:
-        raise section.refuse("steps", given, "growing shares between 0 and 1, such as [0.01, 0.05, 0.2, 0.5]")
+    if not shares or len(shares) != len(items) or sorted(set(shares)) != shares or not shares[0] >= _SLOT or not shares[-1] < 1:
+        raise section.refuse("steps", given, "growing shares from 0.0001 to below 1, such as [0.01, 0.05, 0.2, 0.5]")
     if strategy == "canary" and shares[-1] > share:
         raise section.refuse("steps", given, f"steps up to rollout.share = {share:g}, or a larger share")
     if strategy == "bandit" and not floor <= shares[0] <= 1 - floor:

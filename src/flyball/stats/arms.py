@@ -15,7 +15,7 @@ Flags = NDArray[np.bool_]
 
 # Rows each arm needs in a block of days: the mean of fewer is skewed where losses are, and days are joined until there are so many.
 ROWS_OF_ARM = 20
-# Blocks of days, and units of the smaller arm, before which there are no bounds.
+# Blocks of different days, and units of the smaller arm, before which there are no bounds.
 MIN_DAYS = 7
 LEAST_WORTH = 5.0  # equal blocks that the days are worth: seven days of uneven traffic are fine, one day and six crumbs are not
 MIN_UNITS = 50
@@ -96,35 +96,42 @@ def spread_of(arms: Arms, block: BlockKind) -> Spread:
 def by_day(arms: Arms) -> Spread:
     """The difference by blocks of days.
 
-    In each phase each day is a block: the difference of the arms' means of that day, so that what a day does to both arms is no
-    difference. Days of a phase are joined to the next until each arm has `ROWS_OF_ARM` rows; what is left at the end waits. The blocks
-    are weighted by n₁n₂/(n₁+n₂), the rows an even split would need to be as precise (Mantel and Haenszel): a day on which an arm had 1 %
-    of the traffic says hardly anything, and with equal weights four such days of a canary would drown what comes after. The weights
-    depend on who was asked, never on what came out. They make a busy day count more than in a paired comparison, where each day
-    counts the same: there both versions see the same rows, and the day's own luck is nearly all of the spread.
+    A block is a day, whatever shares it had: days are joined to the next until each arm has `ROWS_OF_ARM` rows; what is left at the end
+    waits. Within a block each phase is compared by itself, the difference of the arms' means, so that what a day does to both arms is no
+    difference. The differences are weighted by n₁n₂/(n₁+n₂), the rows an even split would need to be as precise (Mantel and Haenszel): a
+    day on which an arm had 1 % of the traffic says hardly anything, and with equal weights four such days of a canary would drown what
+    comes after. The weights depend on who was asked, never on what came out. They make a busy day count more than in a paired comparison,
+    where each day counts the same: there both versions see the same rows, and the day's own luck is nearly all of the spread.
 
     The error is that of the weighted blocks as they differ, with the worth of the weights in equal blocks (Kish) as their number, so that
-    a few heavy days are not taken for many. It is never less than rows that are independent would have, and where units come back, what
-    they add is added (two-way clusters of Cameron, Gelbach and Miller): a unit stays in its arm, and its ways are the same every day.
+    a few heavy days are not taken for many. Twelve steps of two hours are one block: they share the weather of their day. It is never
+    less than units that know nothing of each other from one block to the next would have, and where units come back, what they add is
+    added, less what both count (two-way clusters of Cameron, Gelbach and Miller): a unit stays in its arm, and its ways are the same
+    every day.
     """
-    cell, blocks = _day_blocks(arms)
-    kept = cell >= 0
-    loss, side, unit, cell = arms.loss[kept], arms.challenger[kept], arms.unit[kept], cell[kept]
-    groups = _Groups.of(cell, side, blocks, loss)
+    phases, stretch = np.unique(arms.phase, return_inverse=True)
+    block, blocks = _day_blocks(arms, stretch.reshape(-1), len(phases))
+    kept = block >= 0
     if blocks == 0:
         return _nothing(DAY_TUNING)
+    cell = (block * len(phases) + stretch.reshape(-1))[kept]
+    loss, side, unit = arms.loss[kept], arms.challenger[kept], arms.unit[kept]
+    groups = _Groups.of(cell, side, blocks * len(phases), loss)
     gain, difference, weight, total = groups.gain()
-    worth = total**2 / float(np.square(weight).sum())
+    heavy = weight.reshape(blocks, len(phases)).sum(axis=1)
+    worth = total**2 / float(np.square(heavy).sum())
     influence = groups.influence(cell, side, loss, weight / total)
-    by_rows = max(float(np.square(influence).sum()), groups.spread(loss, cell, side) / total)
     codes = np.unique(unit, return_inverse=True)[1].reshape(-1)
     units = min(_distinct(codes[side]), _distinct(codes[~side]))
-    of_units = float(np.square(np.bincount(codes, weights=influence)).sum()) * (units / (units - 1) if units > 1 else 1.0)
-    added = max(of_units - float(np.square(influence).sum()), 0.0) if len(loss) > _distinct(codes) else 0.0
+    pairs = np.unique(block[kept] * (int(codes.max()) + 1) + codes, return_inverse=True)[1].reshape(-1)
+    within = _squares(pairs, influence)
+    by_rows = max(float(np.square(influence).sum()), within, groups.spread(loss, cell, side) / total)
+    back = _distinct(pairs) > _distinct(codes)
+    added = max(_squares(codes, influence) - within, 0.0) * (units / (units - 1) if units > 1 else 1.0) if back else 0.0
     error, freedom = None, max(worth - 1, 1.0)
     if blocks > 1 and worth > 1:
-        days = float(np.square(weight * (difference - gain)).sum()) / total**2 * worth / (worth - 1)
-        days = max(days, by_rows)
+        apart = (weight * (difference - gain)).reshape(blocks, len(phases)).sum(axis=1)
+        days = max(float(np.square(apart).sum()) / total**2 * worth / (worth - 1), by_rows)
         error = float(np.sqrt(days + added))
         if error > 0 and added > 0 and units > 1:
             freedom = (days + added) ** 2 / (days**2 / (worth - 1) + added**2 / (units - 1))
@@ -136,7 +143,7 @@ def by_day(arms: Arms) -> Spread:
         blocks=blocks,
         rows=len(loss),
         days=_distinct(arms.day[kept]),
-        phases=_by_phase(arms.phase[kept], cell, blocks, difference, weight),
+        phases=_by_phase(phases, difference.reshape(blocks, -1), weight.reshape(blocks, -1)),
         enough=blocks >= MIN_DAYS and worth >= LEAST_WORTH and error is not None,
         tuning=DAY_TUNING,
     )
@@ -223,30 +230,35 @@ class _Groups:
         return float(np.square(rest).sum()) / max(len(values) - int((self.rows > 0).sum()), 1)
 
 
-def _day_blocks(arms: Arms) -> tuple[Whole, int]:
-    """The block of each row, -1 for those that wait, and how many blocks there are."""
-    if not len(arms.loss):
-        return np.zeros(0, dtype=np.int64), 0
-    span = int(arms.day.max()) - int(arms.day.min()) + 1
-    days, cell = np.unique(arms.phase * span + (arms.day - arms.day.min()), return_inverse=True)
-    cell, phase = cell.reshape(-1).astype(np.int64), days // span
-    rows = np.stack([np.bincount(cell[arms.challenger == side], minlength=len(days)) for side in (False, True)])
-    block = np.full(len(days), -1, dtype=np.int64)
-    blocks, begun, have = 0, 0, np.zeros(2, dtype=np.int64)
+def _day_blocks(arms: Arms, stretch: Whole, phases: int) -> tuple[Whole, int]:
+    """The block of each row, -1 for those that wait or have nothing to be compared with, and how many blocks there are.
+
+    A block has so many rows of each arm in phases in which it has both arms.
+    """
+    days, place = np.unique(arms.day, return_inverse=True)
+    place = place.reshape(-1)
+    cell = (place * phases + stretch) * 2 + arms.challenger
+    rows = np.bincount(cell, minlength=len(days) * phases * 2).reshape(len(days), phases, 2)
+    block, both = np.full(len(days), -1, dtype=np.int64), np.zeros((len(days), phases), dtype=np.bool_)
+    blocks, begun, have = 0, 0, np.zeros((phases, 2), dtype=np.int64)
     for at in range(len(days)):
-        if at and phase[at] != phase[at - 1]:
-            begun, have = at, np.zeros(2, dtype=np.int64)
-        have = have + rows[:, at]
-        if have.min() >= ROWS_OF_ARM:
-            block[begun : at + 1] = blocks
-            blocks, begun, have = blocks + 1, at + 1, np.zeros(2, dtype=np.int64)
-    return block[cell], blocks
+        have = have + rows[at]
+        whole = (have > 0).all(axis=1)
+        if have[whole].sum(axis=0).min() >= ROWS_OF_ARM:
+            block[begun : at + 1], both[begun : at + 1] = blocks, whole
+            blocks, begun, have = blocks + 1, at + 1, np.zeros((phases, 2), dtype=np.int64)
+    return np.where(both[place, stretch], block[place], -1), blocks
 
 
-def _by_phase(phase: Whole, cell: Whole, blocks: int, difference: Floats, weight: Floats) -> dict[int, float]:
-    of = np.zeros(blocks, dtype=np.int64)
-    of[cell] = phase
-    return {int(one): float(weight[of == one] @ difference[of == one] / weight[of == one].sum()) for one in np.unique(of)}
+def _by_phase(phases: Whole, difference: Floats, weight: Floats) -> dict[int, float]:
+    """The difference of each phase alone; both arrays by block and phase."""
+    total = weight.sum(axis=0)
+    return {int(phases[one]): float(weight[:, one] @ difference[:, one] / total[one]) for one in np.flatnonzero(total > 0)}
+
+
+def _squares(codes: Whole, influence: Floats) -> float:
+    """The sum of the squares of what each cluster adds up to."""
+    return float(np.square(np.bincount(codes, weights=influence)).sum())
 
 
 def _distinct(codes: Whole) -> int:

@@ -120,6 +120,8 @@ class Prospects:
 def fixed_rows(gain: float, variances: tuple[float, float], *, alpha: float = 0.05, power: float = POWER, two_sided: bool = True) -> float:
     """Rows of both arms of one size that a test looked at once needs to find a gain (the textbook size).
 
+    Nothing is planned by it, since nothing is decided by one look; the bench puts the sequence beside it.
+
     >>> round(fixed_rows(0.03, (0.25 * 0.75, 0.22 * 0.78)))
     6263
     """

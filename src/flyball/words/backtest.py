@@ -7,8 +7,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "backtest.influences": (
         "the model's answers change what happens (influences_outcome = true): the outcomes are those of the model that answered then, and "
-        "another policy would have seen others",
-        "模型的回答会改变结果（influences_outcome = true）：这里的结果来自当时作答的模型，换一种策略会看到不同的结果",
+        "no history tells what another answer would have led to. This shows when the loop would train and decide, not what it would gain",
+        "模型的回答会改变结果（influences_outcome = true）：这里的结果来自当时作答的模型，历史无法说明换一种回答会怎样。"
+        "因此这里只显示循环何时会训练和决策，而不显示能带来多少收益",
     ),
     "backtest.approved": (
         'approve = "manual": nobody is there to approve in a backtest, so every promotion is approved at once',

@@ -42,6 +42,19 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "版本 {version} 作为人工设置的挑战者回答，占 {share:.0%} 的单元",
     ),
     "trace.pinned": ("version {version} was asked for by name", "请求指定了版本 {version}"),
+    "trace.unassigned": (
+        "version {version} answered in the place of the version the unit was assigned to, which could not or was taken out: "
+        "part of no comparison",
+        "单元被分配到的版本无法作答或已被移出，由版本 {version} 代为回答：不参与任何比较",
+    ),
+    "trace.override": (
+        "version {version} answered a unit that testers pinned to an arm: part of no comparison",
+        "由版本 {version} 回答测试者固定分组的单元：不参与任何比较",
+    ),
+    "trace.holdback": (
+        "the unit is held back: answered as if nothing was to be done, scored by version {version}, and part of no comparison",
+        "该单元属于保留组：按不采取行动作答，由版本 {version} 评分，不参与任何比较",
+    ),
     "trace.elsewhere": ("the prediction was made elsewhere and told later", "该预测在别处作出，事后告知"),
     "trace.not_champion": (
         "version {version} answered as {variant}, though the journal has {champion} as champion then: the server had not taken over yet, "

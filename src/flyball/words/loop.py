@@ -34,6 +34,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "version {version} is the very same model as champion {champion}, so there is nothing to compare",
         "版本 {version} 与现任版本 {champion} 是同一个模型，无需比较",
     ),
+    "rollout.other_champion": (
+        "the gate of version {version} did not compare it with champion {champion} (but with {compared}), so its pass does not let it "
+        "take over; the next training is compared anew",
+        "版本 {version} 的门槛比较对象是 {compared}，而不是现任版本 {champion}，因此其通过不能作为接任依据；下次训练将重新比较",
+    ),
     "rollout.same_answers": (
         "version {version} gave the very same scores as {against} on all {rows} live {rows:row|rows}: it is the same model, "
         "so the champion stays",
@@ -114,6 +119,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "version {version} met its deadline without enough labelled rows to compare, so the champion stays",
         "到期限时可比较的有标签数据不足，版本 {version} 未获提升，保留现任版本",
     ),
+    "rollout.unmeasured": (
+        "version {version} could not be compared at its deadline, nor for {grace} after it ({trouble}), so the champion stays",
+        "到期限及其后 {grace} 内版本 {version} 均无法比较（{trouble}），保留现任版本",
+    ),
     "rollout.champion_changed": (
         "the champion changed to {champion} while version {version} was being compared, so the comparison ends",
         "版本 {version} 比较期间现任版本变为 {champion}，比较终止",
@@ -186,6 +195,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the watch over version {version} ended without enough labelled rows to compare it with {against}; it stays",
         "版本 {version} 的观察期结束，与版本 {against} 可比较的有标签数据不足，予以保留",
     ),
+    "watch.unmeasured": (
+        "version {version} could not be compared with {against} at the end of its watch, nor for {grace} after it ({trouble}); it stays",
+        "观察期结束及其后 {grace} 内版本 {version} 与版本 {against} 均无法比较（{trouble}），予以保留",
+    ),
     "retrain.drift": (
         "the data moved since the champion was trained ({columns}); {worst} by {distance:.2f} [{lower:.2f}, {upper:.2f}]",
         "自现任版本训练以来数据发生漂移（{columns}）；其中 {worst} 的距离为 {distance:.2f} [{lower:.2f}, {upper:.2f}]",
@@ -221,6 +234,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "waits.step": (
         "the end of this step at {at}, then {share:.1%} of the units if nothing speaks against it",
         "等待本步骤在 {at} 结束，若无不利证据则增至 {share:.1%} 的单元",
+    ),
+    "waits.answer": (
+        "an answer of version {version}: nobody among its {share:.1%} of the units was asked about since {since}, so this step is held on",
+        "等待版本 {version} 的应答：自 {since} 起其 {share:.1%} 的单元中无人被询问，因此本步骤继续保持",
+    ),
+    "waits.trouble": (
+        "units and labels that can be compared: nothing is decided while the alert experiment:{version} fires (`flyball experiment`)",
+        "等待可比较的单元与标签：告警 experiment:{version} 触发期间不作任何决定（`flyball experiment`）",
     ),
     "waits.held": ("the end of the last step at {at}, then proof", "等待最后一步在 {at} 结束，然后需要证据"),
     "waits.weights": (

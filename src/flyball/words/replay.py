@@ -137,6 +137,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
         + ", needed above {needed:+g}.",
         "{metric}：{slices} 个切片中有 {failed} 个确定变差，最差为 {slice}：增益 " + _GAIN_ZH + "，须高于 {needed:+g}。",
     ),
+    "gate.better_slices_passed": (
+        "{metric}: certainly better in each of {slices} {slices:slice|slices}; lowest in {slice}: gain " + _GAIN + ", above {needed:+g}.",
+        "{metric}：{slices} 个切片中每一个都确定更好；最低为 {slice}：增益 " + _GAIN_ZH + "，高于 {needed:+g}。",
+    ),
+    "gate.better_slices_undecided": (
+        "{metric}: not certainly better in {open} of {slices} {slices:slice|slices} ({names}); lowest in {slice}: gain "
+        + _GAIN
+        + ", needed above {needed:+g} on {rows_needed} rows in {blocks_needed} blocks.",
+        "{metric}：{slices} 个切片中有 {open} 个尚不能确定更好（{names}）；最低为 {slice}：增益 "
+        + _GAIN_ZH
+        + "，须在 {rows_needed} 行、{blocks_needed} 个区块上高于 {needed:+g}。",
+    ),
+    "gate.better_slices_failed": (
+        "{metric}: certainly not better by {needed:+g} in {failed} of {slices} {slices:slice|slices}, worst in {slice}: gain "
+        + _GAIN
+        + ".",
+        "{metric}：{slices} 个切片中有 {failed} 个确定没有好出 {needed:+g}，最差为 {slice}：增益 " + _GAIN_ZH + "。",
+    ),
     "replay_page.title": ("{candidate} replayed against {champion}", "{candidate} 对比 {champion} 的重放"),
     "replay_page.answers": (
         "It answers every logged request that the other answers: {compared} of {asked} compared.",

@@ -35,6 +35,7 @@ CATALOGUES = (
     "history",
     "replay",
     "experiment",
+    "ab",
     "backtest",
 )
 

@@ -28,6 +28,10 @@ def dies(item: int, say: Callable[[str], None]) -> int:
     os._exit(7)
 
 
+def breaks(item: int, say: Callable[[str], None]) -> int:
+    return 1 // item
+
+
 def test_results_come_in_the_order_of_the_items_and_what_is_said_is_told() -> None:
     said: list[str] = []
     assert LocalMapper(2).map(double, [3, 1, 2], say=said.append) == [6, 2, 4]
@@ -53,3 +57,9 @@ def test_the_first_error_is_raised_as_it_was() -> None:
 def test_a_process_that_dies_without_a_word_is_told() -> None:
     with pytest.raises(StoreError, match="exit code 7"):
         LocalMapper(2).map(dies, [0, 1], say=lambda _: None)
+
+
+def test_a_process_that_breaks_is_told_with_what_broke_it(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StoreError, match="ZeroDivisionError"):
+        LocalMapper(2).map(breaks, [0, 1], say=lambda _: None)
+    assert "in breaks" in capfd.readouterr().err

@@ -1,6 +1,7 @@
 """The log of a replay says what every prediction log says of the same rows."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -39,29 +40,40 @@ def stream(seed: int = 0) -> Stream:
         outcome_at=late,
         truth=actual,
         truth_at=late,
+        value=np.where(late == NEVER, np.nan, chance.normal(size=ROWS)),
         features=Table({"age": chance.normal(size=ROWS), "plan": np.array(["pro", None] * (ROWS // 2), dtype=object)}),
     )
 
 
 def both(one: Stream, told: int) -> tuple[StreamLog, MemoryPredictionLog, MemoryOutcomeLog]:
-    """The same answers of version 1 then 2, with 2 then 1 in shadow, and the outcomes of the first `told` hours, in both logs."""
+    """The same answers of version 1 then 2, with 2 then 1 in shadow, and the outcomes of the first `told` hours, in both logs.
+
+    Every fourth row is held back, every fourth pinned by testers, and half of the propensities are known.
+    """
     ours, theirs = StreamLog("churn", one), MemoryPredictionLog()
     outcomes = MemoryOutcomeLog(theirs)
     for rows, answering, shadow in ((np.arange(0, 40), 1, 2), (np.arange(40, ROWS), 2, 1)):
-        for version, hidden in ((answering, False), (shadow, True)):
-            score = rows / 100 + version
-            label = (rows % 2).astype(object)
-            ours.record(rows, version, score, label, variant="shadow" if hidden else "champion", shadow=hidden)
-            theirs.add(batch(one, rows, version, score.tolist(), label.tolist(), shadow=hidden))
+        for place, variant in enumerate(("champion", "holdback", "override", "challenger")):
+            some = rows[rows % 4 == place]
+            chance = some / 100 if place % 2 else None
+            score, label = some / 100, (some % 2).astype(object)
+            ours.record(some, answering, score + answering, label, variant=variant, shadow=False, propensity=chance)
+            theirs.add(batch(one, some, answering, (score + answering).tolist(), label.tolist(), variant=variant, chance=chance))
+        score, label = rows / 100 + shadow, (rows % 2).astype(object)
+        ours.record(rows, shadow, score, label, variant="shadow", shadow=True)
+        theirs.add(batch(one, rows, shadow, score.tolist(), label.tolist(), variant="challenger", shadow=True))
     until = NOON + told * HOUR
     ours.tell(until)
     for row in np.flatnonzero(one.outcome_at <= to_micros(until)).tolist():
-        outcome = Outcome(actual=one.actual[row], at=from_micros(int(one.outcome_at[row])), prediction_id=one.ids[row])
+        at, worth = from_micros(int(one.outcome_at[row])), float(one.value[row])
+        outcome = Outcome(actual=one.actual[row], at=at, prediction_id=one.ids[row], value=worth)
         assert outcomes.take("churn", [outcome], within=timedelta(0)).accepted == 1
     return ours, theirs, outcomes
 
 
-def batch(one: Stream, rows: Any, version: int, score: list[Any], label: list[Any], *, shadow: bool) -> PredictionBatch:
+def batch(
+    one: Stream, rows: Any, version: int, score: list[Any], label: list[Any], *, variant: str, shadow: bool = False, chance: Any = None
+) -> PredictionBatch:
     nothing: list[Any] = [None] * len(rows)
     features: list[Any] = [[float(one.features["age"][row]), one.features["plan"][row]] for row in rows]
     return PredictionBatch(
@@ -71,7 +83,7 @@ def batch(one: Stream, rows: Any, version: int, score: list[Any], label: list[An
         feature_names=["age", "plan"],
         prediction_id=one.ids[rows].tolist(),
         version=[version] * len(rows),
-        variant=["challenger" if shadow else "champion"] * len(rows),
+        variant=[variant] * len(rows),
         shadow=[shadow] * len(rows),
         at=one.at[rows].tolist(),
         made_at=one.at[rows].tolist(),
@@ -82,6 +94,7 @@ def batch(one: Stream, rows: Any, version: int, score: list[Any], label: list[An
         score=score,
         features=nothing if shadow else features,
         context=nothing,
+        propensity=[] if chance is None else chance.tolist(),
     )
 
 
@@ -92,6 +105,9 @@ def columns(rows: LoggedRows) -> dict[str, Sequence[Any]]:
     }
     if rows.features is not None and len(rows.at):  # of no rows a log need not know the columns
         found |= {f"feature {name}": values.tolist() for name, values in rows.features.columns.items()}
+    if rows.variant is not None and rows.propensity is not None and rows.value is not None:
+        found |= {"variant": rows.variant.tolist()}
+        found |= {name: np.nan_to_num(of, nan=-1.0).tolist() for name, of in (("propensity", rows.propensity), ("value", rows.value))}
     if rows.made_at is not None and rows.bare is not None:
         found |= {"made_at": rows.made_at.tolist(), "bare": rows.bare.tolist()}
     return found
@@ -115,7 +131,9 @@ def test_rows_of_a_version_are_those_of_every_log(seed: int, told: int, asked: d
     ours, theirs, _ = both(stream(seed), told)
     for version in (1, 2, 3):
         for window in (ALL, Window(start=NOON + 12 * HOUR, end=NOON + 40 * HOUR), Window(start=NOON, end=NOON)):
-            assert columns(ours.rows("churn", version, window, **asked)) == columns(theirs.rows("churn", version, window, **asked))
+            assert columns(ours.rows("churn", version, window, arms=True, **asked)) == columns(
+                theirs.rows("churn", version, window, arms=True, **asked)
+            )
 
 
 @pytest.mark.parametrize("told", [0, 30, 200])
@@ -148,7 +166,13 @@ def test_reading_on_gives_every_row_once_in_the_order_it_was_asked() -> None:
         if not found.more:
             break
     assert ids == ours.rows("churn", 2, ALL).at.tolist()
-    assert set(ours.arrived("churn", 1, Place(), limit=100).variant.tolist()) == {"champion", "shadow"}
+    assert set(ours.arrived("churn", 1, Place(), limit=100).variant.tolist()) == {
+        "champion",
+        "challenger",
+        "holdback",
+        "override",
+        "shadow",
+    }
     assert len(ours.arrived("churn", 2, Place(), limit=100, window=Window(start=NOON, end=NOON)).at) == 0
 
 
@@ -161,12 +185,16 @@ def test_one_in_so_many_is_the_same_at_every_look_and_nested() -> None:
 
 def test_a_prediction_is_found_with_the_outcome_that_is_known() -> None:
     one = stream()
-    ours, _, _ = both(one, 200)
+    ours, theirs, _ = both(one, 200)
     row = int(np.flatnonzero(one.outcome_at != NEVER)[0])
     found = ours.find(one.ids[row])
     assert found is not None
     assert (found[0].version, found[0].features["age"]) == (1, one.features["age"][row])
-    assert found[1] is not None and found[1].actual == one.actual[row]
+    assert found[1] is not None and (found[1].actual, found[1].value) == (one.actual[row], one.value[row])
+    for name in one.ids[:8].tolist():
+        mine, wanted = ours.find(name), theirs.find(name)
+        assert mine is not None and wanted is not None
+        assert (replace(mine[0], worker="w0"), mine[1]) == wanted
     assert ours.find("nobody") is None
 
 
@@ -186,7 +214,7 @@ def test_scores_of_several_classes_keep_their_width() -> None:
 def test_nothing_can_be_put_into_the_past() -> None:
     ours, _, _ = both(stream(), 0)
     with pytest.raises(RefusedError):
-        ours.add(batch(stream(), np.arange(2), 1, [0.1, 0.2], [0, 1], shadow=False))
+        ours.add(batch(stream(), np.arange(2), 1, [0.1, 0.2], [0, 1], variant="champion"))
     with pytest.raises(RefusedError):
         ours.take("churn", [Outcome(actual=1, at=NOON, prediction_id="p001")], within=DAY)
     assert ours.ingest() == 0

@@ -42,6 +42,7 @@ def stream(seed: int = 0) -> tuple[Stream, np.ndarray]:
         outcome_at=truth_at,
         truth=truth,
         truth_at=truth_at,
+        value=np.full(count, np.nan),
         features=Table({"x": probability}),
     )
     return found, probability

@@ -86,6 +86,16 @@ def test_the_outcome_of_an_id_goes_to_its_latest_prediction_before() -> None:
     assert crossed.truth.tolist() == [1, 0]
 
 
+def test_what_an_outcome_was_worth_goes_where_the_outcome_goes() -> None:
+    rows = prepared([1, 5, 9], [6, 7, None], [1, 0, 1], names=["a", "a", "b"])
+    valued = replace(rows, table=rows.table.with_columns({"value": np.array([3.5, 4.5, 5.5])}))
+    stream = make_stream(valued, BASE, plan())
+    assert [None if value != value else value for value in stream.value.tolist()] == [None, 3.5, None]
+    feature = replace(BASE, data=replace(BASE.data, features=("price", "calls", "value")))
+    assert np.isnan(make_stream(valued, feature, plan()).value).all()
+    assert np.isnan(make_stream(rows, BASE, plan()).value).all()
+
+
 def test_two_predictions_of_one_id_and_time_make_their_outcome_ambiguous() -> None:
     stream = make_stream(prepared([1, 1], [2, 3], [1, 0], names=["a", "a"]), BASE, plan())
     assert stream.actual.tolist() == [None, None]

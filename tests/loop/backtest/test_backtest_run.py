@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from flyball.adapters.memory.outcomes import MemoryOutcomeLog
@@ -11,28 +12,30 @@ from flyball.adapters.memory.predictions import MemoryPredictionLog
 from flyball.adapters.replay.source import history_text
 from flyball.core.errors import DataError, SpecError, UsageError
 from flyball.loop.backtest.records import BacktestReport, ByHand, Request
+from flyball.serving.records import Outcome
 from flyball.spec.load import load_spec, parse_spec
+from flyball.testing.samples import predictions
 from flyball.words.sentences import sentence
 from quarter import DAY, FIRST, SPEC
-from replayed import CHANGE, replayed, town
+from replayed import history, replayed, town
 
 START = Request(start=FIRST)
-
-pytestmark = pytest.mark.timeout(900)  # five replays with their trainings, on a machine that may be busy
+DAYS, CHANGE = 48, 12
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("backtest") / "town"
-    town(made)
+    town(made, history(days=DAYS, changes_on=CHANGE))
     return made
 
 
 @pytest.fixture(scope="module")
 def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> BacktestReport:
-    """The five usual policies, and a colleague who trains by hand."""
-    by_hand = (ByHand(at=FIRST + 5 * DAY, actor="colleague", window=timedelta(days=10)),)
-    return replayed(folder, tmp_path_factory.mktemp("scratch"), replace(START, by_hand=by_hand))
+    """The five usual policies, looked at every other day, and a colleague who trains by hand."""
+    by_hand = (ByHand(at=FIRST + 6 * DAY, actor="colleague", window=timedelta(days=10)),)
+    asked = replace(START, end=FIRST + DAYS * DAY, step=2 * DAY, by_hand=by_hand)
+    return replayed(folder, tmp_path_factory.mktemp("scratch"), asked)
 
 
 def test_the_five_usual_policies_are_compared_with_the_spec(report: BacktestReport) -> None:
@@ -100,7 +103,11 @@ def test_what_cannot_be_replayed_is_refused_before_anything_is(
 
 
 def test_without_a_floor_the_usual_policies_leave_out_the_one_that_needs_it(tmp_path: Path) -> None:
-    town(tmp_path / "town", text=SPEC.replace('floor = { metric = "brier", drop = 0.02 }\n', "").replace('"performance", ', ""))
+    town(
+        tmp_path / "town",
+        history(days=3),
+        text=SPEC.replace('floor = { metric = "brier", drop = 0.02 }\n', "").replace('"performance", ', ""),
+    )
     found = replayed(tmp_path / "town", tmp_path / "scratch", replace(START, end=FIRST + 3 * DAY))
     assert "performance" not in {one.name for one in found.policies}
     assert [one.code for one in found.warnings] == ["backtest.no_floor"]
@@ -124,3 +131,19 @@ def test_a_log_without_outcomes_cannot_be_replayed(folder: Path, tmp_path: Path)
     MemoryOutcomeLog(log)
     with pytest.raises(DataError, match="no predictions of town whose outcome is known"):
         history_text((folder / "flyball.toml").read_text(), load_spec(folder), tmp_path, data=None, log=log, now=FIRST)
+
+
+def test_what_outcomes_in_the_log_were_worth_comes_along_and_is_no_feature(folder: Path, tmp_path: Path) -> None:
+    log = MemoryPredictionLog()
+    outcomes = MemoryOutcomeLog(log)
+    ids = ["a", "b", "c"]
+    batch = replace(predictions(ids, at=FIRST), model="town", entity=list(ids), feature_names=["price", "calls"], features=[[1.0, 2.0]] * 3)
+    log.add(batch)
+    told = [Outcome(actual=1, at=FIRST + DAY, prediction_id=name, value=value) for name, value in (("a", 2.5), ("b", None))]
+    assert outcomes.take("town", told, within=timedelta(0)).accepted == 2
+    text = (folder / "flyball.toml").read_text().replace('features = ["price", "calls"]\n', "")
+    changed = history_text(text, parse_spec(text, folder=folder), tmp_path, data=None, log=log, now=FIRST + 9 * DAY)
+    spec = parse_spec(changed, folder=folder)
+    assert spec.data.features == ("price", "calls")
+    rows = pd.read_parquet(spec.data.source).set_index("customer")
+    assert rows["value"].fillna(0.0).to_dict() == {"a": 2.5, "b": 0.0, "c": 0.0}

@@ -8,6 +8,7 @@ from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause, RolloutEnded, Staged
 from flyball.loop.deciding.chances import next_candidate
 from flyball.loop.records import EndRollout, Promote, StartRollout
+from flyball.words.sentences import sentence
 from rollouts import CANDIDATE, CHAMPION, T0, WHY, at, more, registered, rollout, seen, spec_of, state
 
 TRAFFIC = ("canary", "experiment", "bandit")
@@ -74,3 +75,34 @@ def test_there_is_one_challenger_at_a_time() -> None:
     assert next_candidate(known, spec_of("experiment")) == []
     staged = state(*CANDIDATE, (T0, Staged(version=2, share=0.1, reason=WHY)), (T0, registered(3)))
     assert next_candidate(staged, spec_of("experiment")) == []
+
+
+@pytest.mark.parametrize("strategy", ["immediate", *TRAFFIC])
+def test_a_newer_version_that_its_gate_left_undecided_does_not_keep_an_older_one_from_its_chance(strategy: str) -> None:
+    known = state(*CANDIDATE, (T0, registered(3, verdict=Verdict.UNDECIDED)))
+    (action,) = next_candidate(known, spec_of(strategy))
+    assert isinstance(action, Promote if strategy == "immediate" else StartRollout) and action.version == 2
+
+
+def test_the_first_champion_is_the_newest_that_passed() -> None:
+    (action,) = next_candidate(state((T0, registered(1)), (T0, registered(2, verdict=Verdict.UNDECIDED))), spec_of("experiment"))
+    assert isinstance(action, Promote) and action.version == 1
+
+
+@pytest.mark.parametrize("compared", [9, None])
+def test_a_pass_against_another_champion_is_settled_with_a_reason_and_older_ones_go_on(compared: int | None) -> None:
+    spec = spec_of("immediate")
+    known = state(*CANDIDATE, (T0, registered(3, compared_with=compared)))
+    (settled,) = next_candidate(known, spec)
+    assert isinstance(settled, EndRollout) and (settled.version, settled.verdict) == (3, Verdict.UNDECIDED)
+    assert settled.reason.code == "rollout.other_champion" and sentence(settled.reason)
+    after = more(known, (T0, RolloutEnded(version=3, verdict=settled.verdict, reason=settled.reason, evidence={})))
+    (action,) = next_candidate(after, spec)
+    assert isinstance(action, Promote) and action.version == 2, "it is said once, and the other one is not forgotten"
+
+
+def test_a_twin_of_the_champion_does_not_keep_an_older_version_from_its_chance() -> None:
+    twin = state(*CANDIDATE, (T0, registered(3, bundle="bundle1")))
+    after = more(twin, (T0, RolloutEnded(version=3, verdict=Verdict.UNDECIDED, reason=WHY, evidence={})))
+    (action,) = next_candidate(after, spec_of("experiment"))
+    assert isinstance(action, StartRollout) and action.version == 2

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 
 from flyball.core.verdict import Verdict
-from flyball.journal.events import RolledBack
 from flyball.journal.known import State
-from flyball.journal.moves import ApprovalAsked, Declined
+from flyball.journal.moves import ApprovalAsked, Declined, RolloutPaused, RolloutResumed, ShareMoved
 from flyball.loop.records import AskApproval, EndRollout, Promote, StartRollout, Withdraw
-from rollouts import BETTER, CANDIDATE, DAY, OPEN, T0, TROUBLE, WHY, WORSE, at, more, promoted, registered, running, seen, spec_of, state
+from rollouts import BETTER, CANDIDATE, DAY, OPEN, T0, TROUBLE, WHY, WORSE, at, more, registered, running, seen, spec_of, state
 
 MANUAL = spec_of("experiment", 'approve = "manual"')
 GATE = spec_of("immediate", 'approve = "manual"')
@@ -52,6 +51,18 @@ def test_worse_evidence_meanwhile_withdraws_it() -> None:
     assert at(waiting, seen(None), MANUAL, days=10) == [], "what was not measured says nothing new"
 
 
+def test_a_pause_meanwhile_does_not_make_a_canary_that_waits_climb_again() -> None:
+    spec = spec_of("canary", 'approve = "manual"')
+    top = more(running("canary", approve="manual"), (T0 + 3 * DAY, ShareMoved(version=2, share=0.5, reason=WHY, evidence={})))
+    held = more(
+        asked(top), (T0 + 29.5 * DAY, RolloutPaused(version=2, reason=WHY)), (T0 + 29.6 * DAY, RolloutResumed(version=2, reason=WHY))
+    )
+    assert at(held, seen(BETTER), spec, days=29.7) == []
+    assert at(held, seen(BETTER), spec, days=40) == [], "nor does the deadline end it"
+    (withdrawn,) = at(held, seen(OPEN), spec, days=29.7)
+    assert isinstance(withdrawn, Withdraw)
+
+
 def test_the_deadline_does_not_end_what_was_proven_before_it_and_waits_for_a_person() -> None:
     waiting = asked(running("experiment"))
     assert at(waiting, seen(BETTER), MANUAL, days=31) == []
@@ -66,13 +77,6 @@ def test_a_newer_version_takes_the_place_of_one_that_waits_by_its_gate() -> None
     first, second = at(newer, seen(), GATE, days=10)
     assert isinstance(first, Withdraw) and first.version == 2 and first.reason.code == "approval.superseded"
     assert isinstance(second, AskApproval) and second.version == 3
-
-
-def test_a_promotion_that_waits_to_replace_a_champion_that_is_gone_is_withdrawn() -> None:
-    new = state(*CANDIDATE, (T0, promoted(2, 1)), (T0, registered(3)))
-    back = more(asked(new, 3), (T0 + 10 * DAY, RolledBack(version=2, to=1, reason=WHY, evidence={})))
-    (withdrawn,) = at(back, seen(), GATE, days=11)
-    assert isinstance(withdrawn, Withdraw) and withdrawn.reason.code == "approval.champion_changed"
 
 
 def test_what_waits_does_not_keep_the_next_from_being_compared() -> None:

@@ -53,8 +53,8 @@ def test_a_margin_lets_an_equal_take_over(strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", SPECS)
 def test_undecided_at_the_deadline_keeps_the_champion(strategy: str) -> None:
-    for found, code in ((OPEN, "arms.undecided"), (None, "rollout.no_evidence")):
-        (action,) = at(at_the_top(strategy), seen(found), SPECS[strategy], days=30)
+    for found, code, days in ((OPEN, "arms.undecided", 30), (None, "rollout.unmeasured", 31)):
+        (action,) = at(at_the_top(strategy), seen(found), SPECS[strategy], days=days)
         assert isinstance(action, EndRollout) and action.verdict is Verdict.UNDECIDED and action.reason.code == code
 
 
@@ -107,6 +107,12 @@ def test_a_canary_is_promoted_only_after_its_last_step_was_held() -> None:
     assert [type(one) for one in at(top, seen(BETTER), CANARY, days=10)] == [Promote]
 
 
+def test_a_step_of_a_canary_in_which_nobody_was_answered_is_held_on() -> None:
+    alone = replace(BETTER, answered=0)
+    assert at(running("canary"), seen(alone), CANARY, days=9) == []
+    assert at(moved(running("canary"), 0.5, days=9), seen(alone), CANARY, days=12) == [], "nor is it promoted after such a last step"
+
+
 def test_a_canary_that_is_certainly_worse_ends_at_any_step() -> None:
     (action,) = at(running("canary"), seen(WORSE), CANARY, days=0.1)
     assert isinstance(action, EndRollout) and action.verdict is Verdict.FAIL
@@ -115,11 +121,11 @@ def test_a_canary_that_is_certainly_worse_ends_at_any_step() -> None:
 def test_a_bandit_weighs_anew_once_per_hold_between_its_floors() -> None:
     known = running("bandit")
     assert at(known, seen(replace(OPEN, preferred=0.7)), BANDIT, days=0.5) == []
-    for preferred, share in ((0.7, 0.7), (0.999, 0.95), (0.001, 0.05)):
+    for preferred, share in ((0.7, 0.68), (0.999, 0.9491), (1.0, 0.95), (0.001, 0.0509), (0.0, 0.05)):
         (action,) = at(known, seen(replace(OPEN, preferred=preferred)), BANDIT, days=1)
         assert isinstance(action, MoveShare) and action.share == share
         assert action.evidence["preferred"] == preferred
-    assert at(known, seen(replace(OPEN, preferred=0.105)), BANDIT, days=1) == [], "hardly another share"
+    assert at(known, seen(replace(OPEN, preferred=0.06)), BANDIT, days=1) == [], "hardly another share"
     assert at(known, seen(OPEN), BANDIT, days=1) == [], "nothing is known of who is better"
     assert at(moved(known, 0.7, days=1), seen(replace(OPEN, preferred=0.2)), BANDIT, days=1.5) == []
 

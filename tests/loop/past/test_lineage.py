@@ -112,6 +112,17 @@ PREDICTION = Prediction(
     features={},
     context={},
 )
+RUNNING = RolloutStarted(
+    version=2,
+    champion=1,
+    strategy="experiment",
+    metric="brier",
+    spec_digest="",
+    start_at=T0,
+    deadline_at=T0 + timedelta(days=9),
+    reason=because("x"),
+    share=0.25,
+)
 STOOD = Production(
     model="m",
     at=T0,
@@ -123,17 +134,7 @@ STOOD = Production(
     shadow=(),
     previous=None,
     bundles={},
-    rollout=RolloutStarted(
-        version=2,
-        champion=1,
-        strategy="experiment",
-        metric="brier",
-        spec_digest="",
-        start_at=T0,
-        deadline_at=T0 + timedelta(days=9),
-        reason=because("x"),
-        share=0.25,
-    ),
+    rollout=RUNNING,
     paused=None,
     waiting=None,
     watch=None,
@@ -148,7 +149,11 @@ STOOD = Production(
     [
         (PREDICTION, STOOD, "trace.control"),
         (replace(PREDICTION, version=2, variant="challenger"), STOOD, "trace.challenger"),
-        (PREDICTION, replace(STOOD, challenger_share=0.0), "trace.shadowed"),
+        (PREDICTION, replace(STOOD, challenger_share=0.0, rollout=replace(RUNNING, strategy="shadow")), "trace.shadowed"),
+        (PREDICTION, replace(STOOD, challenger_share=0.0), "trace.champion"),  # the experiment is paused
+        (replace(PREDICTION, variant="unassigned"), STOOD, "trace.unassigned"),
+        (replace(PREDICTION, variant="override"), STOOD, "trace.override"),
+        (replace(PREDICTION, variant="holdback"), STOOD, "trace.holdback"),
         (PREDICTION, replace(STOOD, rollout=None, challenger=None), "trace.champion"),
         (
             PREDICTION,

@@ -75,6 +75,9 @@ class _Run:
             return
         if kind == "failed":
             raise value
+        if kind == "broke":
+            process.join()
+            raise StoreError(f"a process of this computation broke: {value}", hint="where it broke stands on its standard error")
         found[number] = value
         del self._running[pipe]
         process.join()
@@ -89,6 +92,9 @@ def _child(pipe: Connection, work: Callable[[Any, Say], Any], item: Any) -> None
         pipe.send(("failed", type(error)(error.message, hint=error.hint)))
     except KeyboardInterrupt:
         return  # the one who asked was interrupted too
+    except Exception as error:
+        pipe.send(("broke", f"{type(error).__name__}: {error}"))
+        raise
     else:
         pipe.send(("done", result))
 

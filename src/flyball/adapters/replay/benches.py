@@ -1,6 +1,7 @@
 """Opens the worlds of a backtest: the in-memory adapters under a simulated clock, and the project's own training code."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,17 +31,21 @@ from flyball.loop.backtest.records import Plan, Stream, Trained
 from flyball.loop.making.training import train
 from flyball.loop.making.workshop import Workshop
 from flyball.loop.world import World
-from flyball.ports.training import Job
+from flyball.ports.training import Job, Trainer
 from flyball.registry.signing import load_key
 from flyball.spec.records import Spec
 
 
 @record
 class ReplayBenches:
-    """The port `Benches` over a project's folder and a scratch folder, which holds one folder per policy and the fits they share."""
+    """The port `Benches` over a project's folder and a scratch folder, which holds one folder per policy and the fits they share.
+
+    `trainer` opens what runs the project's own functions (None: a process of their own).
+    """
 
     project: Path
     scratch: Path
+    trainer: Callable[[], Trainer] | None = None
 
     def history(self, spec: Spec) -> Prepared:
         """All of the history, prepared by the project's own functions, from the project's cache if it is there."""
@@ -87,8 +92,10 @@ class ReplayBenches:
         )
         return Bench(world=world, workshop=workshop, recorder=log, clock=clock, folder=folder, trainings=trainings, close=trainer.end)
 
-    def _trainer(self, spec: Spec) -> ChildTrainer:
+    def _trainer(self, spec: Spec) -> Trainer:
         """What the project's code tells MLflow of its own accord stays in the scratch folder."""
+        if self.trainer is not None:
+            return self.trainer()
         uri = f"sqlite:///{self.scratch / 'mlflow.db'}"
         return ChildTrainer(
             self.project, tracking_uri=uri, artifacts=str(self.scratch / "mlartifacts"), experiment=spec.model.name, echo=_nothing

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flyball.adapters.logged import MICROS_PER_DAY, context_table, matured_until, micros
+from flyball.adapters.logged import MICROS_PER_DAY, NOT_SHARED_OUT, context_table, matured_until, micros
 from flyball.core.errors import RefusedError
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.loop.backtest.records import NEVER, Stream
@@ -42,11 +42,22 @@ class StreamLog:
         self._versions: dict[int, _Version] = {}
         self._by = np.zeros(len(stream), dtype=np.int64)
         self._variant = np.full(len(stream), None, dtype=object)
+        self._propensity = np.full(len(stream), np.nan)
         self._told = -NEVER
 
     # what a replay writes
 
-    def record(self, rows: Ints, version: int, score: NDArray[np.float64], label: NDArray[Any], *, variant: str, shadow: bool) -> None:
+    def record(
+        self,
+        rows: Ints,
+        version: int,
+        score: NDArray[np.float64],
+        label: NDArray[Any],
+        *,
+        variant: str,
+        shadow: bool,
+        propensity: NDArray[np.float64] | None = None,
+    ) -> None:
         """A version scored these rows."""
         kept = self._versions.get(version)
         if kept is None:
@@ -57,6 +68,7 @@ class StreamLog:
         if not shadow:
             self._by[rows] = version
             self._variant[rows] = variant
+            self._propensity[rows] = np.nan if propensity is None else propensity
 
     def tell(self, until: datetime) -> None:
         """The outcomes that came by then are known."""
@@ -105,6 +117,8 @@ class StreamLog:
             last = min(last, int(np.searchsorted(self._stream.at, matured_until(maturity), side="right")))
         kept = self._versions.get(version) if model == self._model else None
         place = np.empty(0, dtype=np.int64) if kept is None else np.flatnonzero(kept.how[first:last]) + first
+        if compared:
+            place = place[~np.isin(self._variant[place], NOT_SHARED_OUT)]
         if one_in > 1:
             place = place[place % 1000003 * 618035 % 1000003 < 1000003 // one_in]
         if newest is not None:
@@ -164,11 +178,13 @@ class StreamLog:
             score=tuple(score) if isinstance(score, list) else score,
             features={name: values[row : row + 1].tolist()[0] for name, values in stream.features.columns.items()},
             context={},
+            propensity=_number(self._propensity[row]),
         )
         if stream.outcome_at[row] > self._told:
             return prediction, None
         when = from_micros(int(stream.outcome_at[row]))
-        return prediction, Outcome(actual=stream.actual[row], at=when, prediction_id=prediction_id)
+        value = _number(stream.value[row])
+        return prediction, Outcome(actual=stream.actual[row], at=when, prediction_id=prediction_id, value=value)
 
     def count(self, model: str, window: Window) -> Mapping[int, int]:
         """Answered predictions per version in a window; versions without any are not listed."""
@@ -213,7 +229,7 @@ class StreamLog:
             hidden |= known > (at + micros(maturity.age) if maturity.age else to_micros(maturity.by))
         actual = stream.actual[place]
         actual[hidden] = None
-        nothing = np.full(len(place), np.nan)
+        variant = self._roles(place, kept)
         return LoggedRows(
             prediction_id=stream.ids[place],
             at=at,
@@ -228,9 +244,9 @@ class StreamLog:
             made_at=at if features else None,
             context=context_table([{} for _ in place], context) if context else None,
             bare=np.zeros(len(place), dtype=np.bool_) if features else None,
-            variant=self._roles(place, kept),
-            propensity=nothing,
-            value=nothing,
+            variant=variant,
+            propensity=np.where(variant == "shadow", np.nan, self._propensity[place]),
+            value=np.where(hidden, np.nan, stream.value[place]),
             version=self._by[place],
         )
 
@@ -246,3 +262,7 @@ class StreamLog:
     def _own(self, place: Ints) -> list[tuple[int, NDArray[np.bool_]]]:
         by = self._by[place]
         return [(number, by == number) for number in np.unique(by).tolist() if number]
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -13,7 +13,7 @@ from flyball.loop.backtest.history import require_times
 from flyball.loop.backtest.policies import with_changes
 from flyball.loop.making.gather import logged_table
 from flyball.ports.history import PredictionLog
-from flyball.spec.records import Spec
+from flyball.spec.records import VALUE, Spec
 
 
 def history_text(text: str, spec: Spec, scratch: Path, *, data: Path | None, log: PredictionLog | None, now: datetime) -> str:
@@ -38,9 +38,12 @@ def history_text(text: str, spec: Spec, scratch: Path, *, data: Path | None, log
             hint="tell outcomes (flyball outcomes FILE), or replay a file: --data FILE",
         )
     path = scratch / "log.parquet"
+    changes: dict[str, Any] = {"data.source": str(path), "data.prepare": None}
+    if rows.features is not None and rows.value is not None and np.isfinite(rows.value).any() and VALUE not in table:
+        table = table.with_columns({VALUE: rows.value})
+        changes["data.features"] = list(rows.features.columns)
     target, boolean = _target(table[spec.data.target])
     write_parquet(table.with_columns({spec.data.target: target}), path, frozenset({spec.data.target}) if boolean else frozenset())
-    changes: dict[str, Any] = {"data.source": str(path), "data.prepare": None}
     if spec.evaluate.slices:
         changes["evaluate.slices"] = [name for name in spec.evaluate.slices if name in table]
     return with_changes(text, changes)

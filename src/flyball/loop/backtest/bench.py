@@ -31,9 +31,20 @@ class Recorder(Protocol):
     """Writes into the prediction log of a replay what a server would have written."""
 
     def record(
-        self, rows: NDArray[np.int64], version: int, score: NDArray[np.float64], label: NDArray[Any], *, variant: str, shadow: bool
+        self,
+        rows: NDArray[np.int64],
+        version: int,
+        score: NDArray[np.float64],
+        label: NDArray[Any],
+        *,
+        variant: str,
+        shadow: bool,
+        propensity: NDArray[np.float64] | None = None,
     ) -> None:
-        """A version scored these rows of the stream: answered them as `variant`, or in shadow. Each row once a version, in order."""
+        """A version scored these rows of the stream: answered them as `variant`, or in shadow. Each row once a version.
+
+        `propensity`: how likely each answer was (None: nothing was left to chance).
+        """
         ...
 
     def tell(self, until: datetime) -> None:

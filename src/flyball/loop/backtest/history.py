@@ -12,7 +12,7 @@ from flyball.core.window import from_micros, to_micros
 from flyball.data.snapshot import as_text, micros, present
 from flyball.data.source import Prepared, feature_names, require_columns
 from flyball.loop.backtest.records import NEVER, Plan, Stream
-from flyball.spec.records import DataSpec, Spec, Task
+from flyball.spec.records import VALUE, DataSpec, Spec, Task
 
 _DAY = timedelta(days=1)
 # What share of the history the first champion learns from, where nobody says when the replay is to start.
@@ -92,59 +92,62 @@ def make_stream(prepared: Prepared, spec: Spec, plan: Plan) -> Stream:
     truth_at = np.where(there, micros(told), NEVER)
     truth[~there] = None
     entity, unit = (_texts(table, name, len(at)) for name in (data.id, data.unit))
-    actual, outcome_at = _joined(at, entity, truth, truth_at, data)
+    came = _joined(at, entity, truth_at, data)
+    features = feature_names(prepared.table, data)
     return Stream(
         ids=np.array([f"b{number:09d}" for number in range(len(at))], dtype=object),
         entity=entity,
         unit=unit,
         at=at,
-        actual=actual,
-        outcome_at=outcome_at,
+        actual=_where(came, truth, None),
+        outcome_at=_where(came, truth_at, NEVER),
         truth=truth,
         truth_at=truth_at,
-        features=Table({name: _logged(table[name]) for name in feature_names(prepared.table, data)}),
+        value=_where(came, _values(table, (*features, *data.roles)), np.nan),
+        features=Table({name: _logged(table[name]) for name in features}),
     )
 
 
-def _joined(
-    at: NDArray[np.int64], entity: NDArray[np.object_], truth: NDArray[np.object_], truth_at: NDArray[np.int64], data: DataSpec
-) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """Each row's outcome as a server takes it: told by prediction, or, where the spec has ids, joined by id within `matures`."""
+def _joined(at: NDArray[np.int64], entity: NDArray[np.object_], truth_at: NDArray[np.int64], data: DataSpec) -> NDArray[np.int64]:
+    """The row whose outcome a server takes for each row's (-1: none): told by prediction, or, where the spec has ids, joined by id within
+    `matures`. One that lies before its prediction is refused by every server.
+    """
+    rows = np.arange(len(at), dtype=np.int64)
+    there = (truth_at != NEVER) & (truth_at >= at)
     if data.id is None:
-        return _not_before(at, truth, truth_at)
+        return np.where(there, rows, -1)
     within = round(data.matures.total_seconds() * 1e6) or NEVER
     if len(set(entity.tolist())) == len(entity):
-        late = truth_at - at > within
-        return _not_before(at, _none_where(late, truth), np.where(late, NEVER, truth_at))
-    actual, outcome_at = np.full(len(at), None, dtype=object), np.full(len(at), NEVER, dtype=np.int64)
-    rows: dict[object, list[int]] = {}
+        return np.where(there & (truth_at - at <= within), rows, -1)
+    came = np.full(len(at), -1, dtype=np.int64)
+    same: dict[object, list[int]] = {}
     for row, name in enumerate(entity.tolist()):
-        rows.setdefault(name, []).append(row)
+        same.setdefault(name, []).append(row)
     for row in np.argsort(truth_at, kind="stable").tolist():
         when = int(truth_at[row])
         if when == NEVER:
             break
-        same = rows[entity[row]]
-        place = bisect_right(same, when, key=lambda number: int(at[number])) - 1
-        found = same[place] if place >= 0 else -1
-        ambiguous = place > 0 and at[same[place - 1]] == at[found]
-        if found >= 0 and not ambiguous and when - int(at[found]) <= within and outcome_at[found] == NEVER:
-            actual[found], outcome_at[found] = truth[row], when
-    return actual, outcome_at
+        theirs = same[entity[row]]
+        place = bisect_right(theirs, when, key=lambda number: int(at[number])) - 1
+        found = theirs[place] if place >= 0 else -1
+        ambiguous = place > 0 and at[theirs[place - 1]] == at[found]
+        if found >= 0 and not ambiguous and when - int(at[found]) <= within and came[found] < 0:
+            came[found] = row
+    return came
 
 
-def _not_before(
-    at: NDArray[np.int64], actual: NDArray[np.object_], outcome_at: NDArray[np.int64]
-) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """An outcome that lies before its prediction is refused by every server."""
-    refused = outcome_at < at
-    return _none_where(refused, actual), np.where(refused, NEVER, outcome_at)
+def _where(came: NDArray[np.int64], values: Array, nothing: object) -> Array:
+    """The values of these rows, and `nothing` where there is none."""
+    found = values[came].copy()
+    found[came < 0] = nothing
+    return found
 
 
-def _none_where(gone: NDArray[np.bool_], values: NDArray[np.object_]) -> NDArray[np.object_]:
-    left = values.copy()
-    left[gone] = None
-    return left
+def _values(table: Table, others: tuple[str, ...]) -> NDArray[np.float64]:
+    """What outcomes were worth: the column `value`, as in files of outcomes, if it is there and nothing else."""
+    if VALUE not in table or VALUE in others or table[VALUE].dtype.kind not in "fiub":
+        return np.full(table.rows, np.nan)
+    return np.asarray(table[VALUE], dtype=np.float64)
 
 
 def _texts(table: Table, name: str | None, rows: int) -> NDArray[np.object_]:

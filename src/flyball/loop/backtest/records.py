@@ -64,7 +64,8 @@ class Stream:
     """The rows that ask for a prediction during a replay, in order of time, as arrays of one length.
 
     `at`: microseconds since 1970. `actual` and `outcome_at` (NEVER: none came) are the outcome as a server would have taken it; `truth`
-    and `truth_at` what became of the row. `features` are typed as a prediction log types them.
+    and `truth_at` what became of the row. `value`: what that outcome was worth (NaN: nobody said). `features` are typed as a prediction log
+    types them.
     """
 
     ids: NDArray[np.object_]
@@ -75,6 +76,7 @@ class Stream:
     outcome_at: NDArray[np.int64]
     truth: NDArray[np.object_]
     truth_at: NDArray[np.int64]
+    value: NDArray[np.float64]
     features: Table
 
     def __len__(self) -> int:

@@ -6,29 +6,20 @@ from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flyball.core.errors import DataError
-from flyball.core.record import record
-from flyball.core.table import Table
 from flyball.core.verdict import Verdict
 from flyball.core.window import to_micros
-from flyball.data.snapshot import present
 from flyball.journal.events import RetrainStarted
 from flyball.loop.backtest.bench import Bench, Benches
+from flyball.loop.backtest.front import Front
 from flyball.loop.backtest.history import make_stream
 from flyball.loop.backtest.policies import spec_at
 from flyball.loop.backtest.records import Looked, Plan, Played, Policy, Stream
 from flyball.loop.engine import follow_up, tick
-from flyball.loop.making.scorers import scorer
 from flyball.loop.making.training import train
 from flyball.loop.memory import Memory
 from flyball.loop.records import TickReport
-from flyball.registry.bundle import read_manifest
-from flyball.registry.records import Manifest
-from flyball.serving.engine import labels
-from flyball.serving.records import Deployment
-from flyball.serving.traffic import variant_of
 
 _ACTOR = "backtest"
 # A look that starts a training is followed by one that sees its end, which may start another; more would be a fault of the policy.
@@ -62,15 +53,6 @@ def steps(plan: Plan) -> Iterator[tuple[datetime, datetime]]:
         start = following
 
 
-@record
-class _Live:
-    """A version as it answers. `complete`: columns it cannot do without."""
-
-    manifest: Manifest
-    score: Callable[[Table], NDArray[np.float64]]
-    complete: tuple[str, ...]
-
-
 class _Replay:
     """The state of one replay."""
 
@@ -78,7 +60,7 @@ class _Replay:
         self._bench, self._plan, self._policy, self._stream, self._say = bench, plan, policy, stream, say
         self._model = policy.spec.model.name
         self._memory = Memory()
-        self._live: dict[str, _Live] = {}
+        self._front = Front(bench, policy.spec, stream)
         self._looks: list[Looked] = []
         self._trouble: dict[str, None] = {}
         self._trained, self._last = 0, plan.start
@@ -104,7 +86,7 @@ class _Replay:
             entries=tuple(self._bench.world.journal.read(self._model)),
             score=score,
             version=version,
-            classes=self._classes(),
+            classes=self._front.classes,
             looks=tuple(self._looks),
             trainings=tuple(self._bench.trainings),
             trouble=tuple(self._trouble),
@@ -176,54 +158,4 @@ class _Replay:
         deployment = self._bench.world.deployments.current(self._model)
         if first == last or deployment is None or deployment.champion is None:
             return
-        rows = np.arange(first, last, dtype=np.int64)
-        table = self._stream.features.take(slice(int(first), int(last)))
-        by = self._assigned(deployment, rows)
-        answered = np.zeros(len(rows), dtype=np.bool_)
-        for version, variant in ((deployment.champion, "champion"), (deployment.challenger, "challenger")):
-            mine = by == variant
-            if version is not None and mine.any():
-                answered[mine] = self._scored(deployment, version, rows[mine], table.take(mine), variant=variant, shadow=False)
-        self._unanswered += int(np.count_nonzero(~answered))
-        for version in deployment.shadow:
-            self._scored(deployment, version, rows[answered], table.take(answered), variant="shadow", shadow=True)
-
-    def _assigned(self, deployment: Deployment, rows: NDArray[np.int64]) -> NDArray[np.object_]:
-        found = np.full(len(rows), "champion", dtype=object)
-        if deployment.challenger is not None and deployment.challenger_share > 0:
-            ids, units = self._stream.ids[rows], self._stream.unit[rows]
-            found[:] = [variant_of(deployment, unit, name) for unit, name in zip(units, ids, strict=True)]
-        return found
-
-    def _scored(
-        self, deployment: Deployment, version: int, rows: NDArray[np.int64], table: Table, *, variant: str, shadow: bool
-    ) -> NDArray[np.bool_]:
-        """Score and log the rows that a version can score; which those are."""
-        live = self._opened(deployment.bundles[version])
-        able = np.ones(len(rows), dtype=np.bool_)
-        for name in live.complete:
-            able &= present(table[name])
-        if not able.any():
-            return able
-        manifest = live.manifest
-        score = live.score(table.select(manifest.schema.names).take(able))
-        finite = np.isfinite(score) if score.ndim == 1 else np.isfinite(score).all(axis=1)
-        able[np.flatnonzero(able)[~finite]] = False
-        score = score[finite]
-        said = labels(score, task=manifest.task, threshold=manifest.threshold, classes=manifest.classes)
-        self._bench.recorder.record(rows[able], version, score, said, variant=variant, shadow=shadow)
-        return able
-
-    def _opened(self, digest: str) -> _Live:
-        if digest not in self._live:
-            path = self._bench.world.bundles.path(digest)
-            manifest = read_manifest(path, digest)
-            self._live[digest] = _Live(
-                manifest=manifest,
-                score=scorer(path, digest, manifest, self._bench.workshop, self._bench.folder / "scoring"),
-                complete=tuple(column.name for column in manifest.schema.columns if not column.nullable),
-            )
-        return self._live[digest]
-
-    def _classes(self) -> tuple[str | int | float | bool, ...]:
-        return next(iter(self._live.values())).manifest.classes if self._live else ()
+        self._unanswered += self._front.answer(deployment, np.arange(first, last, dtype=np.int64))

@@ -16,7 +16,7 @@ from flyball.loop.backtest.records import BacktestReport, Plan, Played, Request
 from flyball.loop.backtest.replay import play
 from flyball.ports.mapping import Mapper
 from flyball.spec.load import parse_spec
-from flyball.spec.records import Spec
+from flyball.spec.records import VALUE, Spec
 from flyball.stats.scores import metric_for
 
 Say = Callable[[str], None]
@@ -34,7 +34,7 @@ def backtest(text: str, spec: Spec, request: Request, *, benches: Benches, mappe
     if request.seed is not None:
         text = with_changes(text, seeded(spec, request.seed))
         spec = parse_spec(text, folder=spec.folder)
-    metric_for(request.metric or spec.rollout.metric, spec.model.task)
+    metric_for(_ranked_by(request, spec), spec.model.task)
     say("preparing the history")
     prepared = benches.history(spec)
     plan = plan_of(request, spec, prepared)
@@ -69,7 +69,7 @@ def plan_of(request: Request, spec: Spec, prepared: Prepared) -> Plan:
         )
     if request.step.total_seconds() <= 0:
         raise UsageError("--step must be longer than nothing", hint="write for example 1d")
-    metric = request.metric or spec.rollout.metric
+    metric = _ranked_by(request, spec)
     return Plan(
         start=start,
         end=end,
@@ -82,6 +82,13 @@ def plan_of(request: Request, spec: Spec, prepared: Prepared) -> Plan:
         within=request.within,
         by_hand=request.by_hand,
     )
+
+
+def _ranked_by(request: Request, spec: Spec) -> str:
+    """The metric that was asked for, or that of the rollout; where that is what answers are worth, which no past tells of other answers,
+    the first that is evaluated.
+    """
+    return request.metric or (spec.evaluate.metrics[0] if spec.rollout.metric == VALUE else spec.rollout.metric)
 
 
 def _played(asked: Sequence[Asked], text: str, spec: Spec, plan: Plan, benches: Benches, mapper: Mapper, say: Say) -> list[Played]:

@@ -1,11 +1,12 @@
 """Whether a new champion stays: compared in shadow with the one it replaced, and held to its own floor."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from flyball.core.reason import because
+from flyball.core.reason import Value, because
 from flyball.core.verdict import Verdict
+from flyball.core.window import format_duration
 from flyball.journal.known import State
-from flyball.loop.deciding.figures import numbers, told
+from flyball.loop.deciding.figures import GRACE, numbers, told
 from flyball.loop.records import Action, EndWatch, Evidence, RollBack
 from flyball.spec.records import Spec
 
@@ -23,12 +24,17 @@ def _watch(state: State, evidence: Evidence, spec: Spec, now: datetime) -> list[
     if paired is not None and paired.upper is not None and paired.upper < 0:
         reason = because("watch.worse", **told(paired))
         return [RollBack(version=watch.version, to=watch.previous, reason=reason, evidence=numbers(paired))]
-    if now >= watch.until:
-        values = told(paired) if paired is not None else {}
-        pair = {"version": watch.version, "against": watch.previous}
-        reason = because("watch.stays" if values else "watch.no_evidence", **{**pair, **values})
-        return [EndWatch(version=watch.version, reason=reason, evidence=numbers(paired) if paired else {})]
-    return []
+    unmeasured = evidence.watch is None and not spec.model.influences_outcome
+    if now < watch.until + (GRACE if unmeasured else timedelta(0)):
+        return []
+    pair: dict[str, Value] = {"version": watch.version, "against": watch.previous}
+    if unmeasured:
+        reason = because("watch.unmeasured", **pair, grace=format_duration(GRACE), trouble=evidence.trouble)
+    elif paired is None or not paired.rows:
+        reason = because("watch.no_evidence", **pair)
+    else:
+        reason = because("watch.stays", **{**pair, **told(paired)})
+    return [EndWatch(version=watch.version, reason=reason, evidence=numbers(paired) if paired else {})]
 
 
 def _fallen(state: State, evidence: Evidence, spec: Spec) -> list[Action]:

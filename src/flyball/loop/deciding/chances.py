@@ -1,27 +1,35 @@
-"""Who gets a chance: the newest version that has not had its own, and by which strategy."""
+"""Who gets a chance: the newest version that can get its own now, and by which strategy."""
 
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
 from flyball.journal.events import Registered
-from flyball.journal.known import State
+from flyball.journal.known import Known, State
 from flyball.loop.deciding.due import promotion
 from flyball.loop.records import Action, EndRollout, StartRollout
 from flyball.spec.records import Spec, Strategy
 
 
 def next_candidate(state: State, spec: Spec) -> list[Action]:
-    """Give the newest version that its gate did not refuse, and that has not had its chance, its chance.
+    """Give the newest version that can get its chance now, its chance.
 
     Becoming the first champion, promotion on the gate alone, and answering anybody need a pass. A comparison in shadow answers nobody,
-    so it may also settle what the gate left undecided for want of held-out days.
+    so it may also settle what the gate left undecided for want of held-out days. What can get none, such as a version that the gate left
+    undecided where only a pass answers, keeps no older one from its own.
     """
     if state.rollout is not None or state.challenger is not None:
         return []  # one challenger at a time; one that a person staged stays until that person takes it away
-    waiting = [number for number, known in state.versions.items() if not known.settled and number != state.champion]
-    if not waiting:
-        return []
-    version = max(waiting)
+    waiting = [number for number, known in state.versions.items() if _open(known) and number != state.champion]
+    return next((actions for number in sorted(waiting, reverse=True) if (actions := _chance(state, spec, number))), [])
+
+
+def _open(known: Known) -> bool:
+    """Whether a version still waits for its chance: live rows did not speak against it."""
+    return not known.settled and not known.refused
+
+
+def _chance(state: State, spec: Spec, version: int) -> list[Action]:
+    """The chance a version gets now, or why it gets none at all; nothing while it has to wait."""
     registered = state.versions[version].registered
     passed = registered.gate.verdict is Verdict.PASS
     if state.champion is None:
@@ -31,9 +39,17 @@ def next_candidate(state: State, spec: Spec) -> list[Action]:
         same = because("rollout.same_bundle", version=version, champion=state.champion)
         return [EndRollout(version=version, verdict=Verdict.UNDECIDED, reason=same, evidence={})]
     if by_gate(registered, spec):
-        if not passed or registered.compared_with != state.champion:
+        if not passed:
             return []
+        if registered.compared_with != state.champion:
+            other = because("rollout.other_champion", version=version, champion=state.champion, compared=registered.compared_with)
+            return [EndRollout(version=version, verdict=Verdict.UNDECIDED, reason=other, evidence={})]
         return promotion(state, spec, version, because("promote.gate", version=version, champion=state.champion), {})
+    return _begin(state, spec, version, passed=passed)
+
+
+def _begin(state: State, spec: Spec, version: int, *, passed: bool) -> list[Action]:
+    """The start of a live comparison, by a strategy that may do so."""
     strategy = trial(spec)
     if strategy != "shadow" and not passed:
         return []

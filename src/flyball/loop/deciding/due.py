@@ -32,12 +32,3 @@ def by_hand(state: State, spec: Spec) -> bool:
 def waits(state: State, version: int) -> bool:
     """Whether the promotion of a version waits for a person."""
     return state.waiting is not None and state.waiting.version == version
-
-
-def out_of_date(state: State) -> list[Action]:
-    """Withdraw a promotion that waits to replace a champion that is gone: what it rests on was held against another."""
-    waiting = state.waiting
-    if waiting is None or state.champion_since is None or not state.champion_since > waiting.at:
-        return []
-    reason = because("approval.champion_changed", version=waiting.version, champion=state.champion)
-    return [Withdraw(version=waiting.version, reason=reason)]

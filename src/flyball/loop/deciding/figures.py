@@ -1,9 +1,13 @@
 """What a live comparison found, as the journal keeps it (numbers) and as a sentence names it (values)."""
 
+from datetime import timedelta
+
 from flyball.core.reason import Value
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 
 Compared = PairedEvidence | ArmsEvidence
+# So long past its end a comparison waits for a measurement that fails.
+GRACE = timedelta(days=1)
 
 
 def numbers(found: Compared) -> dict[str, float]:

@@ -20,7 +20,7 @@ def _challenger(state: State, evidence: Evidence) -> list[Action]:
     version = state.challenger if state.rollout is None else state.rollout.version
     if version is None or version == state.champion or not state.phases:
         return []
-    trips = [trip for trip in evidence.trips if trip.version == version and trip.at >= state.phases[0].since]
+    trips = [trip for trip in evidence.trips or () if trip.version == version and trip.at >= state.phases[0].since]
     if not trips:
         return []
     actions: list[Action] = [WriteTrip(trip=trip) for trip in trips]
@@ -37,7 +37,7 @@ def _challenger(state: State, evidence: Evidence) -> list[Action]:
 def _champion(state: State, evidence: Evidence) -> list[Action]:
     if state.champion is None or state.previous is None or state.champion_since is None:
         return []
-    trips = [trip for trip in evidence.trips if trip.version == state.champion and trip.at >= state.champion_since]
+    trips = [trip for trip in evidence.trips or () if trip.version == state.champion and trip.at >= state.champion_since]
     if not trips:
         return []
     reason = because("rollback.tripped", **_told(trips[0]), to=state.previous)

@@ -1,7 +1,8 @@
 """The rollout that runs: refuse, promote, move on a step, or wait, by its strategy and the rules it began with.
 
 Order of one judgement: a champion that is gone → a pause → two versions that are one → certainly worse → proven → the deadline → the
-share. Nothing but guardrails acts on evidence that has trouble.
+share. Nothing but guardrails acts on evidence that has trouble. What could not be measured is waited for, for a while past the deadline:
+one look that failed decides nothing.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,11 @@ from flyball.core.window import format_duration
 from flyball.journal.events import RolloutStarted
 from flyball.journal.known import Phase, State
 from flyball.loop.deciding.due import promotion, waits
-from flyball.loop.deciding.figures import Compared, numbers, told
+from flyball.loop.deciding.figures import GRACE, Compared, numbers, told
 from flyball.loop.records import Action, EndRollout, Evidence, MoveShare, Withdraw
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.spec.records import Spec
+from flyball.stats.bandit import thompson_share
 
 # What part of the champion's rows a candidate may leave unscored: a swap in mid-request loses a few, a missing column all of some client's.
 _MOST_MISSED = 0.01
@@ -32,7 +34,7 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
     if rollout is None:
         return []
     if rollout.champion != state.champion:
-        reason = because("rollout.champion_changed", version=rollout.version, champion=rollout.champion)
+        reason = because("rollout.champion_changed", version=rollout.version, champion=state.champion)
         return _end(state, rollout, Verdict.UNDECIDED, reason, {})
     if state.paused is not None:
         return []
@@ -43,13 +45,17 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
     sound = found if not isinstance(found, ArmsEvidence) or found.trouble is None else None
     if sound is not None and sound.upper is not None and sound.upper < 0:
         return _end(state, rollout, Verdict.FAIL, because(_code(sound, "worse"), **told(sound)), numbers(sound))
-    if sound is not None and (why := _proven(rollout, sound)) is not None and _climbed(state, rollout, now):
+    asked = waits(state, rollout.version)  # what waits for a person has climbed: a pause meanwhile takes nothing of that back
+    if sound is not None and (why := _proven(rollout, sound)) is not None and (asked or _climbed(state, rollout, sound, now)):
         return promotion(state, spec, rollout.version, why, numbers(sound))
-    if found is not None and waits(state, rollout.version):
+    if found is not None and asked:
         lost = because("approval.withdrawn", version=rollout.version)
         return [Withdraw(version=rollout.version, reason=lost)]
-    if now >= rollout.deadline_at and not waits(state, rollout.version):
-        return _end(state, rollout, Verdict.UNDECIDED, _late(rollout, found), numbers(found) if found is not None else {})
+    if now >= rollout.deadline_at and not asked:
+        if evidence.rollout is None and now < rollout.deadline_at + GRACE:
+            return []
+        late = _late(rollout, found, evidence)
+        return _end(state, rollout, Verdict.UNDECIDED, late, numbers(found) if found is not None else {})
     return _move(state, rollout, sound, now) if sound is not None else []
 
 
@@ -75,12 +81,12 @@ def _proven(rollout: RolloutStarted, found: Compared) -> Reason | None:
     return because(_code(found, "better" if found.lower > 0 else "not_worse"), **told(found), margin=rollout.margin)
 
 
-def _climbed(state: State, rollout: RolloutStarted, now: datetime) -> bool:
-    """Whether a canary has held its last step; the others have none."""
+def _climbed(state: State, rollout: RolloutStarted, found: Compared, now: datetime) -> bool:
+    """Whether a canary has held its last step and answered somebody in it; the others have none."""
     if rollout.strategy != "canary":
         return True
     phase = _phase(state)
-    return phase is not None and next_step(rollout, phase.share) is None and now >= phase.since + rollout.hold
+    return phase is not None and next_step(rollout, phase.share) is None and now >= phase.since + rollout.hold and _answered(found)
 
 
 def _move(state: State, rollout: RolloutStarted, found: Compared, now: datetime) -> list[Action]:
@@ -91,15 +97,22 @@ def _move(state: State, rollout: RolloutStarted, found: Compared, now: datetime)
     values: dict[str, Value] = {"version": rollout.version, "before": phase.share, "hold": format_duration(rollout.hold)}
     step = next_step(rollout, phase.share)
     if step is not None:
+        if not _answered(found):
+            return []
         reason = because("rollout.step", **values, share=step, number=rollout.steps.index(step) + 1, of=len(rollout.steps))
         return [MoveShare(version=rollout.version, share=step, reason=reason, evidence=numbers(found))]
     if rollout.strategy == "bandit" and isinstance(found, ArmsEvidence) and found.preferred is not None:
-        share = round(min(max(found.preferred, rollout.floor), 1.0 - rollout.floor), 4)
+        share = round(thompson_share(found.preferred, rollout.floor), 4)
         if abs(share - phase.share) < _LEAST_MOVE:
             return []
         reason = because("rollout.weights", **values, share=share, preferred=found.preferred, floor=rollout.floor)
         return [MoveShare(version=rollout.version, share=share, reason=reason, evidence=numbers(found))]
     return []
+
+
+def _answered(found: Compared) -> bool:
+    """Whether the challenger answered anybody in this step: a step in which nobody was asked has shown nothing."""
+    return (found.answered if isinstance(found, ArmsEvidence) else found.rows) > 0
 
 
 def _end(state: State, rollout: RolloutStarted, verdict: Verdict, reason: Reason, evidence: Mapping[str, float]) -> list[Action]:
@@ -108,9 +121,11 @@ def _end(state: State, rollout: RolloutStarted, verdict: Verdict, reason: Reason
     return [*withdrawn, EndRollout(version=rollout.version, verdict=verdict, reason=reason, evidence=evidence)]
 
 
-def _late(rollout: RolloutStarted, found: Compared | None) -> Reason:
+def _late(rollout: RolloutStarted, found: Compared | None, evidence: Evidence) -> Reason:
     """Why nothing was decided by the deadline."""
-    if found is None:
+    if evidence.rollout is None:
+        return because("rollout.unmeasured", version=rollout.version, grace=format_duration(GRACE), trouble=evidence.trouble)
+    if found is None or not found.rows:
         return because("rollout.no_evidence", version=rollout.version)
     if isinstance(found, ArmsEvidence) and found.trouble is not None:
         return found.trouble

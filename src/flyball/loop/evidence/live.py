@@ -4,7 +4,7 @@ from datetime import datetime
 
 from flyball.core.errors import DataError
 from flyball.core.record import record
-from flyball.core.window import Window
+from flyball.core.window import Window, first_midnight
 from flyball.journal.events import DayGain, RolloutStarted
 from flyball.journal.known import State
 from flyball.loop.memory import Memory
@@ -22,7 +22,9 @@ TRAFFIC = ("canary", "experiment", "bandit")
 
 
 def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now: datetime) -> PairedEvidence | ArmsEvidence | None:
-    """The rollout that runs, on the live rows so far: paired where both versions score every row, else by its arms."""
+    """The rollout that runs, on the live rows so far: paired where both versions score every row, from the first whole day on; else by its
+    arms.
+    """
     rollout = state.rollout
     if rollout is None or rollout.champion != state.champion:
         return None
@@ -36,7 +38,8 @@ def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now
         alpha=rollout.alpha,
         head_start=registered.head_start if same else (),
     )
-    window = Window(start=rollout.start_at, end=now)
+    # each day counts the same, so the rest of the day on which it began is no day
+    window = Window(start=min(first_midnight(rollout.start_at), now), end=now)
     return compare_live(world, spec, state, memory, (rollout.version, rollout.champion), window, rules)
 
 

@@ -68,7 +68,7 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, looked: Look
         watch=_measured(lambda: watch_evidence(world, spec, state, memory, now), trouble),
         new_outcomes=world.outcomes.labelled_since(state.model, state.last_retrain_at or state.first_at or now, now),
         refused=refused,
-        trips=_measured(lambda: _trips(world, state), trouble) or (),
+        trips=_measured(lambda: _trips(world, state), trouble),
     )
     report = looked.report
     if report is not None:

@@ -87,6 +87,9 @@ def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: 
     )
 
 
+_APART = ("unassigned", "override", "holdback")  # variants that take part in no comparison, whatever runs
+
+
 def part_of(prediction: Prediction, stood: Production) -> Reason:
     """What an answer was part of: a rollout, a staged challenger, a version that was asked for, or just the champion's work."""
     values = {"version": prediction.version, "champion": stood.champion, "variant": prediction.variant}
@@ -94,15 +97,17 @@ def part_of(prediction: Prediction, stood: Production) -> Reason:
         return because("trace.elsewhere", **values)
     if prediction.variant == "pinned":
         return because("trace.pinned", **values)
+    if prediction.variant in _APART:
+        return because(f"trace.{prediction.variant}", **values)
     rollout = stood.rollout
     if rollout is not None:
         told = {**values, "challenger": rollout.version, "strategy": rollout.strategy, "metric": rollout.metric}
         share = stood.challenger_share
         if prediction.version == rollout.version:
             return because("trace.challenger", **told, share=share)
-        if prediction.version == stood.champion and (rollout.strategy == "shadow" or share == 0.0):
+        if prediction.version == stood.champion and rollout.strategy == "shadow":
             return because("trace.shadowed", **told)
-        if prediction.version == stood.champion:
+        if prediction.version == stood.champion and share > 0.0:
             return because("trace.control", **told, share=1.0 - share)
     if prediction.version == stood.challenger:
         return because("trace.staged", **values, share=stood.challenger_share)

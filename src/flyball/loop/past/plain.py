@@ -1,18 +1,22 @@
 """The past as JSON-ready dicts, for every face that tells it: the command line, HTTP, notebooks. `say` makes reasons into sentences."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flyball.core.codec import to_plain
 from flyball.core.reason import Reason
 from flyball.journal.events import Entry, RetrainEnded, RolloutStarted
 from flyball.journal.examine import Examined
 from flyball.journal.explain import Told, tell
-from flyball.loop.past.history import Change, Production
+from flyball.loop.past.history import Change, Production, changes, production_at
 from flyball.loop.past.lineage import Chain
-from flyball.loop.past.lineage_check import Held, holds
 from flyball.loop.past.price import Bought, PutOff, Training, bought_words
-from flyball.loop.past.reproduce import Reproduction
 from flyball.loop.past.story import Story
+
+if TYPE_CHECKING:  # what reckons comes with them, and a server tells the past without it
+    from flyball.loop.past.lineage_check import Held
+    from flyball.loop.past.reproduce import Reproduction
 
 Say = Callable[[Reason], str]
 Plain = dict[str, object]
@@ -153,6 +157,13 @@ def plain_change(one: Change, say: Say) -> Plain:
     }
 
 
+def plain_history(model: str, entries: Sequence[Entry], *, since: datetime | None, until: datetime | None, say: Say) -> Plain:
+    """Every change of production in a span, and what was in production when it began."""
+    start = None if since is None else plain_production(production_at(model, entries, since), say)
+    found = changes(model, entries, since=since, until=until)
+    return {"model": model, "start": start, "changes": [plain_change(one, say) for one in found]}
+
+
 def plain_entry(entry: Entry, say: Say) -> Plain:
     """An entry as JSON: its envelope, its sentence, and the event itself."""
     one = tell(entry)
@@ -181,7 +192,7 @@ def plain_examined(found: Examined, say: Say) -> Plain:
     }
 
 
-def plain_reproduction(found: Reproduction, say: Say) -> Plain:
+def plain_reproduction(found: "Reproduction", say: Say) -> Plain:
     """A reproduction as JSON."""
     return {
         "model": found.model,
@@ -209,12 +220,14 @@ def plain_reproduction(found: Reproduction, say: Say) -> Plain:
     }
 
 
-def plain_chain(chain: Chain, checks: Sequence[Held] | None, say: Say) -> Plain:
+def plain_chain(chain: Chain, checks: "Sequence[Held] | None", say: Say) -> Plain:
     """The chain behind an answer, and what a check of it found (None: not checked)."""
     plain = to_plain(chain)
     assert isinstance(plain, dict)
     plain["part"] = say(chain.part) if chain.part is not None else None
     if checks is not None:
+        from flyball.loop.past.lineage_check import holds
+
         plain["verified"] = holds(checks)
         plain["checks"] = [{"link": c.link, "verdict": c.verdict.value, "reason": say(c.reason)} for c in checks]
     return plain

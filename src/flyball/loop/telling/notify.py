@@ -20,6 +20,7 @@ from flyball.journal.known import State
 from flyball.loop.compose import MOST_LINES, compose, line_of, notification
 from flyball.loop.world import Post
 from flyball.ports.history import Journal
+from flyball.ports.watching import Outbox
 from flyball.spec.records import Receiver, Spec
 
 _LEASE = timedelta(minutes=1)
@@ -52,6 +53,13 @@ def not_told(called: str, letters: Sequence[Letter]) -> Reason:
     attempts, again_at = max(one.attempts for one in letters), max(one.again_at for one in letters)
     error = next((one.error for one in letters if one.error), "it is being sent, or whoever sent it died")
     return because("alerts.not_told", receiver=called, alerts=alerts, error=error, attempts=attempts, again=f"{again_at:%Y-%m-%d %H:%M}")
+
+
+def untold(outbox: Outbox, spec: Spec) -> list[Reason]:
+    """Of each receiver of the spec that letters wait for: what it was not told yet."""
+    waiting = outbox.waiting(spec.model.name)
+    of_each = [(receiver_name(one), [letter for letter in waiting if letter.receiver == receiver_id(one)]) for one in spec.alerts.to]
+    return [not_told(name, letters) for name, letters in of_each if letters]
 
 
 class _Round:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from flyball.core.errors import RequestError, SpecError
 from flyball.core.record import record
-from flyball.core.window import parse_duration
+from flyball.core.window import parse_duration, parse_time
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.server.settings import AdminPorts
@@ -50,3 +50,13 @@ def span(text: str | None, field: str) -> "timedelta | None":
         return parse_duration(text)
     except ValueError as error:
         raise RequestError(f"{field!r}: {error}", field=field) from None
+
+
+def moment(text: str | None, field: str) -> datetime | None:
+    """A time that a request names."""
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise RequestError(f"{field!r}: {error}; write for example 2026-01-31T00:00:00Z", field=field) from None

@@ -8,6 +8,8 @@ from msgspec import Meta, Struct, field
 
 Version = Annotated[int, Meta(ge=1, le=2**31, description="a version's number")]
 Text = Annotated[str, Meta(max_length=1000)]
+Why = Annotated[str, Meta(min_length=1, max_length=1000, pattern="\\S", description="why; it stays in the journal")]
+Time = Annotated[str, Meta(max_length=40, description="a time such as 2026-01-31T00:00:00Z")]
 Span = Annotated[str, Meta(max_length=20, description="a duration such as 24h")]
 Key = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", description="the same key again starts nothing new")]
 
@@ -45,6 +47,45 @@ class WithReason(Order, frozen=True, kw_only=True):
     reason: Text = ""
 
 
+class Because(Order, frozen=True, kw_only=True):
+    """Why; without it nothing is done."""
+
+    reason: Why
+
+
+class Judged(Order, frozen=True, kw_only=True):
+    """Which version's promotion, and why."""
+
+    version: Version
+    reason: Why
+
+
+class Retrains(Order, frozen=True, kw_only=True):
+    """With `all`, the triggers that were put off as well."""
+
+    all: bool = False
+
+
+class History(Order, frozen=True, kw_only=True):
+    """One time (`at`), or a span whose changes are listed; without either, every change."""
+
+    at: Time | None = None
+    since: Time | None = field(default=None, name="from")
+    until: Time | None = field(default=None, name="to")
+
+
+class OfPrediction(Order, frozen=True, kw_only=True):
+    """About one prediction: the server's id or the client's."""
+
+    prediction_id: Annotated[str, Meta(min_length=1, max_length=400)]
+
+
+class Verify(Order, frozen=True, kw_only=True):
+    """`expect`: what `flyball journal --head` printed once, SEQ:HASH."""
+
+    expect: Annotated[str, Meta(max_length=100)] | None = None
+
+
 class Freeze(Order, frozen=True, kw_only=True):
     """Why, and for how long (without: until it is thawed)."""
 
@@ -71,6 +112,7 @@ class Train(Order, frozen=True, kw_only=True):
     """Train a version on the newest data, whatever was trained before. It is judged by its gate, and not promoted by this."""
 
     force: bool = False
+    window: Span | None = None
     key: Key | None = None
 
 
@@ -79,7 +121,7 @@ class Replay(Order, frozen=True, kw_only=True):
 
     candidate: Version
     against: Version | None = None
-    last: Annotated[int, Meta(ge=1)] | None = None
+    last: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
     since: Span | None = None
     key: Key | None = None
 
@@ -96,9 +138,11 @@ class Backtest(Order, frozen=True, kw_only=True):
 
     policy: Annotated[Sequence[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=20)] = ()
     from_log: bool = field(default=False, name="from-log")
-    start: Annotated[str, Meta(max_length=40)] | None = None
-    end: Annotated[str, Meta(max_length=40)] | None = None
+    start: Time | None = None
+    end: Time | None = None
+    train_until: Time | None = field(default=None, name="train-until")
     step: Span | None = None
+    within: Span | None = None
     metric: Annotated[str, Meta(max_length=60)] | None = None
     seed: Annotated[int, Meta(ge=0)] | None = None
     key: Key | None = None
@@ -118,6 +162,8 @@ class Route(NamedTuple):
 
 
 _DO = "flyball.server.admin.verbs:"
+_ROLLOUT = "flyball.server.admin.rollouts:"
+_PAST = "flyball.server.admin.past:"
 _JOB = "flyball.server.admin.jobs:"
 
 ROUTES: tuple[Route, ...] = (
@@ -125,6 +171,17 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "versions", "Every version, with aliases, metrics and gate", _DO + "versions"),
     Route("GET", "why/{version}", "Every decision about a version, with its evidence", _DO + "why", OfVersion),
     Route("GET", "journal", "What happened, entry by entry, with a sentence each", _DO + "journal", After),
+    Route("GET", "journal/verify", "Whether anybody edited the journal, and where", _PAST + "verify", Verify),
+    Route("GET", "history", "What was in production at a time, or what changed it", _PAST + "history", History),
+    Route("GET", "retrains", "Every training: why, what it cost, what it bought", _PAST + "retrains", Retrains),
+    Route("GET", "trace/{prediction_id}", "From a prediction back to version, run, commit and data", _PAST + "trace", OfPrediction),
+    Route("GET", "rollout", "How the comparison of a new version stands, and what waits for approval", _ROLLOUT + "rollout"),
+    Route("GET", "experiment", "The rollout that runs, or the last: arms, gain, bounds, what follows", _ROLLOUT + "experiment"),
+    Route("POST", "rollout/pause", "Let the challenger answer nobody until resumed", _ROLLOUT + "pause", Because),
+    Route("POST", "rollout/resume", "Let a paused rollout go on", _ROLLOUT + "resume", Because),
+    Route("POST", "rollout/abort", "End the rollout undecided: the champion stays", _ROLLOUT + "abort", Because),
+    Route("POST", "approve", "Let a promotion that waits go through", _ROLLOUT + "approve", Judged),
+    Route("POST", "decline", "Refuse a promotion that waits", _ROLLOUT + "decline", Judged),
     Route("POST", "promote", "Make a version champion or challenger, or take the challenger away", _DO + "promote", Promote),
     Route("POST", "rollback", "Give the champion's place back to the version before it", _DO + "rollback", WithReason),
     Route("POST", "freeze", "Stop the loop from promoting and training; serving goes on", _DO + "freeze", Freeze),

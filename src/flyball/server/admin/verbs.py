@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from flyball.alerting.receivers import receiver_id, receiver_name
 from flyball.core.codec import to_plain
 from flyball.core.errors import NotFoundError, RequestError
-from flyball.core.reason import Reason
 from flyball.journal.events import EVENTS, Entry
 from flyball.journal.explain import about, registered, tell
 from flyball.loop import steer
 from flyball.loop.listing import describe, list_versions
 from flyball.loop.records import Written
-from flyball.loop.telling.notify import not_told
+from flyball.loop.telling.notify import untold
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk, span
 
@@ -24,13 +22,8 @@ def status(desk: Desk, order: routes.Order) -> Answer:
     """What `flyball status --json` prints."""
     spec, world = desk.spec(), desk.ports.world
     workers = world.deployments.workers(desk.model)
-    untold: list[Reason] = []
-    if world.post is not None:
-        receivers = {receiver_id(one): receiver_name(one) for one in spec.alerts.to}
-        waiting = world.post.outbox.waiting(desk.model)
-        of_each = {name: [letter for letter in waiting if letter.receiver == one] for one, name in receivers.items()}
-        untold = [not_told(name, letters) for name, letters in of_each.items() if letters]
-    lines = describe(desk.state(), spec, workers, now=desk.now, sentence=desk.ports.sentence, untold=untold)
+    waits = [] if world.post is None else untold(world.post.outbox, spec)
+    lines = describe(desk.state(), spec, workers, now=desk.now, sentence=desk.ports.sentence, untold=waits)
     return {"model": desk.model, **{line.name: line.value for line in lines}}
 
 
@@ -75,25 +68,25 @@ def promote(desk: Desk, order: routes.Promote) -> Answer:
         done = steer.stage(world, spec, version, share=share, force=force, reason=reason, actor=desk.actor, now=desk.now)
     else:
         done = steer.promote(world, spec, version, force=order.force, reason=reason, actor=desk.actor, now=desk.now)
-    return _written(desk, done)
+    return written(desk, done)
 
 
 def rollback(desk: Desk, order: routes.WithReason) -> Answer:
     """Give the champion's place back to the version before it."""
-    return _written(desk, steer.roll_back(desk.ports.world, desk.spec(), reason=order.reason, actor=desk.actor, now=desk.now))
+    return written(desk, steer.roll_back(desk.ports.world, desk.spec(), reason=order.reason, actor=desk.actor, now=desk.now))
 
 
 def freeze(desk: Desk, order: routes.Freeze) -> Answer:
     """Stop the loop from promoting and training."""
     length = span(order.length, "for")
     until = None if length is None else desk.now + length
-    return _written(desk, steer.freeze(desk.ports.world, desk.model, reason=order.reason, until=until, actor=desk.actor, now=desk.now))
+    return written(desk, steer.freeze(desk.ports.world, desk.model, reason=order.reason, until=until, actor=desk.actor, now=desk.now))
 
 
 def thaw(desk: Desk, order: routes.WithReason) -> Answer:
     """Let the loop act again."""
     reason = order.reason or "no reason given"
-    return _written(desk, steer.thaw(desk.ports.world, desk.model, reason=reason, actor=desk.actor, now=desk.now))
+    return written(desk, steer.thaw(desk.ports.world, desk.model, reason=reason, actor=desk.actor, now=desk.now))
 
 
 def silence(desk: Desk, order: routes.Silence) -> Answer:
@@ -103,22 +96,22 @@ def silence(desk: Desk, order: routes.Silence) -> Answer:
         if length is not None:
             raise RequestError("'end' ends a silence now, so 'for' has no meaning beside it", field="for")
         reason = order.reason or "no reason given"
-        return _written(desk, steer.end_silence(world, desk.model, order.pattern, reason=reason, actor=desk.actor, now=desk.now))
+        return written(desk, steer.end_silence(world, desk.model, order.pattern, reason=reason, actor=desk.actor, now=desk.now))
     if length is None or not order.reason:
         missing = "for" if length is None else "reason"
         raise RequestError(f"{missing!r} is missing: a silence says for how long and why", field=missing)
     said = steer.silence(world, desk.model, order.pattern, reason=order.reason, length=length, actor=desk.actor, now=desk.now)
-    return _written(desk, said)
+    return written(desk, said)
 
 
-def _written(desk: Desk, written: Written) -> Answer:
+def written(desk: Desk, done: Written) -> Answer:
     """What was written down; `trouble`: what is not up to date yet, and will be after the next tick."""
-    entries: Sequence[Entry] = written.entries
+    entries: Sequence[Entry] = done.entries
     return {
         "model": desk.model,
         "seq": entries[-1].seq,
         "entries": [_entry(desk, entry) for entry in entries],
-        "trouble": written.trouble or None,
+        "trouble": done.trouble or None,
     }
 
 

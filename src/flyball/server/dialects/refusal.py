@@ -1,16 +1,13 @@
 """Any error as status, message and headers, for a protocol to put into its own shape."""
 
-import logging
 import re
 from typing import NamedTuple
 
 import msgspec
 
-from flyball.core.errors import FlyballError
-from flyball.server.answers import Headers, HttpError, error_reply
+from flyball.server.answers import Headers, error_reply, log_fault
 
 _ROW = re.compile(r"features\[(\d+)\]\.?")
-_log = logging.getLogger("flyball.server")
 
 
 class Refusal(NamedTuple):
@@ -25,8 +22,7 @@ class Refusal(NamedTuple):
 def refusal(error: Exception) -> Refusal:
     """An error as it may be told; of one that nobody foresaw nothing but that it happened: the log says why."""
     reply = error_reply(error)
-    if not isinstance(error, HttpError | FlyballError):
-        _log.error("a request failed", exc_info=error)
+    log_fault(error, reply.status)
     said: dict[str, str] = msgspec.json.decode(reply.body)
     message, field = said["error"], said.get("field", "")
     row = _ROW.match(field)
