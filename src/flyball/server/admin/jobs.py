@@ -9,7 +9,6 @@ import msgspec
 
 from flyball.core.errors import NotFoundError
 from flyball.core.record import record
-from flyball.loop.backtest.policies import read_policies
 from flyball.ports.training import Executor, Job
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk
@@ -81,6 +80,8 @@ def words(verb: Verb, order: routes.Order) -> tuple[str, ...]:
 def start(desk: Desk, order: routes.Order) -> Mapping[str, object]:
     """Start it. What a policy may not change is refused before anything runs, and once more by the verb."""
     if isinstance(order, routes.Backtest):
+        from flyball.loop.backtest.policies import read_policies
+
         read_policies(order.policy)
     return {"model": desk.model, "job": desk.jobs.start(desk.model, order, actor=desk.actor)}
 
