@@ -43,7 +43,8 @@ def test_train_prints_one_document_with_what_others_build_on(shop: Shop) -> None
 def test_a_version_that_passes_its_gate_follows_the_champion_where_the_spec_promotes_at_once(shop: Shop) -> None:
     assert shop.second.status == 0
     assert "promotes on the gate" in shop.second.err
-    assert [check["verdict"] for check in shop.second.json["gate"]["checks"]] == ["pass", "pass"]
+    checks = {check["metric"]: check["verdict"] for check in shop.second.json["gate"]["checks"]}
+    assert checks == {"roc_auc": "pass", "brier": "pass", "replay": "not applicable", "untouched": "pass"}
 
 
 def test_a_failed_gate_is_status_1_and_a_version_without_alias(shop: Shop) -> None:
@@ -177,7 +178,7 @@ def test_a_training_while_frozen_registers_and_promotes_nothing(own: Shop) -> No
 def test_why_tells_the_story_of_a_version(shop: Shop) -> None:
     story = flyball(shop.folder, "why", f"{MODEL}@2", "--json").json
     assert (story["model"], story["version"], story["gate"]["verdict"]) == (MODEL, 2, "pass")
-    assert [check["metric"] for check in story["gate"]["checks"]] == ["roc_auc", "brier"]
+    assert [check["metric"] for check in story["gate"]["checks"]] == ["roc_auc", "brier", "replay", "untouched"]
     assert [event["action"] for event in story["events"]] == ["registered", "promote"]
     assert all(event["reason"] and event["actor"] for event in story["events"])
     text = flyball(shop.folder, "why", "3").out
