@@ -49,7 +49,7 @@ def test_no_request_fails_while_versions_are_swapped(made: Site) -> None:
             made.deploy(version)
 
     async def story(url: str) -> Calls:
-        found, _ = await asyncio.gather(call(url, ASK, 3.0), swap())
+        found, _ = await asyncio.gather(call(url, ASK, 6.0), swap())
         return found
 
     with serving(made.settings()) as (url, _):

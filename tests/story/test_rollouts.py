@@ -133,7 +133,7 @@ def test_the_share_of_a_bandit_follows_the_evidence_and_is_what_the_log_says(pro
         while "RolloutEnded" not in (found := place.live()):
             shares.append(place.state().challenger_share)
             assert len(shares) < 9, found
-        assert shares[0] >= 0.3 and max(shares) == 0.9
+        assert shares[0] >= 0.3 and 0.85 < max(shares) <= 0.9  # the floor is added: .1 + .8 times how likely it is the better one
         said, moves = dict(place.log("prediction_id, propensity")), place.moves()
         for one in place.asked:
             share = next(share for since, share in reversed(moves) if since <= one.at)
@@ -280,7 +280,8 @@ def test_a_training_from_the_log_learns_from_the_holdback_what_its_own_offers_hi
         (training,) = [one for one in place.say("retrains", "--json").json["trainings"] if one["version"] == 2]
         assert (training["hidden"], training["held_back"]) == (trained["hidden"], trained["held_back"])
         naive = LogisticRegression().fit(_rows(place), [0 if one.answer["prediction"] else one.left for one in place.asked])
-        assert place.at("promote", "town@2", "--force", "--reason", "to be asked").status == 0 or place.health()["version"] == 2
+        promoted = place.at("promote", "town@2", "--force", "--reason", "to be asked")
+        assert promoted.status == 0 or "is the champion already" in promoted.err  # its gate may have promoted it at once
         place.settle()
         before = len(place.asked)
         place.live(per_day=300, tick=False)
