@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib.resources import files
 
 from markupsafe import Markup
 
 from flyball.core.reason import Reason, because
 from flyball.core.window import format_duration
 from flyball.loop.backtest.records import BacktestReport, Difference, Scored
+from flyball.render.report.paper import whole_page
 from flyball.render.report.svg import Frame, chart, joined, line, tag, word
 from flyball.render.report.text import clean, cleaned, whole
 from flyball.stats.scores import METRICS
@@ -18,6 +17,10 @@ from flyball.words.sentences import Language, sentence
 # Colours that people who see few colours tell apart (Okabe and Ito 2008), for light and dark pages alike.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#6a3d9a", "#b15928", "#1b9e77")
 _MOST_DECISIONS = 200
+_OWN = (
+    "figure { max-width: 100%; } .line.policy { stroke: var(--own); } .mark { fill: var(--own); font-size: 11px; } "
+    ".loss { fill: var(--limit); fill-opacity: .12; }"
+)
 
 
 def html_page(report: BacktestReport, language: Language = "en") -> str:
@@ -39,9 +42,7 @@ def html_page(report: BacktestReport, language: Language = "en") -> str:
         tag("h2", say("decisions")),
         *(_decisions(one, say, language) for one in report.policies),
     ]
-    head = joined([tag("meta", charset="utf-8"), tag("title", say("title", model=clean(report.model))), tag("style", _style())])
-    page = tag("html", tag("head", head), tag("body", tag("main", *body)), lang="zh" if language == "zh" else "en")
-    return f"<!doctype html>\n{page}\n"
+    return whole_page(say("title", model=clean(report.model)), body, language, own=_OWN)
 
 
 def span_reason(report: BacktestReport) -> Reason:
@@ -189,13 +190,3 @@ def _day(text: str) -> datetime:
 
 def _seconds(at: datetime) -> float:
     return at.timestamp()
-
-
-@cache
-def _style() -> Markup:
-    shared = (files("flyball.render.report") / "templates" / "page.css").read_text(encoding="utf-8")
-    own = (
-        "figure { max-width: 100%; } .line.policy { stroke: var(--own); } .mark { fill: var(--own); font-size: 11px; } "
-        ".loss { fill: var(--limit); fill-opacity: .12; }"
-    )
-    return Markup(shared + own)  # noqa: S704 - our own file and text

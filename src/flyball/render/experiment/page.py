@@ -3,14 +3,14 @@
 from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import Environment
 
 from flyball.core.verdict import Verdict
 from flyball.loop.experiment import ExperimentView
 from flyball.monitoring.records import ArmsEvidence
 from flyball.render.experiment.charts import daily, over_time
-from flyball.render.report.text import Words, clean, lasting, percent, when, whole
+from flyball.render.report.paper import environment, style
+from flyball.render.report.text import Words
 from flyball.words.sentences import Language
 
 _TONES = {Verdict.PASS: "good", Verdict.FAIL: "act", Verdict.UNDECIDED: "look"}
@@ -29,7 +29,7 @@ def experiment_page(view: ExperimentView, language: Language = "en") -> str:
             v=view,
             e=view.evidence,
             arms=arms,
-            style=_style(),
+            style=style(_own()),
             tone="act" if trouble else _TONES[view.verdict],
             call="trouble" if trouble else view.verdict.value,
             state="ended" if not view.running else "paused" if view.paused is not None else "running",
@@ -41,31 +41,15 @@ def experiment_page(view: ExperimentView, language: Language = "en") -> str:
 
 
 @cache
-def _style() -> Markup:
-    """The style of the monitoring report, and what this page has beside it."""
-    shared = (files("flyball.render.report") / "templates" / "page.css").read_text(encoding="utf-8")
-    own = (files("flyball.render.experiment") / "templates" / "experiment.css").read_text(encoding="utf-8")
-    return Markup(shared + own)  # noqa: S704 - our own files
-
-
-@cache
 def _templates(language: Language) -> Environment:
-    words = Words(language)
-    made = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=PackageLoader("flyball.render.experiment"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment("flyball.render.experiment", Words(language))
     made.filters |= {
-        "clean": clean,
-        "tell": words.tell,
-        "when": when,
-        "whole": whole,
-        "percent": percent,
-        "lasting": lasting,
         "number": lambda value: "-" if value is None else f"{value:.5f}",
         "signed": lambda value: "-" if value is None else f"{value:+.5f}",
     }
     return made
+
+
+@cache
+def _own() -> str:
+    return (files("flyball.render.experiment") / "templates" / "experiment.css").read_text(encoding="utf-8")

@@ -1,19 +1,18 @@
 """A replay as one self-contained page: no script, nothing from elsewhere, every text from the data escaped."""
 
 from collections.abc import Callable, Iterable, Sequence
-from importlib.resources import files
 
 from markupsafe import Markup
 
 from flyball.core.reason import Reason, Value
 from flyball.evaluation.replay import replay_reasons
 from flyball.evaluation.replay_records import Confusion, ReplayReport, Shift
-from flyball.render.report.svg import Frame, chart, joined, steps, tag
+from flyball.render.report.paper import whole_page
+from flyball.render.report.svg import Frame, chart, steps, tag
 from flyball.render.report.text import clean, cleaned, percent, whole
 from flyball.words.sentences import Language, sentence
 
 Words = Callable[..., str]
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 def html_page(report: ReplayReport, language: Language = "en") -> str:
@@ -43,18 +42,7 @@ def html_page(report: ReplayReport, language: Language = "en") -> str:
     parts += _places(report, language, words)
     parts += _gains(report, words)
     parts += _latency(report, old, new, words)
-    head = joined(
-        [
-            tag("meta", charset="utf-8"),
-            tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-            tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", name_="referrer", content="no-referrer"),
-            tag("title", title),
-            tag("style", _style()),
-        ]
-    )
-    body = tag("body", tag("main", *parts))
-    return f"<!doctype html>\n{tag('html', tag('head', head), body, lang='zh-CN' if language == 'zh' else 'en')}\n"
+    return whole_page(title, parts, language)
 
 
 def _tiles(report: ReplayReport, words: Words) -> Markup:
@@ -134,7 +122,3 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     top = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head)))
     lines = (tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows)
     return tag("div", tag("table", top, tag("tbody", *lines)), class_="wide")
-
-
-def _style() -> Markup:
-    return Markup((files("flyball.render.report") / "templates" / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file

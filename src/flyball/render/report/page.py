@@ -4,9 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from flyball.core.record import record
@@ -17,8 +16,9 @@ from flyball.monitoring.slow import slow_reasons
 from flyball.render.report.answer import answer
 from flyball.render.report.bins import drawn
 from flyball.render.report.over_time import calibration, distances, heat_map, performance
+from flyball.render.report.paper import environment, style
 from flyball.render.report.shapes import distribution
-from flyball.render.report.text import Words, clean, lasting, percent, when, whole
+from flyball.render.report.text import Words, clean, percent, when, whole
 from flyball.stats.scores import METRICS
 from flyball.words.sentences import Language
 
@@ -79,7 +79,7 @@ def _page(picture: Picture, words: Words, room: Room) -> str:
         .get_template("page.html")
         .render(
             t=words,
-            style=_style(),
+            style=style(),
             p=picture,
             r=report,
             room=room,
@@ -213,28 +213,7 @@ def _commands(text: str) -> Markup:
 
 
 @cache
-def _style() -> Markup:
-    return Markup((files("flyball.render.report") / "templates" / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file
-
-
-@cache
 def _templates(language: Language) -> Environment:
-    words = Words(language)
-    made = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        loader=PackageLoader("flyball.render.report"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {
-        "clean": clean,
-        "commands": _commands,
-        "tell": words.tell,
-        "when": when,
-        "whole": whole,
-        "percent": percent,
-        "lasting": lasting,
-        "number": lambda value: f"{value:.4f}",
-    }
+    made = environment("flyball.render.report", Words(language))
+    made.filters |= {"commands": _commands, "number": lambda value: f"{value:.4f}"}
     return made
