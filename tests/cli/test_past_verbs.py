@@ -98,7 +98,7 @@ def test_journal_prints_every_entry_with_who_and_why(recorded: Path) -> None:
     assert len([line for line in said.out.splitlines() if line.lstrip()[:1].isdigit()]) == size(recorded)
     lines = [json.loads(line) for line in flyball(recorded, "journal", "--json", "--after", "1").out.splitlines()]
     assert [line["seq"] for line in lines] == list(range(2, size(recorded) + 1))
-    assert lines[0]["event"] == "Promoted" and lines[0]["prev_hash"] != lines[0]["hash"]
+    assert lines[0]["kind"] == "promoted" and lines[0]["prev_hash"] != lines[0]["hash"]
 
 
 def test_a_sound_journal_verifies_and_holds_its_anchor(recorded: Path) -> None:
@@ -168,7 +168,7 @@ def test_follow_prints_what_is_appended_until_it_is_told_to_stop(recorded: Path)
         finally:
             process.terminate()  # where this runs in the background, an interrupt may be ignored
             process.communicate(timeout=30)
-    assert (line["action"], line["event"]) == ("freeze", "Frozen")
+    assert (line["action"], line["kind"]) == ("freeze", "frozen")
 
 
 def test_a_project_in_which_nothing_happened_has_a_past_without_anything_in_it(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_what_is_read_is_what_the_verbs_print(shop: Site) -> None:
         assert [one["seq"] for one in part["entries"]] == [2, 3] and part["more"]
         entry = part["entries"][1]
         assert entry["actor"] == "loop" and entry["event"]["run_id"] == "r3" and len(entry["hash"]) == 64
-        assert "1000 rows" in entry["sentence"]
+        assert "1000 rows" in entry["reason"]
         assert (await caller.get("/admin/journal?after=5")).json() == {"model": MODEL, "entries": [], "more": False}
         answer = await caller.get("/admin/status")
         assert answer.headers["cache-control"] == "no-store"

@@ -46,7 +46,7 @@ def test_a_rollout_is_shown_paused_resumed_and_aborted(shop: Site) -> None:
         assert (found["version"], found["champion"], found["strategy"], found["paused_since"]) == (1, 2, "canary", None)
         paused = await caller.post("/admin/rollout/pause", {"reason": "a holiday"})
         assert paused.status_code == 200, paused.text
-        assert "a holiday" in paused.json()["entries"][0]["sentence"] and paused.json()["entries"][0]["actor"] == "token:alice"
+        assert "a holiday" in paused.json()["entries"][0]["reason"] and paused.json()["entries"][0]["actor"] == "token:alice"
         assert (await caller.get("/admin/rollout")).json()["rollout"]["paused_since"] is not None
         assert (await caller.post("/admin/rollout/pause", {"reason": "again"})).status_code == 409
         assert (await caller.post("/admin/rollout/resume", {"reason": "back"})).status_code == 200

@@ -16,13 +16,11 @@ from flyball.core.digest import canonical_json, sha256_json
 from flyball.core.errors import ConflictError, DataError, IntegrityError, UnsupportedError
 from flyball.core.record import record
 from flyball.core.window import from_micros, to_micros
-from flyball.journal.events import EVENTS, Entry, Event
+from flyball.journal.events import EVENTS, KINDS, Entry, Event
 
 FORMAT = 1
 GENESIS = "0" * 64
 """What the first link of a stream names as the hash before it."""
-
-_NAMES: dict[type[Event], str] = {kind: name for name, kind in EVENTS.items()}
 
 
 @record
@@ -48,7 +46,7 @@ def forge(model: str, events: Sequence[Event], *, newest: Link | None, actor: st
         raise _edited(newest)
     links: list[Link] = []
     for event in events:
-        kind = _NAMES[type(event)]
+        kind = KINDS[type(event)]
         unsealed = Link(
             model=model,
             seq=newest.seq + 1 if newest else 1,

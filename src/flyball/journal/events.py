@@ -317,6 +317,7 @@ EVENTS: dict[str, type[Event]] = {
     "referenced": Referenced,
     **MOVES,
 }
+KINDS: Mapping[type[Event], str] = {kind: name for name, kind in EVENTS.items()}
 
 
 @record

@@ -7,14 +7,13 @@ from datetime import datetime
 from itertools import pairwise
 
 from flyball.core.errors import FlyballError
-from flyball.journal.events import EVENTS
+from flyball.journal.events import EVENTS, KINDS
 from flyball.journal.known import State
 from flyball.journal.state import apply, empty
 from flyball.monitoring.gauges import Sample, label_value, report_samples
 from flyball.monitoring.series import MOST, OTHERS
 from flyball.server.settings import ServerPorts
 
-_KINDS = {kind: name for name, kind in EVENTS.items()}
 _MOST_KINDS = 20
 
 
@@ -59,7 +58,7 @@ class Known:
             raise
         for entry in entries:
             self._state = apply(self._state, entry)
-            self._events[_KINDS[type(entry.event)]] += 1
+            self._events[KINDS[type(entry.event)]] += 1
         decisions = [Sample("flyball_decisions_total", (("event", kind),), number) for kind, number in self._events.items()]
         return [*state_samples(self._state, now), *decisions]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flyball.core.codec import to_plain
 from flyball.core.reason import Reason
-from flyball.journal.events import Entry, RetrainEnded, RolloutStarted
+from flyball.journal.events import KINDS, Entry, RetrainEnded, RolloutStarted
 from flyball.journal.examine import Examined
 from flyball.journal.explain import Told, tell
 from flyball.loop.past.history import Change, Production, changes, production_at
@@ -165,17 +165,17 @@ def plain_history(model: str, entries: Sequence[Entry], *, since: datetime | Non
 
 
 def plain_entry(entry: Entry, say: Say) -> Plain:
-    """An entry as JSON: its envelope, its sentence, and the event itself."""
+    """An entry as JSON: its envelope, what kind of event it is, its sentence, and the event itself."""
     one = tell(entry)
     return {
         "seq": entry.seq,
         "at": entry.at,
         "actor": entry.actor,
+        "kind": KINDS[type(entry.event)],
         "action": one.action,
         "version": one.version or None,
         "reason": say(one.reason),
-        "event": type(entry.event).__name__,
-        "body": entry.event,
+        "event": entry.event,
         "prev_hash": entry.prev_hash,
         "hash": entry.hash,
     }

@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-from flyball.core.codec import to_plain
 from flyball.core.errors import NotFoundError, RequestError
-from flyball.journal.events import EVENTS, Entry
-from flyball.journal.explain import about, registered, tell
+from flyball.journal.events import Entry
+from flyball.journal.explain import about, registered
 from flyball.loop import steer
 from flyball.loop.listing import describe, list_versions
+from flyball.loop.past.plain import plain_entry
 from flyball.loop.records import Written
 from flyball.loop.telling.notify import untold
 from flyball.server.admin import routes
 from flyball.server.admin.desk import Desk, span
 
 Answer = Mapping[str, object]
-
-_KINDS = {kind: name for name, kind in EVENTS.items()}
 
 
 def status(desk: Desk, order: routes.Order) -> Answer:
@@ -43,7 +41,7 @@ def why(desk: Desk, order: routes.OfVersion) -> Answer:
         "model": desk.model,
         "version": order.version,
         "gate": {"verdict": made.gate.verdict, "checks": checks},
-        "entries": [_entry(desk, one.entry) for one in about(entries, order.version)],
+        "entries": [plain_entry(one.entry, desk.ports.sentence) for one in about(entries, order.version)],
     }
 
 
@@ -51,7 +49,7 @@ def journal(desk: Desk, order: routes.After) -> Answer:
     """A part of the journal. Read on from the last entry's `seq` until there is no `more`."""
     found = desk.ports.world.journal.read(desk.model, after=order.after)
     part = found[: order.limit]
-    return {"model": desk.model, "entries": [_entry(desk, one) for one in part], "more": len(found) > len(part)}
+    return {"model": desk.model, "entries": [plain_entry(one, desk.ports.sentence) for one in part], "more": len(found) > len(part)}
 
 
 def promote(desk: Desk, order: routes.Promote) -> Answer:
@@ -110,22 +108,6 @@ def written(desk: Desk, done: Written) -> Answer:
     return {
         "model": desk.model,
         "seq": entries[-1].seq,
-        "entries": [_entry(desk, entry) for entry in entries],
+        "entries": [plain_entry(entry, desk.ports.sentence) for entry in entries],
         "trouble": done.trouble or None,
-    }
-
-
-def _entry(desk: Desk, entry: Entry) -> Answer:
-    """An entry as a record with its sentence."""
-    said = tell(entry)
-    return {
-        "seq": entry.seq,
-        "at": entry.at,
-        "actor": entry.actor,
-        "kind": _KINDS[type(entry.event)],
-        "action": said.action,
-        "version": said.version or None,
-        "sentence": desk.ports.sentence(said.reason),
-        "event": to_plain(entry.event),
-        "hash": entry.hash,
     }
