@@ -8,14 +8,15 @@ from typing import Any, TypeVar
 
 import httpx
 
+import versions
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
-from flyball.evaluation.records import Decision
 from flyball.journal.events import Entry, Event, Promoted, Registered
 from flyball.server.admin.tokens import read_tokens
 from flyball.server.app import make_app, running
 from flyball.server.settings import ServerPorts
 from served import MODEL, Served, Site, linear, site
+from versions import judged
 
 SECRET = "0123456789abcdef" * 4
 NAMED = "alice:" + "fedcba9876543210" * 4
@@ -101,21 +102,5 @@ def journal(made: Site) -> list[Entry]:
 
 def registered(made: Site, version: int, verdict: Verdict) -> Registered:
     """A version whose gate said this."""
-    return Registered(
-        version=version,
-        run_id=f"r{version}",
-        bundle=made.digests[version],
-        snapshot="s" * 64,
-        identity=f"{version}" * 64,
-        engine="onnx",
-        metrics={"brier": 0.2},
-        lower={},
-        upper={},
-        gate=Decision(verdict=verdict, checks=()),
-        cause="manual",
-        action="",
-        rows=1000,
-        trained_from=None,
-        trained_until=AT,
-        seconds={},
-    )
+    told = {"identity": f"{version}" * 64, "snapshot": "s" * 64, "rows": 1000, "trained_until": AT}
+    return versions.registered(version, bundle=made.digests[version], gate=judged(verdict), **told)

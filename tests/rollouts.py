@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import versions
 from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.memory.counts import MemoryCounts
 from flyball.adapters.memory.deployments import MemoryDeployments
@@ -20,7 +21,6 @@ from flyball.adapters.memory.traffic import MemoryTraffic
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
-from flyball.evaluation.records import Decision
 from flyball.journal.events import Cause, Entry, Event, Promoted, Registered, RolloutStarted
 from flyball.journal.known import State
 from flyball.journal.state import fold
@@ -32,6 +32,7 @@ from flyball.monitoring.records import ArmFigures, ArmsEvidence, PairedEvidence,
 from flyball.serving.records import Trip
 from flyball.spec.load import parse_spec
 from flyball.spec.records import Arm, Guardrails, Spec
+from versions import judged
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -63,27 +64,11 @@ def spec_of(strategy: str, *lines: str, shapes: bool = True) -> Spec:
 
 
 def registered(version: int, *, verdict: Verdict = Verdict.PASS, cause: Cause = "schedule", **changes: Any) -> Registered:
-    """A version, with a bundle of its own."""
-    known = Registered(
-        version=version,
-        run_id=f"run{version}",
-        bundle=f"bundle{version}",
-        snapshot="s",
-        identity=f"i{version}",
-        engine="onnx",
-        metrics={"brier": 0.15},
-        lower={"brier": 0.14},
-        upper={"brier": 0.16},
-        gate=Decision(verdict=verdict, checks=()),
-        cause=cause,
-        action="",
-        rows=100,
-        trained_from=None,
-        trained_until=None,
-        seconds={},
-        compared_with=1,
+    """A version that was compared with champion 1, with a bundle of its own."""
+    told = {"bundle": f"bundle{version}", "compared_with": 1, **changes}
+    return versions.registered(
+        version, gate=judged(verdict), cause=cause, metrics={"brier": 0.15}, lower={"brier": 0.14}, upper={"brier": 0.16}, **told
     )
-    return replace(known, **changes)
 
 
 def promoted(version: int, replaced: int | None, *, watch_until: datetime | None = None) -> Promoted:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+import versions as known_versions
 from flyball.core.codec import from_json
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
-from flyball.evaluation.records import Decision
 from flyball.journal.events import (
     AlertFired,
     AlertResolved,
@@ -39,24 +39,7 @@ WHY = because("x")
 
 
 def registered(version: int) -> Registered:
-    return Registered(
-        version=version,
-        run_id="r",
-        bundle=f"b{version}",
-        snapshot="s",
-        identity="i",
-        engine="onnx",
-        metrics={},
-        lower={},
-        upper={},
-        gate=Decision(verdict=Verdict.PASS, checks=()),
-        cause="manual",
-        action="",
-        rows=1,
-        trained_from=None,
-        trained_until=None,
-        seconds={},
-    )
+    return known_versions.registered(version)
 
 
 versions = st.integers(1, 4)

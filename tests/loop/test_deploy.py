@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
+import versions
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.core.errors import NotFoundError, StoreError
 from flyball.core.reason import because
-from flyball.core.verdict import Verdict
-from flyball.evaluation.records import Decision
 from flyball.journal.events import Entry, Event, Promoted, Registered, RolloutStarted, Staged
 from flyball.journal.known import State
 from flyball.journal.state import fold
@@ -34,24 +33,7 @@ class Ports:
 
 
 def registered(version: int) -> Registered:
-    return Registered(
-        version=version,
-        run_id=f"run{version}",
-        bundle=f"bundle{version}",
-        snapshot="s",
-        identity=f"i{version}",
-        engine="onnx",
-        metrics={},
-        lower={},
-        upper={},
-        gate=Decision(verdict=Verdict.PASS, checks=()),
-        cause="manual",
-        action="",
-        rows=1,
-        trained_from=None,
-        trained_until=None,
-        seconds={},
-    )
+    return versions.registered(version, bundle=f"bundle{version}")
 
 
 def promoted(version: int, replaced: int | None, *, watched: bool = False) -> Promoted:

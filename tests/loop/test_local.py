@@ -7,12 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+import versions
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.core.errors import IntegrityError, NotFoundError, RefusedError, StoreError
 from flyball.core.reason import because
-from flyball.core.verdict import Verdict
-from flyball.evaluation.records import Decision
 from flyball.journal.events import Event, Promoted, Registered, RolledBack
 from flyball.journal.known import State
 from flyball.journal.state import fold
@@ -45,24 +44,7 @@ class Ports:
 
 
 def registered(version: int, bundle: str) -> Registered:
-    return Registered(
-        version=version,
-        run_id=f"run{version}",
-        bundle=bundle,
-        snapshot="s",
-        identity=f"i{version}",
-        engine="onnx",
-        metrics={},
-        lower={},
-        upper={},
-        gate=Decision(verdict=Verdict.PASS, checks=()),
-        cause="manual",
-        action="",
-        rows=1,
-        trained_from=None,
-        trained_until=None,
-        seconds={},
-    )
+    return versions.registered(version, bundle=bundle)
 
 
 def promoted(version: int, replaced: int | None) -> Promoted:

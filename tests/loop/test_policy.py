@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+import versions
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
-from flyball.evaluation.records import Decision
 from flyball.journal.events import (
     AlertFired,
     AlertResolved,
@@ -51,6 +51,7 @@ from flyball.loop.records import (
 from flyball.monitoring.records import ColumnDrift, PairedEvidence, Performance, QualityFinding
 from flyball.spec.load import parse_spec
 from flyball.spec.records import Spec
+from versions import judged
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -91,23 +92,8 @@ def state(*events: tuple[datetime, Event]) -> State:
 
 
 def registered(version: int, *, verdict: Verdict = Verdict.PASS, cause: Cause = "schedule", action: str = "") -> Registered:
-    return Registered(
-        version=version,
-        run_id=f"run{version}",
-        bundle=f"bundle{version}",
-        snapshot="s",
-        identity=f"i{version}",
-        engine="onnx",
-        metrics={"brier": 0.15},
-        lower={"brier": 0.14},
-        upper={"brier": 0.16},
-        gate=Decision(verdict=verdict, checks=()),
-        cause=cause,
-        action=action,
-        rows=100,
-        trained_from=None,
-        trained_until=None,
-        seconds={},
+    return versions.registered(
+        version, gate=judged(verdict), cause=cause, action=action, metrics={"brier": 0.15}, lower={"brier": 0.14}, upper={"brier": 0.16}
     )
 
 

@@ -24,7 +24,7 @@ from flyball.journal.moves import ApprovalAsked, Declined, GuardrailTripped
 from flyball.loop.past.price import PutOff, Training, bought_words, comparisons_of, training_of, trainings
 from flyball.loop.past.story import story_of
 from flyball.words.sentences import sentence
-from versions import registered
+from versions import judged, registered
 
 T0 = datetime(2026, 2, 1, tzinfo=UTC)
 WHY = because("x", metric="brier")
@@ -115,7 +115,7 @@ def test_a_later_comparison_without_bounds_does_not_hide_an_earlier_one_with_the
 @pytest.mark.parametrize(
     ("events", "became"),
     [
-        ((registered(2, verdict=Verdict.FAIL),), "refused by its gate"),
+        ((registered(2, gate=judged(Verdict.FAIL)),), "refused by its gate"),
         ((registered(2),), "waits"),
         ((registered(2), rollout(2)), "in comparison"),
         ((registered(2), rollout(2), ended(2, Verdict.FAIL, WORSE)), "refused"),
