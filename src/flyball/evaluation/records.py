@@ -6,6 +6,9 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict, combine
 
+# On so many rows two versions have to differ somewhere, or they are one.
+ENOUGH_TO_DIFFER = 500
+
 
 @record
 class Evaluation:

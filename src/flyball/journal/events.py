@@ -34,7 +34,7 @@ class Registered:
     comparison between the two. `source` is where an adopted version was taken from, empty for one that was trained here; `borrowed`: the
     registry that it came from is never written to. `hidden`: rows that could not be learnt from because the model's own answer hid their
     label; `held_back`: rows of the holdback among those learnt from, weighted up for them. `window`: why its rows begin where they begin,
-    if that was looked for.
+    if that was looked for. `same_as`: the champion whose scores it gave on every row held out from both, 0 for none.
     """
 
     version: int
@@ -61,6 +61,7 @@ class Registered:
     hidden: int = 0
     held_back: int = 0
     window: Reason | None = None
+    same_as: int = 0
 
 
 @record

@@ -34,6 +34,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "version {version} is the very same model as champion {champion}, so there is nothing to compare",
         "版本 {version} 与现任版本 {champion} 是同一个模型，无需比较",
     ),
+    "rollout.same_scores": (
+        "version {version} gave the very same scores as champion {champion} on every row held out from both: it is the same model, "
+        "so there is nothing to compare",
+        "版本 {version} 在所有保留数据上的得分与现任版本 {champion} 完全相同：这是同一个模型，无需比较",
+    ),
     "rollout.other_champion": (
         "the gate of version {version} did not compare it with champion {champion} (but with {compared}), so its pass does not let it "
         "take over; the next training is compared anew",

@@ -9,7 +9,7 @@ from flyball.journal.events import Cause, RolloutEnded, Staged
 from flyball.loop.deciding.chances import next_candidate
 from flyball.loop.records import EndRollout, Promote, StartRollout
 from flyball.words.sentences import sentence
-from rollouts import CANDIDATE, CHAMPION, T0, WHY, at, more, registered, rollout, seen, spec_of, state
+from rollouts import CANDIDATE, CHAMPION, T0, WHY, at, more, promoted, registered, rollout, seen, spec_of, state
 
 TRAFFIC = ("canary", "experiment", "bandit")
 
@@ -62,6 +62,16 @@ def test_the_very_same_model_is_not_rolled_out(strategy: str) -> None:
     settled = more(twin, (T0, ended))
     assert settled.versions[2].settled and not settled.versions[2].refused
     assert at(settled, seen(), spec, days=1) == [], "it is said once"
+
+
+@pytest.mark.parametrize("strategy", ["shadow", *TRAFFIC])
+def test_a_model_is_not_compared_with_itself_whatever_bundle_it_came_in(strategy: str) -> None:
+    twin = state(*CHAMPION, (T0, registered(2, same_as=1)))
+    (action,) = next_candidate(twin, spec_of(strategy, shapes=strategy != "shadow"))
+    assert isinstance(action, EndRollout) and action.verdict is Verdict.UNDECIDED and action.reason.code == "rollout.same_scores"
+    other = more(twin, (T0, promoted(3, 1)), (T0, registered(4, same_as=1)))
+    (action,) = next_candidate(other, spec_of(strategy, shapes=strategy != "shadow"))
+    assert isinstance(action, StartRollout), "it was the same as another champion"
 
 
 def test_the_end_of_what_never_began_leaves_the_rollout_that_runs() -> None:

@@ -89,6 +89,11 @@ def champion(ended: datetime, threshold: float) -> Manifest:
     )
 
 
+def test_a_champion_that_says_the_very_same_of_every_row_is_named_and_one_that_answers_by_another_threshold_is_not() -> None:
+    assert judged("brier", own=0.5).same_as == 1
+    assert judged("brier", own=0.9).same_as == 0
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "error", "f1", "precision", "recall"])
 def test_each_answers_by_the_threshold_it_was_made_with(metric: str) -> None:
     assert judged(metric, own=0.5).decision.checks[0].reason.values["gain"] == 0

@@ -49,7 +49,10 @@ def _chance(state: State, spec: Spec, version: int) -> list[Action]:
 
 
 def _begin(state: State, spec: Spec, version: int, *, passed: bool) -> list[Action]:
-    """The start of a live comparison, by a strategy that may do so."""
+    """The start of a live comparison, by a strategy that may do so; none between a model and itself."""
+    if state.versions[version].registered.same_as == state.champion:
+        same = because("rollout.same_scores", version=version, champion=state.champion)
+        return [EndRollout(version=version, verdict=Verdict.UNDECIDED, reason=same, evidence={})]
     strategy = trial(spec)
     if strategy != "shadow" and not passed:
         return []

@@ -11,6 +11,7 @@ from datetime import datetime
 from flyball.core.reason import Reason, Value, because
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
+from flyball.evaluation.records import ENOUGH_TO_DIFFER
 from flyball.journal.events import RolloutStarted
 from flyball.journal.known import Pause, Phase, State
 from flyball.loop.deciding.due import promotion, waits
@@ -21,8 +22,6 @@ from flyball.spec.records import Spec
 
 # What part of the champion's rows a candidate may leave unscored: a swap in mid-request loses a few, a missing column all of some client's.
 _MOST_MISSED = 0.01
-# On so many rows two versions have to differ somewhere, or they are one.
-_ENOUGH_TO_DIFFER = 500
 # Weights of a bandit are moved by this much or not at all.
 _LEAST_MOVE = 0.01
 
@@ -38,7 +37,7 @@ def judge_rollout(state: State, evidence: Evidence, spec: Spec, now: datetime) -
     if state.paused is not None:
         return _still(state, rollout, state.paused, now)
     found = admitted(evidence, rollout, spec)
-    if isinstance(found, PairedEvidence) and found.identical >= _ENOUGH_TO_DIFFER:
+    if isinstance(found, PairedEvidence) and found.identical >= ENOUGH_TO_DIFFER:
         same = because("rollout.same_answers", version=rollout.version, against=rollout.champion, rows=found.identical)
         return _end(state, rollout, Verdict.UNDECIDED, same, numbers(found))
     sound = found if not isinstance(found, ArmsEvidence) or found.trouble is None else None

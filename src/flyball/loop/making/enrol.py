@@ -92,6 +92,7 @@ def enrol(
         compared_with=kept.champion or None,
         head_start=kept.head_start,
         head_start_metric=kept.head_start_metric,
+        same_as=kept.same_as,
         hidden=kept.hidden,
         held_back=kept.held_back,
         window=kept.window,
@@ -270,6 +271,7 @@ def _with_gate(kept: Kept, judgement: Judgement, state: State, spec: Spec) -> Ke
         gate=decision,
         head_start=days,
         head_start_metric=spec.row_metric,
+        same_as=judgement.same_as,
         champion=state.champion or 0,
         checks=checks_digest(spec),
     )

@@ -17,7 +17,7 @@ from flyball.data.snapshot import WEIGHT, micros
 from flyball.data.split import blocks_of
 from flyball.evaluation.compare import compare, day_gains
 from flyball.evaluation.gate import gate
-from flyball.evaluation.records import Comparison, Decision, Evaluation, SliceComparison
+from flyball.evaluation.records import ENOUGH_TO_DIFFER, Comparison, Decision, Evaluation, SliceComparison
 from flyball.evaluation.score import evaluate
 from flyball.evaluation.slices import compare_slices
 from flyball.journal.events import DayGain
@@ -65,10 +65,14 @@ def assess(spec: Spec, candidate: Candidate) -> Evaluation:
 
 @record
 class Judgement:
-    """The gate's decision, and the days new to both models with which a live comparison of the two can begin."""
+    """The gate's decision, and the days new to both models with which a live comparison of the two can begin.
+
+    `same_as`: the champion that says the very same of every row new to both; 0 if it says anything else, or there are too few rows to tell.
+    """
 
     decision: Decision
     head_start: tuple[DayGain, ...]
+    same_as: int = 0
 
 
 @record
@@ -79,6 +83,10 @@ class _Duel:
     candidate: NDArray[np.float64]
     champion: NDArray[np.float64]
     threshold: float
+
+    def same(self, cut: float) -> bool:
+        """Whether both say the very same of every row, and there are enough of them for that to be no chance."""
+        return self.rows.rows >= ENOUGH_TO_DIFFER and self.threshold == cut and np.array_equal(self.candidate, self.champion)
 
     def champion_for(self, metric: str, cut: float) -> NDArray[np.float64]:
         """The champion's scores; where the metric looks at answers only, such that its own answers follow from `cut`."""
@@ -97,7 +105,8 @@ def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival
         return Judgement(decision=gate(spec.evaluate.gate, evaluation, wanted, trouble=_in_one_line(duel)), head_start=())
     decision = gate(spec.evaluate.gate, evaluation, _comparisons(spec, candidate, duel), sliced=_sliced(spec, candidate, duel))
     told = replace(decision, slices=_by_slice(spec, candidate, duel, spec.rollout.metric, spec.evaluate.slices))
-    return Judgement(decision=told, head_start=_head_start(spec, candidate, duel))
+    same_as = rival.version if duel is not None and duel.same(spec.model.cut) else 0
+    return Judgement(decision=told, head_start=_head_start(spec, candidate, duel), same_as=same_as)
 
 
 def checks_digest(spec: Spec) -> str:

@@ -73,6 +73,7 @@ class Kept:
     hidden: int = 0
     held_back: int = 0
     window: Reason | None = None
+    same_as: int = 0
 
 
 def noted(kept: Kept) -> tuple[Reason, ...]:

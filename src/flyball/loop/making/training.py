@@ -281,6 +281,7 @@ class _Job:
             gate=judgement.decision,
             head_start=judgement.head_start,
             head_start_metric=spec.row_metric,
+            same_as=judgement.same_as,
             champion=self.state.champion or 0,
             checks=checks_digest(spec),
             engine=fitted.engine,
