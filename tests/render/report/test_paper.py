@@ -22,3 +22,8 @@ def test_a_title_from_the_data_stays_a_title() -> None:
 def test_a_page_has_its_own_style_behind_that_of_all_pages() -> None:
     page = whole_page("t", [], "en", own=".mine { color: red; }")
     assert page.index("body") < page.index(".mine { color: red; }")
+
+
+def test_an_empty_element_ends_where_it_stands() -> None:
+    assert tag("span", class_="key") == '<span class="key"></span>' and tag("td", "") == "<td></td>"
+    assert tag("path", d="M0,0") == '<path d="M0,0"/>'

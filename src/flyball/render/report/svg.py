@@ -12,6 +12,10 @@ from flyball.render.report.text import short
 Point = tuple[float, float]
 
 
+# What has no end: in HTML an empty element of any other name would take in what follows it.
+_LEAVES = frozenset({"circle", "line", "path", "polygon", "polyline", "rect", "use", "stop", "meta", "br"})
+
+
 def tag(name: str, *inside: object, **attributes: object) -> Markup:
     """One element; everything from outside is escaped. A trailing or inner `_` in an attribute's name stands for `-` (`class_`: class)."""
     text = "".join(
@@ -19,7 +23,7 @@ def tag(name: str, *inside: object, **attributes: object) -> Markup:
         for key, value in attributes.items()
     )
     body = "".join(escape(one) for one in inside)
-    return Markup(f"<{name}{text}>{body}</{name}>" if body else f"<{name}{text}/>")  # noqa: S704 - every part is escaped above
+    return Markup(f"<{name}{text}/>" if name in _LEAVES and not body else f"<{name}{text}>{body}</{name}>")  # noqa: S704 - every part is escaped above
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
