@@ -138,10 +138,10 @@ def test_our_side_names_the_column_that_moved_and_no_other() -> None:
 
 
 def test_a_comparison_is_timed_with_the_memory_it_took() -> None:
-    said = clock.timed(lambda: np.ones(4_000_000).sum())
+    said = clock.timed(lambda: np.ones(8_000_000).sum())  # beyond what an allocator ever keeps for later (32 MiB)
     assert said["repeats"] >= 1
     assert said["seconds"] > 0
-    assert said["peak_mb"] == -1.0 or said["peak_mb"] > 15
+    assert said["peak_mb"] == -1.0 or said["peak_mb"] > 50
 
 
 def test_the_bounds_hold_in_random_cases() -> None:
