@@ -8,16 +8,30 @@ from typing import Literal
 from flyball.core.errors import SpecError
 from flyball.core.record import record
 from flyball.core.surroundings import FOR_ADMINS
+from flyball.spec.delivery import StoresSpec
+from flyball.spec.load import read_places
+
+FOR_ENVIRONMENT = "FLYBALL_ENV"
 
 
 @record
 class Settings:
-    """One project's places. `tracking_uri` is None for the project's own MLflow store."""
+    """One project's places. `tracking_uri` is None for the project's own MLflow store.
+
+    `environment`: the one whose `[env.NAME]` holds; empty: none. `stores`: what the spec says there of shared stores.
+    """
 
     folder: Path
     tracking_uri: str | None
     language: Literal["en", "zh"]
     actor: str
+    environment: str = ""
+    stores: StoresSpec = StoresSpec()
+
+    @property
+    def shared(self) -> str:
+        """The address of the shared database; empty: the project's own. SpecError if it is in a variable that is not set."""
+        return secret(self.stores.database)
 
     @property
     def database(self) -> Path:
@@ -51,15 +65,24 @@ class Settings:
 
 
 def read_settings(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of a project from the environment: MLFLOW_TRACKING_URI, FLYBALL_LANG (en, zh), FLYBALL_ACTOR."""
+    """The settings of a project: MLFLOW_TRACKING_URI, FLYBALL_LANG (en, zh), FLYBALL_ACTOR, FLYBALL_ENV, and `[stores]` of its spec."""
     env = os.environ if environment is None else environment
+    chosen = env.get(FOR_ENVIRONMENT, "")
+    stores = read_places(folder, chosen)
     language = env.get("FLYBALL_LANG", "zh" if env.get("LANG", "").startswith("zh") else "en")
     return Settings(
         folder=folder.resolve(),
-        tracking_uri=env.get("MLFLOW_TRACKING_URI") or None,
+        tracking_uri=env.get("MLFLOW_TRACKING_URI") or secret(stores.mlflow, env) or None,
         language="zh" if language.startswith("zh") else "en",
         actor=env.get("FLYBALL_ACTOR") or env.get("USER") or "person",
+        environment=chosen,
+        stores=stores,
     )
+
+
+def choose_environment(name: str) -> None:
+    """Let this process, and those it starts, work in an environment of the spec."""
+    os.environ[FOR_ENVIRONMENT] = name
 
 
 def admin_tokens(environment: Mapping[str, str] | None = None) -> str:

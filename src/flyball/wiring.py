@@ -183,14 +183,21 @@ def run_backtest(
     from flyball.loop.backtest.run import backtest
     from flyball.spec.load import FILE, load_spec, parse_spec
 
-    spec = load_spec(settings.folder)
+    spec = load_spec(settings.folder, settings.environment)
     text = (settings.folder / FILE).read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="flyball-backtest-") as folder:
         scratch = Path(folder)
         log = open_stores(settings).predictions if from_log else None
         text = history_text(text, spec, scratch, data=data, log=log, now=wall_clock())
         benches, mapper = open_backtest(settings, scratch, processes=processes)
-        return backtest(text, parse_spec(text, folder=settings.folder), request, benches=benches, mapper=mapper, say=say)
+        return backtest(
+            text,
+            parse_spec(text, folder=settings.folder, environment=settings.environment),
+            request,
+            benches=benches,
+            mapper=mapper,
+            say=say,
+        )
 
 
 def open_shelf(settings: Settings) -> "Shelf":
@@ -249,7 +256,9 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
     )
-    return AdminPorts(world=world, spec=partial(load_spec, settings.folder), sentence=partial(sentence, language=language))
+    return AdminPorts(
+        world=world, spec=partial(load_spec, settings.folder, settings.environment), sentence=partial(sentence, language=language)
+    )
 
 
 def _say(line: str) -> None:

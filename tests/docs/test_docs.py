@@ -49,6 +49,8 @@ PLACES = {
     "[model] costs": ("model", "costs = {{ false_positive = 1, false_negative = 2, {} }}"),
     "[data]": ("data", "{}"),
     "[train]": ("train", "{}"),
+    "[train] resources": ("train", "resources = {{ {} }}"),
+    "[train] price": ("train", "price = {{ {} }}"),
     "[evaluate]": ("rest", "[evaluate]\n{}"),
     "[evaluate] split": ("rest", "[evaluate]\nsplit = {{ {} }}"),
     "[evaluate] gate": ("rest", '[evaluate]\ngate = [{{ metric = "brier", not_worse = "champion", {} }}]'),
@@ -63,6 +65,10 @@ PLACES = {
     "[alerts]": ("rest", "[alerts]\n{}"),
     "[alerts] to": ("rest", '[alerts]\nto = [{{ kind = "email", server = "localhost:25", from = "a@b", to = ["c@d"], {} }}]'),
     "[retrain]": ("rest", "[retrain]\n{}"),
+    "[stores]": ("rest", "[stores]\n{}"),
+    "[track]": ("rest", "[track]\n{}"),
+    "[deliver]": ("rest", "[deliver]\n{}"),
+    "[deliver] server": ("rest", "[deliver]\nserver = {{ {} }}"),
 }
 
 

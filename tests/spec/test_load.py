@@ -119,7 +119,7 @@ def test_a_missing_key_names_its_section() -> None:
 
 
 def test_a_key_of_a_later_version_is_not_called_a_mistake() -> None:
-    assert "train.resources is not yet supported" in refused(base=MINIMAL.replace("[train]", "[train]\nresources = { gpus = 1 }"))
+    assert "data.connection is not yet supported" in refused(base=MINIMAL.replace("[train]", 'connection = "env:URL"\n[train]'))
 
 
 def test_a_query_as_source_is_not_yet_supported() -> None:

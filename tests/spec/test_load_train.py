@@ -61,7 +61,7 @@ def test_another_system_is_named_by_kind_address_and_a_variable_with_the_token()
         ('external = { kind = "webhook", url = "a.b/c" }', "train.external.url"),
         ('external = { kind = "webhook", url = "http://a", token = "s3cret" }', 'token = "env:TRAIN_TOKEN"'),
         ('external = { kind = "webhook", url = "http://a", verb = "PUT" }', "unknown key train.external.verb"),
-        ('run = "p:t"\nresources = { gpus = 1 }', "train.resources is not yet supported"),
+        ('run = "p:t"\nresources = { gpus = 1 }', "unknown key train.resources.gpus; did you mean 'gpu'"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_to_write(train: str, said: str) -> None:

@@ -34,7 +34,7 @@ class Project:
         from flyball.wiring import wall_clock
 
         self._settings: Settings = read_settings(Path(folder))
-        self._spec = load_spec(self._settings.folder)
+        self._spec = load_spec(self._settings.folder, self._settings.environment)
         self._clock = clock or wall_clock
 
     @property

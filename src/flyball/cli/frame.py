@@ -32,7 +32,13 @@ now_option = click.option(
 def project(ctx: click.Context) -> tuple[Settings, Spec]:
     """The settings and the spec of the project named by -C."""
     folder: Path = ctx.obj
-    return read_settings(folder), load_spec(folder.resolve())
+    return opened(folder)
+
+
+def opened(folder: Path) -> tuple[Settings, Spec]:
+    """The settings and the spec of a project, in the environment that was chosen."""
+    settings = read_settings(folder)
+    return settings, load_spec(settings.folder, settings.environment)
 
 
 def projects(ctx: click.Context) -> list[Path]:
@@ -49,7 +55,7 @@ def each_project(ctx: click.Context, look: Callable[[Settings, Spec], R]) -> tup
     found, well = [], True
     for folder in folders:
         try:
-            found.append(look(read_settings(folder), load_spec(folder.resolve())))
+            found.append(look(*opened(folder)))
         except FlyballError as error:
             if len(folders) == 1:
                 raise

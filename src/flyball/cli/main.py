@@ -96,14 +96,19 @@ class LazyGroup(click.Group):
 @click.option(
     "-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="The project's folder (default: where you are)."
 )
+@click.option("--env", "environment", default=None, metavar="NAME", help="Work in this environment: [env.NAME] of flyball.toml holds.")
 @click.version_option(package_name="flyball", prog_name="flyball")
 @click.pass_context
-def cli(ctx: click.Context, folder: Path) -> None:
+def cli(ctx: click.Context, folder: Path, environment: str | None) -> None:
     """Keep a model good: prepare, train, evaluate, deploy, monitor, retrain, from one file.
 
     Results go to stdout (`--json` where offered), talk to stderr. Exit status: 0 done, 1 failed, 2 wrong usage.
     """
     ctx.obj = folder
+    if environment is not None:
+        from flyball.settings import choose_environment
+
+        choose_environment(environment)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import click
 
-from flyball.cli.frame import projects, say, span, when
+from flyball.cli.frame import opened, projects, say, span, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
 from flyball.core.errors import FlyballError, UsageError
-from flyball.settings import Settings, read_settings
-from flyball.spec.load import load_spec
+from flyball.settings import Settings
 from flyball.spec.records import Spec
 
 # Seconds between two times that what was answered is counted: often enough that no count is large, rarely enough to cost nothing.
@@ -120,7 +119,7 @@ class _Project:
 
 def _start(folder: Path, options: list[str], *, alone: bool) -> _Project | None:
     try:
-        return _Project(read_settings(folder), load_spec(folder.resolve()), options)
+        return _Project(*opened(folder), options)
     except FlyballError as error:
         if alone:
             raise

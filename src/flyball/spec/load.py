@@ -10,12 +10,15 @@ from flyball.core.codec import to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
+from flyball.spec.delivery import StoresSpec
+from flyball.spec.environments import names, overlaid
 from flyball.spec.load_alerts import read_alerts
+from flyball.spec.load_delivery import read_deliver, read_price, read_resources, read_stores, read_track
 from flyball.spec.load_evaluate import read_evaluate
 from flyball.spec.load_monitor import read_monitor
 from flyball.spec.load_quality import read_quality
 from flyball.spec.load_rollout import read_rollout
-from flyball.spec.load_train import LATER_TRAIN, read_retrain, read_train
+from flyball.spec.load_train import read_retrain, read_train
 from flyball.spec.reader import Section, a_function, shown
 from flyball.spec.records import (
     Costs,
@@ -29,14 +32,58 @@ from flyball.spec.records import (
 FILE = "flyball.toml"
 
 _TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
-_SECTIONS = ("model", "data", "quality", "train", "evaluate", "serve", "rollout", "monitor", "alerts", "retrain")
+_SECTIONS = (
+    "model",
+    "data",
+    "quality",
+    "train",
+    "evaluate",
+    "serve",
+    "rollout",
+    "monitor",
+    "alerts",
+    "retrain",
+    "stores",
+    "track",
+    "deliver",
+)
 
 
-def load_spec(folder: Path) -> Spec:
-    """The spec of the project in `folder`; SpecError names the file, the place, what was found and what to write instead."""
+def load_spec(folder: Path, environment: str = "") -> Spec:
+    """The spec of the project in `folder`, as it is in an environment (empty: in none).
+
+    SpecError names the file, the place, what was found and what to write instead.
+    """
+    return parse_spec(_text(folder), folder=folder, environment=environment)
+
+
+def read_places(folder: Path, environment: str = "") -> StoresSpec:
+    """Only what the spec says of shared stores; none where there is no spec yet."""
+    if not (folder / FILE).exists():
+        return StoresSpec()
+    return read_stores(_section(overlaid(_document(_text(folder)), environment), "stores"))
+
+
+def environments(text: str) -> list[str]:
+    """The environments that a text of `flyball.toml` knows."""
+    return names(_document(text))
+
+
+def parse_spec(text: str, *, folder: Path, environment: str = "") -> Spec:
+    """The spec that a text says in an environment, as if it were the `flyball.toml` of `folder`."""
+    document = overlaid(_document(text), environment)
+    try:
+        return _parsed(document, folder, environment)
+    except SpecError as error:
+        if not environment:
+            raise
+        raise SpecError(f"in the environment {environment!r}, {error.message}", hint=error.hint) from error
+
+
+def _text(folder: Path) -> str:
     path = folder / FILE
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError(
             f"there is no {FILE} in {folder}",
@@ -44,15 +91,16 @@ def load_spec(folder: Path) -> Spec:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(f"{path} cannot be read: {error}", hint="it must be a UTF-8 text file that you may read") from error
-    return parse_spec(text, folder=folder)
 
 
-def parse_spec(text: str, *, folder: Path) -> Spec:
-    """The spec that a text says, as if it were the `flyball.toml` of `folder`."""
+def _document(text: str) -> dict[str, object]:
     try:
-        document = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecError(f"{FILE} is not TOML: {error}", hint="texts need quotes, lists need brackets, each key stands once") from error
+
+
+def _parsed(document: Mapping[str, object], folder: Path, environment: str) -> Spec:
     for name in document:
         if name not in _SECTIONS:
             guess = did_you_mean(name, _SECTIONS)
@@ -62,10 +110,13 @@ def parse_spec(text: str, *, folder: Path) -> Spec:
     monitor = read_monitor(_section(document, "monitor"), model.task, data)
     evaluate = read_evaluate(_section(document, "evaluate"), model.task, data, monitor.floor)
     rollout = read_rollout(_section(document, "rollout"), model, data)
+    train = _section(document, "train")
+    resources = read_resources(Section(FILE, "train.resources", train.raw("resources") if train.has("resources") else {}))
+    price = read_price(Section(FILE, "train.price", train.raw("price") if train.has("price") else {}))
     parts = {
         "model": model,
         "data": data,
-        "train": read_train(_section(document, "train", later=LATER_TRAIN)),
+        "train": read_train(train),
         "evaluate": evaluate,
         "serve": _serve(_section(document, "serve")),
         "rollout": rollout,
@@ -75,7 +126,14 @@ def parse_spec(text: str, *, folder: Path) -> Spec:
         "retrain": read_retrain(_section(document, "retrain"), model, data, rollout),
     }
     digest = sha256_json(to_plain({name: to_plain(part) for name, part in parts.items()}))
-    return Spec(**parts, folder=folder, digest=digest)  # type: ignore[arg-type]  # the dict holds exactly the sections
+    delivery = {
+        "resources": resources,
+        "price": price,
+        "stores": read_stores(_section(document, "stores")),
+        "track": read_track(_section(document, "track")),
+        "deliver": read_deliver(_section(document, "deliver")),
+    }
+    return Spec(**parts, **delivery, folder=folder, digest=digest, environment=environment)  # type: ignore[arg-type]  # exactly the sections
 
 
 def _section(document: Mapping[str, object], name: str, *, later: Mapping[str, str] | None = None) -> Section:

@@ -12,7 +12,6 @@ from flyball.spec.records import DataSpec, External, ModelSpec, Param, RetrainSp
 FILE = "flyball.toml"
 _TRIGGERS: tuple[Trigger, ...] = ("performance", "drift", "schedule", "alert")
 _WAYS = ("run", "command", "external")
-LATER_TRAIN = {"resources": "the machine at hand is used"}
 
 
 def read_train(section: Section) -> TrainSpec:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from flyball.core.record import record
+from flyball.spec.delivery import DeliverSpec, Price, Resources, StoresSpec, TrackSpec
 
 Task = Literal["binary", "multiclass", "regression"]
 Param = str | int | float | bool | None
@@ -304,7 +305,11 @@ class RetrainSpec:
 
 @record
 class Spec:
-    """The whole file, the folder it stands in and the digest of its meaning (not of its layout)."""
+    """The whole file, the folder it stands in and the digest of its meaning (not of its layout).
+
+    What says where things run and are kept (`resources` to `deliver`) is not part of that meaning. `environment`: the one whose
+    `[env.NAME]` was laid over the rest; empty: none.
+    """
 
     model: ModelSpec
     data: DataSpec
@@ -318,6 +323,12 @@ class Spec:
     digest: str
     quality: QualitySpec = QualitySpec()
     alerts: AlertsSpec = AlertsSpec()
+    resources: Resources = Resources()
+    price: Price = Price()
+    stores: StoresSpec = StoresSpec()
+    track: TrackSpec = TrackSpec()
+    deliver: DeliverSpec = DeliverSpec()
+    environment: str = ""
 
     @property
     def row_metric(self) -> str:

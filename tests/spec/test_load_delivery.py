@@ -1,0 +1,79 @@
+"""`[stores]`, `[track]`, `[deliver]` and the environments."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flyball.core.errors import SpecError
+from flyball.spec.delivery import Price, Resources, StoresSpec
+from flyball.spec.load import environments, load_spec, parse_spec
+from flyball.spec.records import Spec
+
+MINIMAL = '[model]\nname = "m"\ntask = "binary"\n[data]\nsource = "d.csv"\ntarget = "y"\n[train]\nrun = "p:t"\n'
+
+
+def parsed(more: str, environment: str = "") -> Spec:
+    return parse_spec(MINIMAL + more, folder=Path("nowhere"), environment=environment)
+
+
+def test_a_project_that_says_nothing_keeps_everything_in_its_folder() -> None:
+    spec = parsed("")
+    assert spec.stores == StoresSpec()
+    assert (spec.resources, spec.price) == (Resources(), Price())
+
+
+def test_where_things_run_and_are_kept_is_no_part_of_what_a_rollout_is_bound_to() -> None:
+    more = (
+        'resources = { cpu = 4, memory = "8Gi", gpu = 1 }\nprice = { cpu = 0.04 }\n[stores]\ndatabase = "env:DB"\n[deliver]\nreplicas = 3\n'
+    )
+    assert parsed(more).digest == parsed("").digest
+    assert parsed(more).resources == Resources(cpu=4.0, memory=8 * 2**30, gpu=1)
+
+
+def test_an_environment_is_laid_over_the_rest_key_by_key() -> None:
+    more = '[serve]\nworkers = 1\nlog = "required"\n[env.prod.serve]\nworkers = 4\n[env.prod.stores]\nkeep = "400d"\n[env.dev]\n'
+    prod = parsed(more, "prod")
+    assert (prod.serve.workers, prod.serve.log, prod.stores.keep, prod.environment) == (4, "required", timedelta(days=400), "prod")
+    assert parsed(more, "dev").serve == parsed(more).serve
+    assert parsed(more).serve.workers == 1
+    assert environments(MINIMAL + more) == ["prod", "dev"]
+
+
+def test_an_environment_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(SpecError, match=r"no environment 'prd'; did you mean 'prod'") as refused:
+        parsed("[env.prod]\n", "prd")
+    assert refused.value.hint == "environments: prod"
+
+
+def test_a_mistake_in_an_environment_names_the_environment() -> None:
+    with pytest.raises(SpecError, match=r"in the environment 'prod', flyball.toml: unknown key serve.wrkers"):
+        parsed("[env.prod.serve]\nwrkers = 1\n", "prod")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('[stores]\ndatabase = "postgresql://me:secret@db/x"\n', "holds a password"),
+        ('[stores]\ndatabase = "mysql://db/x"\n', "cannot be used"),
+        ('[stores]\nremote = "s3://b\\nucket"\n', "cannot be used"),
+        ('[stores]\nkeep = "1h"\n', "at least 1 day"),
+        ('[track]\nwandb = "a/b/c"\n', "cannot be used"),
+        ('[track]\nlineage = "env:A B"\n', "cannot be used"),
+        ('[deliver]\nsecrets = ["A-B"]\n', "cannot be used"),
+        ('[deliver]\nnamespace = "Prod"\n', "cannot be used"),
+        ("[deliver]\nreplicas = 3\nmost = 2\n", "cannot be used"),
+        ('[deliver]\nserver = { memory = "lots" }\n', "cannot be used"),
+        ('[deliver]\npython = "3.9"\n', "cannot be used"),
+        ("[env]\nprod = 1\n", "something else than environments"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(more: str, said: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        parsed(more)
+    assert said in str(refused.value)
+
+
+def test_a_spec_is_loaded_for_an_environment(tmp_path: Path) -> None:
+    (tmp_path / "flyball.toml").write_text(MINIMAL + "[env.prod.serve]\nworkers = 3\n")
+    assert load_spec(tmp_path, "prod").serve.workers == 3
