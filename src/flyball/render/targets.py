@@ -30,6 +30,11 @@ TARGETS = {
         says="dashboards, and provisioning of the dashboards and their data source",
         then="copy {out}/provisioning to /etc/grafana/ and {out}/dashboards to /var/lib/grafana/dashboards/flyball, then restart Grafana",
     ),
+    "airflow": Target(
+        function="flyball.render.airflow.dag:files",
+        says="a DAG for Airflow 3 with a task for each step, and one that looks at everything again and again",
+        then="copy {out}/*.py to Airflow's dags folder, or write them into a folder of the project that Airflow reads",
+    ),
 }
 
 
