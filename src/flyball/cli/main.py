@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "snapshot": ("flyball.cli.snapshot", "Prepare the data and keep the exact rows with DVC."),
     "train": ("flyball.cli.train", "Prepare, train, evaluate, gate, register."),
     "register": ("flyball.cli.register", "Register what a tracked run produced."),
+    "comment": ("flyball.cli.comment", "Put an evaluation under the change that is proposed."),
     "models": ("flyball.cli.models", "List the versions with metrics and aliases."),
     "replay": ("flyball.cli.replay", "Ask a version what was asked of late, and compare its answers."),
     "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
