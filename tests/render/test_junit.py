@@ -1,5 +1,6 @@
 """The JUnit report is XML of the form CI systems read, whatever the tests and their messages are called."""
 
+import re
 from xml.etree import ElementTree
 
 from hypothesis import given
@@ -44,6 +45,7 @@ CASES = st.lists(
 def check(element: ElementTree.Element) -> None:
     needed, may, children = FORM[element.tag]
     assert needed <= set(element.attrib) <= needed | may, element.tag
+    assert re.fullmatch(r"[0-9]+\.[0-9]{3}", element.attrib.get("time", "0.000"))
     for child in element:
         assert child.tag in children, (element.tag, child.tag)
         check(child)
