@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("flyball.cli.doctor", "Say whether this machine has what the project needs."),
     "snapshot": ("flyball.cli.snapshot", "Prepare the data and keep the exact rows with DVC."),
     "train": ("flyball.cli.train", "Prepare, train, evaluate, gate, register."),
+    "test": ("flyball.cli.test", "Ask a version what the project's own tests say."),
     "register": ("flyball.cli.register", "Register what a tracked run produced."),
     "comment": ("flyball.cli.comment", "Put an evaluation under the change that is proposed."),
     "models": ("flyball.cli.models", "List the versions with metrics and aliases."),

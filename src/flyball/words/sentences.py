@@ -38,6 +38,7 @@ CATALOGUES = (
     "experiment",
     "ab",
     "backtest",
+    "behaviour",
 )
 
 
