@@ -7,7 +7,8 @@ from typing import Literal
 
 from flyball.core.errors import SpecError
 from flyball.core.record import record
-from flyball.core.surroundings import FOR_ADMINS
+from flyball.core.surroundings import FOR_ADMINS, FOR_SIGNING
+from flyball.registry.signing import KeySource, key_from_text
 from flyball.spec.delivery import StoresSpec
 from flyball.spec.load import read_places
 
@@ -50,7 +51,7 @@ class Settings:
 
     @property
     def key(self) -> Path:
-        """The signing key of this project."""
+        """The file with the signing key of this project; see `signing_key`."""
         return self.state / "key"
 
     @property
@@ -93,6 +94,19 @@ def chosen_environment() -> str:
 def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
     return (os.environ if environment is None else environment).get(FOR_ADMINS, "")
+
+
+def proposed_change(environment: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """What a CI system says of the change it looks at: the variables of GitHub Actions, GitLab CI and Jenkins that name it."""
+    env = os.environ if environment is None else environment
+    names = ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_TOKEN", "CHANGE_URL", "CHANGE_ID", "GITLAB_TOKEN")
+    return {name: env.get(name, "") for name in (*names, "CI_API_V4_URL", "CI_PROJECT_ID", "CI_MERGE_REQUEST_IID")}
+
+
+def signing_key(settings: Settings, environment: Mapping[str, str] | None = None) -> KeySource:
+    """What bundles are signed with: the key in FLYBALL_SIGNING_KEY, which all machines of a team share, else the project's own file."""
+    given = (os.environ if environment is None else environment).get(FOR_SIGNING, "").strip()
+    return key_from_text(given, name=FOR_SIGNING) if given else settings.key
 
 
 def secret(text: str, environment: Mapping[str, str] | None = None) -> str:

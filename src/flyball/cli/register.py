@@ -16,7 +16,12 @@ from flyball.wiring import open_workshop, open_world
 @click.command()
 @click.argument("run", required=False)
 @click.option(
-    "--report", "folder", type=click.Path(path_type=Path, file_okay=False), default=None, metavar="DIR", help="Take the run from what `flyball train --report DIR` left there."
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    metavar="DIR",
+    help="Take the run from what `flyball train --report DIR` left there.",
 )
 @click.option("--hold", is_flag=True, help="Only register: `flyball rollout start`, or the next look of the loop, puts it to work.")
 @click.option("--action", default="", metavar="ACTION", help="The action of the loop that this answers, as its request names it.")
@@ -30,7 +35,9 @@ from flyball.wiring import open_workshop, open_world
 @now_option
 @as_json
 @click.pass_context
-def command(ctx: click.Context, run: str | None, folder: Path | None, hold: bool, action: str, request: Path | None, now: str | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context, run: str | None, folder: Path | None, hold: bool, action: str, request: Path | None, now: str | None, as_json: bool
+) -> None:
     """Register the result of `flyball train --no-register`; RUN is the run id it printed.
 
     Together they let a CI job put its own tests between training and registering. --report takes the run from what
@@ -58,7 +65,9 @@ def command(ctx: click.Context, run: str | None, folder: Path | None, hold: bool
         progress=say,
     )
     # what a retraining waits for is followed up by the tick that sees its end
-    followed = Written(entries=(), trouble="") if action or hold else follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
+    followed = (
+        Written(entries=(), trouble="") if action or hold else follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
+    )
     show(result, settings, as_json=as_json)
     tell_written(followed, settings)
     if result.gate.verdict is not Verdict.PASS:

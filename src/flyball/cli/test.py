@@ -13,7 +13,7 @@ from flyball.core.errors import StoreError, UsageError
 from flyball.core.reason import because
 from flyball.core.verdict import Verdict
 from flyball.journal.state import fold
-from flyball.loop.behaviour.records import BehaviourReport, Tested
+from flyball.loop.behaviour.records import Behaved, BehaviourReport
 from flyball.render.junit import Case, junit
 from flyball.settings import Settings
 from flyball.spec.behaviour import Behaviours
@@ -150,12 +150,12 @@ def plain(report: BehaviourReport, settings: Settings) -> dict[str, object]:
     }
 
 
-def _ordered(report: BehaviourReport) -> list[Tested]:
+def _ordered(report: BehaviourReport) -> list[Behaved]:
     order = (Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.UNDECIDED, Verdict.FAIL)
     return sorted(report.tests, key=lambda test: order.index(test.verdict))
 
 
-def _details(test: Tested) -> list[str]:
+def _details(test: Behaved) -> list[str]:
     where = test.reason.values.get("where")
     lines = str(where).splitlines() if where else []
     for example in test.examples:

@@ -23,6 +23,7 @@ from flyball.wiring import open_workshop, open_world
     "--window", default=None, metavar="SPAN", help="Learn from the last SPAN only, such as 60d (default: the spec's [retrain] window)."
 )
 @click.option("--pull", is_flag=True, help="First fetch the data that DVC tracks and that is not here, as in a fresh checkout.")
+@click.option("--push", is_flag=True, help="Push the exact rows to the project's DVC remote, where other machines find them.")
 @click.option(
     "--report",
     "folder",
@@ -48,6 +49,7 @@ def command(
     force: bool,
     window: str | None,
     pull: bool,
+    push: bool,
     folder: Path | None,
     action: str,
     cause: Cause,
@@ -94,6 +96,8 @@ def command(
         from flyball.loop.engine import follow_up  # here, so that its imports do not hold up the fit
 
         followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
+    if push and result.snapshot.dvc_md5:
+        workshop.snapshots.push(result.snapshot)
     if folder is not None:
         from flyball.cli.train_report import write_report
 

@@ -28,7 +28,7 @@ def make_plan(spec: Spec) -> Plan:
 
     short, kept = timedelta(minutes=30), ("--report", REPORT)
     check = step("check", "check", says="flyball.toml means what it should", timeout=timedelta(minutes=10))
-    push = ("--push",) if spec.stores.remote else ()
+    push = ("--push",) if spec.stores.remote or spec.stores.database else ()  # the next step may stand on another machine
     data, rows = (
         step("data", "snapshot", "--pull", *more, says=says, needs="check", timeout=timedelta(hours=2), retries=2)
         for more, says in (((), "prepare the data and look at the rows"), (push, "prepare the data and keep the exact rows"))
@@ -38,6 +38,7 @@ def make_plan(spec: Spec) -> Plan:
         "train",
         "--no-register",
         "--pull",
+        *push,
         *kept,
         says="train and judge, and register nothing yet",
         needs="data",

@@ -77,4 +77,4 @@ def _kind(case: Case, lenient: bool) -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.6f}"
+    return f"{value:.3f}"  # Jenkins takes no more digits

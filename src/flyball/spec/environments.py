@@ -35,7 +35,9 @@ def _laid_over(below: Mapping[str, object], above: Mapping[str, object]) -> dict
     made = dict(below)
     for name, value in above.items():
         under = below.get(name)
-        made[name] = _laid_over(_without_other_ways(name, under, value), value) if isinstance(under, dict) and isinstance(value, dict) else value
+        made[name] = (
+            _laid_over(_without_other_ways(name, under, value), value) if isinstance(under, dict) and isinstance(value, dict) else value
+        )
     return made
 
 

@@ -7,7 +7,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "以 {rows:,} 行训练，在 {held:,} 行留出样本上评判。快照 {snapshot}，运行 {run}，引擎 {engine}。",
     ),
     "review.first": ("There is no champion to compare with.", "没有可比较的冠军版本。"),
-    "review.same": ("The same data, code and spec were trained before: this is {model}@{version}.", "相同的数据、代码和规格已训练过：即 {model}@{version}。"),
+    "review.same": (
+        "The same data, code and spec were trained before: this is {model}@{version}.",
+        "相同的数据、代码和规格已训练过：即 {model}@{version}。",
+    ),
     "review.rows": (
         "Against the champion {model}@{version} on {rows:,} rows that are new to both, in {blocks:,} blocks.",
         "与冠军 {model}@{version} 在双方都未见过的 {rows:,} 行（{blocks:,} 个区块）上比较。",
@@ -41,6 +44,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "review.distance": ("distance", "距离"),
     "review.limit": ("threshold", "阈值"),
     "review.warnings": ("Warnings", "警告"),
+    "review.tests": (
+        "{count} {count:test|tests} of the model's own, {failed} failed.",
+        "模型自带测试 {count} 项，失败 {failed} 项。",
+    ),
     "review.plots": ("Plots: {link}", "图表：{link}"),
     "review.more": ("{count} more in the report.", "其余 {count} 项见报告。"),
     "review.reliability": ("What was said, and what was true", "预测与实际"),

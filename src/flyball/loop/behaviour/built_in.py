@@ -12,7 +12,7 @@ from flyball.core.record import record
 from flyball.core.table import Table
 from flyball.core.verdict import Verdict
 from flyball.loop.behaviour.changed import as_matrix, table_of, values_of
-from flyball.loop.behaviour.records import Subject, Tested
+from flyball.loop.behaviour.records import Behaved, Subject
 from flyball.serving.contract import Contract, Row
 from flyball.serving.engine import TIE, Engine, labels
 from flyball.spec.behaviour import Latency
@@ -37,7 +37,7 @@ class Measured:
     p99: float
 
 
-def round_trips(subject: Subject, codecs: Mapping[str, Codec], rows: Table) -> list[Tested]:
+def round_trips(subject: Subject, codecs: Mapping[str, Codec], rows: Table) -> list[Behaved]:
     """For each protocol: whether every row comes out of its bytes as it went in, and has the score it has in process."""
     if not rows.rows:
         return [_undecided(f"round trip: {name}", because("behaviour.no_rows")) for name in codecs]
@@ -47,7 +47,7 @@ def round_trips(subject: Subject, codecs: Mapping[str, Codec], rows: Table) -> l
     return [_round_trip(subject, name, codec, contract, values, wanted) for name, codec in codecs.items()]
 
 
-def repeatable(subject: Subject, rows: Table) -> Tested:
+def repeatable(subject: Subject, rows: Table) -> Behaved:
     """Whether the same rows have the same scores again, in another order, and one by one."""
     name = "repeatable"
     if not rows.rows:
@@ -66,7 +66,7 @@ def repeatable(subject: Subject, rows: Table) -> Tested:
     return _passed(name, because("behaviour.repeatable", rows=rows.rows, alone=few))
 
 
-def missing(subject: Subject, rows: Table) -> Tested:
+def missing(subject: Subject, rows: Table) -> Behaved:
     """Whether a number comes out where values are missing that may be, and a refusal where they may not."""
     name, schema = "missing values", subject.manifest.schema
     if not rows.rows:
@@ -93,14 +93,14 @@ def missing(subject: Subject, rows: Table) -> Tested:
     return _passed(name, because("behaviour.missing_passed", columns=len(may), rows=len(some)))
 
 
-def unseen(subject: Subject, rows: Table, *, refused: bool) -> Tested:
+def unseen(subject: Subject, rows: Table, *, refused: bool) -> Behaved:
     """Whether a number comes out for a category that training did not have."""
     name, schema = "unseen categories", subject.manifest.schema
     places = [at for at, column in enumerate(schema.columns) if column.kind == "category"]
     if not places:
-        return Tested(name=name, kind="built in", verdict=Verdict.NOT_APPLICABLE, reason=because("behaviour.no_categories"))
+        return Behaved(name=name, kind="built in", verdict=Verdict.NOT_APPLICABLE, reason=because("behaviour.no_categories"))
     if refused:
-        return Tested(name=name, kind="built in", verdict=Verdict.NOT_APPLICABLE, reason=because("behaviour.unseen_refused"))
+        return Behaved(name=name, kind="built in", verdict=Verdict.NOT_APPLICABLE, reason=because("behaviour.unseen_refused"))
     if not rows.rows:
         return _undecided(name, because("behaviour.no_rows"))
     some = values_of(rows, schema)[:_FEW]
@@ -126,7 +126,7 @@ def measured(engine: Engine, rows: Sequence[Row], timer: Callable[[], float] = p
     return Measured(rows=len(rows), median=float(np.median(spent)), p99=float(np.quantile(spent, 0.99)))
 
 
-def latency(budgets: Sequence[Latency], look: Callable[[], Measured] | None, *, shown: bool) -> list[Tested]:
+def latency(budgets: Sequence[Latency], look: Callable[[], Measured] | None, *, shown: bool) -> list[Behaved]:
     """What the engine takes for one row, against each budget; without a budget it is only told.
 
     A machine that is busy with something else makes a model no slower: what is over its budget is measured again, and the best counts.
@@ -135,7 +135,7 @@ def latency(budgets: Sequence[Latency], look: Callable[[], Measured] | None, *, 
     if look is None:
         reason = because("behaviour.no_rows")
         found = [_undecided(budget.name, reason, kind="latency") for budget in budgets]
-        return found or ([Tested(name=name, kind="latency", verdict=Verdict.NOT_APPLICABLE, reason=reason)] if shown else [])
+        return found or ([Behaved(name=name, kind="latency", verdict=Verdict.NOT_APPLICABLE, reason=reason)] if shown else [])
     if not budgets and not shown:
         return []
     best = look()
@@ -148,9 +148,9 @@ def latency(budgets: Sequence[Latency], look: Callable[[], Measured] | None, *, 
     numbers = {"median_ms": best.median * 1e3, "p99_ms": best.p99 * 1e3}
     if not budgets:
         told = Reason(code="behaviour.latency", values=values)
-        return [Tested(name=name, kind="latency", verdict=Verdict.NOT_APPLICABLE, reason=told, numbers=numbers)]
+        return [Behaved(name=name, kind="latency", verdict=Verdict.NOT_APPLICABLE, reason=told, numbers=numbers)]
     return [
-        Tested(
+        Behaved(
             name=budget.name,
             kind="latency",
             verdict=Verdict.FAIL if _over(budget, best) else Verdict.PASS,
@@ -171,7 +171,7 @@ def _over(budget: Latency, found: Measured) -> bool:
 
 def _round_trip(
     subject: Subject, name: str, codec: Codec, contract: Contract, values: Sequence[Row], wanted: NDArray[np.float64]
-) -> Tested:
+) -> Behaved:
     title, schema, manifest = f"round trip: {name}", subject.manifest.schema, subject.manifest
     found: list[Row] = []
     for start in range(0, len(values), _AT_ONCE):
@@ -202,13 +202,13 @@ def _furthest(first: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.where(np.isnan(apart), np.inf, apart).max(initial=0.0))
 
 
-def _passed(name: str, reason: Reason) -> Tested:
-    return Tested(name=name, kind="built in", verdict=Verdict.PASS, reason=reason)
+def _passed(name: str, reason: Reason) -> Behaved:
+    return Behaved(name=name, kind="built in", verdict=Verdict.PASS, reason=reason)
 
 
-def _failed(name: str, reason: Reason) -> Tested:
-    return Tested(name=name, kind="built in", verdict=Verdict.FAIL, reason=reason)
+def _failed(name: str, reason: Reason) -> Behaved:
+    return Behaved(name=name, kind="built in", verdict=Verdict.FAIL, reason=reason)
 
 
-def _undecided(name: str, reason: Reason, kind: str = "built in") -> Tested:
-    return Tested(name=name, kind=kind, verdict=Verdict.UNDECIDED, reason=reason)
+def _undecided(name: str, reason: Reason, kind: str = "built in") -> Behaved:
+    return Behaved(name=name, kind=kind, verdict=Verdict.UNDECIDED, reason=reason)

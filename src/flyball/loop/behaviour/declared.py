@@ -14,7 +14,7 @@ from flyball.core.verdict import Verdict
 from flyball.data.snapshot import WEIGHT
 from flyball.evaluation.score import members, truth_of
 from flyball.loop.behaviour.changed import as_matrix, changed, column_of, score_of, table_of, usual_row
-from flyball.loop.behaviour.records import Subject, Tested
+from flyball.loop.behaviour.records import Behaved, Subject
 from flyball.serving.contract import Contract
 from flyball.serving.engine import labels
 from flyball.spec.behaviour import Directional, Invariance, Minimum, SliceBound
@@ -34,7 +34,7 @@ class Declared:
         self._sample, self._features = sample, features
         self._scores: Scores | None = None
 
-    def run(self, test: Invariance | Directional | Minimum | SliceBound) -> list[Tested]:
+    def run(self, test: Invariance | Directional | Minimum | SliceBound) -> list[Behaved]:
         """What came of one declaration; a slice test gives one result for each slice. SpecError if it cannot be asked of this model."""
         match test:
             case Invariance():
@@ -52,7 +52,7 @@ class Declared:
             self._scores = self._subject.score(self._features)
         return self._scores
 
-    def _invariance(self, test: Invariance) -> Tested:
+    def _invariance(self, test: Invariance) -> Behaved:
         for name in test.change.columns:
             column_of(self._manifest.schema, name, test.name)
         if not self._features.rows:
@@ -81,7 +81,7 @@ class Declared:
         numbers = {"largest": largest, "broken": float(broken), "asked": float(asked)}
         return _tested(test.name, "invariance", well, reason, examples, numbers)
 
-    def _directional(self, test: Directional) -> Tested:
+    def _directional(self, test: Directional) -> Behaved:
         for name in test.change.columns:
             column_of(self._manifest.schema, name, test.name)
         if not self._features.rows:
@@ -112,7 +112,7 @@ class Declared:
         numbers = {"mean": sign * mean, "broken": float(broken), "asked": float(len(every))}
         return _tested(test.name, "directional", well, reason, [] if test.mean and well else examples, numbers)
 
-    def _minimum(self, test: Minimum) -> Tested:
+    def _minimum(self, test: Minimum) -> Behaved:
         schema, usual = self._manifest.schema, usual_row(self._sample, self._manifest.schema)
         contract = Contract([schema])
         rows = []
@@ -159,7 +159,7 @@ class Declared:
         reason = Reason(code="behaviour.minimum_failed" if examples else "behaviour.minimum_passed", values=values)
         return _tested(test.name, "minimum", not examples, reason, examples, {})
 
-    def _slices(self, test: SliceBound) -> list[Tested]:
+    def _slices(self, test: SliceBound) -> list[Behaved]:
         rows, subject = self._subject.rows, self._subject
         if not rows.rows:
             return [_no_rows(test.name, "slice")]
@@ -186,10 +186,10 @@ class Declared:
         if small:
             reason = because("behaviour.slices_small", column=test.column, count=small, rows=test.rows)
             verdict = Verdict.NOT_APPLICABLE if found else Verdict.UNDECIDED
-            found.append(Tested(name=f"{test.name} [{test.column}: the rest]", kind="slice", verdict=verdict, reason=reason))
+            found.append(Behaved(name=f"{test.name} [{test.column}: the rest]", kind="slice", verdict=verdict, reason=reason))
         return found
 
-    def _slice(self, test: SliceBound, label: str, name: str, rows: Table, scores: Scores) -> Tested:
+    def _slice(self, test: SliceBound, label: str, name: str, rows: Table, scores: Scores) -> Behaved:
         if rows.rows < test.rows:
             reason = because("behaviour.slice_small", column=test.column, value=name, found=rows.rows, rows=test.rows)
             return _undecided(label, "slice", reason)
@@ -208,7 +208,8 @@ class Declared:
         way = f"{'least' if low else 'most'}_{'passed' if well else 'failed'}"
         needed = test.at_least if low else test.at_most
         reason = Reason(code=f"behaviour.slice_{way}", values={**values, "found": found, "needed": needed})
-        return Tested(name=label, kind="slice", verdict=Verdict.PASS if well else Verdict.FAIL, reason=reason, numbers={test.metric: found})
+        verdict = Verdict.PASS if well else Verdict.FAIL
+        return Behaved(name=label, kind="slice", verdict=verdict, reason=reason, numbers={test.metric: found})
 
     def _labels(self, scores: Scores) -> NDArray[np.object_]:
         manifest = self._manifest
@@ -232,14 +233,14 @@ class Declared:
         return str(number) if name is None or name not in self._sample else str(self._sample[name][number])
 
 
-def guarded(make: Callable[[], Sequence[Tested]], name: str, kind: str) -> Sequence[Tested]:
+def guarded(make: Callable[[], Sequence[Behaved]], name: str, kind: str) -> Sequence[Behaved]:
     """What a test came to; an error of the model or of the world is a failure of the test, one of `tests.toml` is nobody's but its own."""
     try:
         return make()
     except SpecError:
         raise
     except FlyballError as error:
-        return [Tested(name=name, kind=kind, verdict=Verdict.FAIL, reason=because("behaviour.error", error=error.message))]
+        return [Behaved(name=name, kind=kind, verdict=Verdict.FAIL, reason=because("behaviour.error", error=error.message))]
 
 
 def _unmet(test: Minimum, label: object, score: float) -> bool:
@@ -250,17 +251,17 @@ def _unmet(test: Minimum, label: object, score: float) -> bool:
 
 def _tested(
     name: str, kind: str, well: bool, reason: Reason, examples: list[tuple[float, Mapping[str, Value]]], numbers: Mapping[str, float]
-) -> Tested:
+) -> Behaved:
     shown = tuple(example for _, example in sorted(examples, key=lambda one: -one[0])[:_EXAMPLES])
     verdict = Verdict.PASS if well else Verdict.FAIL
-    return Tested(name=name, kind=kind, verdict=verdict, reason=reason, examples=shown, numbers=numbers)
+    return Behaved(name=name, kind=kind, verdict=verdict, reason=reason, examples=shown, numbers=numbers)
 
 
-def _undecided(name: str, kind: str, reason: Reason) -> Tested:
-    return Tested(name=name, kind=kind, verdict=Verdict.UNDECIDED, reason=reason)
+def _undecided(name: str, kind: str, reason: Reason) -> Behaved:
+    return Behaved(name=name, kind=kind, verdict=Verdict.UNDECIDED, reason=reason)
 
 
-def _no_rows(name: str, kind: str) -> Tested:
+def _no_rows(name: str, kind: str) -> Behaved:
     return _undecided(name, kind, because("behaviour.no_rows"))
 
 

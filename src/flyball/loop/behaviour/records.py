@@ -40,7 +40,7 @@ class Subject:
 
 
 @record
-class Tested:
+class Behaved:
     """What one test came to. `examples`: rows that show it, at most a few; `numbers`: what was measured."""
 
     name: str
@@ -63,7 +63,7 @@ class BehaviourReport:
     engine: str
     rows: int
     seen: bool
-    tests: tuple[Tested, ...]
+    tests: tuple[Behaved, ...]
     seconds: float
 
     @property

@@ -15,7 +15,7 @@ from flyball.core.verdict import Verdict
 from flyball.loop.behaviour.built_in import Codec, Measured, latency, measured, missing, repeatable, round_trips, unseen
 from flyball.loop.behaviour.changed import values_of
 from flyball.loop.behaviour.declared import Declared, guarded
-from flyball.loop.behaviour.records import BehaviourReport, Subject, Tested
+from flyball.loop.behaviour.records import Behaved, BehaviourReport, Subject
 from flyball.loop.replaying.rows import readable
 from flyball.ports.behaving import ProjectTests, Ran
 from flyball.serving.engine import load_engine
@@ -74,7 +74,7 @@ class _Run:
         self._progress, self._timer = progress, timer
         self._held = _some(subject.rows, behaviours.built_in.rows)
         self._features = readable(self._held, subject.manifest.schema) if self._held.rows else self._held
-        self.tests: list[Tested] = []
+        self.tests: list[Behaved] = []
 
     def built_in(self, codecs: Mapping[str, Codec], refuses_unseen: bool) -> None:
         """What every version is asked, as far as `[built_in]` has not switched it off."""
@@ -112,11 +112,11 @@ class _Run:
         found = _python(self._subject, self._held, project)
         self.tests += [test for test in found if test.name == _PYTHON or self.wanted(test.name)]
 
-    def _add(self, name: str, kind: str, make: Callable[[], Sequence[Tested]]) -> None:
+    def _add(self, name: str, kind: str, make: Callable[[], Sequence[Behaved]]) -> None:
         if self.wanted(name):
             self._do(name, kind, make)
 
-    def _do(self, name: str, kind: str, make: Callable[[], Sequence[Tested]]) -> None:
+    def _do(self, name: str, kind: str, make: Callable[[], Sequence[Behaved]]) -> None:
         self._progress(name)
         began = self._timer()
         found = guarded(make, name, kind)
@@ -150,18 +150,18 @@ class _Wanted:
         return not self._only or in_python or any(text in _plain(name) for text in self._only)
 
 
-def _python(subject: Subject, held: Table, project: ProjectTests) -> list[Tested]:
+def _python(subject: Subject, held: Table, project: ProjectTests) -> list[Behaved]:
     """The project's own functions; where they cannot be run at all, that is one failure."""
     if not held.rows:
-        return [Tested(name=_PYTHON, kind="python", verdict=Verdict.UNDECIDED, reason=because("behaviour.no_rows"))]
+        return [Behaved(name=_PYTHON, kind="python", verdict=Verdict.UNDECIDED, reason=because("behaviour.no_rows"))]
     try:
         ran = project.run(subject.path, subject.bundle, held, subject.target)
     except FlyballError as error:
         reason = because("behaviour.python_error", error=error.message, where=error.hint)
-        return [Tested(name=_PYTHON, kind="python", verdict=Verdict.FAIL, reason=reason)]
+        return [Behaved(name=_PYTHON, kind="python", verdict=Verdict.FAIL, reason=reason)]
     if not ran:
-        return [Tested(name=_PYTHON, kind="python", verdict=Verdict.UNDECIDED, reason=because("behaviour.python_none"))]
-    return [Tested(name=one.name, kind="python", verdict=_VERDICTS[one.outcome], reason=_said(one), seconds=one.seconds) for one in ran]
+        return [Behaved(name=_PYTHON, kind="python", verdict=Verdict.UNDECIDED, reason=because("behaviour.python_none"))]
+    return [Behaved(name=one.name, kind="python", verdict=_VERDICTS[one.outcome], reason=_said(one), seconds=one.seconds) for one in ran]
 
 
 def _said(one: Ran) -> Reason:

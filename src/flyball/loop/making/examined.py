@@ -1,4 +1,4 @@
-"""What reviewers of a training want to see beside its result: the champion on the same rows, how far the newest rows moved, how sure it is."""
+"""What reviewers want to see beside a result: the champion on the same rows, how far the newest rows moved, and how sure the model is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -110,12 +110,11 @@ def _against(spec: Spec, candidate: Candidate, rival: Rival, duel: Duel | Flybal
     if not isinstance(duel, Duel):
         return Against(version=rival.version, candidate={}, champion={}, gains={}, trouble="" if duel is None else duel.message)
     truth, blocks, weight = duel.rows[spec.data.target], blocks_of(duel.rows, spec.data), weight_of(duel.rows)
-    gains, theirs = {}, {}
+    gains: dict[str, Comparison] = {}
+    theirs: dict[str, float] = {}
     for metric in spec.evaluate.metrics:
         scores = duel.champion_for(metric, spec.model.cut)
-        found = compare(
-            metric, truth, duel.candidate, scores, candidate.classes, spec.model.cut, blocks, spec.evaluate.split.seed, weight
-        )
+        found = compare(metric, truth, duel.candidate, scores, candidate.classes, spec.model.cut, blocks, spec.evaluate.split.seed, weight)
         if found is not None:
             gains[metric] = found
         theirs |= _values(spec, [metric], duel, scores, candidate)
@@ -129,9 +128,7 @@ def _against(spec: Spec, candidate: Candidate, rival: Rival, duel: Duel | Flybal
     )
 
 
-def _values(
-    spec: Spec, metrics: Sequence[str], duel: Duel, scores: NDArray[np.float64], candidate: Candidate
-) -> dict[str, float]:
+def _values(spec: Spec, metrics: Sequence[str], duel: Duel, scores: NDArray[np.float64], candidate: Candidate) -> dict[str, float]:
     truth = duel.rows[spec.data.target]
     found = evaluate(spec.model.task, metrics, truth, scores, candidate.classes, spec.model.cut, weight=weight_of(duel.rows))
     return dict(found.metrics)
@@ -140,9 +137,7 @@ def _values(
 def _opened(workshop: Workshop, state: State, version: int, folder: Path) -> tuple[Manifest, Reference] | None:
     """The champion's manifest and reference; None where it has none, or cannot be read here."""
     try:
-        path, digest = engine_of(
-            state, version, bundles=workshop.bundles, registry=workshop.registry, key=workshop.key, folder=folder
-        )
+        path, digest = engine_of(state, version, bundles=workshop.bundles, registry=workshop.registry, key=workshop.key, folder=folder)
         manifest = read_manifest(path, digest)
         if REFERENCE_FILE not in manifest.files:
             return None

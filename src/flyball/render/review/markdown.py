@@ -1,8 +1,9 @@
-"""The evaluation of a training as Markdown, for a comment on a proposed change. Nothing from the data becomes markup, a link or a mention."""
+"""The evaluation of a training as Markdown, for a comment on a change. Nothing from the data becomes markup, a link or a mention."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from flyball.core.reason import Reason, Value
+from flyball.core.slug import slug
 from flyball.loop.making.examined import Against, Examined, Moved
 from flyball.loop.making.trained import TrainResult
 from flyball.monitoring.records import RANK, ColumnDrift
@@ -34,10 +35,21 @@ def markdown(result: TrainResult, found: Examined, language: Language = "en") ->
     return text if len(text) <= MOST else text[:MOST].rsplit("\n", 1)[0] + "\n\n…\n"
 
 
+def with_tests(text: str, count: int, failed: Sequence[str], *, link: str = "", language: Language = "en") -> str:
+    """The comment with what the model's tests said, and where the plots are."""
+    say, parts = _Say(language), [text.rstrip("\n")]
+    if count:
+        sign = _MARKS["fail" if failed else "pass"]
+        parts.append(f"{sign} {say('tests', count=count, failed=len(failed))}")
+        if failed:
+            parts.append("\n".join(f"- `{_code(name)}`" for name in failed[:_SHOWN]))
+    if link.startswith(("https://", "http://")) and link.isprintable() and not set(link) & set(" <>()[]"):
+        parts.append(say("plots", link=link))
+    return "\n\n".join(parts) + "\n"
+
+
 def mark(model: str) -> str:
     """What a comment about a model begins with; readers do not see it."""
-    from flyball.core.slug import slug
-
     return f"<!-- flyball {slug(model)} -->"
 
 
@@ -72,8 +84,8 @@ def _compared(result: TrainResult, against: Against | None, say: _Say) -> str:
     held = {name: _number(value, result.lower.get(name), result.upper.get(name)) for name, value in result.metrics.items()}
     title = f"### {say('metrics')}"
     if against is None or not against.gains:
-        rows = [(f"`{_code(name)}`", *told) for name, told in held.items()]
-        return "\n\n".join([title, _table((say("metric"), say("held_out"), say("bounds")), rows), _why_not(result, against, say)])
+        alone = [(f"`{_code(name)}`", *told) for name, told in held.items()]
+        return "\n\n".join([title, _table((say("metric"), say("held_out"), say("bounds")), alone), _why_not(result, against, say)])
     rows = []
     for name, told in held.items():
         gain = against.gains.get(name)
@@ -93,7 +105,10 @@ def _why_not(result: TrainResult, against: Against | None, say: _Say) -> str:
 
 
 def _gate(result: TrainResult, say: _Say) -> str:
-    lines = [f"- {_MARKS[one.verdict.value]} `{_code(one.metric or 'gate')}` {one.verdict.value}: {say.tell(one.reason)}" for one in result.gate.checks]
+    lines = [
+        f"- {_MARKS[one.verdict.value]} `{_code(one.metric or 'gate')}` {one.verdict.value}: {say.tell(one.reason)}"
+        for one in result.gate.checks
+    ]
     return f"### {say('gate')}: {result.gate.verdict.value}\n\n" + "\n".join(lines)
 
 
