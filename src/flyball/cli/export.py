@@ -34,9 +34,7 @@ _BEGINNING, _END = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=
 @now_option
 @as_json
 @click.pass_context
-def command(
-    ctx: click.Context, folder: Path, since: str | None, until: str | None, form: str, now: str | None, as_json: bool
-) -> None:
+def command(ctx: click.Context, folder: Path, since: str | None, until: str | None, form: str, now: str | None, as_json: bool) -> None:
     """Write predictions (with features, context and who answered), outcomes, counts, requests, reports and the journal into a new folder.
 
     Each table is a Parquet file and a file of JSON lines, without limits of size; manifest.json says what every column means, README.md
@@ -83,7 +81,9 @@ def command(
     if left.unreadable:
         say(f"warning: {left.unreadable} reports cannot be read back and are left out")
     if as_json:
-        show_json({"model": spec.model.name, "folder": str(folder), "since": since, "until": until, "rows": rows, "unreadable": left.unreadable})
+        show_json(
+            {"model": spec.model.name, "folder": str(folder), "since": since, "until": until, "rows": rows, "unreadable": left.unreadable}
+        )
         return
     _show(folder, rows)
 

@@ -65,8 +65,8 @@ def readme(model: str, left: Left, tables: Mapping[str, TableSaid]) -> str:
         "- Times are UTC. In JSON lines they are RFC 3339 text.",
         "- What was asked stands in columns `features.NAME`, what was said beside it in `context.NAME`; in JSON lines they are objects.",
         "- JSON has no word for some numbers: there they are the texts `NaN`, `Infinity` and `-Infinity`.",
-        "- A table for spreadsheets: if you make CSV of this, put an apostrophe before texts that begin with `=`, `+`, `-` or `@`. Programs",
-        "  such as Excel run them as formulas, and what clients sent stands here as they sent it.",
+        "- What clients sent stands here as they sent it. If you make CSV of it, put an apostrophe before texts that begin with `=`, `+`,",
+        "  `-` or `@`: spreadsheets run them as formulas.",
         "- The models are in MLflow, as they always were: `mlflow.pyfunc.load_model` reads them.",
         "",
     ]
@@ -80,4 +80,6 @@ def _says(table: TableSaid, column: str) -> str:
 
 def _plain(text: str) -> str:
     """Text that is no markup: everything but letters, digits, spaces and a few signs as JSON escapes it."""
-    return "".join(c if c.isalnum() or c in ' -_."' else f"\\u{ord(c):04x}" if ord(c) < 0x10000 else c for c in json.dumps(text, ensure_ascii=False))
+    return (
+        '"' + "".join(c if c.isalnum() or c in " -_." else f"\\u{ord(c):04x}" if c.isascii() else json.dumps(c)[1:-1] for c in text) + '"'
+    )

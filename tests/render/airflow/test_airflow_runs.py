@@ -21,10 +21,9 @@ from trained import change, flyball
 
 LOOK = """
 import json, sys
-from datetime import timedelta
 from airflow.dag_processing.dagbag import DagBag
 
-bag = DagBag(dag_folder=sys.argv[1], include_examples=False)
+bag = DagBag(dag_folder=sys.argv[1])
 dags = {}
 for name, dag in bag.dags.items():
     tasks = {}
@@ -38,7 +37,6 @@ for name, dag in bag.dags.items():
             "slots": task.pool_slots,
             "pod": pod and {**pod.spec.containers[0].resources.limits},
         }
-    module = sys.modules[type(dag.get_task(next(iter(tasks)))).__module__]
     dags[name] = {"tasks": tasks, "runs": dag.max_active_runs, "catchup": dag.catchup, "schedule": str(dag.schedule)}
 print("LOOKED" + json.dumps({"errors": bag.import_errors, "dags": dags}))
 """

@@ -18,6 +18,9 @@ def order(*specs: Any) -> Order:
     return Order(specs=specs or (full(),))
 
 
+CODE = data_and_code(files(order())["flyball_churn.py"])[1]
+
+
 def test_the_file_is_as_agreed(pytestconfig: pytest.Config) -> None:
     agreed(files(order()), "airflow", pytestconfig)
 
@@ -26,14 +29,14 @@ def test_the_file_says_who_made_it() -> None:
     assert files(order())["flyball_churn.py"].startswith('"""Made by `flyball render airflow`.')
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=40)
 @given(name=NAMES, environment=TEXTS, text=TEXTS)
 def test_whatever_a_project_says_is_data_and_never_code(name: str, environment: str, text: str) -> None:
     wanted = hostile(name, environment, text)
     ((path, rendered),) = files(order(wanted)).items()
     plan, code = data_and_code(rendered)
     assert plan == tree(wanted)
-    assert code == data_and_code(files(order())["flyball_churn.py"])[1]
+    assert code == CODE
     assert path == f"{tree(wanted)['prefix']}.py" and path.removesuffix(".py").isidentifier() and path.isascii()
 
 

@@ -188,4 +188,3 @@ def _at(row: Mapping[str, object], path: tuple[str, ...]) -> object:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-

@@ -102,6 +102,4 @@ def _version(bundles: BundleStore, known: Known) -> Version:
         classes = tuple(str(one) for one in manifest.classes)
     except FlyballError:
         classes = ()
-    return Version(
-        run_id=registered.run_id, bundle=registered.bundle, snapshot=registered.snapshot, created_at=known.at, classes=classes
-    )
+    return Version(run_id=registered.run_id, bundle=registered.bundle, snapshot=registered.snapshot, created_at=known.at, classes=classes)

@@ -40,9 +40,7 @@ def pieces(log: PredictionLog, model: str, window: Window, *, most: int) -> Iter
             yield one
 
 
-def logged(
-    log: PredictionLog, model: str, versions: Sequence[int], window: Window, *, most: int
-) -> Iterator[tuple[Row, Row | None]]:
+def logged(log: PredictionLog, model: str, versions: Sequence[int], window: Window, *, most: int) -> Iterator[tuple[Row, Row | None]]:
     """Every prediction, and its outcome if it has one and was answered."""
     for piece in pieces(log, model, window, most=most):
         for version in versions:
@@ -66,7 +64,8 @@ def counted(
             place = {"number": number, "column": column, "cell": cell, "lower": lower, "upper": upper, "category": category}
             found.append({**span, **place, "count": count})
         hours: list[Row] = [
-            {**whose, "variant": slot.variant, "hour": from_micros(hour * _HOUR), "rows": rows} for hour, rows in sorted(tally.hours.items())
+            {**whose, "variant": slot.variant, "hour": from_micros(hour * _HOUR), "rows": rows}
+            for hour, rows in sorted(tally.hours.items())
         ]
         yield found, hours
 
@@ -172,4 +171,3 @@ def _shadow(rows: LoggedRows, at: int, model: str, version: int) -> Row:
 
 def _score(score: NDArray[np.float64] | np.float64) -> float | list[float]:
     return score.tolist()
-

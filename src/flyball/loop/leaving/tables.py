@@ -21,7 +21,10 @@ TABLES = {
         entity=("text", "the row's own id"),
         client_id=("text", "the id the client gave it"),
         label=("value", "the answer"),
-        score=("value", "probability of the positive class, or the value; of several classes a list, in the order of the version's classes"),
+        score=(
+            "value",
+            "probability of the positive class, or the value; of several classes a list, in the order of the version's classes",
+        ),
         propensity=("number", "how likely this variant was to answer; missing: nothing was left to chance"),
         features=("values", "what was asked; answered rows only"),
         context=("values", "what was said beside it and the model never saw; answered rows only"),

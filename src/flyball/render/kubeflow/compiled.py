@@ -16,9 +16,7 @@ _GIGABYTE = 10**9
 
 def compiled(plan: dict[str, Any]) -> dict[str, str]:
     """The pipelines by their files."""
-    return {
-        part["file"]: to_yaml(pipeline(plan, part), head=_HEAD) + "---\n" + to_yaml(platform(plan, part)) for part in plan["pipelines"]
-    }
+    return {part["file"]: to_yaml(pipeline(plan, part), head=_HEAD) + "---\n" + to_yaml(platform(plan, part)) for part in plan["pipelines"]}
 
 
 def pipeline(plan: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:

@@ -99,12 +99,16 @@ def _words(step: Step, makers: dict[str, str]) -> Iterator[Tree]:
     for before, word in zip(("", *step.verb), step.verb, strict=False):
         if before == _FOLDER_OPTION and word == REPORT:
             maker = makers.get(REPORT)
-            yield {"artifact": REPORT, "as": "output", "local": word} if maker is None else {
-                "artifact": REPORT,
-                "as": "input",
-                "from": maker,
-                "local": word,
-            }
+            yield (
+                {"artifact": REPORT, "as": "output", "local": word}
+                if maker is None
+                else {
+                    "artifact": REPORT,
+                    "as": "input",
+                    "from": maker,
+                    "local": word,
+                }
+            )
             makers.setdefault(REPORT, step.name)
         elif before in _FILE_OPTIONS and word.startswith(f"{REPORT}/"):
             yield {"artifact": word.removeprefix(f"{REPORT}/").partition(".")[0], "as": "output", "local": word}

@@ -1,6 +1,5 @@
 """Made by `flyball render airflow`. Change flyball.toml and render again, rather than this file."""
 
-import math
 import os
 import shlex
 from datetime import datetime, timedelta, timezone
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, BaseSensorOperator, Param, Variable
+from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 
 PLAN = {
@@ -51,7 +51,7 @@ PLAN = {
                 },
                 {
                     'name': 'train',
-                    'verb': ['train', '--no-register', '--pull', '--report', 'evaluation'],
+                    'verb': ['train', '--no-register', '--pull', '--push', '--report', 'evaluation'],
                     'says': 'train and judge, and register nothing yet',
                     'needs': ['data'],
                     'seconds': 5400.0,
@@ -130,7 +130,7 @@ def project():
     for folder in Path(__file__).resolve().parents:
         if (folder / "flyball.toml").is_file():
             return str(folder)
-    raise FileNotFoundError(f"there is no flyball.toml above {__file__}: set the Airflow variable {PLAN['prefix']}_project")
+    raise AirflowFailException(f"there is no flyball.toml above {__file__}: set the Airflow variable {PLAN['prefix']}_project")
 
 
 def command(words):
@@ -142,7 +142,7 @@ def secret(name):
     """A secret: the Airflow variable PREFIX_NAME, else NAME, else what the worker's own environment says."""
     value = setting(name, "") or Variable.get(name, default="") or os.environ.get(name, "")
     if not value:
-        raise LookupError(f"set the Airflow variable {PLAN['prefix']}_{name} or {name}, or {name} in the environment of the workers")
+        raise AirflowFailException(f"set the Airflow variable {PLAN['prefix']}_{name} or {name}, or {name} in the environment of the workers")
     mask_secret(value)
     return value
 

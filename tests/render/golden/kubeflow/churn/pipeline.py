@@ -49,6 +49,7 @@ PLAN = {
                         'train',
                         '--no-register',
                         '--pull',
+                        '--push',
                         '--report',
                         {
                             'artifact': 'evaluation',
