@@ -43,8 +43,10 @@ print("LOOKED" + json.dumps({"errors": bag.import_errors, "dags": dags}))
 NEWER = """
 import json, sys, runpy
 from pathlib import Path
-is_newer = runpy.run_path(sys.argv[1])["is_newer"]
-print("LOOKED" + json.dumps([is_newer(Path(path), since) for path, since in json.loads(sys.argv[2])]))
+made = runpy.run_path(sys.argv[1])
+found = [made["is_newer"](Path(path), since) for path, since in json.loads(sys.argv[2])]
+snapshot, versions = json.loads(sys.argv[3])
+print("LOOKED" + json.dumps([found, made["is_unknown"](snapshot, versions), made["is_unknown"](snapshot, versions[:1])]))
 """
 
 
@@ -161,7 +163,9 @@ def test_a_secret_that_nobody_gave_is_an_error_that_says_where_to_put_it(airflow
     assert "set the Airflow variable flyball_churn_FLYBALL_DATABASE or FLYBALL_DATABASE" in said
 
 
-def test_data_are_new_when_a_file_was_written_after_the_last_run(airflow: Airflow, tmp_path: Path) -> None:
+def test_data_are_new_when_a_file_was_written_after_the_last_run_or_no_version_learnt_from_the_rows(
+    airflow: Airflow, tmp_path: Path
+) -> None:
     ((_, text),) = files(Order(specs=(full(),))).items()
     module, lake = tmp_path / "dag.py", tmp_path / "lake"
     module.write_text(text)
@@ -177,4 +181,6 @@ def test_data_are_new_when_a_file_was_written_after_the_last_run(airflow: Airflo
         (str(tmp_path / "empty"), None),
         (str(tmp_path / "nowhere"), None),
     ]
-    assert airflow.looks(NEWER, str(module), json.dumps(asked)) == [True, True, False, True, False, False]
+    rows = [{"digest": "b"}, [{"version": 1, "snapshot": "a"}, {"version": 2, "snapshot": "b"}]]
+    found = airflow.looks(NEWER, str(module), json.dumps(asked), json.dumps(rows))
+    assert found == [[True, True, False, True, False, False], False, True]

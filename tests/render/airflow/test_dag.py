@@ -1,6 +1,7 @@
 """What is rendered for Airflow: data and code are apart, whatever the project says."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from flyball.core.errors import UsageError
-from flyball.render.airflow.dag import files, tree
+from flyball.render.airflow.dag import files, new_data, tree
 from flyball.render.records import Order
 from flyball.spec.load import parse_spec
 from orchestrated import FULL, NAMES, TEXTS, agreed, data_and_code, full, hostile
@@ -57,8 +58,14 @@ def test_renewing_follows_the_schedule_and_watching_the_look() -> None:
 
 
 def test_a_run_never_waits_longer_for_data_than_half_of_what_is_between_two() -> None:
-    hourly: Any = tree(full(FULL.replace('every = "30d"', 'every = "1h"')))
-    assert hourly["dags"][0]["new_data"] == {"path": "data/customers.csv", "every": 300.0, "seconds": 1800.0}
+    hourly: Any = tree(full(FULL.replace('every = "30d"', 'every = "1h"')))["dags"]
+    waits = hourly[0]["new_data"]
+    assert (waits["path"], waits["every"], waits["seconds"]) == ("data/customers.csv", 300.0, 1800.0)
+
+
+def test_a_query_is_asked_a_few_times_and_not_every_five_minutes() -> None:
+    waits = new_data(None, ("--env", "prod"), timedelta(days=30))
+    assert (waits["path"], waits["rows"], waits["every"]) == (None, ["--env", "prod", "snapshot", "--json"], 7200.0)
 
 
 def test_environments_of_a_model_are_dags_of_their_own() -> None:

@@ -1,4 +1,4 @@
-"""Tables as JSON lines and as Parquet. Rows are written as lines when they come; Parquet follows from the lines, when all types are known."""
+"""Tables as JSON lines and as Parquet. Rows are written as lines as they come; Parquet is made of the lines, when all types are known."""
 
 import hashlib
 import math

@@ -31,7 +31,7 @@ class TableSaid:
 
 @record
 class Written:
-    """What was written of a table: `files` by their path in the folder with size and SHA-256, `types` of the columns as Parquet has them."""
+    """What was written of a table: its `files` by name, with size and SHA-256; `types`: the columns as Parquet has them."""
 
     rows: int
     files: Mapping[str, tuple[int, str]]

@@ -23,7 +23,7 @@ TABLES = {
         label=("value", "the answer"),
         score=(
             "value",
-            "probability of the positive class, or the value; of several classes a list, in the order of the version's classes",
+            "probability of the positive class, or the value; with several classes a list, in their order in the version",
         ),
         propensity=("number", "how likely this variant was to answer; missing: nothing was left to chance"),
         features=("values", "what was asked; answered rows only"),
@@ -78,8 +78,8 @@ TABLES = {
         report=("json", "all of it"),
     ),
     "journal": _table(
-        "Everything that happened, as it was appended: `hash` is the SHA-256 of the canonical JSON (RFC 8785) of the other fields, with `at` "
-        "in microseconds since 1970.",
+        "Everything that happened, as it was appended. `hash` is the SHA-256 of the canonical JSON (RFC 8785) of the other fields, with "
+        "`at` in microseconds since 1970.",
         model=("text", "the model's name"),
         seq=("integer", "number of the entry: 1, 2, 3 … without gaps"),
         format=("integer", "of the entry"),

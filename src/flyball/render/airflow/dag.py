@@ -43,7 +43,7 @@ def tree(spec: Spec) -> dict[str, Tree]:
             "dag": prefix,
             "says": f"{plan.model}: prepare, train, evaluate, test, deploy",
             "every": plan.every.total_seconds() if plan.every else None,
-            "new_data": _new_data(spec, plan),
+            "new_data": new_data(_source(spec), ("--env", plan.environment) if plan.environment else (), plan.every),
             "steps": _steps(plan.renew),
         },
         {
@@ -92,7 +92,20 @@ def _asked(wanted: Resources) -> dict[str, Tree]:
     return {**cpu, **memory, **({GPU: str(wanted.gpu)} if wanted.gpu else {})}
 
 
-def _new_data(spec: Spec, plan: Plan) -> dict[str, Tree]:
-    """What a scheduled run waits for, and another that asks for it."""
-    waits = min(_WAITS, plan.every / 2 if plan.every else _WAITS)
-    return {"path": spec.data.source, "every": min(300.0, waits.total_seconds()), "seconds": waits.total_seconds()}
+def new_data(source: str | None, environment: tuple[str, ...], every: timedelta | None) -> dict[str, Tree]:
+    """What a scheduled run waits for, and another that asks for it: something newer in a file or folder; for a query (`source` None), rows
+    that no version was trained on, for which it has to be asked, so not often.
+    """
+    waits = (min(_WAITS, every / 2) if every else _WAITS).total_seconds()
+    return {
+        "path": source,
+        "rows": [*environment, "snapshot", "--json"],
+        "versions": [*environment, "models", "--json"],
+        "every": waits / 3 if source is None else min(300.0, waits),
+        "seconds": waits,
+    }
+
+
+def _source(spec: Spec) -> str | None:
+    """Where the data lie in the project's folder; None if a query is asked for them."""
+    return None if getattr(spec.data, "connection", "") else spec.data.source

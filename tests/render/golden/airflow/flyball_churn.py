@@ -1,7 +1,9 @@
 """Made by `flyball render airflow`. Change flyball.toml and render again, rather than this file."""
 
+import json
 import os
 import shlex
+import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -25,6 +27,8 @@ PLAN = {
             'every': 2592000.0,
             'new_data': {
                 'path': 'data/customers.csv',
+                'rows': ['snapshot', '--json'],
+                'versions': ['models', '--json'],
                 'every': 300.0,
                 'seconds': 21600.0,
             },
@@ -134,17 +138,22 @@ def project():
 
 
 def command(words):
-    """A verb as the shell reads it. The Airflow variable PREFIX_command says how flyball is called on the workers."""
-    return shlex.join(["exec", *shlex.split(setting("command", "flyball")), *words])
+    """The words of a verb. The Airflow variable PREFIX_command says how flyball is called on the workers."""
+    return [*shlex.split(setting("command", "flyball")), *words]
 
 
 def secret(name):
     """A secret: the Airflow variable PREFIX_NAME, else NAME, else what the worker's own environment says."""
     value = setting(name, "") or Variable.get(name, default="") or os.environ.get(name, "")
     if not value:
-        raise AirflowFailException(f"set the Airflow variable {PLAN['prefix']}_{name} or {name}, or {name} in the environment of the workers")
+        raise AirflowFailException(f"set the Airflow variable {PLAN['prefix']}_{name} or {name}, or {name} where the workers run")
     mask_secret(value)
     return value
+
+
+def given():
+    """The variables that every step is given."""
+    return {**PLAN["variables"], **{name: secret(name) for name in PLAN["secrets"]}}
 
 
 class Verb(BashOperator):
@@ -159,26 +168,38 @@ class Verb(BashOperator):
 
     def execute(self, context):
         self.cwd = project()
-        self.bash_command = command(self.words)
-        self.env = {**PLAN["variables"], **{name: secret(name) for name in PLAN["secrets"]}}
+        self.bash_command = shlex.join(["exec", *command(self.words)])
+        self.env = given()
         return super().execute(context)
 
 
 class NewData(BaseSensorOperator):
-    """Waits until something in the project's source is newer than the last run that went well. Other runs than scheduled ones do not
-    wait, unless their parameter `new_data` asks for it."""
+    """Waits for new data. Other runs than scheduled ones do not wait, unless their parameter `new_data` asks for it."""
 
     template_fields = ()
 
-    def __init__(self, *, source, **rest):
+    def __init__(self, *, data, **rest):
         super().__init__(**rest)
-        self.source = source
+        self.data = data
 
     def poke(self, context):
         if context["dag_run"].run_type != "scheduled" and not context["params"]["new_data"]:
             return True
+        if self.data["path"] is None:
+            return is_unknown(asked(self.data["rows"]), asked(self.data["versions"]))
         since = context["prev_start_date_success"]
-        return is_newer(Path(project()) / self.source, since.timestamp() if since else None)
+        return is_newer(Path(project()) / self.data["path"], since.timestamp() if since else None)
+
+
+def asked(words):
+    """What a verb answers as JSON."""
+    done = subprocess.run(command(words), cwd=project(), env={**os.environ, **given()}, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def is_unknown(snapshot, versions):
+    """Whether no version was trained on these very rows. A query is asked for that: there is no file whose time could tell."""
+    return snapshot["digest"] not in [version["snapshot"] for version in versions]
 
 
 def is_newer(path, since):
@@ -231,7 +252,7 @@ def make(part):
         if part["new_data"]:
             waits = NewData(
                 task_id="new_data",
-                source=part["new_data"]["path"],
+                data=part["new_data"],
                 mode="reschedule",
                 poke_interval=part["new_data"]["every"],
                 timeout=part["new_data"]["seconds"],
