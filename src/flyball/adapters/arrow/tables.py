@@ -90,7 +90,7 @@ class FileTables:
             found[name] = Written(
                 rows=self._rows[name],
                 files={path.name: (path.stat().st_size, _sha256(path)) for path in sorted(written)},
-                types={one.name: "JSON text of mixed values" if one.mixed else str(one.type) for one in columns},
+                types={one.name: "JSON text of mixed values" if one.mixed else _said(one.type) for one in columns},
             )
         return found
 
@@ -108,6 +108,10 @@ class FileTables:
                     yield _typed(".".join(path), path, kinds[path])
             else:
                 yield _Column(name=name, path=(name,), type=_FIXED[said.kind])
+
+
+def _said(kind: pa.DataType) -> str:
+    return f"list of {kind.value_type}" if pa.types.is_list(kind) else str(kind)
 
 
 def _kind(value: object) -> str:
