@@ -3,10 +3,11 @@
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,12 @@ from flyball.core.codec import to_json
 from flyball.core.errors import RefusedError, UsageError
 from flyball.core.window import Window, parse_time
 
+if TYPE_CHECKING:
+    from flyball.adapters.arrow.tables import Format
+    from flyball.loop.leaving.records import Left
+    from flyball.wiring import Stores
+
+_FORMATS: Mapping[str, tuple["Format", ...]] = {"both": ("parquet", "jsonl"), "parquet": ("parquet",), "jsonl": ("jsonl",)}
 _EVERY = 5.0  # seconds between two lines of progress
 _BEGINNING, _END = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
@@ -26,7 +33,7 @@ _BEGINNING, _END = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["both", "parquet", "jsonl"]),
+    type=click.Choice(list(_FORMATS)),
     default="both",
     show_default=True,
     help="Parquet, JSON lines, or each table as both.",
@@ -43,40 +50,17 @@ def command(ctx: click.Context, folder: Path, since: str | None, until: str | No
     \b
     flyball export churn-2025 --since 2025-01-01T00:00:00Z --until 2026-01-01T00:00:00Z
     """
-    from flyball.adapters.arrow.tables import FileTables
-    from flyball.loop.leaving.leave import History, leave
-    from flyball.loop.leaving.tables import TABLES
-    from flyball.render.leaving import manifest, readme
     from flyball.wiring import open_stores
 
     settings, spec = project(ctx)
-    window = _window(since, until)
-    moment = at_time(now)
+    window, moment = _window(since, until), at_time(now)
     _refuse_full(folder)
     stores = open_stores(settings)
-    history = History(
-        journal=stores.journal,
-        predictions=stores.predictions,
-        counts=stores.counts,
-        traffic=stores.traffic,
-        reports=stores.reports,
-        bundles=stores.bundles,
-    )
-    draft = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}.part")
-    draft.mkdir(parents=True)
     try:
-        formats: tuple[Literal["parquet", "jsonl"], ...] = ("parquet", "jsonl") if form == "both" else ("parquet",)
-        tables = FileTables(draft, TABLES, ("jsonl",) if form == "jsonl" else formats)
-        left = leave(history, spec.model.name, window, tables, now=moment, progress=_Progress())
-        said = manifest(spec.model.name, left, TABLES, since=since, until=until, at=moment)
-        (draft / "manifest.json").write_text(to_json(said, indent=2) + "\n", encoding="utf-8")
-        (draft / "README.md").write_text(readme(spec.model.name, left, TABLES), encoding="utf-8")
-        if folder.exists():
-            folder.rmdir()
-        draft.replace(folder.absolute())
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        with _draft(folder) as draft:
+            left = _write(stores, spec.model.name, window, draft, _FORMATS[form], since=since, until=until, now=moment)
+    finally:
+        stores.database.close()
     rows = {name: table.rows for name, table in left.tables.items()}
     if left.unreadable:
         say(f"warning: {left.unreadable} reports cannot be read back and are left out")
@@ -86,6 +70,55 @@ def command(ctx: click.Context, folder: Path, since: str | None, until: str | No
         )
         return
     _show(folder, rows)
+
+
+def _write(
+    stores: "Stores",
+    model: str,
+    window: Window,
+    folder: Path,
+    formats: Sequence["Format"],
+    *,
+    since: str | None,
+    until: str | None,
+    now: datetime,
+) -> "Left":
+    """Everything into a folder."""
+    from flyball.adapters.arrow.tables import FileTables
+    from flyball.loop.leaving.leave import History, leave
+    from flyball.loop.leaving.tables import TABLES
+    from flyball.render.leaving import manifest, readme
+
+    history = History(
+        journal=stores.journal,
+        predictions=stores.predictions,
+        counts=stores.counts,
+        traffic=stores.traffic,
+        reports=stores.reports,
+        bundles=stores.bundles,
+    )
+    with FileTables(folder, TABLES, formats) as tables:
+        left = leave(history, model, window, tables, now=now, progress=_Progress())
+    said = manifest(model, left, TABLES, since=since, until=until, at=now)
+    (folder / "manifest.json").write_text(to_json(said, indent=2) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(readme(model, left, TABLES), encoding="utf-8")
+    return left
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """A folder that becomes the one that is wanted when all went well, and else is gone."""
+    there = folder.absolute()
+    draft = there.with_name(f".{there.name}.{os.getpid()}.part")
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        if there.exists():
+            there.rmdir()
+        draft.replace(there)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
 
 
 def _show(folder: Path, rows: Mapping[str, int]) -> None:

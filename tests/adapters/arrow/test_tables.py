@@ -36,10 +36,10 @@ ONE = (
 def written(folder: Path, rows: list[dict[str, object]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, str]]:
     """The lines, the rows of Parquet, and the types."""
     folder.mkdir(exist_ok=True)
-    files = FileTables(folder, SAID, ("parquet", "jsonl"))
-    for row in rows:
-        files.add("t", row)
-    types = dict(files.done()["t"].types)
+    with FileTables(folder, SAID, ("parquet", "jsonl")) as files:
+        for row in rows:
+            files.add("t", row)
+        types = dict(files.done()["t"].types)
     lines = [json.loads(line) for line in (folder / "t.jsonl").read_text(encoding="utf-8").split("\n") if line]
     return lines, pq.read_table(folder / "t.parquet").to_pylist(), types
 

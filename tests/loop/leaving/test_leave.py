@@ -128,7 +128,8 @@ def left(
     history: History, folder: Path, window: Window = ALWAYS, *, most: int = 2, formats: tuple[Format, ...] = ("parquet", "jsonl")
 ) -> Left:
     folder.mkdir()
-    return leave(history, "churn", window, FileTables(folder, TABLES, formats), now=NOW, most=most)
+    with FileTables(folder, TABLES, formats) as tables:
+        return leave(history, "churn", window, tables, now=NOW, most=most)
 
 
 def lines(folder: Path, table: str) -> list[dict[str, Any]]:

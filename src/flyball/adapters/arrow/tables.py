@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, Self
 
 import msgspec
 import pyarrow as pa
@@ -50,6 +50,13 @@ class FileTables:
         self._encode = msgspec.json.Encoder().encode
         for name in tables:
             self._files[name] = (folder / f"{name}.jsonl").open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
 
     def add(self, table: str, row: Row) -> None:
         """Take a row of a table."""
