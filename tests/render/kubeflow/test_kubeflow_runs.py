@@ -1,6 +1,7 @@
 """Kubeflow's own SDK, in an environment of its own: it compiles the rendered Python to what was rendered, and runs every step for real."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def test_the_sdk_compiles_the_python_to_the_very_pipelines_that_are_rendered(whi
     for file in ("pipeline.yaml", "watch.yaml"):
         ours, theirs = (list(yaml.safe_load_all((place / file).read_text())) for place in (folder, tmp_path))
         assert ours == theirs
+
+
+def test_the_command_for_a_schedule_is_one_that_the_sdk_takes(tmp_path: Path) -> None:
+    head = next(line for line in files(Order(specs=(full(),)))["churn/pipeline.yaml"].splitlines() if "recurring-run" in line)
+    words = shlex.split(head.removeprefix("#"))
+    assert words[:3] == ["kfp", "recurring-run", "create"]
+    (tmp_path / "pipeline.yaml").touch()
+    code = "import sys; from kfp.cli.recurring_run import create; print(create.make_context('create', sys.argv[1:]).params)"
+    said = ran([interpreter("kfp"), "-c", code, *words[3:]], tmp_path, {})
+    assert "'interval_second': 2592000" in said and "'max_concurrency': 1" in said and "'catchup': False" in said
 
 
 def test_every_step_runs_under_the_sdk_and_the_version_answers_at_the_end(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 A test compiles the rendered Python with the real SDK and compares.
 """
 
+import shlex
 from typing import Any
 
 from flyball.render.dump import to_yaml
@@ -16,7 +17,19 @@ _GIGABYTE = 10**9
 
 def compiled(plan: dict[str, Any]) -> dict[str, str]:
     """The pipelines by their files."""
-    return {part["file"]: to_yaml(pipeline(plan, part), head=_HEAD) + "---\n" + to_yaml(platform(plan, part)) for part in plan["pipelines"]}
+    return {
+        part["file"]: to_yaml(pipeline(plan, part), head=_head(part)) + "---\n" + to_yaml(platform(plan, part))
+        for part in plan["pipelines"]
+    }
+
+
+def _head(part: dict[str, Any]) -> str:
+    """Who made it, and the command that runs it again and again: a schedule is no part of a pipeline."""
+    if part["every"] is None:
+        return f"{_HEAD}\nIt has no schedule: [retrain] on does not name one."
+    words = ["--experiment-name", part["name"], "--job-name", part["name"], "--interval-second", str(part["every"])]
+    words += ["--max-concurrency", "1", "--no-catchup", "--pipeline-package-path", part["file"]]
+    return f"{_HEAD}\nTo run it as flyball.toml says:\n  {shlex.join(['kfp', 'recurring-run', 'create', *words])}"
 
 
 def pipeline(plan: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:

@@ -47,12 +47,14 @@ def tree(spec: Spec) -> dict[str, Tree]:
             "file": "pipeline.yaml",
             "name": name,
             "says": "prepare, train, evaluate, test, register, deploy",
+            "every": int(plan.every.total_seconds()) if plan.every else None,
             "steps": _steps(plan.renew),
         },
         {
             "file": "watch.yaml",
             "name": f"{name}-watch",
             "says": plan.watch.says,
+            "every": int(plan.look.total_seconds()),
             "steps": _steps([plan.watch]),
         },
     ]
@@ -60,7 +62,7 @@ def tree(spec: Spec) -> dict[str, Tree]:
         "model": plan.model,
         "environment": plan.environment,
         "image": spec.deliver.image,
-        "secret": f"flyball-{name}",
+        "secret": plan.slug,  # the one that `flyball render kubernetes` reads too
         "secrets": list(plan.secrets),
         "variables": dict(plan.variables),
         "pipelines": pipelines,

@@ -10,7 +10,7 @@ PLAN = {
     'model': 'churn',
     'environment': '',
     'image': 'registry.example.com/team/churn:1',
-    'secret': 'flyball-churn',
+    'secret': 'churn',
     'secrets': ['FLYBALL_DATABASE', 'FLYBALL_MLFLOW', 'FLYBALL_SIGNING_KEY', 'FLYBALL_ADMIN_TOKEN', 'AWS_SECRET_ACCESS_KEY'],
     'variables': {
         'AWS_REGION': 'eu-west-1',
@@ -20,6 +20,7 @@ PLAN = {
             'file': 'pipeline.yaml',
             'name': 'churn',
             'says': 'prepare, train, evaluate, test, register, deploy',
+            'every': 2592000,
             'steps': [
                 {
                     'name': 'check',
@@ -129,6 +130,7 @@ PLAN = {
             'file': 'watch.yaml',
             'name': 'churn-watch',
             'says': 'look at everything and do what follows',
+            'every': 900,
             'steps': [
                 {
                     'name': 'watch',
