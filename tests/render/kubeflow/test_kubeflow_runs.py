@@ -37,7 +37,8 @@ def test_the_command_for_a_schedule_is_one_that_the_sdk_takes(tmp_path: Path) ->
     (tmp_path / "pipeline.yaml").touch()
     code = "import sys; from kfp.cli.recurring_run import create; print(create.make_context('create', sys.argv[1:]).params)"
     said = ran([interpreter("kfp"), "-c", code, *words[3:]], tmp_path, {})
-    assert "'interval_second': 2592000" in said and "'max_concurrency': 1" in said and "'catchup': False" in said
+    for part in ("'interval_second': '2592000'", "'max_concurrency': 1", "'catchup': False", "'enabled': True"):
+        assert part in said
 
 
 def test_every_step_runs_under_the_sdk_and_the_version_answers_at_the_end(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def _head(part: dict[str, Any]) -> str:
     if part["every"] is None:
         return f"{_HEAD}\nIt has no schedule: [retrain] on does not name one."
     words = ["--experiment-name", part["name"], "--job-name", part["name"], "--interval-second", str(part["every"])]
-    words += ["--max-concurrency", "1", "--no-catchup", "--pipeline-package-path", part["file"]]
+    words += ["--max-concurrency", "1", "--no-catchup", "--enabled", "--pipeline-package-path", part["file"]]
     return f"{_HEAD}\nTo run it as flyball.toml says:\n  {shlex.join(['kfp', 'recurring-run', 'create', *words])}"
 
 
