@@ -14,6 +14,7 @@ from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.deployments import SqliteDeployments
 from flyball.adapters.sqlite.guards import SqliteGuards
 from flyball.adapters.sqlite.journal import SqliteJournal
+from flyball.adapters.sqlite.leases import SqliteLeases
 from flyball.adapters.sqlite.looks import SqliteLooks
 from flyball.adapters.sqlite.outbox import SqliteOutbox
 from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
@@ -58,6 +59,7 @@ class Stores:
     guards: SqliteGuards
     bundles: LocalBundles
     outbox: SqliteOutbox
+    leases: SqliteLeases
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -76,6 +78,7 @@ def open_stores(settings: Settings) -> Stores:
         guards=SqliteGuards(database),
         bundles=LocalBundles(settings.bundles, settings.key),
         outbox=SqliteOutbox(database),
+        leases=SqliteLeases(database, clock=wall_clock),
     )
 
 
@@ -104,6 +107,7 @@ def open_world(settings: Settings) -> "World":
         counts=stores.counts,
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        leases=stores.leases,
     )
 
 
