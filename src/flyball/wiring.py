@@ -259,6 +259,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         counts=stores.counts,
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        leases=stores.leases,
     )
     return AdminPorts(
         world=world, spec=partial(load_spec, settings.folder, settings.environment), sentence=partial(sentence, language=language)

@@ -14,7 +14,7 @@ from flyball.core.errors import FlyballError, StaleLeaderError
 from flyball.core.reason import because
 from flyball.journal.chain import Link
 from flyball.journal.events import Entry, Event
-from flyball.journal.leading import Lease
+from flyball.journal.leading import ALONE, Lease
 from flyball.journal.state import fold
 from flyball.loop.engine import ACTOR, tick
 from flyball.loop.local import settle_local
@@ -28,8 +28,6 @@ from flyball.spec.records import Spec
 LASTS = timedelta(seconds=15)
 """How long a lease is good for if nobody renews it: after so long another machine takes over from one that is gone."""
 _RENEWALS = 3  # in one lease, so that two may fail
-ALONE = "this machine"
-"""The holder where there are no others."""
 
 
 class Leadership:
