@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "test": ("flyball.cli.test", "Ask a version what the project's own tests say."),
     "register": ("flyball.cli.register", "Register what a tracked run produced."),
     "models": ("flyball.cli.models", "List the versions with metrics and aliases."),
+    "package": ("flyball.cli.package", "Write a version for Triton, KServe, MLflow, TensorFlow Serving."),
     "replay": ("flyball.cli.replay", "Ask a version what was asked of late, and compare its answers."),
     "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
     "rollout": ("flyball.cli.rollout", "How a new version's comparison stands; pause, resume, abort it."),
