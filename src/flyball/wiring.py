@@ -17,6 +17,7 @@ from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, T
 from flyball.settings import Settings, admin_tokens, read_settings, secret, signing_key
 
 if TYPE_CHECKING:
+    from flyball.adapters.child.behaving import ChildTests
     from flyball.adapters.local.mapper import LocalMapper
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
@@ -197,6 +198,14 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         elsewhere=ExternalTraining(store, secret=secret),
         sentence=partial(sentence, language=settings.language),
     )
+
+
+def open_project_tests(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "ChildTests":
+    """What runs the project's own test functions; `echo` gets what they print."""
+    from flyball.adapters.child.behaving import ChildTests
+
+    store = _mlflow(settings)
+    return ChildTests(settings.folder, tracking_uri=store.uri, artifacts=store.artifacts, timeout=spec.train.timeout, echo=echo)
 
 
 def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callable[[str], None]) -> "Studio":

@@ -8,6 +8,7 @@ import click
 from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, tell_written, told
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause
+from flyball.loop.behaviour.subject import leave_candidate
 from flyball.loop.making.trained import TrainResult, report
 from flyball.loop.records import Written
 from flyball.settings import Settings
@@ -61,6 +62,7 @@ def command(
         register=register,
         progress=say,
     )
+    leave_candidate(settings.state, result, moment)
     followed = Written(entries=(), trouble="")
     if register and not action:
         from flyball.loop.engine import follow_up  # here, so that its imports do not hold up the fit
