@@ -115,6 +115,13 @@ def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     return (os.environ if environment is None else environment).get(FOR_ADMINS, "")
 
 
+def proposed_change(environment: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """What a CI system says of the change it looks at: the variables of GitHub Actions, GitLab CI and Jenkins that name it."""
+    env = os.environ if environment is None else environment
+    names = ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_TOKEN", "CHANGE_URL", "CHANGE_ID", "GITLAB_TOKEN")
+    return {name: env.get(name, "") for name in (*names, "CI_API_V4_URL", "CI_PROJECT_ID", "CI_MERGE_REQUEST_IID")}
+
+
 def signing_key(settings: Settings, environment: Mapping[str, str] | None = None) -> KeySource:
     """What bundles are signed with: the key in FLYBALL_SIGNING_KEY, which all machines of a team share, else the project's own file."""
     given = (os.environ if environment is None else environment).get(FOR_SIGNING, "").strip()

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("flyball.cli.train", "Prepare, train, evaluate, gate, register."),
     "test": ("flyball.cli.test", "Ask a version what the project's own tests say."),
     "register": ("flyball.cli.register", "Register what a tracked run produced."),
+    "comment": ("flyball.cli.comment", "Put an evaluation under the change that is proposed."),
     "models": ("flyball.cli.models", "List the versions with metrics and aliases."),
     "package": ("flyball.cli.package", "Write a version for Triton, KServe, MLflow, TensorFlow Serving."),
     "replay": ("flyball.cli.replay", "Ask a version what was asked of late, and compare its answers."),

@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,10 +39,23 @@ _LONGEST = timedelta(seconds=1)  # the last bucket of the servers' histogram: be
     help="The share of requests that should be answered.",
 )
 @click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL", help="Where Grafana reaches Prometheus.")
+@click.option("--review", is_flag=True, help="Of CI systems: only what a proposed change has to stand. That needs no shared stores.")
+@click.option("--program", default=None, metavar="PATH", help="Of cron and systemd: where flyball is (default: this one).")
+@click.option("--user", default=None, metavar="NAME", help="Of systemd: who runs it (default: whose folder the project is).")
 @as_json
 @click.pass_context
 def command(
-    ctx: click.Context, target: str, out: Path | None, force: bool, latency: str, availability: float, prometheus: str, as_json: bool
+    ctx: click.Context,
+    target: str,
+    out: Path | None,
+    force: bool,
+    latency: str,
+    availability: float,
+    prometheus: str,
+    review: bool,
+    program: str | None,
+    user: str | None,
+    as_json: bool,
 ) -> None:
     """Render what another tool needs, from flyball.toml and the catalogue of series. Without --out it is printed.
 
@@ -53,7 +67,17 @@ def command(
     specs, well = each_project(ctx, lambda _, spec: spec)
     if not specs:
         raise UsageError(f"no project in {ctx.obj} can be read", hint="correct what is said above, then render again")
-    order = Order(specs=tuple(specs), latency=_latency(latency), availability=availability / 100, prometheus=_address(prometheus))
+    specs = [replace(spec, folder=spec.folder.resolve()) for spec in specs]
+    order = Order(
+        specs=tuple(specs),
+        latency=_latency(latency),
+        availability=availability / 100,
+        prometheus=_address(prometheus),
+        root=_repository(specs[0].folder),
+        review=review,
+        program=program or _program(),
+        user=user or _owner(specs[0].folder),
+    )
     files = render(target, order)
     if out is not None:
         written = write(files, out, force=force)
@@ -68,6 +92,24 @@ def command(
             click.echo(f"# ==> {name} <==\n{text}")
         say(f"to write these files: flyball render {target} --out DIR")
     sys.exit(0 if well else 1)
+
+
+def _repository(folder: Path) -> Path | None:
+    """The top of the git repository that a project lies in."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+
+
+def _program() -> str:
+    """Where this flyball is."""
+    beside = Path(sys.executable).parent / "flyball"
+    return str(beside) if beside.is_file() else "flyball"
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return folder.owner()
+    except (KeyError, OSError):  # nobody by name
+        return "flyball"
 
 
 def write(files: Files, out: Path, *, force: bool) -> list[str]:

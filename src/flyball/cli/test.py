@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from flyball.cli.frame import as_json, console, project, say, show_json, show_table, told, version_of
+from flyball.cli.train_report import read_report
 from flyball.core.codec import to_plain
 from flyball.core.errors import StoreError, UsageError
 from flyball.core.reason import because
@@ -24,6 +25,14 @@ from flyball.wiring import open_project_tests, open_workshop
 @click.command()
 @click.argument("version", metavar="[NAME@V]", required=False)
 @click.option("--run", "run_id", default=None, metavar="RUN", help="Test what this run of `train --no-register` made.")
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    metavar="DIR",
+    help="Test what `flyball train --report DIR` made, on whatever machine.",
+)
 @click.option("--only", multiple=True, metavar="TEXT", help="Only tests whose name contains this; may be given several times.")
 @click.option("--junit", "file", default=None, metavar="FILE", help="Write a JUnit report, which every CI system reads.")
 @click.option("--allow-undecided", is_flag=True, help="Exit 0 although tests could not be decided, as long as none failed.")
@@ -34,6 +43,7 @@ def command(
     ctx: click.Context,
     version: str | None,
     run_id: str | None,
+    folder: Path | None,
     only: tuple[str, ...],
     file: str | None,
     allow_undecided: bool,
@@ -56,8 +66,10 @@ def command(
     if listed:
         _list(behaviours, as_json)
         return
-    if version is not None and run_id is not None:
-        raise UsageError("a version and --run name two models", hint="write one of them")
+    if sum(one is not None for one in (version, run_id, folder)) > 1:
+        raise UsageError("a version, --run and --report each name a model", hint="write one of them")
+    if folder is not None:
+        run_id = read_report(settings.folder / folder, spec.model.name)
     target = None if file is None else _target(file)
     report = tested(settings, spec, behaviours, None if version is None else version_of(version, spec.model.name), run_id, only)
     if target is not None:

@@ -30,6 +30,7 @@ CATALOGUES = (
     "adopt",
     "alerts",
     "report",
+    "review",
     "reference",
     "multivariate",
     "history",
