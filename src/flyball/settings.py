@@ -110,6 +110,11 @@ def choose_environment(name: str) -> None:
     os.environ[FOR_ENVIRONMENT] = name
 
 
+def chosen_environment() -> str:
+    """The environment of the spec that this process works in; empty: none."""
+    return os.environ.get(FOR_ENVIRONMENT, "")
+
+
 def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
     return (os.environ if environment is None else environment).get(FOR_ADMINS, "")

@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 
 import click
 
-from flyball.cli.frame import as_json, each_project, say, show_json, span
+from flyball.cli.frame import as_json, projects, say, show_json, span
 from flyball.core.digest import sha256_bytes
-from flyball.core.errors import RefusedError, UsageError
+from flyball.core.errors import FlyballError, RefusedError, UsageError
 from flyball.render.records import Files, Order
 from flyball.render.targets import TARGETS, find, render
+from flyball.settings import chosen_environment
+from flyball.spec.load import load_spec
+from flyball.spec.records import Spec
 
 MADE = ".flyball-render.json"
 """In a folder that was rendered into: which files were made here, and the digest of what was written."""
@@ -64,7 +67,7 @@ def command(
     With -C on a folder of projects, one rendering for all of them.
     """
     after = find(target).then
-    specs, well = each_project(ctx, lambda _, spec: spec)
+    specs, well = _specs(ctx)
     if not specs:
         raise UsageError(f"no project in {ctx.obj} can be read", hint="correct what is said above, then render again")
     specs = [replace(spec, folder=spec.folder.resolve()) for spec in specs]
@@ -110,6 +113,21 @@ def _owner(folder: Path) -> str:
         return folder.owner()
     except (KeyError, OSError):  # nobody by name
         return "flyball"
+
+
+def _specs(ctx: click.Context) -> tuple[list[Spec], bool]:
+    """The specs alone: what is rendered names variables, so none of their values is needed here. Say whether all could be read."""
+    folders = projects(ctx)
+    found, well = [], True
+    for folder in folders:
+        try:
+            found.append(load_spec(folder.resolve(), chosen_environment()))
+        except FlyballError as error:
+            if len(folders) == 1:
+                raise
+            well = False
+            say(f"{folder.name}: error: {error}")
+    return found, well
 
 
 def write(files: Files, out: Path, *, force: bool) -> list[str]:

@@ -55,6 +55,16 @@ TARGETS = {
         says="units of systemd: the server as a service, the loop on a timer",
         then="copy {out}/*.service and {out}/*.timer to /etc/systemd/system, then: systemctl daemon-reload, and enable --now them",
     ),
+    "airflow": Target(
+        function="flyball.render.airflow.dag:files",
+        says="a DAG for Airflow 3 with a task for each step, and one that looks at everything again and again",
+        then="copy {out}/*.py to Airflow's dags folder, or write them into a folder of the project that Airflow reads",
+    ),
+    "kubeflow": Target(
+        function="flyball.render.kubeflow.pipeline:files",
+        says="pipelines for Kubeflow 2: compiled, and as Python for its SDK",
+        then="upload {out}/*/pipeline.yaml, or change pipeline.py and compile it: python pipeline.py",
+    ),
 }
 
 
