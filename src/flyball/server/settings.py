@@ -37,6 +37,7 @@ class ServerSettings:
     `takes_alerts`: an alert of Alertmanager's may ask for a training.
     `overrides`: units that testers pinned to an arm; `holdback`: the share of units that a binary model which shapes its own labels answers
     as if nothing was to be done.
+    `called`: names under which others call this server, without which it listens on loopback addresses only; `*`: any name.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -46,6 +47,7 @@ class ServerSettings:
     port: int = 8000
     workers: int = 1
     grpc_port: int | None = None
+    called: tuple[str, ...] = ()
     log: Literal["available", "required", "off"] = "available"
     unseen: Literal["count", "refuse"] = "count"
     clock: Literal["wall", "request"] = "wall"
