@@ -5,7 +5,9 @@ import shlex
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -13,8 +15,10 @@ import click
 from flyball.cli.frame import as_json, each_project, say, show_json, span
 from flyball.core.digest import sha256_bytes
 from flyball.core.errors import RefusedError, UsageError
-from flyball.render.records import Files, Order
+from flyball.render.records import Files, Order, Source
 from flyball.render.targets import TARGETS, find, render
+from flyball.spec.load import FILE, environments, parse_spec
+from flyball.spec.records import Spec
 
 MADE = ".flyball-render.json"
 """In a folder that was rendered into: which files were made here, and the digest of what was written."""
@@ -38,10 +42,38 @@ _LONGEST = timedelta(seconds=1)  # the last bucket of the servers' histogram: be
     help="The share of requests that should be answered.",
 )
 @click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL", help="Where Grafana reaches Prometheus.")
+@click.option(
+    "--loop",
+    type=click.Choice(["deployment", "cronjob"]),
+    default="deployment",
+    show_default=True,
+    help="In a cluster the loop always runs, or looks at set times and goes.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="NUMBER",
+    help="Predictions a second of one server in a cluster, from which another is started.",
+)
+@click.option("--called", multiple=True, metavar="NAME", help="Further names under which a cluster's servers are reached. Repeatable.")
+@click.option(
+    "--server-image", default="", metavar="IMAGE", help="The image of a cluster's servers (default: [deliver] image with -server)."
+)
 @as_json
 @click.pass_context
 def command(
-    ctx: click.Context, target: str, out: Path | None, force: bool, latency: str, availability: float, prometheus: str, as_json: bool
+    ctx: click.Context,
+    /,
+    target: str,
+    out: Path | None,
+    force: bool,
+    latency: str,
+    availability: float,
+    prometheus: str,
+    as_json: bool,
+    **cluster: Any,
 ) -> None:
     """Render what another tool needs, from flyball.toml and the catalogue of series. Without --out it is printed.
 
@@ -53,7 +85,15 @@ def command(
     specs, well = each_project(ctx, lambda _, spec: spec)
     if not specs:
         raise UsageError(f"no project in {ctx.obj} can be read", hint="correct what is said above, then render again")
-    order = Order(specs=tuple(specs), latency=_latency(latency), availability=availability / 100, prometheus=_address(prometheus))
+    order = Order(
+        specs=tuple(specs),
+        latency=_latency(latency),
+        availability=availability / 100,
+        prometheus=_address(prometheus),
+        sources={spec.model.name: _source(spec) for spec in specs},
+        release=version("flyball"),
+        **cluster,
+    )
     files = render(target, order)
     if out is not None:
         written = write(files, out, force=force)
@@ -68,6 +108,12 @@ def command(
             click.echo(f"# ==> {name} <==\n{text}")
         say(f"to write these files: flyball render {target} --out DIR")
     sys.exit(0 if well else 1)
+
+
+def _source(spec: Spec) -> Source:
+    """The text a spec was read from, and the spec as it is in each of its environments."""
+    text = (spec.folder / FILE).read_text(encoding="utf-8")
+    return Source(text=text, environments={name: parse_spec(text, folder=spec.folder, environment=name) for name in environments(text)})
 
 
 def write(files: Files, out: Path, *, force: bool) -> list[str]:
