@@ -55,7 +55,7 @@ def test_with_the_values_as_they_come_it_is_what_is_rendered_plainly(loop: str, 
 
 
 def test_what_the_values_say_is_what_is_installed(chart: Path) -> None:
-    resources = {"requests": {"cpu": "2", "memory": "4Gi"}}
+    resources = {"requests": {"cpu": "2", "memory": "4Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}}
     found = objects(
         helm(
             chart,
