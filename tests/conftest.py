@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from postgresql import Postgres, running_postgres
 from recorded import copied, make_recorded
 from trained import Shop, make_shop, running
 
@@ -56,3 +57,18 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recorded(recorded_once: Path, tmp_path: Path) -> Path:
     """A copy of that project, its repository included, that a test may change."""
     return copied(recorded_once, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server, begun by the first test that asks for one."""
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def shared(postgres: Postgres) -> Iterator[str]:
+    """The address of a new database with Flyball's tables, on that server."""
+    address = postgres.fresh()
+    yield address
+    postgres.drop(address)

@@ -7,7 +7,8 @@ from typing import Literal
 
 from flyball.core.errors import SpecError
 from flyball.core.record import record
-from flyball.core.surroundings import FOR_ADMINS
+from flyball.core.surroundings import FOR_ADMINS, FOR_SIGNING
+from flyball.registry.signing import KeySource, key_from_text
 from flyball.spec.delivery import StoresSpec
 from flyball.spec.load import read_places
 
@@ -50,7 +51,7 @@ class Settings:
 
     @property
     def key(self) -> Path:
-        """The signing key of this project."""
+        """The file with the signing key of this project; see `signing_key`."""
         return self.state / "key"
 
     @property
@@ -88,6 +89,12 @@ def choose_environment(name: str) -> None:
 def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
     return (os.environ if environment is None else environment).get(FOR_ADMINS, "")
+
+
+def signing_key(settings: Settings, environment: Mapping[str, str] | None = None) -> KeySource:
+    """What bundles are signed with: the key in FLYBALL_SIGNING_KEY, which all machines of a team share, else the project's own file."""
+    given = (os.environ if environment is None else environment).get(FOR_SIGNING, "").strip()
+    return key_from_text(given, name=FOR_SIGNING) if given else settings.key
 
 
 def secret(text: str, environment: Mapping[str, str] | None = None) -> str:

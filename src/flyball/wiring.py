@@ -5,23 +5,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.local.executor import LocalExecutor
-from flyball.adapters.sqlite.counts import SqliteCounts
-from flyball.adapters.sqlite.database import Database
-from flyball.adapters.sqlite.deployments import SqliteDeployments
-from flyball.adapters.sqlite.guards import SqliteGuards
-from flyball.adapters.sqlite.journal import SqliteJournal
-from flyball.adapters.sqlite.looks import SqliteLooks
-from flyball.adapters.sqlite.outbox import SqliteOutbox
-from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
-from flyball.adapters.sqlite.predictions import SqlitePredictionLog
-from flyball.adapters.sqlite.reports import SqliteReports
-from flyball.adapters.sqlite.traffic import SqliteTraffic
 from flyball.core.record import record
-from flyball.settings import Settings, admin_tokens, read_settings, secret
+from flyball.ports.history import Journal, OutcomeLog, PredictionLog
+from flyball.ports.serving import BundleStore, Deployments
+from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Traffic
+from flyball.settings import Settings, admin_tokens, read_settings, secret, signing_key
 
 if TYPE_CHECKING:
     from flyball.adapters.local.mapper import LocalMapper
@@ -42,26 +34,53 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+class Opened(Protocol):
+    """A database that is open."""
+
+    def close(self) -> None:
+        """Give back what it holds; the next use opens it anew."""
+        ...
+
+
 @record
 class Stores:
-    """The adapters over one project's database; cheap to open, and all a server needs."""
+    """The adapters over one project's database, its own or a shared one; cheap to open, and all a server needs."""
 
-    database: Database
-    journal: SqliteJournal
-    predictions: SqlitePredictionLog
-    outcomes: SqliteOutcomeLog
-    deployments: SqliteDeployments
-    reports: SqliteReports
-    looks: SqliteLooks
-    traffic: SqliteTraffic
-    counts: SqliteCounts
-    guards: SqliteGuards
-    bundles: LocalBundles
-    outbox: SqliteOutbox
+    database: Opened
+    journal: Journal
+    predictions: PredictionLog
+    outcomes: OutcomeLog
+    deployments: Deployments
+    reports: Reports
+    looks: Looks
+    traffic: Traffic
+    counts: CountStore
+    guards: Guards
+    bundles: BundleStore
+    outbox: Outbox
 
 
 def open_stores(settings: Settings) -> Stores:
-    """Open (or make) the database of a project."""
+    """Open the database of a project: the shared one that `[stores] database` names, or its own file, which is made if it is not there.
+
+    Only the adapters that are used are imported.
+    """
+    return _shared_stores(settings) if settings.shared else _own_stores(settings)
+
+
+def _own_stores(settings: Settings) -> Stores:
+    from flyball.adapters.sqlite.counts import SqliteCounts
+    from flyball.adapters.sqlite.database import Database
+    from flyball.adapters.sqlite.deployments import SqliteDeployments
+    from flyball.adapters.sqlite.guards import SqliteGuards
+    from flyball.adapters.sqlite.journal import SqliteJournal
+    from flyball.adapters.sqlite.looks import SqliteLooks
+    from flyball.adapters.sqlite.outbox import SqliteOutbox
+    from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
+    from flyball.adapters.sqlite.predictions import SqlitePredictionLog
+    from flyball.adapters.sqlite.reports import SqliteReports
+    from flyball.adapters.sqlite.traffic import SqliteTraffic
+
     database = Database(settings.database)
     return Stores(
         database=database,
@@ -74,14 +93,45 @@ def open_stores(settings: Settings) -> Stores:
         traffic=SqliteTraffic(database),
         counts=SqliteCounts(database),
         guards=SqliteGuards(database),
-        bundles=LocalBundles(settings.bundles, settings.key),
+        bundles=LocalBundles(settings.bundles, signing_key(settings)),
         outbox=SqliteOutbox(database),
+    )
+
+
+def _shared_stores(settings: Settings) -> Stores:
+    from flyball.adapters.postgres.bundles import SharedBundles
+    from flyball.adapters.postgres.counts import PostgresCounts
+    from flyball.adapters.postgres.database import Database
+    from flyball.adapters.postgres.deployments import PostgresDeployments
+    from flyball.adapters.postgres.guards import PostgresGuards
+    from flyball.adapters.postgres.journal import PostgresJournal
+    from flyball.adapters.postgres.looks import PostgresLooks
+    from flyball.adapters.postgres.outbox import PostgresOutbox
+    from flyball.adapters.postgres.outcomes import PostgresOutcomeLog
+    from flyball.adapters.postgres.predictions import PostgresPredictionLog
+    from flyball.adapters.postgres.reports import PostgresReports
+    from flyball.adapters.postgres.traffic import PostgresTraffic
+
+    database = Database(settings.shared)
+    return Stores(
+        database=database,
+        journal=PostgresJournal(database),
+        predictions=PostgresPredictionLog(database, settings.log),
+        outcomes=PostgresOutcomeLog(database, clock=wall_clock),
+        deployments=PostgresDeployments(database, clock=wall_clock),
+        reports=PostgresReports(database),
+        looks=PostgresLooks(database),
+        traffic=PostgresTraffic(database),
+        counts=PostgresCounts(database),
+        guards=PostgresGuards(database),
+        bundles=SharedBundles(database, LocalBundles(settings.bundles, signing_key(settings)), scratch=settings.state),
+        outbox=PostgresOutbox(database),
     )
 
 
 def open_bundles(settings: Settings) -> LocalBundles:
     """The bundles of a project, for what must work without its database."""
-    return LocalBundles(settings.bundles, settings.key)
+    return LocalBundles(settings.bundles, signing_key(settings))
 
 
 def open_world(settings: Settings) -> "World":
@@ -136,7 +186,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         snapshots=DvcSnapshots(settings.folder),
         tracker=MlflowTracker(store),
         workspace=LocalWorkspace(settings.folder),
-        key=load_key(settings.key),
+        key=load_key(signing_key(settings)),
         elsewhere=ExternalTraining(store, secret=secret),
         sentence=partial(sentence, language=settings.language),
     )
@@ -206,7 +256,7 @@ def open_shelf(settings: Settings) -> "Shelf":
     from flyball.registry.signing import load_key
 
     stores = open_stores(settings)
-    return Shelf(journal=stores.journal, bundles=stores.bundles, deployments=stores.deployments, key=load_key(settings.key))
+    return Shelf(journal=stores.journal, bundles=stores.bundles, deployments=stores.deployments, key=load_key(signing_key(settings)))
 
 
 def server_ports(folder: Path) -> "ServerPorts":

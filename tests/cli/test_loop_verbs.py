@@ -93,13 +93,11 @@ def test_promotions_under_load_fail_no_request_and_up_ends_cleanly(own: Shop) ->
         assert process.wait(30) == 0
     assert set(answers) == {1, 2}
     flyball(own.folder, "tick")
+    from flyball.adapters.sqlite.database import Database
     from flyball.settings import read_settings
-    from flyball.wiring import open_stores
 
-    stores = open_stores(read_settings(own.folder))
-    with stores.database.read() as connection:
+    with Database(read_settings(own.folder).database) as database, database.read() as connection:
         (logged,) = connection.execute("SELECT count(*) FROM predictions").fetchone()
-    stores.database.close()
     assert logged == len(answers)
 
 

@@ -26,11 +26,29 @@ class SigningKey:
         return f"SigningKey(key_id={self.key_id!r})"
 
 
-def load_key(path: Path) -> SigningKey:
-    """The key in a file, made first if there is none; of several processes at once all get the same key.
+KeySource = Path | SigningKey
+"""Where a project's key is: in a file of its own, or given by who starts the process."""
+
+
+def key_from_text(text: str, *, name: str) -> SigningKey:
+    """The key that a variable holds, as hexadecimal digits; IntegrityError, without what it holds, if it is none."""
+    secret = _secret(text.encode(errors="replace"))
+    if secret is None:
+        raise IntegrityError(
+            f"{name} does not hold a signing key ({_BYTES * 2} hexadecimal digits)",
+            hint="make one: python -c 'import secrets; print(secrets.token_hex(32))', or take what stands in .flyball/key of the project",
+        )
+    return key_of(secret)
+
+
+def load_key(source: KeySource) -> SigningKey:
+    """The key that was given, or the one in a file, made first if there is none; of several processes at once all get the same key.
 
     IntegrityError if others may read the file or it does not hold a key.
     """
+    if isinstance(source, SigningKey):
+        return source
+    path = source
     while True:
         try:
             handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
@@ -43,11 +61,8 @@ def load_key(path: Path) -> SigningKey:
         content = file.read(_BYTES * 4)
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise IntegrityError(f"the signing key {path} can be read by others", hint=f"chmod 600 {path}")
-    try:
-        secret = bytes.fromhex(content.decode().strip())
-    except ValueError:  # also what is not text
-        secret = b""
-    if len(secret) != _BYTES:
+    secret = _secret(content)
+    if secret is None:
         raise IntegrityError(
             f"{path} does not hold a signing key ({_BYTES * 2} hexadecimal digits)",
             hint="restore it from a backup; without it the bundles it signed cannot be verified",
@@ -68,6 +83,14 @@ def sign(value: object, key: SigningKey) -> str:
 def verify(value: object, signature: str, key: SigningKey) -> bool:
     """Whether `sign` gave this signature, compared in constant time."""
     return hmac.compare_digest(sign(value, key).encode(), signature.encode())
+
+
+def _secret(content: bytes) -> bytes | None:
+    try:
+        secret = bytes.fromhex(content.decode().strip())
+    except ValueError:  # also what is not text
+        return None
+    return secret if len(secret) == _BYTES else None
 
 
 def _create(path: Path) -> None:

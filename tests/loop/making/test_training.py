@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flyball.adapters.sqlite.database import Database
 from flyball.adapters.sqlite.journal import SqliteJournal
 from flyball.core.errors import DataError, NotFoundError, RefusedError, UserCodeError
 from flyball.core.reason import because
@@ -293,9 +294,8 @@ def test_a_forced_training_that_died_before_the_journal_goes_on_with_the_version
         def append(self, *_: object, **__: object) -> list[Entry]:
             raise DiedError
 
-    stores = open_stores(read_settings(folder, {}))
-    with pytest.raises(DiedError):
-        train(load_spec(folder), replace(workshop_of(folder), journal=Dying(stores.database)), now=NOW, force=True)
+    with pytest.raises(DiedError), Database(read_settings(folder, {}).database) as database:
+        train(load_spec(folder), replace(workshop_of(folder), journal=Dying(database)), now=NOW, force=True)
     if elsewhere:  # another checkout repeats it: nothing of the first attempt is there but what MLflow has
         shutil.rmtree(folder / ".flyball" / "work")
         shutil.rmtree(folder / ".flyball" / "bundles")

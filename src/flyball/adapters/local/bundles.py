@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flyball.core.errors import ConflictError, FlyballError, IntegrityError, NotFoundError, StoreError
 from flyball.registry.bundle import MANIFEST, bundle_digest, settle_folder, verify_bundle
-from flyball.registry.signing import load_key
+from flyball.registry.signing import KeySource, load_key
 
 _LOST = (
     "copy the folder {digest} there from a machine that has it, or from MLflow: the artifact flyball/bundle of the version's run, or "
@@ -21,16 +21,16 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 class LocalBundles:
     """The port `BundleStore` on a folder. Several processes may use it at once."""
 
-    def __init__(self, folder: Path, key_path: Path) -> None:
+    def __init__(self, folder: Path, key: KeySource) -> None:
         self._folder = folder
-        self._key_path = key_path
+        self._key = key
 
     def put(self, folder: Path) -> str:
         """Keep a copy of a complete, signed bundle folder, all or nothing; give its digest.
 
         What is kept is verified, not what was given: bytes that change while they are copied are refused.
         """
-        verify_bundle(folder, load_key(self._key_path))  # before a byte is copied: links and devices must not be followed
+        verify_bundle(folder, load_key(self._key))  # before a byte is copied: links and devices must not be followed
         digest = bundle_digest(folder)
         with contextlib.suppress(NotFoundError, IntegrityError):
             self.path(digest)
@@ -51,12 +51,12 @@ class LocalBundles:
             raise NotFoundError(f"the bundle {digest[:12]} is not in {self._folder}", hint=_LOST.format(digest=digest))
         if bundle_digest(folder) != digest:
             raise IntegrityError(f"the bundle in {folder} is another than its name says")
-        if not self._key_path.exists():  # a new key would verify nothing that stands here
+        if isinstance(self._key, Path) and not self._key.exists():  # a new key would verify nothing that stands here
             raise IntegrityError(
-                f"the signing key {self._key_path} is gone, so the bundles it signed cannot be verified",
+                f"the signing key {self._key} is gone, so the bundles it signed cannot be verified",
                 hint="restore it from a backup, or train again with --force: the next version is signed with a new key",
             )
-        verify_bundle(folder, load_key(self._key_path))
+        verify_bundle(folder, load_key(self._key))
         return folder
 
     def _copy(self, folder: Path, digest: str) -> None:
@@ -64,7 +64,7 @@ class LocalBundles:
         target = self._folder / digest
         try:
             shutil.copytree(folder, fresh, symlinks=True)
-            verify_bundle(fresh, load_key(self._key_path))
+            verify_bundle(fresh, load_key(self._key))
             if bundle_digest(fresh) != digest:
                 raise IntegrityError(f"{folder} changed while it was copied")
             _sync_files(fresh)

@@ -20,7 +20,7 @@ from pathlib import Path
 from flyball.adapters.local.job import write_record
 from flyball.adapters.local.process import group_is_gone, identity
 from flyball.core.errors import DataError, StoreError, UnsupportedError
-from flyball.core.surroundings import for_others
+from flyball.core.surroundings import for_jobs
 from flyball.ports.training import Job, JobState
 
 _ACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -54,7 +54,7 @@ class LocalExecutor:
             pid = os.posix_spawn(
                 sys.executable,
                 command,
-                for_others(os.environ, **({"FLYBALL_ACTOR": job.actor} if job.actor else {})),
+                for_jobs(os.environ, **({"FLYBALL_ACTOR": job.actor} if job.actor else {})),
                 setsid=True,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

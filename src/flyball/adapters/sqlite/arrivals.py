@@ -3,6 +3,7 @@
 import sqlite3
 from typing import Any
 
+from flyball.adapters import packed
 from flyball.adapters.logged import arrived
 from flyball.adapters.sqlite import rows as stored
 from flyball.core.window import Window, to_micros
@@ -38,7 +39,7 @@ def read_arrived(
         [(row[4], row[5]) for row in found],
         # 0: a shadow whose answered row is not here
         [row[6] or 0 for row in found],
-        [stored.features(row[7]) for row in found],
+        [packed.features(row[7]) for row in found],
         {0: [], **names},
         place=place,
         more=len(found) == limit,

@@ -8,6 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from flyball.adapters import packed
 from flyball.adapters.logged import (
     NOT_SHARED_OUT,
     arrived,
@@ -217,11 +218,11 @@ def _columns(found: Sequence[tuple[Any, ...]], names: Mapping[int, list[str]], a
     bare: list[bool] | None = None
     if asked.features:
         contracts = [contract or 0 for contract in rest[0]]  # 0: a shadow whose answered row is not here
-        table = feature_table(contracts, map(stored.features, rest[1]), {0: [], **names})
+        table = feature_table(contracts, map(packed.features, rest[1]), {0: [], **names})
         made_at = [at if made is None else made for at, made in zip(common[1], rest[2], strict=True)]
         bare = [value is None for value in rest[1]]
         rest = rest[3:]
-    context = context_table(map(stored.context, rest[0]), asked.context) if asked.context else None
+    context = context_table(map(packed.context, rest[0]), asked.context) if asked.context else None
     version = rest[-1] if asked.versions else None
     return logged_rows(common, table, maturity=maturity, made_at=made_at, context=context, bare=bare, arms=arms, version=version)
 
@@ -263,7 +264,7 @@ def _prediction(row: tuple[Any, ...]) -> tuple[Prediction, Outcome | None]:
         propensity,
         value,
     ) = row
-    values = stored.features(features)
+    values = packed.features(features)
     prediction = Prediction(
         prediction_id=own,
         model=model,
@@ -278,7 +279,7 @@ def _prediction(row: tuple[Any, ...]) -> tuple[Prediction, Outcome | None]:
         label=stored.label(label),
         score=stored.score(score),
         features={} if values is None else dict(zip(json.loads(names), values, strict=True)),
-        context=stored.context(context),
+        context=packed.context(context),
         propensity=propensity,
     )
     if outcome_at is None:

@@ -5,17 +5,13 @@ from collections.abc import Mapping, Sequence
 from itertools import compress, repeat
 from typing import Any, cast
 
-import msgspec
 import numpy as np
 
+from flyball.adapters.packed import pack
 from flyball.core.codec import to_json
 from flyball.serving.records import Label, PredictionBatch
 
 Stored = str | int | float | bytes | None
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode_features = msgspec.msgpack.Decoder(list[str | int | float | bool | None]).decode
-_decode_context = msgspec.msgpack.Decoder(dict[str, str | int | float | bool | None]).decode
 
 _BOOLEANS: Mapping[bytes, bool] = {b"\x00": False, b"\x01": True}
 
@@ -56,8 +52,8 @@ def store(connection: sqlite3.Connection, batch: PredictionBatch) -> int:
             labels,
             scores,
             repeat(contract),
-            (None if values is None else _encode(values) for values in batch.features),
-            (_encode(values) if values else None for values in batch.context) if any(batch.context) else repeat(None),
+            (None if values is None else pack(values) for values in batch.features),
+            (pack(values) if values else None for values in batch.context) if any(batch.context) else repeat(None),
             batch.propensity or repeat(None),
             strict=False,
         )
@@ -100,16 +96,6 @@ def score(stored: Stored) -> float | tuple[float, ...]:
 def scores(stored: list[Any]) -> list[Any]:
     """A column of scores, ready for a float64 array."""
     return [score(value) for value in stored] if bytes in set(map(type, stored)) else stored
-
-
-def features(stored: bytes | None) -> list[Label | None] | None:
-    """The features of a row in the order of its contract."""
-    return None if stored is None else _decode_features(stored)
-
-
-def context(stored: bytes | None) -> dict[str, Label | None]:
-    """The context of a row."""
-    return {} if stored is None else _decode_context(stored)
 
 
 def _without_duplicates(
