@@ -41,6 +41,8 @@ variables = {{ AWS_REGION = "eu-west-1", NOTE = {note} }}
 install = ["pip", "install", "-r", {requirements}]
 server = {{ cpu = 1, memory = "1Gi" }}
 {more}
+{environments}"""
+ENVIRONMENTS = """
 [env.prod.deliver]
 namespace = "churn-prod"
 replicas = 4
@@ -51,11 +53,13 @@ most = 3
 """
 
 
-def text(name: str = "churn", *, note: str = "by the sea", requirements: str = "requirements.txt", more: str = "") -> str:
+def text(
+    name: str = "churn", *, note: str = "by the sea", requirements: str = "requirements.txt", more: str = "", environments: str = ""
+) -> str:
     """A `flyball.toml`; texts are written into it as JSON, which TOML reads too."""
     texts = {"name": name, "note": note, "requirements": requirements}
     quoted = {key: json.dumps(one, ensure_ascii=False).replace("\x7f", r"\u007f") for key, one in texts.items()}
-    return TEXT.format(**quoted, more=more)
+    return TEXT.format(**quoted, more=more, environments=environments)
 
 
 def read(toml: str, environment: str = "") -> Spec:
@@ -65,7 +69,7 @@ def read(toml: str, environment: str = "") -> Spec:
 
 def order(toml: str = "", *, environment: str = "", **more: Any) -> Order:
     """What to render, as `flyball render` orders it."""
-    toml = toml or text()
+    toml = toml or text(environments=ENVIRONMENTS if environment else "")
     spec = read(toml, environment)
     source = Source(text=toml, environments={name: read(toml, name) for name in environments(toml)})
     return replace(Order(specs=(spec,), sources={spec.model.name: source}), **more)

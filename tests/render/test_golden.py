@@ -16,6 +16,8 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def order(target: str) -> Order:
     """What a target is rendered for: a cluster needs more than a spec for one machine says."""
+    if target == "kustomize":
+        return clustered.order(clustered.text(environments=clustered.ENVIRONMENTS))
     return clustered.order() if target in clustered.TARGETS else ordered()
 
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clustered import order, text, trees, validate
+from clustered import ENVIRONMENTS, order, text, trees, validate
 from flyball.core.errors import SpecError
 from flyball.render.kubernetes.difference import difference
 from flyball.render.targets import render
@@ -78,13 +78,13 @@ def test_there_is_no_difference_between_a_tree_and_itself(tree: Any) -> None:
 
 def test_kustomize_makes_of_the_base_what_is_rendered_without_it(tmp_path: Path) -> None:
     folder = write_down(render("kustomize", order()), tmp_path)
-    assert kustomized(folder, "base") == trees(render("kubernetes", order()))
+    assert kustomized(folder, "base") == trees(render("kubernetes", order()), "manifests/")
 
 
 @pytest.mark.parametrize("environment", ["prod", "steady"])
 @pytest.mark.parametrize("loop", ["deployment", "cronjob"])
 def test_kustomize_makes_of_an_overlay_what_is_rendered_for_its_environment(environment: str, loop: str, tmp_path: Path) -> None:
-    folder = write_down(render("kustomize", order(loop=loop)), tmp_path)
+    folder = write_down(render("kustomize", order(text(environments=ENVIRONMENTS), loop=loop)), tmp_path)
     found = kustomized(folder, f"overlays/{environment}")
     assert found == trees(render("kubernetes", order(loop=loop, environment=environment)))
     for tree in found.values():
@@ -92,7 +92,11 @@ def test_kustomize_makes_of_an_overlay_what_is_rendered_for_its_environment(envi
 
 
 def test_an_object_that_only_an_environment_has_is_added_there(tmp_path: Path) -> None:
-    toml = text(more="most = 2").replace("[env.steady.deliver]", "[env.growing.deliver]").replace("most = 3\n", "most = 30\n")
+    toml = (
+        text(more="most = 2", environments=ENVIRONMENTS)
+        .replace("[env.steady.deliver]", "[env.growing.deliver]")
+        .replace("most = 3\n", "most = 30\n")
+    )
     files = render("kustomize", order(toml))
     assert not [name for name in files if "base" in name and "autoscaler" in name]
     folder = write_down(files, tmp_path)
@@ -102,7 +106,7 @@ def test_an_object_that_only_an_environment_has_is_added_there(tmp_path: Path) -
 def test_a_project_that_only_an_environment_puts_into_shared_stores_has_that_as_its_base() -> None:
     shared = 'database = "env:FLYBALL_DATABASE"\nmlflow = "http://mlflow.example.com:5000"\n'
     toml = (
-        text().replace("[stores]\n" + shared, "[stores]\n").replace("[env.prod.deliver]", f"[env.prod.stores]\n{shared}[env.prod.deliver]")
+        text(environments=ENVIRONMENTS).replace("[stores]\n" + shared, "[stores]\n").replace("[env.prod.deliver]", f"[env.prod.stores]\n{shared}[env.prod.deliver]")
     )
     files = render("kustomize", order(toml))
     [args] = [one["args"] for one in trees(files, "base/")["Deployment/churn"]["spec"]["template"]["spec"]["containers"]]

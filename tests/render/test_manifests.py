@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from clustered import order, pod_of, read, text, trees, validate
+from clustered import ENVIRONMENTS, order, pod_of, read, text, trees, validate
 from flyball.core.errors import SpecError, UsageError
 from flyball.monitoring.series import BY_NAME
 from flyball.render.kubernetes.loop import schedule
@@ -258,3 +258,10 @@ def test_two_projects_get_a_folder_each_and_two_of_one_name_are_refused() -> Non
     assert {name.partition("/")[0] for name in files} == {"churn", "tips", "prometheus-adapter.yaml"}
     with pytest.raises(UsageError, match="two projects"):
         render("kubernetes", Order(specs=(one, replace(one))))
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "helm", "kserve"])
+def test_a_project_with_environments_runs_in_one_of_them(target: str) -> None:
+    with pytest.raises(SpecError, match="a cluster runs one of them") as refused:
+        render(target, order(text(environments=ENVIRONMENTS)))
+    assert "flyball --env prod render" in refused.value.hint

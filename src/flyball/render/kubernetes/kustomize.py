@@ -20,7 +20,7 @@ _FILE = "kustomization.yaml"
 def files(order: Order) -> Files:
     """`base/`, `overlays/NAME/`, and the values of the adapter. An environment that keeps its stores to itself has no overlay."""
     found: dict[str, str] = {}
-    for folder, base in clusters(_based(order)):
+    for folder, base in clusters(_based(order), base=True):
         objects = manifests(base)
         others, left = _environments(base, order)
         found |= written(objects, f"{folder}base", head("kustomize", base))

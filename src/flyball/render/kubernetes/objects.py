@@ -15,12 +15,22 @@ _LARGEST = 900_000
 """Bytes of a spec's text: a ConfigMap holds a mebibyte, its names included."""
 
 
-def clusters(order: Order) -> Iterator[tuple[str, Cluster]]:
-    """Each project of an order, with the folder its files go to: none for one project, one each for several."""
+def clusters(order: Order, *, base: bool = False) -> Iterator[tuple[str, Cluster]]:
+    """Each project of an order, with the folder its files go to: none for one project, one each for several.
+
+    SpecError for a project with environments of which none was chosen: its verbs would refuse to act. A `base` of overlays may be that.
+    """
     names = [object_name(spec.model.name) for spec in order.specs]
     for spec, name in zip(order.specs, names, strict=True):
         if names.count(name) > 1:
             raise UsageError(f"two projects here call their model {spec.model.name!r}", hint="rename one of them")
+        source = order.sources.get(spec.model.name)
+        if not base and not spec.environment and source is not None and source.environments:
+            known = list(source.environments)
+            raise SpecError(
+                f"the project has environments ({', '.join(map(repr, known))}), and a cluster runs one of them",
+                hint=f"say which: flyball --env {known[0]} render ...; `flyball render kustomize` renders all of them",
+            )
         yield (f"{name}/" if len(names) > 1 else ""), cluster(spec, order)
 
 

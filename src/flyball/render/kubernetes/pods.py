@@ -17,11 +17,12 @@ IN_IMAGE = "/opt/project"
 FILE = "flyball.toml"
 NAMESPACE, ADDRESS = "FLYBALL_NAMESPACE", "FLYBALL_ADDRESS"
 """Variables that say where a pod is."""
+_PLACES = {NAMESPACE: "metadata.namespace", ADDRESS: "status.podIP", "FLYBALL_REPLICA": "metadata.name"}
 _SCRATCH = {"HOME": "/tmp", "TMPDIR": "/tmp"}  # noqa: S108 - a volume of the pod's own
 
 
 def container(
-    cluster: Cluster, name: str, image: str, arguments: Sequence[str], *, resources: Tree, secrets: Sequence[str]
+    cluster: Cluster, name: str, image: str, arguments: Sequence[str], *, resources: Tree, secrets: Sequence[str], optional: str = ""
 ) -> dict[str, Tree]:
     """One container that runs one verb."""
     return {
@@ -30,7 +31,7 @@ def container(
         "command": ["flyball"],
         "args": ["-C", PLACE, *(literal(word) for word in arguments)],
         "workingDir": PLACE,
-        "env": environment(cluster, secrets),
+        "env": environment(cluster, secrets, optional=optional),
         "resources": resources,
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -107,19 +108,20 @@ def copied(cluster: Cluster) -> dict[str, Tree]:
     }
 
 
-def environment(cluster: Cluster, secrets: Sequence[str]) -> list[Tree]:
-    """Variables: fixed ones, those of the spec, where the pod is, and those that come from the Secret, which is never written here."""
+def environment(cluster: Cluster, secrets: Sequence[str], *, optional: str = "") -> list[Tree]:
+    """Variables: where the pod is, fixed ones, those of the spec, and those that come from the Secret, which is never written here.
+
+    Without the `optional` one the pod runs too.
+    """
     plain: Mapping[str, str] = {**_SCRATCH, **cluster.plan.variables}
     given = [name for name in plain if name not in secrets]
-    found: list[Tree] = [
-        {"name": NAMESPACE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
-        {"name": ADDRESS, "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-    ]
-    found = [one for one in found if isinstance(one, dict) and one["name"] not in (*given, *secrets)]
+    places = [name for name in _PLACES if name not in (*given, *secrets)]
+    found: list[Tree] = [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": _PLACES[name]}}} for name in places]
     found += [{"name": name, "value": literal(plain[name])} for name in given]
-    return found + [
-        {"name": name, "valueFrom": {"secretKeyRef": {"name": cluster.name, "key": name, **_optional(name)}}} for name in secrets
-    ]
+    for name in secrets:
+        more: dict[str, Tree] = {"optional": True} if name == optional else {}
+        found.append({"name": name, "valueFrom": {"secretKeyRef": {"name": cluster.name, "key": name, **more}}})
+    return found
 
 
 def literal(text: str) -> str:
@@ -161,8 +163,3 @@ def memory(size: int | None) -> str:
         if size and size % unit == 0:
             return f"{size // unit}{name}"
     return str(size)
-
-
-def _optional(name: str) -> dict[str, Tree]:
-    """Without an admin token the admin routes are closed, and everything else works."""
-    return {"optional": True} if name == "FLYBALL_ADMIN_TOKEN" else {}

@@ -70,6 +70,7 @@ def served(cluster: Cluster, name: str, called: Sequence[str]) -> dict[str, Tree
         cluster.plan.serve,
         resources=quantities(cluster.spec.deliver.server, otherwise=LITTLE),
         secrets=server_secrets(cluster.spec, cluster.plan.secrets),
+        optional=ADMIN,  # without it the admin routes are closed
     )
     arguments = made["args"]
     assert isinstance(arguments, list)
