@@ -38,6 +38,7 @@ class ServerSettings:
     `overrides`: units that testers pinned to an arm; `holdback`: the share of units that a binary model which shapes its own labels answers
     as if nothing was to be done.
     `replica`: what this machine calls itself among those that share a store; empty: it is alone.
+    `called`: names under which others call this server, without which it listens on loopback addresses only; `*`: any name.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -47,6 +48,7 @@ class ServerSettings:
     port: int = 8000
     workers: int = 1
     grpc_port: int | None = None
+    called: tuple[str, ...] = ()
     log: Literal["available", "required", "off"] = "available"
     unseen: Literal["count", "refuse"] = "count"
     clock: Literal["wall", "request"] = "wall"
