@@ -127,13 +127,22 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.words.sentences import sentence
 
     stores, store = open_stores(settings), _mlflow(settings)
+    beside = (settings.folder / spec.data.place,) if spec.data.connection else ()
     return Workshop(
         journal=stores.journal,
         predictions=stores.predictions,
         bundles=stores.bundles,
         registry=MlflowRegistry(store),
-        trainer=ChildTrainer(settings.folder, tracking_uri=store.uri, artifacts=store.artifacts, experiment=spec.model.name, echo=echo),
-        snapshots=DvcSnapshots(settings.folder),
+        trainer=ChildTrainer(
+            settings.folder,
+            tracking_uri=store.uri,
+            artifacts=store.artifacts,
+            experiment=spec.model.name,
+            echo=echo,
+            resources=spec.resources,
+            fetch=partial(_fetch, echo=echo),
+        ),
+        snapshots=DvcSnapshots(settings.folder, remote=secret(settings.stores.remote), beside=beside),
         tracker=MlflowTracker(store),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
@@ -150,7 +159,7 @@ def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callab
 
     def trainer(folder: Path) -> ChildTrainer:
         away, artifacts = f"sqlite:///{scratch / 'mlflow.db'}", (scratch / "mlartifacts").as_uri()
-        return ChildTrainer(folder, tracking_uri=away, artifacts=artifacts, experiment=spec.model.name, echo=echo)
+        return ChildTrainer(folder, tracking_uri=away, artifacts=artifacts, experiment=spec.model.name, echo=echo, resources=spec.resources)
 
     workshop = open_workshop(settings, spec, echo=echo)
     return Studio(project=settings.folder, workshop=workshop, sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
@@ -264,6 +273,12 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def _fetch(spec: "Spec", *, echo: Callable[[str], None]) -> None:
+    from flyball.adapters.warehouse.fetch import fetch
+
+    fetch(spec, secret=secret, say=echo)
 
 
 def _mlflow(settings: Settings) -> "MlflowStore":

@@ -185,7 +185,7 @@ def _functions(spec: Spec) -> None:
 
 def _table(spec: Spec) -> Table | None:
     """The rows of the data, where they are a file that no step prepares."""
-    path = spec.folder / spec.data.source
+    path = spec.folder / spec.data.place
     if not path.exists() or spec.data.prepare or path.is_dir():
         return None
     from flyball.adapters.pandas.frames import load_table
@@ -196,7 +196,7 @@ def _table(spec: Spec) -> Table | None:
 
 def _raw(spec: Spec) -> Table | None:
     """The rows before any step prepares them; None if they cannot be read: `train` says why."""
-    path = spec.folder / spec.data.source
+    path = spec.folder / spec.data.place
     if not path.exists():
         return None
     from flyball.adapters.pandas.frames import load_table
@@ -210,7 +210,7 @@ def _raw(spec: Spec) -> Table | None:
 
 def _columns(spec: Spec, table: Table | None) -> list[str]:
     """Hold the named columns against the header of the data, when there is one to look at."""
-    if not (spec.folder / spec.data.source).exists():
+    if not (spec.folder / spec.data.place).exists():
         return [f"there is no {spec.data.source} in {spec.folder.name}/ yet"]
     if table is None:
         return []
