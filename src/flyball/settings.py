@@ -7,7 +7,7 @@ from typing import Literal
 
 from flyball.core.errors import SpecError
 from flyball.core.record import record
-from flyball.core.surroundings import FOR_ADMINS
+from flyball.core.surroundings import ADMINS_BEFORE, FOR_ADMINS
 from flyball.spec.delivery import StoresSpec
 from flyball.spec.load import read_places
 
@@ -32,6 +32,11 @@ class Settings:
     def shared(self) -> str:
         """The address of the shared database; empty: the project's own. SpecError if it is in a variable that is not set."""
         return secret(self.stores.database)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the spec names any store that others use too."""
+        return bool(self.stores.database or self.stores.mlflow or self.stores.remote)
 
     @property
     def database(self) -> Path:
@@ -88,6 +93,11 @@ def choose_environment(name: str) -> None:
 def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
     return (os.environ if environment is None else environment).get(FOR_ADMINS, "")
+
+
+def admin_tokens_before(environment: Mapping[str, str] | None = None) -> str:
+    """What admitted until now, where it is to be replaced: FLYBALL_ADMIN_TOKEN_OLD."""
+    return (os.environ if environment is None else environment).get(ADMINS_BEFORE, "")
 
 
 def secret(text: str, environment: Mapping[str, str] | None = None) -> str:

@@ -21,7 +21,8 @@ from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.adapters.sqlite.reports import SqliteReports
 from flyball.adapters.sqlite.traffic import SqliteTraffic
 from flyball.core.record import record
-from flyball.settings import Settings, admin_tokens, read_settings, secret
+from flyball.core.surroundings import FOR_ADMINS
+from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret
 
 if TYPE_CHECKING:
     from flyball.adapters.local.mapper import LocalMapper
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from flyball.loop.making.training import Workshop
     from flyball.loop.past.reproduce import Studio
     from flyball.loop.world import World
+    from flyball.server.admin.tokens import AdminToken
     from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
 
@@ -97,7 +99,7 @@ def open_world(settings: Settings) -> "World":
         deployments=stores.deployments,
         bundles=stores.bundles,
         registry=MlflowRegistry(_mlflow(settings)),
-        executor=LocalExecutor(settings.jobs),
+        executor=_executor(settings),
         reports=stores.reports,
         looks=stores.looks,
         traffic=stores.traffic,
@@ -105,6 +107,43 @@ def open_world(settings: Settings) -> "World":
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
     )
+
+
+def _executor(settings: Settings) -> LocalExecutor:
+    return LocalExecutor(settings.jobs, keep=(FOR_ADMINS,) if settings.is_shared else ())
+
+
+def admitted(settings: Settings, spec: "Spec") -> None:
+    """RefusedError unless an admin token is at hand that may act on this model in its shared stores; nothing where none are shared."""
+    if not settings.is_shared:
+        return
+    from flyball.loop.admission import admit
+    from flyball.server.admin.tokens import read_tokens
+
+    tokens, before = ([one.digest for one in read_tokens(text)] for text in (admin_tokens(), admin_tokens_before()))
+    admit(open_stores(settings).journal, spec.model.name, tokens, before=before, now=wall_clock(), actor=settings.actor)
+
+
+def _tokens_of_server(settings: Settings, stores: Stores) -> "tuple[AdminToken, ...]":
+    """What opens a server's admin routes. In shared stores only tokens that may act there do: a server anybody starts is no way around."""
+    from flyball.core.errors import FlyballError
+    from flyball.loop.admission import is_admitted
+    from flyball.server.admin.tokens import read_tokens
+    from flyball.spec.load import load_spec
+
+    tokens = read_tokens(admin_tokens())
+    if not settings.is_shared or not tokens:
+        return tokens
+    try:
+        model = load_spec(settings.folder, settings.environment).model.name
+        found = tuple(one for one in tokens if is_admitted(stores.journal, model, [one.digest]))
+    except FlyballError as error:
+        _say(f"the admin routes stay closed until the server starts again: who may use them cannot be read: {error.message}")
+        return ()
+    if len(found) < len(tokens):
+        left = len(tokens) - len(found)
+        _say(f"{left} of {len(tokens)} tokens in {FOR_ADMINS} may not act in these shared stores: they open no admin route")
+    return found
 
 
 def open_sender(settings: Settings) -> "NotifySender":
@@ -220,7 +259,6 @@ def open_shelf(settings: Settings) -> "Shelf":
 
 def server_ports(folder: Path) -> "ServerPorts":
     """What each worker of a server opens for itself, and what it must not need: MLflow, pandas, scikit-learn."""
-    from flyball.server.admin.tokens import read_tokens
     from flyball.server.settings import ServerPorts
 
     settings = read_settings(folder)
@@ -235,7 +273,7 @@ def server_ports(folder: Path) -> "ServerPorts":
         traffic=stores.traffic,
         journal=stores.journal,
         guards=stores.guards,
-        tokens=read_tokens(admin_tokens()),
+        tokens=_tokens_of_server(settings, stores),
         admin=partial(_admin_ports, settings, stores),
     )
 
@@ -257,7 +295,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         deployments=stores.deployments,
         bundles=stores.bundles,
         registry=LaterRegistry(),
-        executor=LocalExecutor(settings.jobs),
+        executor=_executor(settings),
         reports=stores.reports,
         looks=stores.looks,
         traffic=stores.traffic,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from flyball.cli.admission import allow
 from flyball.cli.frame import opened, projects, say, span, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
@@ -119,7 +120,9 @@ class _Project:
 
 def _start(folder: Path, options: list[str], *, alone: bool) -> _Project | None:
     try:
-        return _Project(*opened(folder), options)
+        settings, spec = opened(folder)
+        allow("up", {}, settings, spec)
+        return _Project(settings, spec, options)
     except FlyballError as error:
         if alone:
             raise

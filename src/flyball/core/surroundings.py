@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 FOR_ADMINS = "FLYBALL_ADMIN_TOKEN"
-_NOT_THEIRS = (FOR_ADMINS,)
+ADMINS_BEFORE = "FLYBALL_ADMIN_TOKEN_OLD"
+_NOT_THEIRS = (FOR_ADMINS, ADMINS_BEFORE)
 
 
 def for_others(environment: Mapping[str, str], **more: str) -> dict[str, str]:

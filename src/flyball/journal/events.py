@@ -268,6 +268,14 @@ class Referenced:
     source: str
 
 
+@record
+class Admitted:
+    """Who may act on this model in shared stores: `tokens` are digests that tell nothing of them. The newest of these entries holds."""
+
+    tokens: tuple[str, ...]
+    reason: Reason
+
+
 Event = (
     Registered
     | RetrainStarted
@@ -290,6 +298,7 @@ Event = (
     | RequestClosed
     | ExternalMove
     | Referenced
+    | Admitted
     | Move
 )
 
@@ -316,6 +325,7 @@ EVENTS: dict[str, type[Event]] = {
     "request closed": RequestClosed,
     "external move": ExternalMove,
     "referenced": Referenced,
+    "admitted": Admitted,
     **MOVES,
 }
 KINDS: Mapping[type[Event], str] = {kind: name for name, kind in EVENTS.items()}

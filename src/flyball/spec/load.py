@@ -68,6 +68,11 @@ def environments(text: str) -> list[str]:
     return names(_document(text))
 
 
+def environments_of(folder: Path) -> list[str]:
+    """The environments that the project in a folder knows."""
+    return environments(_text(folder))
+
+
 def parse_spec(text: str, *, folder: Path, environment: str = "") -> Spec:
     """The spec that a text says in an environment, as if it were the `flyball.toml` of `folder`."""
     document = overlaid(_document(text), environment)

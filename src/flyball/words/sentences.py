@@ -37,6 +37,7 @@ CATALOGUES = (
     "experiment",
     "ab",
     "backtest",
+    "team",
 )
 
 
