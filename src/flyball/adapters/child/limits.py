@@ -46,3 +46,17 @@ def limit_memory(most: int) -> bool:
     except (ImportError, OSError, ValueError):  # Windows, or a system without this limit
         return False
     return True
+
+
+def allowed() -> str:
+    """How much memory of its own this process may have, in words; empty without a limit."""
+    try:
+        import resource
+
+        most, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    except (ImportError, OSError):
+        return ""
+    if most == resource.RLIM_INFINITY:
+        return ""
+    unit, size = ("Gi", 2**30) if most >= 2**30 else ("Mi", 2**20)
+    return f"{most / size:.4g}{unit}"

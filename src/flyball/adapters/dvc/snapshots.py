@@ -19,6 +19,7 @@ from flyball.data.records import Snapshot
 T = TypeVar("T")
 _LOCKED = 60.0  # seconds to wait for another DVC command
 _NAMED = "flyball"  # what DVC calls the remote that the spec names
+_CREDENTIALS = "is it there? Credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, beside Amazon, AWS_ENDPOINT_URL for S3)"
 _PACKAGES = {"gs": "dvc-gs", "azure": "dvc-azure", "ssh": "dvc-ssh"}
 _OF_CLOUDS = ("botocore", "aiobotocore", "s3fs", "boto3", "gcsfs", "adlfs", "azure", "google", "aiohttp", "dvc_s3", "dvc_objects")
 
@@ -88,6 +89,8 @@ class DvcSnapshots:
             for folder in self._there():
                 sent += repo.push(targets=[str(folder)])
             if failed:
+                if self._remote:
+                    raise StoreError(f"DVC could not push the snapshot to {self._remote}", hint=_CREDENTIALS)
                 raise StoreError("DVC could not push the snapshot to its remote", hint="`dvc push` shows what is wrong")
             return sent
 
@@ -153,7 +156,7 @@ class DvcSnapshots:
             except FlyballError:
                 raise
             except Exception as error:
-                known = isinstance(error, DvcException | OSError) or type(error).__module__.partition(".")[0] in _OF_CLOUDS
+                known = isinstance(error, DvcException | OSError | ImportError) or type(error).__module__.partition(".")[0] in _OF_CLOUDS
                 if not known:
                     raise
                 raise self._told(error) from error
@@ -161,14 +164,14 @@ class DvcSnapshots:
     def _told(self, error: Exception) -> FlyballError:
         """What a remote or DVC itself says, in our words."""
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if type(error).__name__ == "RemoteMissingDepsError":
+        if isinstance(error, ImportError) or type(error).__name__ == "RemoteMissingDepsError":
             scheme = self._remote.partition(":")[0] or "the remote"
             extra = "flyball[s3]" if scheme == "s3" else _PACKAGES.get(scheme, f"dvc[{scheme}]")
             return UnsupportedError(f"DVC lacks what it needs to reach {self._remote or 'its remote'}", hint=f"pip install '{extra}'")
         if (self._remote and type(error).__module__.partition(".")[0] in _OF_CLOUDS) or isinstance(error, PermissionError):
             return StoreError(
                 f"the remote {self._remote or 'of DVC'} was not to be used: {said}",
-                hint="credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL for S3)",
+                hint=_CREDENTIALS,
             )
         return StoreError(f"DVC: {said}", hint="`dvc status` and `dvc doctor` tell more")
 
