@@ -25,6 +25,7 @@ from flyball.core.surroundings import FOR_ADMINS
 from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret
 
 if TYPE_CHECKING:
+    from flyball.adapters.cloudevents.listener import CloudEvents
     from flyball.adapters.local.mapper import LocalMapper
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
@@ -105,7 +106,7 @@ def open_world(settings: Settings) -> "World":
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
     )
 
 
@@ -151,6 +152,13 @@ def open_sender(settings: Settings) -> "NotifySender":
     from flyball.adapters.notify.sender import NotifySender
 
     return NotifySender(folder=settings.folder, language=settings.language, secret=secret, echo=_say)
+
+
+def _listener(settings: Settings) -> "CloudEvents":
+    from flyball.adapters.cloudevents.listener import CloudEvents
+    from flyball.words.sentences import sentence
+
+    return CloudEvents(folder=settings.folder, secret=secret, sentence=partial(sentence, language=settings.language))
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
@@ -301,7 +309,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
     )
     return AdminPorts(
         world=world, spec=partial(load_spec, settings.folder, settings.environment), sentence=partial(sentence, language=language)

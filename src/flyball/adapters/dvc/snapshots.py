@@ -19,7 +19,9 @@ from flyball.data.records import Snapshot
 T = TypeVar("T")
 _LOCKED = 60.0  # seconds to wait for another DVC command
 _NAMED = "flyball"  # what DVC calls the remote that the spec names
-_CREDENTIALS = "is it there? Credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, beside Amazon, AWS_ENDPOINT_URL for S3)"
+_CREDENTIALS = (
+    "is it there? Credentials come from the environment: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL (if not Amazon's)"
+)
 _PACKAGES = {"gs": "dvc-gs", "azure": "dvc-azure", "ssh": "dvc-ssh"}
 _OF_CLOUDS = ("botocore", "aiobotocore", "s3fs", "boto3", "gcsfs", "adlfs", "azure", "google", "aiohttp", "dvc_s3", "dvc_objects")
 
