@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from flyball.cli.admission import allow
 from flyball.cli.frame import opened, projects, say, span, told, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
@@ -158,7 +159,9 @@ class _Project:
 
 def _start(folder: Path, options: list[str] | None, lasts: timedelta, *, alone: bool) -> _Project | None:
     try:
-        return _Project(*opened(folder), options, lasts)
+        settings, spec = opened(folder)
+        allow("up", {}, settings, spec)
+        return _Project(settings, spec, options, lasts)
     except FlyballError as error:
         if alone:
             raise

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from flyball.core.record import record
+from flyball.core.slug import slug
 from flyball.spec.delivery import DeliverSpec, Price, Resources, StoresSpec, TrackSpec
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -14,6 +15,8 @@ Param = str | int | float | bool | None
 Trigger = Literal["performance", "drift", "schedule", "alert"]
 Strategy = Literal["immediate", "shadow", "canary", "experiment", "bandit"]
 Arm = Literal["champion", "challenger"]
+FETCHED = "warehouse"
+"""The folder of what queries gave, in the project's folder."""
 VALUE = "value"  # the metric of a rollout that is told with each outcome, in whatever it is worth; larger is better
 
 
@@ -45,7 +48,11 @@ class ModelSpec:
 
 @record
 class DataSpec:
-    """`[data]`. Columns that are None do not exist in this project."""
+    """`[data]`. Columns that are None do not exist in this project.
+
+    `connection`: where the query in the file `source` is asked, as `env:NAME`; empty: `source` holds the rows itself. Where rows are
+    fetched from says nothing of what they mean, so it is no part of any digest.
+    """
 
     source: str
     target: str
@@ -57,6 +64,12 @@ class DataSpec:
     outcome_time: str | None = None
     matures: timedelta = timedelta(0)
     no_outcome: Literal["exclude", "negative", "unknown"] = "exclude"
+    connection: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the rows lie in the project's folder: the source, or what its query gave when it was asked last."""
+        return f"{FETCHED}/{slug(PurePath(self.source).stem)}" if self.connection else self.source
 
     @property
     def roles(self) -> tuple[str, ...]:
