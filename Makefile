@@ -84,10 +84,20 @@ $(VENV)/torch/.done: $(VENV)/.dev requirements-torch.txt
 	@$(VENV)/torch/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements-torch.txt
 	@touch $@
 
+# Ray is as large as all the rest together: its tests run in CI, or with RAY=1, in an environment that sees the other packages.
+$(VENV)/ray/.done: $(VENV)/.dev requirements-ray.lock
+	@rm -rf $(VENV)/ray
+	@$(UV) venv -q --clear --python $(BIN)/python $(VENV)/ray
+	@$(UV) pip sync -q --python $(VENV)/ray/bin/python --compile-bytecode requirements-ray.lock
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)/src", sep="\n")' > "$$($(VENV)/ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth"
+	@touch $@
+
+WITH_RAY := $(CI)$(RAY)
 WITH_TORCH := $(CI)$(TORCH)
-unit: $(VENV)/.dev $(VENV)/triton/.done $(VENV)/carloan/.done $(if $(WITH_TORCH),$(VENV)/torch/.done)  ## pytest
-	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python FLYBALL_CARLOAN=$(CURDIR)/$(VENV)/carloan $(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(ARGS)
+unit: $(VENV)/.dev $(VENV)/triton/.done $(VENV)/carloan/.done $(if $(WITH_TORCH),$(VENV)/torch/.done) $(if $(WITH_RAY),$(VENV)/ray/.done)  ## pytest
+	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python FLYBALL_CARLOAN=$(CURDIR)/$(VENV)/carloan $(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(if $(WITH_RAY),--ignore=tests/adapters/ray) $(ARGS)
 	$(if $(WITH_TORCH),$(VENV)/torch/bin/python -m pytest -q tests/adapters/torch)
+	$(if $(WITH_RAY),$(VENV)/ray/bin/python -m pytest -q tests/adapters/ray)
 
 docs: $(UV)  ## the documentation as a web site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(UV) tool run -q --from mkdocs-material mkdocs build -q
@@ -96,6 +106,7 @@ lock: $(UV)  ## choose the newest versions that resolve and write both lock file
 	$(UV) pip compile $(RESOLVE) --extra demo --group dev pyproject.toml -o requirements-dev.lock --upgrade
 	$(UV) pip compile $(RESOLVE) --extra demo -c requirements-dev.lock pyproject.toml -o requirements.lock --upgrade
 	echo 'tritonclient[http,grpc]' | $(UV) pip compile $(RESOLVE) - -o requirements-triton.lock --upgrade
+	echo 'ray' | $(UV) pip compile $(RESOLVE) -c requirements-dev.lock - -o requirements-ray.lock --upgrade
 
 test-newest: $(VENV)/.dev resolve  ## the tests with the newest versions the ranges allow, in an environment of their own
 	$(MAKE) unit-at RESOLUTION=highest
