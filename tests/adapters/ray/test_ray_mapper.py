@@ -1,8 +1,10 @@
 """Work on a Ray cluster of two nodes, which the test starts on this machine, reached by its address."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: RAY=1 make unit runs these tests")
@@ -10,6 +12,7 @@ pytest.importorskip("ray", reason="Ray is not installed: RAY=1 make unit runs th
 from flyball.adapters.ray.mapper import RayMapper
 from flyball.core.errors import StoreError
 from flyball.testing.mapper import MapperSuite
+from spreads import same_as_here
 
 
 def test_an_address_where_no_cluster_is_is_an_error_that_names_it() -> None:
@@ -36,3 +39,9 @@ def mapper(address: str) -> Iterator[RayMapper]:
 class TestRay(MapperSuite):
     pass
 
+
+def test_a_folder_is_scored_on_the_cluster_as_it_is_here_also_when_a_worker_is_killed(mapper: RayMapper, tmp_path: Path) -> None:
+    def workers() -> list[int]:
+        return [one.pid for one in psutil.process_iter() if any("ray::run_item" in word for word in one.cmdline())]
+
+    same_as_here(mapper, tmp_path, workers)

@@ -54,7 +54,8 @@ class DaskMapper:
                     self._client = opening.enter_context(Client(self._address, timeout=_PATIENCE, set_as_default=False))
                 except (OSError, ValueError, TimeoutError) as error:
                     raise StoreError(
-                        f"there is no Dask scheduler at {self._address}: {error}", hint="start one: dask scheduler, or leave the address out"
+                        f"there is no Dask scheduler at {self._address}: {error}",
+                        hint="start one: dask scheduler, or leave the address out",
                     ) from None
             self.slots = self._look()
             self._stack = opening.pop_all()
@@ -75,11 +76,11 @@ class DaskMapper:
         """Every worker has this Python and this Flyball; how many tasks they take at a time."""
         try:
             self._client.wait_for_workers(1, timeout=_PATIENCE)
-        except (TimeoutError, asyncio.TimeoutError):
+        except TimeoutError:
             raise StoreError(f"no worker came to the Dask scheduler within {_PATIENCE} s", hint="start some: dask worker ADDRESS") from None
         try:
             found: Mapping[str, tuple[str, str]] = self._client.run(installed)
-        except Exception as error:  # whatever stands in the way of importing a module there
+        except Exception as error:  # noqa: BLE001 - whatever stands in the way of importing a module there
             raise StoreError(
                 f"a Dask worker cannot run Flyball: {type(error).__name__}: {error}",
                 hint=f"install flyball=={version('flyball')} where the workers run",
@@ -157,7 +158,9 @@ class _Run:
         except KilledWorker:
             raise died(ATTEMPTS, "on Dask workers") from None
         except asyncio.CancelledError:
-            raise StoreError("the Dask scheduler forgot a part of this computation", hint="was it started again? the same command goes on") from None
+            raise StoreError(
+                "the Dask scheduler forgot a part of this computation", hint="was it started again? the same command goes on"
+            ) from None
         except Exception as error:
             raise StoreError(
                 f"a part of this computation could not be run on a Dask worker: {type(error).__name__}: {error}",

@@ -1,6 +1,7 @@
 """The parts of one computation on a Ray cluster: one of this machine's processes, or the cluster at an address."""
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from flyball.ports.mapping import Say
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_PATIENCE = 10.0  # seconds until the head of a cluster has to answer
 _PAUSE = 0.2  # seconds between two looks at what was said
 _STORE = 200 * 1024 * 1024  # bytes for objects on this machine: what comes back is small
 
@@ -28,6 +30,7 @@ class RayMapper:
 
     def __enter__(self) -> "RayMapper":
         """StoreError if there is no cluster at the address."""
+        _answers(self._address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray knows no other way to tell nobody who uses it
         own: dict[str, Any] = {"num_cpus": self._processes, "object_store_memory": _STORE} if not self._address else {}
         try:
@@ -50,6 +53,19 @@ class RayMapper:
     def each(self, work: Callable[[Item, Say], Result], items: Iterable[Item], *, say: Say) -> Iterator[Result]:
         """The results in order; twice as many tasks as there are processors, and two more, are with the cluster at a time."""
         yield from _Run(work, iter(items), say, 2 * self.slots + 2).results()
+
+
+def _answers(address: str) -> None:
+    """StoreError if nobody listens at an address with a port: Ray itself tries for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+    except OSError as error:
+        raise StoreError(
+            f"there is no Ray cluster at {address}: {error.strerror or error}", hint="start one: ray start --head, or leave the address out"
+        ) from None
 
 
 class _Run:
