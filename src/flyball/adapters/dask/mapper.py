@@ -161,7 +161,7 @@ class _Run:
             raise StoreError(
                 "the Dask scheduler forgot a part of this computation", hint="was it started again? the same command goes on"
             ) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever stands in the way of running the work there
             raise StoreError(
                 f"a part of this computation could not be run on a Dask worker: {type(error).__name__}: {error}",
                 hint="the project's packages have to be installed where the workers run",
