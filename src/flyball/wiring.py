@@ -20,11 +20,9 @@ from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_s
 if TYPE_CHECKING:
     from flyball.adapters.child.behaving import ChildTests
     from flyball.adapters.cloudevents.listener import CloudEvents
-    from flyball.adapters.local.mapper import LocalMapper
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
     from flyball.loop.adopt import Shelf
-    from flyball.loop.backtest.bench import Benches
     from flyball.loop.backtest.records import BacktestReport, Request
     from flyball.loop.making.training import Workshop
     from flyball.loop.past.reproduce import Studio
@@ -278,14 +276,6 @@ def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callab
     return Studio(project=settings.folder, workshop=workshop, sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
 
 
-def open_backtest(settings: Settings, scratch: Path, *, processes: int | None) -> "tuple[Benches, LocalMapper]":
-    """What a backtest needs: worlds in memory over the project's own code, and where their replays run."""
-    from flyball.adapters.local.mapper import LocalMapper
-    from flyball.adapters.replay.benches import ReplayBenches
-
-    return ReplayBenches(project=settings.folder, scratch=scratch), LocalMapper(processes)
-
-
 def run_backtest(
     settings: Settings,
     request: "Request",
@@ -293,33 +283,40 @@ def run_backtest(
     data: Path | None = None,
     from_log: bool = False,
     processes: int | None = None,
+    on: str = "local",
     say: Callable[[str], None] = lambda _: None,
 ) -> "BacktestReport":
     """Replay a project's history under each policy of the request: the spec's own data, those of a file, or the prediction log.
 
-    Nothing of the project changes but its cache of prepared rows. `processes`: how many policies at a time (None: one for each core).
+    Nothing of the project changes but its cache of prepared rows. `processes`: how many policies at a time (None: one for each core);
+    `on`: the engine the replays run on, as `--on` names it.
     """
     import tempfile
 
+    from flyball.adapters.engines import open_mapper
+    from flyball.adapters.replay.benches import ReplayBenches
     from flyball.adapters.replay.source import history_text
     from flyball.loop.backtest.run import backtest
     from flyball.spec.load import FILE, load_spec, parse_spec
 
     spec = load_spec(settings.folder, settings.environment)
     text = (settings.folder / FILE).read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory(prefix="flyball-backtest-") as folder:
+    shared = None if on == "local" else settings.state  # a cluster sees what lies in the project's folder
+    if shared is not None:
+        shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="flyball-backtest-", dir=shared) as folder:
         scratch = Path(folder)
         log = open_stores(settings).predictions if from_log else None
         text = history_text(text, spec, scratch, data=data, log=log, now=wall_clock())
-        benches, mapper = open_backtest(settings, scratch, processes=processes)
-        return backtest(
-            text,
-            parse_spec(text, folder=settings.folder, environment=settings.environment),
-            request,
-            benches=benches,
-            mapper=mapper,
-            say=say,
-        )
+        with open_mapper(on, settings.state, processes=processes) as mapper:
+            return backtest(
+                text,
+                parse_spec(text, folder=settings.folder, environment=settings.environment),
+                request,
+                benches=ReplayBenches(project=settings.folder, scratch=scratch),
+                mapper=mapper,
+                say=say,
+            )
 
 
 def open_shelf(settings: Settings) -> "Shelf":

@@ -25,6 +25,13 @@ from flyball.words.sentences import sentence
 R = TypeVar("R")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+on_option = click.option(
+    "--on",
+    default="local",
+    show_default=True,
+    metavar="ENGINE",
+    help="Where it runs: local, dask or ray (a cluster on this machine), dask:ADDRESS or ray:ADDRESS.",
+)
 now_option = click.option(
     "--now", metavar="TIME", default=None, help="Act as if it were this time (RFC 3339), for replays; default: the clock.", hidden=False
 )

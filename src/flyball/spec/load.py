@@ -27,6 +27,7 @@ from flyball.spec.records import (
     Spec,
     Task,
 )
+from flyball.spec.search import read_search
 
 FILE = "flyball.toml"
 
@@ -117,10 +118,12 @@ def _parsed(document: Mapping[str, object], folder: Path, environment: str) -> S
     train = _section(document, "train")
     resources = read_resources(Section(FILE, "train.resources", train.raw("resources") if train.has("resources") else {}))
     price = read_price(Section(FILE, "train.price", train.raw("price") if train.has("price") else {}))
+    search = Section(FILE, "train.search", train.raw("search") if train.has("search") else {})
+    trained = read_train(train)
     parts = {
         "model": model,
         "data": data,
-        "train": read_train(train),
+        "train": trained,
         "evaluate": evaluate,
         "serve": _serve(_section(document, "serve")),
         "rollout": rollout,
@@ -136,6 +139,7 @@ def _parsed(document: Mapping[str, object], folder: Path, environment: str) -> S
         "stores": read_stores(_section(document, "stores")),
         "track": read_track(_section(document, "track")),
         "deliver": read_deliver(_section(document, "deliver")),
+        "search": read_search(search, trained.params),
     }
     return Spec(**parts, **delivery, folder=folder, digest=digest, environment=environment)  # type: ignore[arg-type]  # exactly the sections
 

@@ -106,6 +106,21 @@ class TrainSpec:
 
 
 @record
+class Range:
+    """Numbers from `low` to `high`, both included: `whole` ones, every `step` (None: any), or evenly by their logarithm."""
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+    whole: bool = False
+
+
+Searched = Range | tuple[Param, ...]
+"""Among which values of a parameter one is looked for: a range, or these."""
+
+
+@record
 class SplitSpec:
     """`[evaluate] split`: by `time` (newest rows), `unit` (whole units) or `rows` (seeded).
 
@@ -320,7 +335,8 @@ class RetrainSpec:
 class Spec:
     """The whole file, the folder it stands in and the digest of its meaning (not of its layout).
 
-    What says where things run and are kept (`resources` to `deliver`) is not part of that meaning. `environment`: the one whose
+    What says where things run and are kept (`resources` to `deliver`), and among which parameters the best are looked for (`search`), is
+    not part of that meaning. `environment`: the one whose
     `[env.NAME]` was laid over the rest; empty: none.
     """
 
@@ -341,6 +357,7 @@ class Spec:
     stores: StoresSpec = StoresSpec()
     track: TrackSpec = TrackSpec()
     deliver: DeliverSpec = DeliverSpec()
+    search: Mapping[str, Searched] = field(default_factory=dict)
     environment: str = ""
 
     @property

@@ -211,3 +211,18 @@ def _files(path: Path, connection: str = "") -> list[Path]:
 
 def _relative(path: Path, root: Path) -> str:
     return path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else str(path)
+
+
+def open_scratch_trainer(project: Path, model: str, folder: Path) -> ChildTrainer:
+    """A trainer for a fit that leaves nothing: what the project's code tells MLflow of its own accord goes to a folder that is removed."""
+    return ChildTrainer(
+        project,
+        tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
+        artifacts=str(folder / "mlartifacts"),
+        experiment=model,
+        echo=_unheard,
+    )
+
+
+def _unheard(_: str) -> None:
+    """What the project's functions print is not shown."""
