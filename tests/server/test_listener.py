@@ -19,6 +19,10 @@ def test_it_listens_to_this_machine_only() -> None:
     bind("127.0.0.1", 0).close()
 
 
+def test_it_listens_further_where_others_were_said_to_reach_it() -> None:
+    bind("0.0.0.0", 0, reachable=True).close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can be asked to make no further connections")
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_hushed_socket_keeps_what_it_has_and_makes_no_further_connection(host: str) -> None:

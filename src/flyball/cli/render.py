@@ -6,7 +6,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -14,10 +16,10 @@ import click
 from flyball.cli.frame import as_json, projects, say, show_json, span
 from flyball.core.digest import sha256_bytes
 from flyball.core.errors import FlyballError, RefusedError, UsageError
-from flyball.render.records import Files, Order
+from flyball.render.records import Files, Order, Source
 from flyball.render.targets import TARGETS, find, render
 from flyball.settings import chosen_environment
-from flyball.spec.load import load_spec
+from flyball.spec.load import FILE, environments, load_spec, parse_spec
 from flyball.spec.records import Spec
 
 MADE = ".flyball-render.json"
@@ -45,20 +47,38 @@ _LONGEST = timedelta(seconds=1)  # the last bucket of the servers' histogram: be
 @click.option("--review", is_flag=True, help="Of CI systems: only what a proposed change has to stand. That needs no shared stores.")
 @click.option("--program", default=None, metavar="PATH", help="Of cron and systemd: where flyball is (default: this one).")
 @click.option("--user", default=None, metavar="NAME", help="Of systemd: who runs it (default: whose folder the project is).")
+@click.option(
+    "--loop",
+    type=click.Choice(["deployment", "cronjob"]),
+    default="deployment",
+    show_default=True,
+    help="In a cluster the loop always runs, or looks at set times and goes.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="NUMBER",
+    help="Predictions a second of one server in a cluster, from which another is started.",
+)
+@click.option("--called", multiple=True, metavar="NAME", help="Further names under which a cluster's servers are reached. Repeatable.")
+@click.option(
+    "--server-image", default="", metavar="IMAGE", help="The image of a cluster's servers (default: [deliver] image with -server)."
+)
 @as_json
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     target: str,
     out: Path | None,
     force: bool,
     latency: str,
     availability: float,
     prometheus: str,
-    review: bool,
-    program: str | None,
-    user: str | None,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Render what another tool needs, from flyball.toml and the catalogue of series. Without --out it is printed.
 
@@ -77,9 +97,9 @@ def command(
         availability=availability / 100,
         prometheus=_address(prometheus),
         root=_repository(specs[0].folder),
-        review=review,
-        program=program or _program(),
-        user=user or _owner(specs[0].folder),
+        sources={spec.model.name: _source(spec) for spec in specs},
+        release=version("flyball"),
+        **{**chosen, "program": chosen["program"] or _program(), "user": chosen["user"] or _owner(specs[0].folder)},
     )
     files = render(target, order)
     if out is not None:
@@ -95,21 +115,6 @@ def command(
             click.echo(f"# ==> {name} <==\n{text}")
         say(f"to write these files: flyball render {target} --out DIR")
     sys.exit(0 if well else 1)
-
-
-def _specs(ctx: click.Context) -> tuple[list[Spec], bool]:
-    """The specs alone: what is rendered names variables, so none of their values is needed here. Say whether all could be read."""
-    folders = projects(ctx)
-    found, well = [], True
-    for folder in folders:
-        try:
-            found.append(load_spec(folder.resolve(), chosen_environment()))
-        except FlyballError as error:
-            if len(folders) == 1:
-                raise
-            well = False
-            say(f"{folder.name}: error: {error}")
-    return found, well
 
 
 def _repository(folder: Path) -> Path | None:
@@ -128,6 +133,27 @@ def _owner(folder: Path) -> str:
         return folder.owner()
     except (KeyError, OSError):  # nobody by name
         return "flyball"
+
+
+def _specs(ctx: click.Context) -> tuple[list[Spec], bool]:
+    """The specs alone: what is rendered names variables, so none of their values is needed here. Say whether all could be read."""
+    folders = projects(ctx)
+    found, well = [], True
+    for folder in folders:
+        try:
+            found.append(load_spec(folder.resolve(), chosen_environment()))
+        except FlyballError as error:
+            if len(folders) == 1:
+                raise
+            well = False
+            say(f"{folder.name}: error: {error}")
+    return found, well
+
+
+def _source(spec: Spec) -> Source:
+    """The text a spec was read from, and the spec as it is in each of its environments."""
+    text = (spec.folder / FILE).read_text(encoding="utf-8")
+    return Source(text=text, environments={name: parse_spec(text, folder=spec.folder, environment=name) for name in environments(text)})
 
 
 def write(files: Files, out: Path, *, force: bool) -> list[str]:

@@ -31,6 +31,7 @@ class ServeOptions:
     traces: bool = False
     timeout: float | None = None
     grpc_port: int | None = None
+    called: tuple[str, ...] = ()
     leash: bool = False
 
 
@@ -70,6 +71,7 @@ def model_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("-p", "--port", type=click.IntRange(0, 65535), default=None, help="Port (default: the spec's, 8000); 0 takes a free one.")
 @click.option("-w", "--workers", type=click.IntRange(1, 64), default=None, help="Processes that answer (default: the spec's, 1).")
 @click.option("--grpc-port", type=click.IntRange(1, 65535), default=None, help="Also answer the Open Inference Protocol over gRPC there.")
+@click.option("--called", multiple=True, metavar="NAME", help="What others call this server: listen beyond loopback. Repeatable.")
 @click.option("-t", "--timeout", type=click.FloatRange(min=0.001), default=None, help="Seconds a model that runs by itself may take.")
 @model_options
 @click.option(
@@ -95,6 +97,7 @@ def command(
     trusted_code: bool,
     timeout: float | None,
     grpc_port: int | None,
+    called: tuple[str, ...],
     leash: bool,
     model_uri: str | None,
     **without_spec: Any,
@@ -105,6 +108,9 @@ def command(
     without a failed request. Ctrl-C or SIGTERM drains and ends.
 
     With -C on a folder of projects, one server answers for all of them, each at /models/NAME/predict.
+
+    Whoever can connect may ask for predictions and tell outcomes, so the server listens on loopback only, until it is told with --called
+    under which names others call it (* for any): then a network policy or a proxy decides who connects.
 
     MODEL may also be models:/NAME@ALIAS, models:/NAME/VERSION, runs:/RUN/PATH or a folder: any model that MLflow logged, without a spec.
     It is kept in .flyball-serve/ here. A model that is Python code is opened with --trusted-code only.
@@ -121,6 +127,7 @@ def command(
         traces=traces,
         timeout=timeout,
         grpc_port=grpc_port,
+        called=called,
         leash=leash,
     )
     asked = model_uri or (model if model is not None and is_uri(model) else None)
@@ -203,8 +210,10 @@ def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "S
         clock="request" if options.clock == "request" else "wall",
         traces=options.traces,
         grpc_port=options.grpc_port,
+        called=options.called,
         takes_alerts="alert" in spec.retrain.on,
         overrides=spec.rollout.overrides,
         holdback=holdback(spec),
+        replica=settings.replica,
         request_timeout=ServerSettings.__dataclass_fields__["request_timeout"].default if options.timeout is None else options.timeout,
     )

@@ -6,36 +6,52 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from flyball.cli.frame import opened, projects, say, span, when
+from flyball.cli.admission import allow
+from flyball.cli.frame import opened, projects, say, span, told, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
 from flyball.core.errors import FlyballError, UsageError
+from flyball.core.reason import because
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 
 # Seconds between two times that what was answered is counted: often enough that no count is large, rarely enough to cost nothing.
 _COUNTED_EVERY = 5.0
+_SHORTEST_LEASE = timedelta(seconds=1)
+
+LOOKED = "looked"
+"""In a project's .flyball: when a loop without a server looked last."""
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port of the server (default: the spec's, 8000).")
 @click.option("--every", default="60s", show_default=True, metavar="SPAN", help="How often the loop looks.")
+@click.option("--lease", default="15s", show_default=True, metavar="SPAN", help="Another machine takes over from one silent for so long.")
+@click.option("--no-server", is_flag=True, help="The loop alone: servers run elsewhere, over the same shared stores.")
 @trusted_option
 @click.pass_context
-def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool) -> None:
+def command(ctx: click.Context, port: int | None, every: str, lease: str, no_server: bool, trusted_code: bool) -> None:
     """Run the server and the loop in one process tree: it answers, watches, retrains, compares, promotes and rolls back.
 
     One failing tick is reported and the next one tries again; the server goes on answering whatever the loop does. With -C on a folder of
     projects: a server and a loop for each (each needs its own [serve] address), and one that fails does not stop the others.
+
+    Where several machines share a store, each answers and one of them acts; another takes over by itself when that one is gone.
+    With --no-server only the loop runs; .flyball/looked is touched after every look, so that a platform can tell whether it hangs.
     """
-    folders, pause = projects(ctx), span("--every", every).total_seconds()
+    folders, pause, lasts = projects(ctx), span("--every", every).total_seconds(), span("--lease", lease)
+    if lasts < _SHORTEST_LEASE:
+        raise UsageError(f"--lease {lease} is too short to be renewed in time", hint="write 1s or more; 15s is a good choice")
     if port is not None and len(folders) > 1:
         raise UsageError("--port is for one project", hint="give each project an address of its own: [serve] address")
-    options = [*([] if port is None else ["--port", str(port)]), *(["--trusted-code"] if trusted_code else [])]
+    if no_server and (port is not None or trusted_code):
+        raise UsageError("--port and --trusted-code are the server's, and --no-server starts none", hint="leave them out")
+    options = None if no_server else [*([] if port is None else ["--port", str(port)]), *(["--trusted-code"] if trusted_code else [])]
     stop = threading.Event()
 
     def stopping(*_: object) -> None:
@@ -46,7 +62,7 @@ def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool
     # A tick that has begun is finished: interrupted anywhere, it could leave the registry behind the journal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping)
-    running = [one for one in (_start(folder, options, alone=len(folders) == 1) for folder in folders) if one is not None]
+    running = [one for one in (_start(folder, options, lasts, alone=len(folders) == 1) for folder in folders) if one is not None]
     try:
         _look_until(running, pause, stop)
     finally:
@@ -59,39 +75,60 @@ def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool
 class _Project:
     """One project that is up: its server, and what its loop needs."""
 
-    def __init__(self, settings: Settings, spec: Spec, options: list[str]) -> None:
+    def __init__(self, settings: Settings, spec: Spec, options: list[str] | None, lasts: timedelta) -> None:
         from flyball.journal.state import fold
+        from flyball.loop.leading import Leadership
         from flyball.loop.memory import Memory
         from flyball.wiring import open_world, wall_clock
 
         self.settings, self.spec = settings, spec
         self.world, self.memory = open_world(settings), Memory()
+        assert self.world.leases is not None  # wiring gives them
+        self.leadership = Leadership(self.world.leases, spec.model.name, settings.replica, lasts=lasts)
+        self.stands_by = False
         freeze = fold(spec.model.name, self.world.journal.read(spec.model.name)).frozen(wall_clock())
         if freeze is not None:
             say(f"the loop of {spec.model.name} is frozen since {when(freeze.at)} UTC: {freeze.reason}; `flyball thaw` lets it act")
         # The pipe is the server's leash: it ends with this process, also if that is killed, and the server then drains and ends.
-        serve = [sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve", "--leash", *options]
-        self.server = subprocess.Popen(serve, stdin=subprocess.PIPE)
+        serve = [sys.executable, "-m", "flyball", "-C", str(settings.folder), "serve", "--leash", *(options or [])]
+        self.server = None if options is None else subprocess.Popen(serve, stdin=subprocess.PIPE)
+        if self.server is None:
+            say(f"the loop of {spec.model.name} runs; no server is started")
         self.told_gone = False
 
     def look(self) -> None:
-        """One tick; whatever is wrong with it, the server goes on answering."""
-        from flyball.loop.engine import tick
+        """One tick, if this machine leads; whatever is wrong with it, the server goes on answering."""
+        from flyball.loop.leading import tick_if_leading
         from flyball.wiring import wall_clock
 
         try:
-            done = tick(self.world, self.spec, self.memory, now=wall_clock())
-            if done.entries or done.trouble or done.told or done.untold:
+            done = tick_if_leading(self.world, self.spec, self.memory, self.leadership, now=wall_clock())
+            changed, self.stands_by = (done.stands_by is not None) != self.stands_by, done.stands_by is not None
+            if changed and not self.stands_by:
+                say(f"{self.spec.model.name}: {told(because('tick.leads', holder=self.leadership.holder), self.settings)}")
+            if done.entries or done.trouble or done.told or done.untold or (changed and self.stands_by):
                 show(done, self.settings)
         except Exception as error:  # noqa: BLE001 - see above
             say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")
+        if self.server is None:
+            with contextlib.suppress(OSError):
+                self.settings.state.mkdir(exist_ok=True)
+                (self.settings.state / LOOKED).touch()
 
     def count(self) -> None:
-        """Count what was answered since, so that a tick has little left to count; what hinders it, the next tick says."""
+        """Count what was answered since, so that a tick has little left to count; what hinders it, the next tick says.
+
+        Where another machine leads, look whether it still does, and take over if not.
+        """
         from flyball.journal.state import fold
         from flyball.loop.counting import count_rows
         from flyball.wiring import wall_clock
 
+        if self.stands_by:
+            with contextlib.suppress(FlyballError):
+                if self.leadership.take() is not None:
+                    self.look()
+            return
         with contextlib.suppress(Exception):
             if self.world.predictions.ingest():
                 state = fold(self.spec.model.name, self.world.journal.read(self.spec.model.name))
@@ -99,7 +136,7 @@ class _Project:
 
     def gone(self) -> bool:
         """Whether the server has ended; said once."""
-        if self.server.poll() is None:
+        if self.server is None or self.server.poll() is None:
             return False
         if not self.told_gone:
             self.told_gone = True
@@ -107,7 +144,10 @@ class _Project:
         return True
 
     def end(self) -> int:
-        """End the server and give its exit status."""
+        """Let another machine lead, end the server and give its exit status; 0 without one."""
+        self.leadership.let_go()
+        if self.server is None:
+            return 0
         if self.server.poll() is None:
             self.server.send_signal(signal.SIGTERM)
         try:
@@ -117,9 +157,11 @@ class _Project:
             return self.server.wait()
 
 
-def _start(folder: Path, options: list[str], *, alone: bool) -> _Project | None:
+def _start(folder: Path, options: list[str] | None, lasts: timedelta, *, alone: bool) -> _Project | None:
     try:
-        return _Project(*opened(folder), options)
+        settings, spec = opened(folder)
+        allow("up", {}, settings, spec)
+        return _Project(settings, spec, options, lasts)
     except FlyballError as error:
         if alone:
             raise
@@ -137,7 +179,7 @@ def _look_until(running: list[_Project], pause: float, stop: threading.Event) ->
             due = now + pause
         if looks or now >= counted:
             for one in running:
-                if not stop.is_set() and one.server.poll() is None:
+                if not stop.is_set() and not one.gone():
                     (one.look if looks else one.count)()
             counted = time.monotonic() + _COUNTED_EVERY
         stop.wait(0.2)

@@ -27,13 +27,16 @@ class Floored:
 
 @record
 class Finished:
-    """The training that was running has ended, and how. `version` is 0 if none came out of it. `cost`: what it took, where known."""
+    """The training that was running has ended, and how. `version` is 0 if none came out of it. `cost`: what it took, where known,
+    `money` in `currency` among it.
+    """
 
     action: str
     outcome: Outcome
     version: int
     reason: Reason
     cost: Mapping[str, float] = field(default_factory=dict)
+    currency: str = ""
 
 
 @record
@@ -221,7 +224,8 @@ Action = (
 class TickReport:
     """What one tick saw and did. `trouble`: what could not be brought up to date, such as a registry that does not answer.
 
-    `told`: which receivers took which notifications; `untold`: which did not, and why.
+    `told`: which receivers took which notifications; `untold`: which did not, and why. `stands_by`: why nothing was decided here, because
+    another machine acts.
     """
 
     model: str
@@ -232,6 +236,7 @@ class TickReport:
     trouble: str = ""
     told: tuple[Reason, ...] = ()
     untold: tuple[Reason, ...] = ()
+    stands_by: Reason | None = None
 
 
 @record

@@ -2,22 +2,26 @@
 
 from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog
+from flyball.ports.leading import Leases
 from flyball.ports.serving import BundleStore, Deployments, Registry
 from flyball.ports.training import Executor
-from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Sender, Traffic
+from flyball.ports.watching import CountStore, Guards, Listener, Looks, Outbox, Reports, Sender, Traffic
 
 
 @record
 class Post:
-    """What it takes to tell people: what waits to be told, and who carries it."""
+    """What it takes to tell people: what waits to be told, and who carries it; `listener`: who tells other systems."""
 
     outbox: Outbox
     sender: Sender
+    listener: Listener | None = None
 
 
 @record
 class World:
-    """Every port the loop uses. `wiring.py` fills it; tests fill it with the in-memory adapters. `post` None: nobody is told of alerts."""
+    """Every port the loop uses. `wiring.py` fills it; tests fill it with the in-memory adapters. `post` None: nobody is told of alerts.
+    `leases` None: nobody else acts.
+    """
 
     journal: Journal
     predictions: PredictionLog
@@ -32,3 +36,4 @@ class World:
     counts: CountStore
     guards: Guards
     post: Post | None = None
+    leases: Leases | None = None

@@ -65,6 +65,31 @@ TARGETS = {
         says="pipelines for Kubeflow 2: compiled, and as Python for its SDK",
         then="upload {out}/*/pipeline.yaml, or change pipeline.py and compile it: python pipeline.py",
     ),
+    "docker": Target(
+        function="flyball.render.docker.files:files",
+        says="Dockerfiles: an image with everything, and a slim one for servers",
+        then="with {out} as the project's folder: docker build -t IMAGE . && docker build -f Dockerfile.server -t SERVER_IMAGE .",
+    ),
+    "kubernetes": Target(
+        function="flyball.render.kubernetes.plain:files",
+        says="manifests: servers, loop, training, autoscaling, network policies",
+        then="make the Secret that each file names, then: kubectl apply -f {out}/manifests",
+    ),
+    "kustomize": Target(
+        function="flyball.render.kubernetes.kustomize:files",
+        says="the same as a base, with an overlay for each environment of the spec",
+        then="make the Secret that each file names, then: kubectl apply -k {out}/base, or -k {out}/overlays/NAME",
+    ),
+    "helm": Target(
+        function="flyball.render.kubernetes.helm:files",
+        says="the same as a chart",
+        then="make the Secret that values.yaml names, then: helm upgrade --install NAME {out}/NAME",
+    ),
+    "kserve": Target(
+        function="flyball.render.kubernetes.kserve:files",
+        says="servers as a runtime and a service of KServe, with loop and training",
+        then="make the Secret that each file names, then: kubectl apply -f {out}/manifests",
+    ),
 }
 
 

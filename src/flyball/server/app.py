@@ -19,6 +19,7 @@ from flyball.server.dialects.inference import OpenInference
 from flyball.server.dialects.mlflow_scoring import MlflowScoring
 from flyball.server.dialects.open_inference import OpenInferenceRest
 from flyball.server.dialects.tf_serving import TfServing
+from flyball.server.names import names
 from flyball.server.readable import Readable
 from flyball.server.served import Models, Served
 from flyball.server.settings import ServerPorts, ServerSettings
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from flyball.server.dialects.grpc_inference import GrpcInference
 
-_LOOPBACK = (b"127.0.0.1", b"[::1]", b"localhost")
 # Asked for when the server has too much to do, and answered all the same.
 _EXEMPT = ("/health", "/metrics", "/ping", "/v2/health/", "/admin/")
 _HEALTH = ("/health", "/ping", "/v2/health/")  # probes ask by whatever name they know, and learn nothing of the model's data
@@ -87,7 +87,7 @@ class App:
         self.models = Models(served)
         first = self.models.first
         self.metrics, self.reloader, self.log, self.predictor = first.metrics, first.reloader, first.log, first.predictor
-        self.hosts = _hosts(settings.host)
+        self.hosts = names(settings.host, settings.called)
         self.bodies = BodyReader(limit=settings.max_body, timeout=settings.body_timeout, hosts=self.hosts)
         self.readable = Readable(settings, self.models, worker=worker, threads=self._threads, draining=lambda: self.draining)
         self.admin = Admin(self.models, self.bodies, clock=clock, number=number)
@@ -267,8 +267,3 @@ def _model_in(scope: Scope) -> tuple[str | None, str]:
         if name:
             return unquote(name.decode("latin-1")), verb.decode("latin-1")
     return None, ""
-
-
-def _hosts(host: str) -> frozenset[bytes]:
-    """The names under which this server may be called: a page that was made to resolve here calls it by another."""
-    return frozenset({*_LOOPBACK, (f"[{host}]" if ":" in host else host).encode()})

@@ -142,7 +142,7 @@ class BodyReader:
 
 
 def _foreign() -> HttpError:
-    return HttpError(403, "this server answers only to localhost", headers=_CLOSE)
+    return HttpError(403, "this server answers only to localhost and to what others call it (flyball serve --called NAME)", headers=_CLOSE)
 
 
 def _encoding(value: bytes, before: bytes) -> bytes:

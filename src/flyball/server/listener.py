@@ -23,12 +23,13 @@ _NO_SYN = (
 )
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A socket that is bound and listens."""
-    if not _loopback(host):
+def bind(host: str, port: int, *, reachable: bool = False) -> socket.socket:
+    """A socket that is bound and listens. `reachable`: whoever starts the server has said that others may reach it."""
+    if not reachable and not _loopback(host):
         raise RefusedError(
             f"this server has no access tokens yet, so it does not listen on {host!r}, where others could reach it",
-            hint="use 127.0.0.1 and put a proxy that authenticates before it",
+            hint="use 127.0.0.1 and put a proxy that authenticates before it; or, where a network policy decides who reaches it, "
+            "say under which name others call it: --called NAME",
         )
     if port and not 0 < port < 65536:
         raise UsageError(f"{port} is not a port", hint="ports are 1 to 65535; 0 takes a free one")

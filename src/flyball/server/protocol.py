@@ -313,7 +313,7 @@ class TimedProtocol(HttpToolsProtocol):
 def protocol_for(app: "App") -> type[TimedProtocol]:
     """The protocol for one app: uvicorn makes the connections itself and hands over nothing but its own configuration."""
     settings = app.settings
-    hosts = frozenset(name + port for name in app.hosts for port in (b"", b":%d" % settings.port))
+    hosts = app.hosts.with_port(settings.port)
     ways: dict[bytes, Predictor] = {}
     # With a required log every answer waits for the disk, which needs a task.
     if settings.short_way and settings.log != "required" and short_way_known():

@@ -47,9 +47,9 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
     `ports` is the import string `package.module:function` of a function from the project's folder to `ServerPorts`: each process opens
     its own. `ready` is called with the URL as soon as every worker listens. `leash`: a file descriptor whose end, when whoever holds the
     other side is gone, means the same as SIGTERM. Before anything starts: StoreError if the address is taken,
-    RefusedError if it is not a loopback address.
+    RefusedError if it is not a loopback address and the settings do not say what others call it.
     """
-    listener = bind(settings.host, settings.port)
+    listener = bind(settings.host, settings.port, reachable=bool(settings.called))
     grpc = None
     try:
         settings = replace(settings, port=listener.getsockname()[1])
@@ -58,7 +58,7 @@ def serve(settings: ServerSettings, ports: str, ready: Callable[[str], None] | N
 
             check_traces()
         if settings.grpc_port is not None:
-            grpc = hold(settings.host, settings.grpc_port)
+            grpc = hold(settings.host, settings.grpc_port, reachable=bool(settings.called))
             settings = replace(settings, grpc_port=grpc.getsockname()[1])
         for one in (settings, *settings.also):
             shutil.rmtree(one.folder / ".flyball" / "metrics", ignore_errors=True)

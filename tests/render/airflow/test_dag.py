@@ -1,7 +1,6 @@
 """What is rendered for Airflow: data and code are apart, whatever the project says."""
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from flyball.core.errors import UsageError
-from flyball.render.airflow.dag import files, new_data, tree
+from flyball.render.airflow.dag import files, tree
 from flyball.render.records import Order
 from flyball.spec.load import parse_spec
 from orchestrated import FULL, NAMES, TEXTS, agreed, data_and_code, full, hostile
@@ -64,8 +63,11 @@ def test_a_run_never_waits_longer_for_data_than_half_of_what_is_between_two() ->
 
 
 def test_a_query_is_asked_a_few_times_and_not_every_five_minutes() -> None:
-    waits = new_data(None, ("--env", "prod"), timedelta(days=30))
+    text = FULL.replace('"data/customers.csv"', '{ query = "q.sql", connection = "env:WAREHOUSE" }') + '[env.prod.deliver]\nlook = "5m"\n'
+    plan: Any = tree(full(text, environment="prod"))
+    waits = plan["dags"][0]["new_data"]
     assert (waits["path"], waits["rows"], waits["every"]) == (None, ["--env", "prod", "snapshot", "--json"], 7200.0)
+    assert "WAREHOUSE" in plan["secrets"]
 
 
 def test_environments_of_a_model_are_dags_of_their_own() -> None:

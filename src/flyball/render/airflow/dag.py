@@ -43,7 +43,7 @@ def tree(spec: Spec) -> dict[str, Tree]:
             "dag": prefix,
             "says": f"{plan.model}: prepare, train, evaluate, test, deploy",
             "every": plan.every.total_seconds() if plan.every else None,
-            "new_data": new_data(_source(spec), ("--env", plan.environment) if plan.environment else (), plan.every),
+            "new_data": _new_data(_source(spec), ("--env", plan.environment) if plan.environment else (), plan.every),
             "steps": _steps(plan.renew),
         },
         {
@@ -92,7 +92,7 @@ def _asked(wanted: Resources) -> dict[str, Tree]:
     return {**cpu, **memory, **({GPU: str(wanted.gpu)} if wanted.gpu else {})}
 
 
-def new_data(source: str | None, environment: tuple[str, ...], every: timedelta | None) -> dict[str, Tree]:
+def _new_data(source: str | None, environment: tuple[str, ...], every: timedelta | None) -> dict[str, Tree]:
     """What a scheduled run waits for, and another that asks for it: something newer in a file or folder; for a query (`source` None), rows
     that no version was trained on, for which it has to be asked, so not often.
     """
@@ -108,4 +108,4 @@ def new_data(source: str | None, environment: tuple[str, ...], every: timedelta 
 
 def _source(spec: Spec) -> str | None:
     """Where the data lie in the project's folder; None if a query is asked for them."""
-    return None if getattr(spec.data, "connection", "") else spec.data.source
+    return None if spec.data.connection else spec.data.source

@@ -7,15 +7,16 @@ from flyball.core.errors import StoreError, UnsupportedError
 from flyball.server.listener import bind
 
 
-def hold(host: str, port: int) -> socket.socket:
+def hold(host: str, port: int, *, reachable: bool = False) -> socket.socket:
     """A socket that is bound and never listens: the workers' listening sockets stand beside it on the same port.
 
-    UnsupportedError if grpcio is not installed, RefusedError if the address is not a loopback address, StoreError if the port is taken.
+    UnsupportedError if grpcio is not installed, RefusedError if the address is not a loopback address and nobody
+    said that others may reach it, StoreError if the port is taken.
     """
     if not _installed("grpc") or not _installed("google.protobuf"):
         raise UnsupportedError("gRPC needs the package grpcio, which is not installed", hint="pip install 'flyball[grpc]'")
     try:
-        probe = bind(host, port)  # without sharing, so that it fails where another server listens, even one of ours
+        probe = bind(host, port, reachable=reachable)  # without sharing, so that it fails where another server listens, even one of ours
     except StoreError as error:
         raise StoreError(f"{error.message}: no gRPC there", hint="take another port with --grpc-port") from error
     found = probe.getsockname()[1]
