@@ -106,7 +106,9 @@ def test_an_object_that_only_an_environment_has_is_added_there(tmp_path: Path) -
 def test_a_project_that_only_an_environment_puts_into_shared_stores_has_that_as_its_base() -> None:
     shared = 'database = "env:FLYBALL_DATABASE"\nmlflow = "http://mlflow.example.com:5000"\n'
     toml = (
-        text(environments=ENVIRONMENTS).replace("[stores]\n" + shared, "[stores]\n").replace("[env.prod.deliver]", f"[env.prod.stores]\n{shared}[env.prod.deliver]")
+        text(environments=ENVIRONMENTS)
+        .replace("[stores]\n" + shared, "[stores]\n")
+        .replace("[env.prod.deliver]", f"[env.prod.stores]\n{shared}[env.prod.deliver]")
     )
     files = render("kustomize", order(toml))
     [args] = [one["args"] for one in trees(files, "base/")["Deployment/churn"]["spec"]["template"]["spec"]["containers"]]
