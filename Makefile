@@ -67,6 +67,13 @@ $(VENV)/triton/.done: $(UV) requirements-triton.lock
 	@$(UV) pip sync -q --python $(VENV)/triton/bin/python requirements-triton.lock
 	@touch $@
 
+# Airflow and Kubeflow's SDK need other versions of what we need too: each has an environment of its own, for the tests that run what is
+# rendered for it.
+$(VENV)/airflow/.done $(VENV)/kfp/.done: $(VENV)/%/.done: $(UV) requirements-%.lock
+	@$(UV) venv -q --clear --python $(BIN)/python $(VENV)/$*
+	@$(UV) pip sync -q --python $(VENV)/$*/bin/python --compile-bytecode requirements-$*.lock
+	@touch $@
+
 # The synthetic car loan that NannyML publishes numbers for stands in its wheel. It is downloaded for the test that reproduces them, and not
 # installed. Without the registry that test is skipped; not in CI.
 $(VENV)/carloan/.done: $(UV)
@@ -97,7 +104,7 @@ $(VENV)/slim/.done: $(VENV)/.dev requirements-dev.lock src/flyball/render/docker
 	@touch $@
 
 WITH_TORCH := $(CI)$(TORCH)
-unit: $(VENV)/.dev $(VENV)/cluster/.done $(VENV)/slim/.done $(VENV)/triton/.done $(VENV)/carloan/.done $(if $(WITH_TORCH),$(VENV)/torch/.done)  ## pytest
+unit: $(VENV)/.dev $(VENV)/cluster/.done $(VENV)/slim/.done $(VENV)/triton/.done $(VENV)/airflow/.done $(VENV)/kfp/.done $(VENV)/carloan/.done $(if $(WITH_TORCH),$(VENV)/torch/.done)  ## pytest
 	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python FLYBALL_CARLOAN=$(CURDIR)/$(VENV)/carloan FLYBALL_CLUSTER_PYTHON=$(CURDIR)/$(VENV)/cluster/bin/python FLYBALL_SLIM_PYTHON=$(CURDIR)/$(VENV)/slim/bin/python $(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(ARGS)
 	$(if $(WITH_TORCH),$(VENV)/torch/bin/python -m pytest -q tests/adapters/torch)
 
@@ -108,6 +115,8 @@ lock: $(UV)  ## choose the newest versions that resolve and write both lock file
 	$(UV) pip compile $(RESOLVE) --extra demo --group dev pyproject.toml -o requirements-dev.lock --upgrade
 	$(UV) pip compile $(RESOLVE) --extra demo -c requirements-dev.lock pyproject.toml -o requirements.lock --upgrade
 	echo 'tritonclient[http,grpc]' | $(UV) pip compile $(RESOLVE) - -o requirements-triton.lock --upgrade
+	printf '%s\n' 'apache-airflow>=3.3,<3.4' 'fastapi<0.137' kubernetes | $(UV) pip compile $(RESOLVE) - -o requirements-airflow.lock --upgrade
+	printf '%s\n' kfp==2.17.0 kfp-kubernetes | $(UV) pip compile $(RESOLVE) - -o requirements-kfp.lock --upgrade
 	printf 'helm-python-sdk\ndockerfile\n' | $(UV) pip compile $(RESOLVE) - -o requirements-cluster.lock --upgrade
 
 test-newest: $(VENV)/.dev resolve  ## the tests with the newest versions the ranges allow, in an environment of their own

@@ -177,6 +177,9 @@ class Shelf:
     def push(self, snapshot: Snapshot) -> int:
         return 0
 
+    def pull(self) -> int:
+        return 0
+
     def find(self, model: str, identity: str) -> str:
         return next((run_id for run_id, report in self._runs.items() if report.identity == identity), "")
 

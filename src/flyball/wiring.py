@@ -11,11 +11,13 @@ from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog
+from flyball.ports.leading import Leases
 from flyball.ports.serving import BundleStore, Deployments
 from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Traffic
 from flyball.settings import Settings, admin_tokens, read_settings, secret, signing_key
 
 if TYPE_CHECKING:
+    from flyball.adapters.child.behaving import ChildTests
     from flyball.adapters.local.mapper import LocalMapper
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
@@ -58,6 +60,7 @@ class Stores:
     guards: Guards
     bundles: BundleStore
     outbox: Outbox
+    leases: Leases
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -74,6 +77,7 @@ def _own_stores(settings: Settings) -> Stores:
     from flyball.adapters.sqlite.deployments import SqliteDeployments
     from flyball.adapters.sqlite.guards import SqliteGuards
     from flyball.adapters.sqlite.journal import SqliteJournal
+    from flyball.adapters.sqlite.leases import SqliteLeases
     from flyball.adapters.sqlite.looks import SqliteLooks
     from flyball.adapters.sqlite.outbox import SqliteOutbox
     from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
@@ -95,6 +99,7 @@ def _own_stores(settings: Settings) -> Stores:
         guards=SqliteGuards(database),
         bundles=LocalBundles(settings.bundles, signing_key(settings)),
         outbox=SqliteOutbox(database),
+        leases=SqliteLeases(database, clock=wall_clock),
     )
 
 
@@ -105,6 +110,7 @@ def _shared_stores(settings: Settings) -> Stores:
     from flyball.adapters.postgres.deployments import PostgresDeployments
     from flyball.adapters.postgres.guards import PostgresGuards
     from flyball.adapters.postgres.journal import PostgresJournal
+    from flyball.adapters.postgres.leases import PostgresLeases
     from flyball.adapters.postgres.looks import PostgresLooks
     from flyball.adapters.postgres.outbox import PostgresOutbox
     from flyball.adapters.postgres.outcomes import PostgresOutcomeLog
@@ -118,7 +124,7 @@ def _shared_stores(settings: Settings) -> Stores:
         journal=PostgresJournal(database),
         predictions=PostgresPredictionLog(database, settings.log),
         outcomes=PostgresOutcomeLog(database, clock=wall_clock),
-        deployments=PostgresDeployments(database, clock=wall_clock),
+        deployments=PostgresDeployments(database),
         reports=PostgresReports(database),
         looks=PostgresLooks(database),
         traffic=PostgresTraffic(database),
@@ -126,6 +132,7 @@ def _shared_stores(settings: Settings) -> Stores:
         guards=PostgresGuards(database),
         bundles=SharedBundles(database, LocalBundles(settings.bundles, signing_key(settings)), scratch=settings.state),
         outbox=PostgresOutbox(database),
+        leases=PostgresLeases(database),
     )
 
 
@@ -154,6 +161,7 @@ def open_world(settings: Settings) -> "World":
         counts=stores.counts,
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        leases=stores.leases,
     )
 
 
@@ -190,6 +198,14 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
         elsewhere=ExternalTraining(store, secret=secret),
         sentence=partial(sentence, language=settings.language),
     )
+
+
+def open_project_tests(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "ChildTests":
+    """What runs the project's own test functions; `echo` gets what they print."""
+    from flyball.adapters.child.behaving import ChildTests
+
+    store = _mlflow(settings)
+    return ChildTests(settings.folder, tracking_uri=store.uri, artifacts=store.artifacts, timeout=spec.train.timeout, echo=echo)
 
 
 def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callable[[str], None]) -> "Studio":
@@ -305,6 +321,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         counts=stores.counts,
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        leases=stores.leases,
     )
     return AdminPorts(
         world=world, spec=partial(load_spec, settings.folder, settings.environment), sentence=partial(sentence, language=language)

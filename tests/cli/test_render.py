@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from flyball.demo.project import example_files, write_texts
-from flyball.render.targets import TARGETS
 from trained import change, flyball
 
 FILES = {
@@ -34,7 +33,7 @@ def there(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != ".flyball-render.json"}
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", FILES)
 def test_without_a_folder_everything_is_printed_and_what_to_do_is_told(project: Path, target: str) -> None:
     said = flyball(project, "render", target)
     assert said.status == 0
@@ -44,7 +43,7 @@ def test_without_a_folder_everything_is_printed_and_what_to_do_is_told(project: 
     assert not (project / "flyball.db").exists()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", FILES)
 def test_with_json_the_files_are_one_document(project: Path, target: str) -> None:
     said = flyball(project, "render", target, "--json")
     assert set(said.json["files"]) == FILES[target]

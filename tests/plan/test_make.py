@@ -24,8 +24,21 @@ def test_every_step_is_one_verb_and_needs_only_steps_before_it() -> None:
 
 def test_a_change_that_is_proposed_registers_nothing() -> None:
     plan = make_plan(parse_spec(MINIMAL, folder=Path("nowhere")))
-    assert [step.verb for step in plan.review if step.name == "train"] == [("train", "--no-register")]
-    assert "deploy" not in [step.name for step in plan.review]
+    assert [step.verb for step in plan.review if step.name == "train"] == [("train", "--no-register", "--pull", "--report", "evaluation")]
+    assert not {"register", "deploy"} & {step.name for step in plan.review}
+
+
+def test_what_runs_on_several_machines_puts_the_rows_where_all_find_them() -> None:
+    stores = '[stores]\ndatabase = "env:DB"\nmlflow = "http://m:5000"\n'
+    alone, together = (make_plan(parse_spec(MINIMAL + more, folder=Path("nowhere"))) for more in ("", stores))
+    assert [("--push" in step.verb) for step in alone.renew if step.name in ("data", "train")] == [False, False]
+    assert [("--push" in step.verb) for step in together.renew if step.name in ("data", "train")] == [True, True]
+    assert [("--push" in step.verb) for step in together.review if step.name in ("data", "train")] == [False, True]
+
+
+def test_a_version_is_tested_before_it_is_registered_and_registered_before_it_answers() -> None:
+    plan = make_plan(parse_spec(MINIMAL, folder=Path("nowhere")))
+    assert [step.name for step in plan.renew] == ["check", "data", "train", "test", "register", "deploy"]
 
 
 def test_the_plan_names_every_variable_that_the_spec_reads() -> None:

@@ -24,8 +24,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("flyball.cli.doctor", "Say whether this machine has what the project needs."),
     "snapshot": ("flyball.cli.snapshot", "Prepare the data and keep the exact rows with DVC."),
     "train": ("flyball.cli.train", "Prepare, train, evaluate, gate, register."),
+    "test": ("flyball.cli.test", "Ask a version what the project's own tests say."),
     "register": ("flyball.cli.register", "Register what a tracked run produced."),
+    "comment": ("flyball.cli.comment", "Put an evaluation under the change that is proposed."),
     "models": ("flyball.cli.models", "List the versions with metrics and aliases."),
+    "package": ("flyball.cli.package", "Write a version for Triton, KServe, MLflow, TensorFlow Serving."),
     "replay": ("flyball.cli.replay", "Ask a version what was asked of late, and compare its answers."),
     "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
     "rollout": ("flyball.cli.rollout", "How a new version's comparison stands; pause, resume, abort it."),
@@ -54,7 +57,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "retrains": ("flyball.cli.retrains", "Every training: why, what it cost, what it bought."),
     "reproduce": ("flyball.cli.reproduce", "Train a version again from what is recorded, and compare."),
     "journal": ("flyball.cli.journal", "Everything that happened; check that nobody edited it."),
-    "render": ("flyball.cli.render", "Rules and dashboards for Prometheus and Grafana."),
+    "render": ("flyball.cli.render", "The project in other tools' words: Prometheus, Airflow, Kubeflow, …"),
+    "export": ("flyball.cli.export", "Everything that is known, as Parquet and JSON lines: leaving."),
     "demo": ("flyball.cli.demo", "The loop over a year of real flights, live."),
 }
 

@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -12,12 +13,13 @@ from urllib.parse import urlsplit
 
 import click
 
-from flyball.cli.frame import as_json, each_project, say, show_json, span
+from flyball.cli.frame import as_json, projects, say, show_json, span
 from flyball.core.digest import sha256_bytes
-from flyball.core.errors import RefusedError, UsageError
+from flyball.core.errors import FlyballError, RefusedError, UsageError
 from flyball.render.records import Files, Order, Source
 from flyball.render.targets import TARGETS, find, render
-from flyball.spec.load import FILE, environments, parse_spec
+from flyball.settings import chosen_environment
+from flyball.spec.load import FILE, environments, load_spec, parse_spec
 from flyball.spec.records import Spec
 
 MADE = ".flyball-render.json"
@@ -42,6 +44,9 @@ _LONGEST = timedelta(seconds=1)  # the last bucket of the servers' histogram: be
     help="The share of requests that should be answered.",
 )
 @click.option("--prometheus", default="http://127.0.0.1:9090", show_default=True, metavar="URL", help="Where Grafana reaches Prometheus.")
+@click.option("--review", is_flag=True, help="Of CI systems: only what a proposed change has to stand. That needs no shared stores.")
+@click.option("--program", default=None, metavar="PATH", help="Of cron and systemd: where flyball is (default: this one).")
+@click.option("--user", default=None, metavar="NAME", help="Of systemd: who runs it (default: whose folder the project is).")
 @click.option(
     "--loop",
     type=click.Choice(["deployment", "cronjob"]),
@@ -72,6 +77,9 @@ def command(
     latency: str,
     availability: float,
     prometheus: str,
+    review: bool,
+    program: str | None,
+    user: str | None,
     as_json: bool,
     **cluster: Any,
 ) -> None:
@@ -82,14 +90,19 @@ def command(
     With -C on a folder of projects, one rendering for all of them.
     """
     after = find(target).then
-    specs, well = each_project(ctx, lambda _, spec: spec)
+    specs, well = _specs(ctx)
     if not specs:
         raise UsageError(f"no project in {ctx.obj} can be read", hint="correct what is said above, then render again")
+    specs = [replace(spec, folder=spec.folder.resolve()) for spec in specs]
     order = Order(
         specs=tuple(specs),
         latency=_latency(latency),
         availability=availability / 100,
         prometheus=_address(prometheus),
+        root=_repository(specs[0].folder),
+        review=review,
+        program=program or _program(),
+        user=user or _owner(specs[0].folder),
         sources={spec.model.name: _source(spec) for spec in specs},
         release=version("flyball"),
         **cluster,
@@ -114,6 +127,39 @@ def _source(spec: Spec) -> Source:
     """The text a spec was read from, and the spec as it is in each of its environments."""
     text = (spec.folder / FILE).read_text(encoding="utf-8")
     return Source(text=text, environments={name: parse_spec(text, folder=spec.folder, environment=name) for name in environments(text)})
+
+
+def _repository(folder: Path) -> Path | None:
+    """The top of the git repository that a project lies in."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+
+
+def _program() -> str:
+    """Where this flyball is."""
+    beside = Path(sys.executable).parent / "flyball"
+    return str(beside) if beside.is_file() else "flyball"
+
+
+def _owner(folder: Path) -> str:
+    try:
+        return folder.owner()
+    except (KeyError, OSError):  # nobody by name
+        return "flyball"
+
+
+def _specs(ctx: click.Context) -> tuple[list[Spec], bool]:
+    """The specs alone: what is rendered names variables, so none of their values is needed here. Say whether all could be read."""
+    folders = projects(ctx)
+    found, well = [], True
+    for folder in folders:
+        try:
+            found.append(load_spec(folder.resolve(), chosen_environment()))
+        except FlyballError as error:
+            if len(folders) == 1:
+                raise
+            well = False
+            say(f"{folder.name}: error: {error}")
+    return found, well
 
 
 def write(files: Files, out: Path, *, force: bool) -> list[str]:

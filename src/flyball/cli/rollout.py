@@ -9,12 +9,14 @@ from flyball.core.errors import UsageError
 from flyball.journal.explain import tell
 from flyball.loop.rollout import RolloutStatus, WaitingStatus, answered, rollout_status, waiting_status
 from flyball.loop.shown import plain_rollout
+from flyball.loop.world import World
 from flyball.settings import Settings
+from flyball.spec.records import Spec
 from flyball.wiring import open_world
 
 
 @click.command()
-@click.argument("action", type=click.Choice(["status", "pause", "resume", "abort"]), default="status")
+@click.argument("action", type=click.Choice(["status", "start", "pause", "resume", "abort"]), default="status")
 @click.argument("name", required=False)
 @click.option("--reason", default="", help="Why, with pause, resume and abort; it stays in the journal.")
 @click.option("--for", "duration", metavar="SPAN", default=None, help="With pause: go on by itself after this long, such as 24h.")
@@ -28,7 +30,7 @@ def command(ctx: click.Context, action: str, name: str | None, reason: str, dura
     nobody and nothing is decided until resume; the deadline moves by as long, a step is held anew, and guardrails act all the same. With
     --for it goes on by itself; without, it ends undecided once it stood still for as long as it was to last.
     abort: it ends undecided and the champion stays; always allowed. A rollout begins by itself, by the strategy of [rollout], when a
-    version has passed its gate.
+    version has passed its gate. start: do not wait for the loop's next look with that, as after `flyball register --hold`.
     """
     from flyball.loop.steer_rollout import abort, pause, resume
 
@@ -44,6 +46,9 @@ def command(ctx: click.Context, action: str, name: str | None, reason: str, dura
         _status(settings, spec.model.name, moment, as_json=as_json)
         return
     world, actor = open_world(settings), settings.actor
+    if action == "start":
+        _start(world, settings, spec, moment, as_json=as_json)
+        return
     if action == "pause":
         done = pause(world, spec, reason=reason, actor=actor, now=moment, length=length)
     else:
@@ -53,6 +58,22 @@ def command(ctx: click.Context, action: str, name: str | None, reason: str, dura
         show_json({"model": spec.model.name, "seq": done.entries[-1].seq, "events": events, "trouble": done.trouble})
         return
     tell_written(done, settings)
+
+
+def _start(world: World, settings: Settings, spec: Spec, now: datetime, *, as_json: bool) -> None:
+    from flyball.loop.engine import follow_up
+    from flyball.loop.written import current
+
+    done = follow_up(world, spec, now=now, actor=settings.actor)
+    champion = current(world, spec.model.name).champion
+    if as_json:
+        events = [tell(entry).action for entry in done.entries]
+        show_json({"model": spec.model.name, "champion": champion, "events": events, "trouble": done.trouble})
+        return
+    tell_written(done, settings)
+    if not done.entries:
+        say("nothing to start: no version waits for its chance")
+    say(f"champion: {spec.model.name}@{champion}" if champion else "no champion: nothing answers yet")
 
 
 def _status(settings: Settings, model: str, now: datetime, *, as_json: bool) -> None:

@@ -28,37 +28,44 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
     """Ingest what servers logged, measure, decide, act, and write down what was done and why.
 
     Run it from cron or any scheduler; twice at once does no harm. It starts a training and does not wait for it: a later tick sees its end.
-    Where the machine goes with the command (a container of a CronJob, a runner of a CI system), --wait keeps it until that end.
+    Where several machines share a store, one of them acts: a tick on another stands by, says who leads, and ends with 0. Where the machine
+    goes with the command (a container of a CronJob, a runner of a CI system), --wait keeps it until that end.
 
     With -C on a folder of projects: each of them, and one that fails does not keep the others from their turn.
     """
-    from flyball.loop.engine import tick
+    from flyball.loop.leading import leading, tick_if_leading
     from flyball.loop.memory import Memory
 
     def look(settings: Settings, spec: Spec) -> dict[str, object]:
         world, memory = open_world(settings), Memory()
-        done = tick(world, spec, memory, now=at_time(now))
-        if not as_json:
-            show(done, settings)
-        for _ in range(_MOST_WAITS if wait else 0):
-            if not _outlasted(world, spec.model.name):
-                break
-            after = tick(world, spec, memory, now=at_time(now))
+        with leading(world.leases, spec.model.name, settings.replica) as leadership:
+            done = tick_if_leading(world, spec, memory, leadership, now=at_time(now))
             if not as_json:
-                show(after, settings)
-            done = replace(
-                after,
-                ingested=done.ingested + after.ingested,
-                entries=(*done.entries, *after.entries),
-                told=(*done.told, *after.told),
-                untold=(*done.untold, *after.untold),
-            )
+                show(done, settings)
+            for _ in range(_MOST_WAITS if wait and done.stands_by is None else 0):
+                if not _outlasted(world, spec.model.name):
+                    break
+                after = tick_if_leading(world, spec, memory, leadership, now=at_time(now))
+                if not as_json:
+                    show(after, settings)
+                done = _both(done, after)
         return plain(done, settings)
 
     found, well = each_project(ctx, look)
     if as_json:
         show_json(found[0] if len(projects(ctx)) == 1 else found)
     sys.exit(0 if well else 1)
+
+
+def _both(before: TickReport, after: TickReport) -> TickReport:
+    """Two looks as one."""
+    return replace(
+        after,
+        ingested=before.ingested + after.ingested,
+        entries=(*before.entries, *after.entries),
+        told=(*before.told, *after.told),
+        untold=(*before.untold, *after.untold),
+    )
 
 
 def _outlasted(world: World, model: str) -> bool:
@@ -85,6 +92,7 @@ def plain(done: TickReport, settings: Settings) -> dict[str, object]:
             {"at": one.entry.at, "action": one.action, "version": one.version or None, "reason": told(one.reason, settings)}
             for one in tellings
         ],
+        "stands_by": None if done.stands_by is None else told(done.stands_by, settings),
         "told": [told(reason, settings) for reason in done.told],
         "trouble": "; ".join([*([done.trouble] if done.trouble else []), *(told(reason, settings) for reason in done.untold)]),
     }
@@ -93,7 +101,7 @@ def plain(done: TickReport, settings: Settings) -> dict[str, object]:
 def show(done: TickReport, settings: Settings) -> None:
     """A tick for people."""
     numbers = because("event.tick", ingested=done.ingested, entries=len(done.entries))
-    say(f"{when(done.at)}  {done.model}: {told(numbers, settings)}")
+    say(f"{when(done.at)}  {done.model}: {told(done.stands_by or numbers, settings)}")
     for entry in done.entries:
         one = tell(entry)
         version = f" {done.model}@{one.version}" if one.version else ""

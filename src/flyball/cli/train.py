@@ -2,12 +2,14 @@
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, show_table, span, tell_written, told
 from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause
+from flyball.loop.behaviour.subject import leave_candidate
 from flyball.loop.making.trained import TrainResult, report
 from flyball.loop.records import Written
 from flyball.settings import Settings
@@ -19,6 +21,16 @@ from flyball.wiring import open_workshop, open_world
 @click.option("--force", is_flag=True, help="Train again although the same spec, data and code were trained before.")
 @click.option(
     "--window", default=None, metavar="SPAN", help="Learn from the last SPAN only, such as 60d (default: the spec's [retrain] window)."
+)
+@click.option("--pull", is_flag=True, help="First fetch the data that DVC tracks and that is not here, as in a fresh checkout.")
+@click.option("--push", is_flag=True, help="Push the exact rows to the project's DVC remote, where other machines find them.")
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
+    metavar="DIR",
+    help="Write what reviewers want to know into this folder: Markdown, a page with plots, and the result as JSON.",
 )
 @click.option("--action", default="", hidden=True, help="The retraining this run belongs to; set by the loop.")
 @click.option(
@@ -32,12 +44,25 @@ from flyball.wiring import open_workshop, open_world
 @as_json
 @click.pass_context
 def command(
-    ctx: click.Context, register: bool, force: bool, window: str | None, action: str, cause: Cause, now: str | None, as_json: bool
+    ctx: click.Context,
+    register: bool,
+    force: bool,
+    window: str | None,
+    pull: bool,
+    push: bool,
+    folder: Path | None,
+    action: str,
+    cause: Cause,
+    now: str | None,
+    as_json: bool,
 ) -> None:
     """Prepare the data, keep the exact rows, run the project's train function, evaluate it on held-out rows, judge it, register it.
 
     The first version that passes its gate becomes champion; a later one is promoted or compared with the champion as [rollout] says.
     What trains is what [train] names: a function here or in another environment, a command, or another system that is asked and waited for.
+
+    --report also looks at the champion on the same rows, at how far the newest rows moved, and at how sure the model is; DIR then has
+    evaluation.md, evaluation.html and training.json, and `flyball register --report DIR` takes the run from there.
 
     Exit status 1 when the gate does not pass; the version is registered all the same. One that failed gets no alias; one that the gate left
     undecided may be compared on live rows.
@@ -50,6 +75,10 @@ def command(
         need(spec.data.time is not None, "--window needs a time column", 'name it in flyball.toml: [data] time = "..."')
         spec = replace(spec, retrain=replace(spec.retrain, window=length, since_change=False))
     workshop = open_workshop(settings, spec, echo=lambda line: click.echo(line, err=True, nl=not line.endswith("\n")))
+    if pull:
+        from flyball.cli.snapshot import fetch
+
+        fetch(workshop)
     result = train(
         spec,
         workshop,
@@ -61,11 +90,18 @@ def command(
         register=register,
         progress=say,
     )
+    leave_candidate(settings.state, result, moment)
     followed = Written(entries=(), trouble="")
     if register and not action:
         from flyball.loop.engine import follow_up  # here, so that its imports do not hold up the fit
 
         followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
+    if push and result.snapshot.dvc_md5:
+        workshop.snapshots.push(result.snapshot)
+    if folder is not None:
+        from flyball.cli.train_report import write_report
+
+        write_report(folder, settings, spec, result)
     show(result, settings, as_json=as_json)
     tell_written(followed, settings)
     if result.gate.verdict is not Verdict.PASS:

@@ -1,6 +1,7 @@
 """spec → Plan: what has to run for a project, in what order."""
 
 from datetime import timedelta
+from typing import Any
 
 from flyball.core.errors import SpecError
 from flyball.core.slug import slug
@@ -11,46 +12,48 @@ from flyball.spec.records import Spec
 ADMIN = "FLYBALL_ADMIN_TOKEN"
 KEY = "FLYBALL_SIGNING_KEY"
 """What every machine of a project has to share: the key that bundles are signed and verified with."""
+REPORT = "evaluation"
+"""The folder in which a training says what it came to. The steps after it read there which run is meant."""
 
 
 def make_plan(spec: Spec) -> Plan:
-    """The plan of a project in the environment its spec was read for."""
+    """The plan of a project in the environment its spec was read for.
+
+    A version is registered only after its own tests, and put to work only after that: what fails on the way never answers anybody.
+    """
     environment = ("--env", spec.environment) if spec.environment else ()
-    check = Step(name="check", verb=(*environment, "check"), says="flyball.toml means what it should", timeout=timedelta(minutes=10))
-    data = Step(
-        name="data",
-        verb=(*environment, "snapshot"),
-        says="prepare the data and keep the exact rows",
-        needs=("check",),
-        timeout=timedelta(hours=2),
-        retries=2,
+
+    def step(name: str, *verb: str, says: str, needs: str = "", timeout: timedelta = timedelta(hours=1), **more: Any) -> Step:
+        return Step(name=name, verb=(*environment, *verb), says=says, needs=(needs,) if needs else (), timeout=timeout, **more)
+
+    short, kept = timedelta(minutes=30), ("--report", REPORT)
+    check = step("check", "check", says="flyball.toml means what it should", timeout=timedelta(minutes=10))
+    push = ("--push",) if spec.stores.remote or spec.stores.database else ()  # the next step may stand on another machine
+    data, rows = (
+        step("data", "snapshot", "--pull", *more, says=says, needs="check", timeout=timedelta(hours=2), retries=2)
+        for more, says in (((), "prepare the data and look at the rows"), (push, "prepare the data and keep the exact rows"))
     )
-    try_out = Step(
-        name="train",
-        verb=(*environment, "train", "--no-register"),
-        says="train and judge, and register nothing",
-        needs=("data",),
-        timeout=spec.train.timeout + timedelta(minutes=30),
+    train = step(
+        "train",
+        "train",
+        "--no-register",
+        "--pull",
+        *push,
+        *kept,
+        says="train and judge, and register nothing yet",
+        needs="data",
+        timeout=spec.train.timeout + short,
         resources=spec.resources,
     )
-    train = Step(
-        name="train",
-        verb=(*environment, "train"),
-        says="train, evaluate, gate, register",
-        needs=("data",),
-        timeout=spec.train.timeout + timedelta(minutes=30),
-        resources=spec.resources,
-    )
-    test = Step(name="test", verb=(*environment, "test"), says="the model's own tests", needs=("train",), timeout=timedelta(hours=1))
-    watch = Step(
-        name="watch", verb=(*environment, "tick"), says="look at everything and do what follows", timeout=timedelta(minutes=30), retries=1
-    )
-    deploy = Step(
-        name="deploy",
-        verb=(*environment, "tick"),
-        says="let servers know: promote, or begin the comparison the spec asks for",
-        needs=("test",),
-        timeout=timedelta(minutes=30),
+    test = step("test", "test", *kept, "--junit", f"{REPORT}/tests.xml", says="the model's own tests", needs="train")
+    register = step("register", "register", *kept, "--hold", says="make it a version", needs="test", timeout=short)
+    deploy = step(
+        "deploy",
+        "rollout",
+        "start",
+        says="put it to work as [rollout] says: at once, or in comparison with the champion",
+        needs="register",
+        timeout=short,
         retries=1,
     )
     secrets = dict.fromkeys([*named(spec.stores), *_asked(spec), *spec.deliver.secrets])
@@ -58,9 +61,9 @@ def make_plan(spec: Spec) -> Plan:
         model=spec.model.name,
         slug=slug(spec.model.name),
         environment=spec.environment,
-        review=(check, data, try_out, test),
-        renew=(check, data, train, test, deploy),
-        watch=watch,
+        review=(check, data, train, test),
+        renew=(check, rows, train, test, register, deploy),
+        watch=step("watch", "tick", says="look at everything and do what follows", timeout=short, retries=1),
         look=spec.deliver.look,
         every=spec.retrain.every if "schedule" in spec.retrain.on else None,
         alerted="alert" in spec.retrain.on or spec.train.external is not None,

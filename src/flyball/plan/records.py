@@ -31,7 +31,8 @@ class Plan:
     """What has to run for one model.
 
     `review`: what a proposed change has to stand, which leaves nothing behind in shared stores. `renew`: what makes a new version and
-    puts it to work, on the main branch, on a schedule and when an alert asks for it. `watch`: the loop's look, every `look`.
+    puts it to work, on the main branch, on a schedule and when an alert asks for it. From `train` on, each step is handed the folder
+    `evaluation` as the steps before it left it. `watch`: the loop's look, every `look`.
     `every`: how often to renew (None: no schedule); `alerted`: whether alerts may ask for it. `serve`: the server's verb, at `port`.
     `secrets` and `variables`: what every step is given. `files`: what has to be there in the project's folder, such as a query.
     """

@@ -186,6 +186,10 @@ class Snapshots(Protocol):
         """Send it to the project's DVC remote; say how many files went."""
         ...
 
+    def pull(self) -> int:
+        """Bring what the project keeps under version control and does not have here; say how many files came. None without DVC."""
+        ...
+
 
 @record
 class RunReport:

@@ -1,4 +1,4 @@
-"""Trees of plain values as YAML and as JSON. Nothing is put together by hand, so that no name in a tree can change its shape."""
+"""Trees of plain values as YAML, as JSON and as Python. Nothing is put together by hand, so that no name in a tree can change its shape."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,22 @@ def to_yaml(tree: Tree, *, head: str = "") -> str:
 def to_json(tree: Tree) -> str:
     """A tree as indented JSON."""
     return json.dumps(tree, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_python(tree: Tree, *, indent: int = 0) -> str:
+    """A tree as a Python literal, a line for each value, which `ast.literal_eval` reads back as the same tree."""
+    inner = " " * (indent + 4)
+    if isinstance(tree, Mapping) and tree:
+        lines = [f"{inner}{name!r}: {to_python(value, indent=indent + 4)},\n" for name, value in tree.items()]
+        return "{\n" + "".join(lines) + " " * indent + "}"
+    if isinstance(tree, Sequence) and not isinstance(tree, str) and any(isinstance(value, Mapping) for value in tree):
+        lines = [f"{inner}{to_python(value, indent=indent + 4)},\n" for value in tree]
+        return "[\n" + "".join(lines) + " " * indent + "]"
+    if isinstance(tree, Mapping):
+        return "{}"
+    if isinstance(tree, Sequence) and not isinstance(tree, str):
+        return "[" + ", ".join(to_python(value, indent=indent) for value in tree) + "]"
+    return repr(tree)
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # the library has no types here

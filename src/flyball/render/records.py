@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from flyball.core.record import record
@@ -24,8 +25,10 @@ class Source:
 class Order:
     """What to render for. `latency`: what 99 of 100 requests should stay under; `availability`: the share that should be answered.
 
-    `prometheus`: where Grafana reaches Prometheus. `sources`: where the specs were read, by the names of their models. `release`: the
-    version of Flyball that containers are to have; empty: the newest.
+    `prometheus`: where Grafana reaches Prometheus. `root`: the top of the repository that platforms check out (None: each project is one).
+    `review`: only what a proposed change has to stand. `program`: where flyball is, for platforms that run it as it is installed;
+    `user`: as whom. `sources`: where the specs were read, by the names of their models. `release`: the version of Flyball that containers
+    are to have; empty: the newest.
 
     In a cluster: `loop`: a process that always runs, or one that looks at set times and goes; `rate`: predictions a second from which
     one more server is wanted; `called`: further names under which the servers are reached; `server_image`: theirs, where it is not to
@@ -36,6 +39,10 @@ class Order:
     latency: timedelta = timedelta(milliseconds=100)
     availability: float = 0.999
     prometheus: str = "http://127.0.0.1:9090"
+    root: Path | None = None
+    review: bool = False
+    program: str = "flyball"
+    user: str = "flyball"
     sources: Mapping[str, Source] = field(default_factory=dict)
     release: str = ""
     loop: Literal["deployment", "cronjob"] = "deployment"

@@ -30,6 +30,41 @@ TARGETS = {
         says="dashboards, and provisioning of the dashboards and their data source",
         then="copy {out}/provisioning to /etc/grafana/ and {out}/dashboards to /var/lib/grafana/dashboards/flyball, then restart Grafana",
     ),
+    "github": Target(
+        function="flyball.render.github:files",
+        says="workflows of GitHub Actions: review of changes, and train, test, register, deploy",
+        then="make the secrets that the files name (Settings, Secrets and variables, Actions), then commit and push {out}/.github",
+    ),
+    "gitlab": Target(
+        function="flyball.render.gitlab:files",
+        says="pipelines of GitLab CI: review of changes, and train, test, register, deploy",
+        then="make the variables that the files name (Settings, CI/CD, Variables), then commit and push both files of {out}",
+    ),
+    "jenkins": Target(
+        function="flyball.render.jenkins:files",
+        says="a declarative Jenkinsfile with the same stages",
+        then="make the credentials that the file names, commit it, and point a multibranch pipeline at the repository",
+    ),
+    "cron": Target(
+        function="flyball.render.cron:files",
+        says="a crontab for the loop, where there is nothing else",
+        then="look at the file of each model in {out}, then: crontab FILE (it replaces the crontab you have)",
+    ),
+    "systemd": Target(
+        function="flyball.render.systemd:files",
+        says="units of systemd: the server as a service, the loop on a timer",
+        then="copy {out}/*.service and {out}/*.timer to /etc/systemd/system, then: systemctl daemon-reload, and enable --now them",
+    ),
+    "airflow": Target(
+        function="flyball.render.airflow.dag:files",
+        says="a DAG for Airflow 3 with a task for each step, and one that looks at everything again and again",
+        then="copy {out}/*.py to Airflow's dags folder, or write them into a folder of the project that Airflow reads",
+    ),
+    "kubeflow": Target(
+        function="flyball.render.kubeflow.pipeline:files",
+        says="pipelines for Kubeflow 2: compiled, and as Python for its SDK",
+        then="upload {out}/*/pipeline.yaml, or change pipeline.py and compile it: python pipeline.py",
+    ),
     "docker": Target(
         function="flyball.render.docker.files:files",
         says="Dockerfiles: an image with everything, and a slim one for servers",

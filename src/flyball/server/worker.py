@@ -176,7 +176,7 @@ def server_for(
 ) -> WorkerServer:
     """A server that is ready to run on a listening socket."""
     others = [(one, ports(one)) for one in settings.also]
-    app = make_app(settings, ports(settings), worker=f"{settings.port}-w{number}", number=number, others=others)
+    app = make_app(settings, ports(settings), worker=settings.worker(number), number=number, others=others)
     config = uvicorn.Config(
         app,
         loop="uvloop",

@@ -62,7 +62,7 @@ class DeliverSpec:
     `install`: the words of the command that installs the project's packages; `secrets`: names of environment variables that the platform
     keeps secret and gives to every job; `variables`: those that everybody may read. `image`: the container image, `namespace` and
     `replicas` are for clusters; `most`: how many servers there may be under load. `server`: what one server may use. `look`: how often
-    the loop looks.
+    the loop looks. `runner`: the labels of the machine that trains, where a platform has several.
     """
 
     branch: str = "main"
@@ -76,3 +76,4 @@ class DeliverSpec:
     most: int = 10
     server: Resources = Resources()
     look: timedelta = timedelta(minutes=10)
+    runner: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
 
 FILE = "flyball.toml"
+_WAYS = frozenset({"run", "command", "external"})
 
 
 def names(document: Mapping[str, object]) -> list[str]:
@@ -34,5 +35,14 @@ def _laid_over(below: Mapping[str, object], above: Mapping[str, object]) -> dict
     made = dict(below)
     for name, value in above.items():
         under = below.get(name)
-        made[name] = _laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        made[name] = (
+            _laid_over(_without_other_ways(name, under, value), value) if isinstance(under, dict) and isinstance(value, dict) else value
+        )
     return made
+
+
+def _without_other_ways(name: str, below: Mapping[str, object], above: Mapping[str, object]) -> Mapping[str, object]:
+    """A model is trained in one way: an environment that names another way replaces the one below it."""
+    if name != "train" or not _WAYS & above.keys():
+        return below
+    return {key: value for key, value in below.items() if key not in _WAYS and not (key == "python" and "run" not in above)}

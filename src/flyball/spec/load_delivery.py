@@ -44,7 +44,7 @@ def read_deliver(section: Section) -> DeliverSpec:
     """`[deliver]`."""
     default = DeliverSpec()
     record = DeliverSpec(
-        branch=section.text("branch", default.branch),
+        branch=_branch(section, default.branch),
         python=_python(section, default.python),
         install=_words(section, "install", default.install),
         secrets=_variables(section, "secrets"),
@@ -55,6 +55,7 @@ def read_deliver(section: Section) -> DeliverSpec:
         most=section.integer("most", max(default.most, _number(section, "replicas")), least=1),
         server=read_resources(Section(FILE, "deliver.server", section.raw("server") if section.has("server") else {})),
         look=section.duration("look", default.look, least=timedelta(minutes=1)),
+        runner=_labels(section, "runner"),
     )
     section.done()
     if record.most < record.replicas:
@@ -112,6 +113,22 @@ def _address(section: Section, key: str, schemes: tuple[str, ...], example: str)
             f"{FILE}: {section.path}.{key} holds a password, which everybody who reads the file could use",
             hint=f'put the address into a variable where it is used and write {key} = "env:NAME"',
         )
+    return found
+
+
+def _branch(section: Section, default: str) -> str:
+    """A name that git allows, and that no platform takes for a pattern or an expression."""
+    found = section.text("branch", default)
+    if re.search(r"[\x00-\x20\x7f~^:?*\[\]\\{}]|\.\.|@\{|//|^[/.-]|[/.]$|\.lock$|^@$", found):
+        raise section.refuse("branch", found, 'the name of a branch, such as "main"')
+    return found
+
+
+def _labels(section: Section, key: str) -> tuple[str, ...]:
+    found = section.names(key, example="gpu")
+    for label in found:
+        if not re.fullmatch(r"[A-Za-z0-9][\w.:/-]{0,99}", label):
+            raise section.refuse(key, label, 'labels of a machine, such as ["self-hosted", "gpu"]')
     return found
 
 

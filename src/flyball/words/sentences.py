@@ -30,6 +30,7 @@ CATALOGUES = (
     "adopt",
     "alerts",
     "report",
+    "review",
     "reference",
     "multivariate",
     "history",
@@ -37,6 +38,7 @@ CATALOGUES = (
     "experiment",
     "ab",
     "backtest",
+    "behaviour",
 )
 
 

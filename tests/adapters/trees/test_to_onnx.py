@@ -7,9 +7,9 @@ import pytest
 from lightgbm import LGBMClassifier, LGBMRegressor
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
 from flyball.adapters.onnx.engine import OnnxEngine
@@ -77,6 +77,23 @@ def test_encoded_texts_and_unread_columns_go_through() -> None:
     assert np.allclose(onnx.score(odd), kernel.score(odd), atol=2e-6, rtol=0)
 
 
+@pytest.mark.parametrize(("task", "classes"), [("binary", 2), ("multiclass", 3), ("regression", 0)])
+def test_a_linear_model_is_its_weights_in_onnx_too(task: Task, classes: int) -> None:
+    target = {"binary": VALUE > 0, "multiclass": np.digitize(VALUE, [-0.5, 0.5]), "regression": VALUE * 100}[task]
+    schema = Schema(
+        columns=(Column(name="x0", kind="number", nullable=False), Column(name="city", kind="category", nullable=True, categories=("a",)))
+    )
+    city = np.array(["a", "b", None], dtype=object)[rng.integers(0, 3, ROWS)]
+    rows = Table({"x0": DATA[:, 0], "city": city})
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["city"]), (StandardScaler(), ["x0"]))
+    last = Ridge() if task == "regression" else LogisticRegression()
+    flat = flatten_linear(make_pipeline(columns, last).fit(to_frame(rows, schema.names), target), schema, task)
+    kernel, _ = engines(flat, schema, task, classes)
+    onnx = OnnxEngine(to_onnx(flat, schema, task), schema=schema, task=task, classes=classes, threshold=0.5)
+    odd = rows.with_columns({"city": np.where(rng.random(ROWS) < 0.2, "nowhere", city)})
+    assert np.allclose(onnx.score(odd), kernel.score(odd), atol=2e-6, rtol=2e-6)
+
+
 def test_what_onnx_cannot_say_is_named() -> None:
     schema = numbers(4)
     data = DATA.copy()
@@ -85,8 +102,6 @@ def test_what_onnx_cannot_say_is_named() -> None:
     model = LGBMClassifier(**QUIET).fit(frame(data), target, categorical_feature=[1])
     with pytest.raises(UnsupportedError, match="splits by categories"):
         to_onnx(flatten(model, schema, "binary"), schema, "binary")
-    with pytest.raises(UnsupportedError, match="without trees"):
-        to_onnx(flatten_linear(LogisticRegression().fit(frame(DATA), VALUE > 0), schema, "binary"), schema, "binary")
     model = LGBMClassifier(zero_as_missing=True, **QUIET).fit(frame(DATA), VALUE > 0)
     with pytest.raises(UnsupportedError, match="zero for missing"):
         to_onnx(flatten(model, schema, "binary"), schema, "binary")

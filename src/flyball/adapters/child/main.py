@@ -83,7 +83,12 @@ def _verbs(project: Path, replies: IO[str], hello: dict[str, Any]) -> dict[str, 
 
         return run_schema(command, project)
 
-    return {"prepare": prepare, "schema": schema, "fit": fit, "score": score, "embed": embed}
+    def tests(command: dict[str, Any]) -> object:
+        from flyball.adapters.child.model_tests import run_model_tests
+
+        return run_model_tests(command, project)
+
+    return {"prepare": prepare, "schema": schema, "fit": fit, "score": score, "embed": embed, "tests": tests}
 
 
 def _answer(verbs: dict[str, Callable[[dict[str, Any]], object]], command: dict[str, Any], project: Path) -> dict[str, object]:

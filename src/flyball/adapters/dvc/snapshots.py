@@ -77,6 +77,22 @@ class DvcSnapshots:
 
         return int(self._with_repo(send))
 
+    def pull(self) -> int:
+        """`dvc pull` of what lies in the project; what was never pushed stays away, as the snapshots of another machine may."""
+        from dvc.exceptions import NotDvcRepoError
+        from dvc.repo import Repo
+
+        try:
+            Repo(str(self._project)).close()
+        except NotDvcRepoError:
+            return 0
+
+        def bring(repo: Any) -> int:
+            found = repo.pull(targets=[str(self._project)], recursive=True, allow_missing=True)
+            return int(found["stats"]["fetched"])
+
+        return int(self._with_repo(bring))
+
     def _found(self, snapshot: Snapshot) -> Path:
         """A file with the recorded bytes: the one in the project, else the one in DVC's cache, else from its remote."""
         present = self._project / snapshot.path

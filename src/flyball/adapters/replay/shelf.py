@@ -49,6 +49,10 @@ class ScratchSnapshots:
         """Refused."""
         raise RefusedError("a replay pushes no rows anywhere")
 
+    def pull(self) -> int:
+        """Nothing is elsewhere."""
+        return 0
+
 
 class ScratchTracker:
     """The port `Tracker` in memory. `packager` writes the model folder of models that could not be compiled, which are scored from it."""

@@ -14,15 +14,17 @@ from flyball.spec.records import Task
 
 
 def to_onnx(trees: FlatTrees, schema: Schema, task: Task) -> bytes:
-    """The bytes of `model.onnx`: numbers enter as float64. UnsupportedError for splits by categories and for weights."""
+    """The bytes of `model.onnx`: numbers enter as float64. UnsupportedError for splits by categories, and for trees with weights."""
     if ((trees.slot & CATEGORICAL) != 0).any():
         raise UnsupportedError("splits by categories have no ONNX of ours; without the compiled kernel numpy answers")
-    if len(trees.weights) or not len(trees.root):
-        raise UnsupportedError("a model without trees has no ONNX of ours")
+    if len(trees.weights) and len(trees.root):
+        raise UnsupportedError("trees and weights together have no ONNX of ours; without the compiled kernel numpy answers")
     if (trees.zero[1:] >= 0).any():
         raise UnsupportedError("a model that takes zero for missing has no ONNX of ours; without the compiled kernel numpy answers")
     graph = Graph()
-    graph.answer(_linked(graph, _ensemble(graph, trees, _slots(graph, trees, schema)), trees.link), task)
+    slots = _slots(graph, trees, schema)
+    raw = _ensemble(graph, trees, slots) if len(trees.root) else _weighted(graph, trees, slots)
+    graph.answer(_linked(graph, raw, trees.link), task)
     return graph.model(schema, task, 2 if task == "binary" else trees.outputs)
 
 
@@ -82,6 +84,14 @@ def _ensemble(graph: Graph, trees: FlatTrees, slots: str) -> str:
         target_ids=target.tolist(),
         target_weights_as_tensor=helper.make_tensor("leaves", TensorProto.DOUBLE, [weights.size], weights.reshape(-1) / trees.divisor),
     )
+
+
+def _weighted(graph: Graph, trees: FlatTrees, slots: str) -> str:
+    """The base and the weighted sum of the slots, calculated as float64 and given as float32."""
+    weights = trees.weights.reshape(trees.outputs, -1)[:, 1:] / trees.divisor
+    total = graph.node("MatMul", [slots, graph.constant(np.ascontiguousarray(weights.T, dtype=np.float64))])
+    whole = graph.node("Add", [total, graph.constant(trees.base.reshape(1, -1).astype(np.float64))])
+    return graph.node("Cast", [whole], to=TensorProto.FLOAT)
 
 
 def _linked(graph: Graph, raw: str, link: int) -> str:

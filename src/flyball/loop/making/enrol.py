@@ -245,21 +245,26 @@ def _write_down(workshop: Workshop, model: str, event: Registered, *, actor: str
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="train again: nothing is repeated")
 
 
-def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path, now: datetime) -> Judgement:
+def candidate_of(workshop: Workshop, kept: Kept, folder: Path) -> tuple[Candidate, Made]:
+    """What a complete run made, out of what it kept: the held-out rows scored once more, and the bundle beside all rows."""
     digest = workshop.bundles.put(folder / "bundle")
     path = workshop.bundles.path(digest)
     manifest = read_manifest(path, digest)
     rows, held = workshop.snapshots.restore(kept.snapshot), np.load(folder / "test.npy")
     test = rows.take(held)
-    score = scorer(path, digest, manifest, workshop, folder)
     candidate = Candidate(
         test=test,
-        scores=score(test.select(manifest.schema.names)),
+        scores=scorer(path, digest, manifest, workshop, folder)(test.select(manifest.schema.names)),
         classes=manifest.classes,
         trained_until=manifest.trained_until,
         held_out=manifest.held_out,
     )
-    rival, made = rival_of(state, workshop, folder), Made(bundle=path, digest=digest, rows=rows, test=held)
+    return candidate, Made(bundle=path, digest=digest, rows=rows, test=held)
+
+
+def _ask_again(spec: Spec, workshop: Workshop, state: State, kept: Kept, folder: Path, now: datetime) -> Judgement:
+    candidate, made = candidate_of(workshop, kept, folder)
+    rival = rival_of(state, workshop, folder)
     judged = judge(spec, candidate, kept.evaluation, rival)
     return before_traffic(judged, spec, workshop, rival, made, folder=folder, now=now)
 

@@ -59,7 +59,7 @@ def assess(spec: Spec, candidate: Candidate) -> Evaluation:
         blocks_of(candidate.test, spec.data),
         {name: candidate.test[name] for name in spec.evaluate.slices},
         spec.evaluate.split.seed,
-        _weight(candidate.test),
+        weight_of(candidate.test),
     )
 
 
@@ -76,7 +76,7 @@ class Judgement:
 
 
 @record
-class _Duel:
+class Duel:
     """The rows new to candidate and champion, and what each says of them. The champion answers by the threshold it was made with."""
 
     rows: Table
@@ -99,7 +99,7 @@ def judge(spec: Spec, candidate: Candidate, evaluation: Evaluation, rival: Rival
     """The gate's decision. Without a champion there is nothing to compare; a comparison that cannot be made is undecided."""
     if rival is None:
         return Judgement(decision=gate(spec.evaluate.gate, evaluation, None), head_start=())
-    duel = _duel(spec, candidate, rival)
+    duel = meet(spec, candidate, rival)
     if isinstance(duel, FlyballError):
         wanted = dict.fromkeys(_compared_metrics(spec))
         return Judgement(decision=gate(spec.evaluate.gate, evaluation, wanted, trouble=_in_one_line(duel)), head_start=())
@@ -114,7 +114,7 @@ def checks_digest(spec: Spec) -> str:
     return sha256_json([to_plain(part) for part in (spec.evaluate.gate, spec.evaluate.replay, spec.evaluate.untouched)])
 
 
-def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | FlyballError | None:
+def meet(spec: Spec, candidate: Candidate, rival: Rival) -> Duel | FlyballError | None:
     """Candidate and champion on rows later than both trainings, or held out from both by one rule; None if there are none.
 
     The error if the champion cannot say anything here.
@@ -126,7 +126,7 @@ def _duel(spec: Spec, candidate: Candidate, rival: Rival) -> _Duel | FlyballErro
             return None
         rows = candidate.test.take(fresh)
         said = score(rows.select(champion.schema.names))
-        return _Duel(rows=rows, candidate=candidate.scores[fresh], champion=said, threshold=champion.threshold)
+        return Duel(rows=rows, candidate=candidate.scores[fresh], champion=said, threshold=champion.threshold)
     except FlyballError as error:  # a feature the champion reads is gone, or its bundle cannot be used here: no evidence either way
         return error
 
@@ -139,7 +139,7 @@ def _compared_metrics(spec: Spec) -> list[str]:
     return sorted({check.metric for check in spec.evaluate.gate if check.better or check.not_worse})
 
 
-def _sliced(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[GateCheck, tuple[SliceComparison, ...]]:
+def _sliced(spec: Spec, candidate: Candidate, duel: Duel | None) -> Mapping[GateCheck, tuple[SliceComparison, ...]]:
     """What is compared for each line of the gate that asks in slices."""
     asked = {check: spec.evaluate.slices if check.slices else (check.slice,) for check in spec.evaluate.gate if check.slices or check.slice}
     return {
@@ -148,7 +148,7 @@ def _sliced(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[Gat
     }
 
 
-def _by_slice(spec: Spec, candidate: Candidate, duel: _Duel | None, metric: str, columns: Sequence[str]) -> tuple[SliceComparison, ...]:
+def _by_slice(spec: Spec, candidate: Candidate, duel: Duel | None, metric: str, columns: Sequence[str]) -> tuple[SliceComparison, ...]:
     if duel is None or not columns:
         return ()
     return compare_slices(
@@ -161,11 +161,11 @@ def _by_slice(spec: Spec, candidate: Candidate, duel: _Duel | None, metric: str,
         blocks_of(duel.rows, spec.data),
         {name: duel.rows[name] for name in columns},
         spec.evaluate.split.seed,
-        weight=_weight(duel.rows),
+        weight=weight_of(duel.rows),
     )
 
 
-def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mapping[str, Comparison | None]:
+def _comparisons(spec: Spec, candidate: Candidate, duel: Duel | None) -> Mapping[str, Comparison | None]:
     """Per metric the gate compares."""
     wanted = _compared_metrics(spec)
     if duel is None:
@@ -181,13 +181,13 @@ def _comparisons(spec: Spec, candidate: Candidate, duel: _Duel | None) -> Mappin
             spec.model.cut,
             blocks,
             spec.evaluate.split.seed,
-            _weight(duel.rows),
+            weight_of(duel.rows),
         )
         for metric in wanted
     }
 
 
-def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[DayGain, ...]:
+def _head_start(spec: Spec, candidate: Candidate, duel: Duel | None) -> tuple[DayGain, ...]:
     """Day by day, by the rollout's metric. Without time there are no days; where rows weigh differently nothing is paired live."""
     if duel is None or spec.data.time is None or WEIGHT in duel.rows:
         return ()
@@ -205,7 +205,7 @@ def _head_start(spec: Spec, candidate: Candidate, duel: _Duel | None) -> tuple[D
     )
 
 
-def _weight(rows: Table) -> NDArray[np.float64] | None:
+def weight_of(rows: Table) -> NDArray[np.float64] | None:
     """How much each row counts; None where all count the same."""
     return np.asarray(rows[WEIGHT], dtype=np.float64) if WEIGHT in rows else None
 

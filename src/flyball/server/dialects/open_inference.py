@@ -212,6 +212,11 @@ def _asked(body: bytes, length: int, form: _ResponseForm, most: int) -> Asked:
     return Asked(inputs, names, name, parameters)
 
 
+def read_asked(body: bytes, length: int, most: int) -> Asked:
+    """The request in a body of which `length` bytes are JSON; RequestError names what is wrong with it."""
+    return _asked(body, length, _ResponseForm(), most)
+
+
 def _raw(metadata: Metadata, body: bytes, most: int) -> Asked:
     """A body that is nothing but the one input of a model: the shape follows from how many bytes there are."""
     first = metadata.inputs[0]
