@@ -260,7 +260,8 @@ def calls(script: str) -> Iterator[tuple[str, list[str]]]:
         if not line.startswith("flyball "):
             continue
         words = shlex.split(line, comments=True)[1:]
-        words = words[2:] if words[0] == "-C" else words
+        while words[0] in ("-C", "--env"):
+            words = words[2:]
         yield words[0], [word for word in words[1:] if word.startswith("-")]
 
 
