@@ -60,9 +60,7 @@ class Team:
 @contextmanager
 def team(folder: Path, *, shared: bool = True, spec: str = SPEC + STORES) -> Iterator[Team]:
     """A team with a project that was pushed once, its data in DVC and in no commit."""
-    made = Team(
-        folder=folder, project=folder / "project", origin=folder / "origin.git", secrets={}, environment=dict(machine(folder))
-    )
+    made = Team(folder=folder, project=folder / "project", origin=folder / "origin.git", secrets={}, environment=dict(machine(folder)))
     make_project(made.project, frame=customers(2500), spec=spec)
     (made.project / ".gitignore").write_text(IGNORED)
     (made.project / "requirements.txt").write_text("numpy\n")

@@ -73,9 +73,7 @@ def project(folder: Path) -> Path:
 
 def ran(words: list[str], folder: Path, surroundings: Mapping[str, str]) -> str:
     """What a process said, which must end well."""
-    done = subprocess.run(
-        words, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **surroundings}, timeout=250
-    )
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, env={**os.environ, **surroundings}, timeout=250)
     assert done.returncode == 0, (done.stdout + done.stderr)[-8000:]
     return done.stdout + done.stderr
 
@@ -108,7 +106,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
         "${{ github.token }}",
         "$(touch x) `touch x` ${HOME} $HOME; touch x",
         "'; import os; os._exit(3) #",
-        '"""\n\'\'\'\\',
+        "\"\"\"\n'''\\",
         "a\nb: c\n- d\r\n\t",
         "\u2028\u202e\x85\ufeff温度🦔",
         "x.sh",

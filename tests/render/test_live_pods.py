@@ -1,6 +1,5 @@
 """The rendered containers run on a root they cannot write: servers answer from the shared database alone and drain, the loop looks."""
 
-import json
 import os
 import secrets
 import signal
@@ -14,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from clustered import pod_of, trees
 from kubelets import Container, Volumes, free_port, image_of, run, volumes
 from postgresql import Postgres
-from trained import CUSTOMER, begin, command
+from trained import CUSTOMER, begin, flyball
 
 _CLUSTER = """
 [env.prod.stores]
@@ -33,12 +33,12 @@ variables = { NOTE = "a $(HOME) b" }
 
 @dataclass(frozen=True)
 class Installed:
-    """A project whose model was trained into shared stores, and what was rendered of it."""
+    """A project whose first version was made by the rendered Job, and what was rendered of it. `steps`: how each container of it ended."""
 
-    project: Path
     image: Path
     objects: dict[str, Any]
     secrets: dict[str, str]
+    steps: dict[str, tuple[int, str]]
 
     @property
     def spec(self) -> str:
@@ -69,6 +69,14 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         server.wait()
 
 
+def made_image(project: Path, folder: Path) -> Path:
+    """What the image holds of a project. Data is pushed to where a pod's project sees a folder of its own."""
+    image = image_of(project, folder)
+    for words in (["init", "-q", "--no-scm"], ["remote", "add", "-q", "-d", "there", "../tmp/remote"]):
+        subprocess.run([sys.executable, "-m", "dvc", *words], cwd=image, check=True)
+    return image
+
+
 @pytest.fixture(scope="module")
 def installed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("cluster")
@@ -76,6 +84,9 @@ def installed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> I
     (project / "tests.toml").unlink()  # a forest so small breaks some of what is asked there
     with (project / "flyball.toml").open("a") as file:
         file.write(_CLUSTER)
+    image = made_image(project, folder / "image")
+    rendered = flyball(project, "--env", "prod", "render", "kubernetes", "--json")
+    assert rendered.status == 0, rendered.err
     with mlflow_server(folder) as tracking:
         address = postgres.fresh()
         given = {
@@ -84,15 +95,13 @@ def installed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> I
             "FLYBALL_SIGNING_KEY": secrets.token_hex(32),
             "FLYBALL_ADMIN_TOKEN": secrets.token_hex(32),
         }
-        for words in (["train", "--now", "2025-03-01T00:00:00Z"], ["render", "kubernetes", "--json"]):
-            done = subprocess.run(
-                command(project, "--env", "prod", *words), env={**os.environ, **given}, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr
-        image = image_of(project, folder / "image")
-        # where data is pushed to, seen from a pod's project: in a folder that is its own to write to
-        subprocess.run([sys.executable, "-m", "dvc", "remote", "add", "-q", "-d", "there", "../tmp/remote"], cwd=image, check=True)
-        yield Installed(project=project, image=image, objects=trees(json.loads(done.stdout)["files"]), secrets=given)
+        made = Installed(image=image, objects=trees(rendered.json["files"]), secrets=given, steps={})
+        pod, place = pod_of(made.objects["CronJob/churn-train"]), volumes(folder / "pod", made.spec, image)
+        for tree in [*pod["initContainers"], *pod["containers"]]:
+            made.steps[tree["name"]] = run(tree, place, given)
+            if made.steps[tree["name"]][0] != 0:
+                break
+        yield made
         postgres.drop(address)
 
 
@@ -100,6 +109,11 @@ def installed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> I
 def place(tmp_path: Path, installed: Installed) -> Volumes:
     """The empty volumes of one pod."""
     return volumes(tmp_path / "pod", installed.spec, installed.image)
+
+
+def test_the_steps_of_a_training_run_one_after_the_other_in_one_pod_and_make_the_first_version(installed: Installed) -> None:
+    assert [(name, status) for name, (status, said) in installed.steps.items() if status] == [], installed.steps
+    assert list(installed.steps) == ["project", "check", "data", "train", "test", "register", "deploy"]
 
 
 def test_a_server_with_nothing_but_the_spec_answers_from_the_shared_database_and_drains_in_time(
@@ -121,8 +135,9 @@ def test_a_server_with_nothing_but_the_spec_answers_from_the_shared_database_and
     finally:
         status = server.stop(pod["terminationGracePeriodSeconds"])
     assert status == 0, server.said()
-    left = [path for path in place.project.rglob("*.seg*") if path.is_file()]
-    assert not left, "what was answered is in the shared database before the pod is gone"
+    with psycopg.connect(installed.secrets["FLYBALL_DATABASE"]) as database:
+        [rows] = database.execute("SELECT count(*) FROM flyball.predictions").fetchall()
+    assert rows == (2,), "what was answered is in the shared database before the pod is gone"
 
 
 def test_the_loop_looks_is_found_alive_and_ends_when_it_is_asked_to(installed: Installed, place: Volumes) -> None:
@@ -137,13 +152,6 @@ def test_the_loop_looks_is_found_alive_and_ends_when_it_is_asked_to(installed: I
         status = loop.stop(pod["terminationGracePeriodSeconds"])
     assert status == 0, loop.said()
     assert "failed" not in loop.said(), loop.said()
-
-
-def test_the_steps_of_a_training_run_one_after_the_other_in_one_pod(installed: Installed, place: Volumes) -> None:
-    pod = pod_of(installed.objects["CronJob/churn-train"])
-    for tree in [*pod["initContainers"], *pod["containers"]]:
-        status, said = run(tree, place, installed.secrets)
-        assert status == 0, f"{tree['name']}: {said}"
 
 
 def test_without_its_secrets_a_server_says_what_is_missing_and_ends(installed: Installed, place: Volumes) -> None:

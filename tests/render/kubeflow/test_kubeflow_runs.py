@@ -13,7 +13,7 @@ from orchestrated import FLYBALL, FULL, full, hostile, interpreter, project, ran
 from rendered import write_down
 from trained import flyball
 
-PLAIN = FULL.replace("resources = { cpu = 2.5, memory = \"4Gi\", gpu = 1 }\n", "").replace('variables = { AWS_REGION = "eu-west-1" }\n', "")
+PLAIN = FULL.replace('resources = { cpu = 2.5, memory = "4Gi", gpu = 1 }\n', "").replace('variables = { AWS_REGION = "eu-west-1" }\n', "")
 
 
 @pytest.mark.parametrize("which", ["full", "plain", "hostile"])
