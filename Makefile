@@ -103,10 +103,24 @@ $(VENV)/slim/.done: $(VENV)/.dev requirements-dev.lock src/flyball/render/docker
 	@$(UV) pip install -q --compile-bytecode --python $(VENV)/slim/bin/python -r $(VENV)/slim/requirements.txt -c requirements-dev.lock
 	@touch $@
 
+# Ray is as large as all the rest together: its tests run in CI, or with RAY=1, in an environment that sees the other packages.
+$(VENV)/ray/.done: $(VENV)/.dev requirements-ray.lock
+	@rm -rf $(VENV)/ray
+	@$(UV) venv -q --clear --python $(BIN)/python $(VENV)/ray
+	@$(UV) pip sync -q --python $(VENV)/ray/bin/python --compile-bytecode requirements-ray.lock
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)/src", sep="\n")' > "$$($(VENV)/ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth"
+	@touch $@
+
+# Environments beside ours, each for tests that need what ours cannot have.
+BESIDE := triton airflow kfp cluster slim carloan $(if $(CI)$(TORCH),torch) $(if $(CI)$(RAY),ray)
 WITH_TORCH := $(CI)$(TORCH)
-unit: $(VENV)/.dev $(VENV)/cluster/.done $(VENV)/slim/.done $(VENV)/triton/.done $(VENV)/airflow/.done $(VENV)/kfp/.done $(VENV)/carloan/.done $(if $(WITH_TORCH),$(VENV)/torch/.done)  ## pytest
-	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python FLYBALL_CARLOAN=$(CURDIR)/$(VENV)/carloan FLYBALL_CLUSTER_PYTHON=$(CURDIR)/$(VENV)/cluster/bin/python FLYBALL_SLIM_PYTHON=$(CURDIR)/$(VENV)/slim/bin/python $(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(ARGS)
+WITH_RAY := $(CI)$(RAY)
+unit: $(VENV)/.dev $(BESIDE:%=$(VENV)/%/.done)  ## pytest
+	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python FLYBALL_CARLOAN=$(CURDIR)/$(VENV)/carloan \
+	FLYBALL_CLUSTER_PYTHON=$(CURDIR)/$(VENV)/cluster/bin/python FLYBALL_SLIM_PYTHON=$(CURDIR)/$(VENV)/slim/bin/python \
+	$(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(if $(WITH_RAY),--ignore=tests/adapters/ray) $(ARGS)
 	$(if $(WITH_TORCH),$(VENV)/torch/bin/python -m pytest -q tests/adapters/torch)
+	$(if $(WITH_RAY),$(VENV)/ray/bin/python -m pytest -q tests/adapters/ray)
 
 docs: $(UV)  ## the documentation as a web site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(UV) tool run -q --from mkdocs-material mkdocs build -q
@@ -118,6 +132,7 @@ lock: $(UV)  ## choose the newest versions that resolve and write both lock file
 	printf '%s\n' 'apache-airflow>=3.3,<3.4' 'fastapi<0.137' kubernetes | $(UV) pip compile $(RESOLVE) - -o requirements-airflow.lock --upgrade
 	printf '%s\n' kfp==2.17.0 kfp-kubernetes | $(UV) pip compile $(RESOLVE) - -o requirements-kfp.lock --upgrade
 	printf 'helm-python-sdk\ndockerfile\n' | $(UV) pip compile $(RESOLVE) - -o requirements-cluster.lock --upgrade
+	echo 'ray' | $(UV) pip compile $(RESOLVE) -c requirements-dev.lock - -o requirements-ray.lock --upgrade
 
 test-newest: $(VENV)/.dev resolve  ## the tests with the newest versions the ranges allow, in an environment of their own
 	$(MAKE) unit-at RESOLUTION=highest

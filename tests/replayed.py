@@ -1,7 +1,7 @@
 """A small town's history as a project that a backtest can replay, and a backtest of it, trainings included, in this process."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -55,9 +55,16 @@ def benches(folder: Path, scratch: Path) -> Iterator[ReplayBenches]:
 class InTurn:
     """The port `Mapper` in this process, one item after the other."""
 
+    slots = 1
+
     def map(self, work: Callable[[Item, Say], Result], items: Sequence[Item], *, say: Say) -> list[Result]:
         """The results in the order of the items."""
-        return [work(item, say) for item in items]
+        return list(self.each(work, items, say=say))
+
+    def each(self, work: Callable[[Item, Say], Result], items: Iterable[Item], *, say: Say) -> Iterator[Result]:
+        """The results in the order of the items."""
+        for item in items:
+            yield work(item, say)
 
 
 def plan(days: int = DAYS, step: timedelta = DAY) -> Plan:

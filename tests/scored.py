@@ -6,17 +6,20 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flyball.cli.predict import make_order
+from flyball.cli.predict_order import Given, Wishes, champion_and_others, order_elsewhere, order_for
 from flyball.core.schema import Column, Schema
 from flyball.loop.batch.batch import run_batch
 from flyball.loop.batch.part import BatchOrder
 from flyball.loop.batch.report import BatchReport
+from flyball.loop.batch.spread import Spread
+from flyball.ports.mapping import Mapper
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
 from served import MODEL, Site, linear, mixed
@@ -79,16 +82,39 @@ def flights(rows: int, *, seed: int = 0) -> pd.DataFrame:
 
 def order(folder: Path, source: Path, out: Path, **changes: Any) -> BatchOrder:
     """A job of small parts."""
-    wanted = {"keep": None, "scores": False, "skip": False, "logged": True, "threads": 2, "started_at": None, "trusted": False}
-    sizes = {"size": changes.pop("size", 4_000), "rows": changes.pop("rows", 100)}
-    return make_order(read_settings(folder, {}), load_spec(folder), source, out, **{**wanted, **changes}, **sizes)
+    settings, spec, wishes = read_settings(folder, {}), load_spec(folder), wishes_of(**changes)
+    given = Given(source=source, out=out, known_as="")
+    return order_for(settings, spec, given, wishes, champion_and_others(settings, spec, trusted=wishes.trusted))
+
+
+def wishes_of(**changes: Any) -> Wishes:
+    """What the options say of a job of small parts."""
+    usual = {"keep": None, "scores": False, "skip": False, "logged": True, "threads": 2, "started_at": None, "trusted": False}
+    return Wishes(**{**usual, "size": 4_000, "rows": 100, **changes})
+
+
+def spread(mapper: Mapper, folder: Path, source: Path, out: Path, **changes: Any) -> Spread:
+    """A job of small parts that others do; one clock for all, so that two runs write the same."""
+    settings, spec, wishes = read_settings(folder, {}), load_spec(folder), wishes_of(**changes)
+    given = Given(source=source, out=out, known_as="")
+    live = champion_and_others(settings, spec, trusted=wishes.trusted)
+    return Spread(
+        mapper=mapper,
+        opened=partial(order_elsewhere, settings, spec, given, wishes, live.deployment),
+        clock=no_clock,
+        say=lambda _: None,
+        parts=2,
+    )
+
+
+def no_clock() -> int:
+    """One time."""
+    return 1_800_000_000_000_000
 
 
 def score(folder: Path, source: Path, out: Path, *, overwrite: bool = False, **changes: Any) -> BatchReport:
     """Run a job."""
-    return run_batch(
-        order(folder, source, out, **changes), overwrite=overwrite, clock=lambda: 1_800_000_000_000_000, progress=lambda _: None
-    )
+    return run_batch(order(folder, source, out, **changes), overwrite=overwrite, clock=no_clock, progress=lambda _: None)
 
 
 def main(words: Sequence[str]) -> None:

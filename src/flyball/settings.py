@@ -10,7 +10,7 @@ from typing import Literal
 
 from flyball.core.errors import SpecError, UsageError
 from flyball.core.record import record
-from flyball.core.surroundings import FOR_ADMINS, FOR_SIGNING
+from flyball.core.surroundings import ADMINS_BEFORE, FOR_ADMINS, FOR_SIGNING
 from flyball.registry.signing import KeySource, key_from_text
 from flyball.spec.delivery import StoresSpec
 from flyball.spec.load import read_places
@@ -41,6 +41,11 @@ class Settings:
     def shared(self) -> str:
         """The address of the shared database; empty: the project's own. SpecError if it is in a variable that is not set."""
         return secret(self.stores.database)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the spec names any store that others use too."""
+        return bool(self.stores.database or self.stores.mlflow or self.stores.remote)
 
     @property
     def database(self) -> Path:
@@ -131,6 +136,11 @@ def signing_key(settings: Settings, environment: Mapping[str, str] | None = None
     """What bundles are signed with: the key in FLYBALL_SIGNING_KEY, which all machines of a team share, else the project's own file."""
     given = (os.environ if environment is None else environment).get(FOR_SIGNING, "").strip()
     return key_from_text(given, name=FOR_SIGNING) if given else settings.key
+
+
+def admin_tokens_before(environment: Mapping[str, str] | None = None) -> str:
+    """What admitted until now, where it is to be replaced: FLYBALL_ADMIN_TOKEN_OLD."""
+    return (os.environ if environment is None else environment).get(ADMINS_BEFORE, "")
 
 
 def secret(text: str, environment: Mapping[str, str] | None = None) -> str:

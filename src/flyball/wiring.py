@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Protocol
 from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.record import record
+from flyball.core.surroundings import FOR_ADMINS
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog
 from flyball.ports.leading import Leases
 from flyball.ports.serving import BundleStore, Deployments
 from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Traffic
-from flyball.settings import Settings, admin_tokens, read_settings, secret, signing_key
+from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret, signing_key
 
 if TYPE_CHECKING:
     from flyball.adapters.child.behaving import ChildTests
-    from flyball.adapters.local.mapper import LocalMapper
+    from flyball.adapters.cloudevents.listener import CloudEvents
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
     from flyball.loop.adopt import Shelf
-    from flyball.loop.backtest.bench import Benches
     from flyball.loop.backtest.records import BacktestReport, Request
     from flyball.loop.making.training import Workshop
     from flyball.loop.past.reproduce import Studio
     from flyball.loop.world import World
+    from flyball.server.admin.tokens import AdminToken
     from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
 
@@ -154,15 +155,52 @@ def open_world(settings: Settings) -> "World":
         deployments=stores.deployments,
         bundles=stores.bundles,
         registry=MlflowRegistry(_mlflow(settings)),
-        executor=LocalExecutor(settings.jobs),
+        executor=_executor(settings),
         reports=stores.reports,
         looks=stores.looks,
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
         leases=stores.leases,
     )
+
+
+def _executor(settings: Settings) -> LocalExecutor:
+    return LocalExecutor(settings.jobs, keep=(FOR_ADMINS,) if settings.is_shared else ())
+
+
+def admitted(settings: Settings, spec: "Spec") -> None:
+    """RefusedError unless an admin token is at hand that may act on this model in its shared stores; nothing where none are shared."""
+    if not settings.is_shared:
+        return
+    from flyball.loop.admission import admit
+    from flyball.server.admin.tokens import read_tokens
+
+    tokens, before = ([one.digest for one in read_tokens(text)] for text in (admin_tokens(), admin_tokens_before()))
+    admit(open_stores(settings).journal, spec.model.name, tokens, before=before, now=wall_clock(), actor=settings.actor)
+
+
+def _tokens_of_server(settings: Settings, stores: Stores) -> "tuple[AdminToken, ...]":
+    """What opens a server's admin routes. In shared stores only tokens that may act there do: a server anybody starts is no way around."""
+    from flyball.core.errors import FlyballError
+    from flyball.loop.admission import is_admitted
+    from flyball.server.admin.tokens import read_tokens
+    from flyball.spec.load import load_spec
+
+    tokens = read_tokens(admin_tokens())
+    if not settings.is_shared or not tokens:
+        return tokens
+    try:
+        model = load_spec(settings.folder, settings.environment).model.name
+        found = tuple(one for one in tokens if is_admitted(stores.journal, model, [one.digest]))
+    except FlyballError as error:
+        _say(f"the admin routes stay closed until the server starts again: who may use them cannot be read: {error.message}")
+        return ()
+    if len(found) < len(tokens):
+        left = len(tokens) - len(found)
+        _say(f"{left} of {len(tokens)} tokens in {FOR_ADMINS} may not act in these shared stores: they open no admin route")
+    return found
 
 
 def open_sender(settings: Settings) -> "NotifySender":
@@ -170,6 +208,13 @@ def open_sender(settings: Settings) -> "NotifySender":
     from flyball.adapters.notify.sender import NotifySender
 
     return NotifySender(folder=settings.folder, language=settings.language, secret=secret, echo=_say)
+
+
+def _listener(settings: Settings) -> "CloudEvents":
+    from flyball.adapters.cloudevents.listener import CloudEvents
+    from flyball.words.sentences import sentence
+
+    return CloudEvents(folder=settings.folder, secret=secret, sentence=partial(sentence, language=settings.language))
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
@@ -185,13 +230,22 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.words.sentences import sentence
 
     stores, store = open_stores(settings), _mlflow(settings)
+    beside = (settings.folder / spec.data.place,) if spec.data.connection else ()
     return Workshop(
         journal=stores.journal,
         predictions=stores.predictions,
         bundles=stores.bundles,
         registry=MlflowRegistry(store),
-        trainer=ChildTrainer(settings.folder, tracking_uri=store.uri, artifacts=store.artifacts, experiment=spec.model.name, echo=echo),
-        snapshots=DvcSnapshots(settings.folder),
+        trainer=ChildTrainer(
+            settings.folder,
+            tracking_uri=store.uri,
+            artifacts=store.artifacts,
+            experiment=spec.model.name,
+            echo=echo,
+            resources=spec.resources,
+            fetch=partial(_fetch, echo=echo),
+        ),
+        snapshots=DvcSnapshots(settings.folder, remote=secret(settings.stores.remote), beside=beside),
         tracker=MlflowTracker(store),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(signing_key(settings)),
@@ -216,18 +270,10 @@ def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callab
 
     def trainer(folder: Path) -> ChildTrainer:
         away, artifacts = f"sqlite:///{scratch / 'mlflow.db'}", (scratch / "mlartifacts").as_uri()
-        return ChildTrainer(folder, tracking_uri=away, artifacts=artifacts, experiment=spec.model.name, echo=echo)
+        return ChildTrainer(folder, tracking_uri=away, artifacts=artifacts, experiment=spec.model.name, echo=echo, resources=spec.resources)
 
     workshop = open_workshop(settings, spec, echo=echo)
     return Studio(project=settings.folder, workshop=workshop, sources=GitSources(settings.folder), trainer=trainer, scratch=scratch)
-
-
-def open_backtest(settings: Settings, scratch: Path, *, processes: int | None) -> "tuple[Benches, LocalMapper]":
-    """What a backtest needs: worlds in memory over the project's own code, and where their replays run."""
-    from flyball.adapters.local.mapper import LocalMapper
-    from flyball.adapters.replay.benches import ReplayBenches
-
-    return ReplayBenches(project=settings.folder, scratch=scratch), LocalMapper(processes)
 
 
 def run_backtest(
@@ -237,33 +283,40 @@ def run_backtest(
     data: Path | None = None,
     from_log: bool = False,
     processes: int | None = None,
+    on: str = "local",
     say: Callable[[str], None] = lambda _: None,
 ) -> "BacktestReport":
     """Replay a project's history under each policy of the request: the spec's own data, those of a file, or the prediction log.
 
-    Nothing of the project changes but its cache of prepared rows. `processes`: how many policies at a time (None: one for each core).
+    Nothing of the project changes but its cache of prepared rows. `processes`: how many policies at a time (None: one for each core);
+    `on`: the engine the replays run on, as `--on` names it.
     """
     import tempfile
 
+    from flyball.adapters.engines import open_mapper
+    from flyball.adapters.replay.benches import ReplayBenches
     from flyball.adapters.replay.source import history_text
     from flyball.loop.backtest.run import backtest
     from flyball.spec.load import FILE, load_spec, parse_spec
 
     spec = load_spec(settings.folder, settings.environment)
     text = (settings.folder / FILE).read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory(prefix="flyball-backtest-") as folder:
+    shared = None if on == "local" else settings.state  # a cluster sees what lies in the project's folder
+    if shared is not None:
+        shared.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="flyball-backtest-", dir=shared) as folder:
         scratch = Path(folder)
         log = open_stores(settings).predictions if from_log else None
         text = history_text(text, spec, scratch, data=data, log=log, now=wall_clock())
-        benches, mapper = open_backtest(settings, scratch, processes=processes)
-        return backtest(
-            text,
-            parse_spec(text, folder=settings.folder, environment=settings.environment),
-            request,
-            benches=benches,
-            mapper=mapper,
-            say=say,
-        )
+        with open_mapper(on, settings.state, processes=processes) as mapper:
+            return backtest(
+                text,
+                parse_spec(text, folder=settings.folder, environment=settings.environment),
+                request,
+                benches=ReplayBenches(project=settings.folder, scratch=scratch),
+                mapper=mapper,
+                say=say,
+            )
 
 
 def open_shelf(settings: Settings) -> "Shelf":
@@ -277,7 +330,6 @@ def open_shelf(settings: Settings) -> "Shelf":
 
 def server_ports(folder: Path) -> "ServerPorts":
     """What each worker of a server opens for itself, and what it must not need: MLflow, pandas, scikit-learn."""
-    from flyball.server.admin.tokens import read_tokens
     from flyball.server.settings import ServerPorts
 
     settings = read_settings(folder)
@@ -292,7 +344,7 @@ def server_ports(folder: Path) -> "ServerPorts":
         traffic=stores.traffic,
         journal=stores.journal,
         guards=stores.guards,
-        tokens=read_tokens(admin_tokens()),
+        tokens=_tokens_of_server(settings, stores),
         admin=partial(_admin_ports, settings, stores),
     )
 
@@ -314,13 +366,13 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         deployments=stores.deployments,
         bundles=stores.bundles,
         registry=LaterRegistry(),
-        executor=LocalExecutor(settings.jobs),
+        executor=_executor(settings),
         reports=stores.reports,
         looks=stores.looks,
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
         leases=stores.leases,
     )
     return AdminPorts(
@@ -331,6 +383,12 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def _fetch(spec: "Spec", *, echo: Callable[[str], None]) -> None:
+    from flyball.adapters.warehouse.fetch import fetch
+
+    fetch(spec, secret=secret, say=echo)
 
 
 def _mlflow(settings: Settings) -> "MlflowStore":

@@ -39,8 +39,8 @@ def test_what_a_training_took_is_told_however_it_ended(tmp_path: Path) -> None:
         (JobState(state="done", result='{"status": "unchanged"}', message="", cost=COST), "unchanged"),
         (JobState(state="failed", result="", message="boom", cost=COST), "failed"),
     ):
-        found = finished_training(replace(watched.world, executor=Ended(job)), state)
+        found = finished_training(replace(watched.world, executor=Ended(job)), state, watched.spec)
         assert found is not None
         assert (found.outcome, found.cost) == (outcome, COST)
     running = Ended(JobState(state="running", result="", message=""))
-    assert finished_training(replace(watched.world, executor=running), state) is None
+    assert finished_training(replace(watched.world, executor=running), state, watched.spec) is None

@@ -118,15 +118,6 @@ def test_a_missing_key_names_its_section() -> None:
     assert "section [train] is missing" in refused(base=MINIMAL.split("[train]")[0])
 
 
-def test_a_key_of_a_later_version_is_not_called_a_mistake() -> None:
-    assert "data.connection is not yet supported" in refused(base=MINIMAL.replace("[train]", 'connection = "env:URL"\n[train]'))
-
-
-def test_a_query_as_source_is_not_yet_supported() -> None:
-    text = MINIMAL.replace('source = "data/customers.csv"', 'source = { query = "q.sql", connection = "env:URL" }')
-    assert "not yet supported" in refused(base=text)
-
-
 def test_a_feature_that_is_the_target_is_refused() -> None:
     assert "data.features lists 'churned'" in refused(base=MINIMAL.replace("[train]", 'features = ["age", "churned"]\n[train]'))
 

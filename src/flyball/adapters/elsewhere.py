@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from flyball.adapters.mlflow.store import MlflowStore, told
+from flyball.adapters.mlflow.store import MlflowStore, told, without_secret
 from flyball.adapters.notify.http import address, post_json
 from flyball.core.codec import to_json
 from flyball.core.errors import FlyballError, SpecError, StoreError
@@ -65,4 +65,4 @@ class ExternalTraining:
 
     def register_at(self) -> str:
         """The tracking URI."""
-        return self._store.uri
+        return without_secret(self._store.uri, self._store.uri)

@@ -46,9 +46,11 @@ class Project:
         """Prepare, train, evaluate, gate, register: `flyball train`. The value is a `TrainResult`."""
         from flyball.loop.engine import follow_up
         from flyball.loop.making.training import train
-        from flyball.wiring import open_workshop, open_world
+        from flyball.wiring import admitted, open_workshop, open_world
 
         now = self._clock()
+        if register:
+            admitted(self._settings, self._spec)
         workshop = open_workshop(self._settings, self._spec, echo=lambda _: None)
         result = train(self._spec, workshop, now=now, actor=self._settings.actor, force=force, register=register)
         if register:
@@ -194,7 +196,7 @@ class Project:
         from flyball.loop.shown import plain_rollout
 
         state, now = self._state(), self._clock()
-        count = answered(self._world().predictions, state, now=now)
+        count = answered(self._world(acts=False).predictions, state, now=now)
         return shown.rollout(plain_rollout(state, now, self._say, answered=count))
 
     def pause(self, reason: str) -> View:
@@ -220,7 +222,7 @@ class Project:
         from flyball.loop.experiment import experiment_view
         from flyball.loop.memory import Memory
 
-        world, now = self._world(), self._clock()
+        world, now = self._world(acts=False), self._clock()
         world.predictions.ingest()
         entries = [entry for entry in world.journal.read(self.name) if entry.at <= now]
         found = experiment_view(world, self._spec, fold(self.name, entries), Memory(), now, entries=entries)
@@ -315,9 +317,11 @@ class Project:
     def _written(self, done: "Written") -> View:
         return shown.written(self.name, done, self._say)
 
-    def _world(self) -> "World":
-        from flyball.wiring import open_world
+    def _world(self, *, acts: bool = True) -> "World":
+        from flyball.wiring import admitted, open_world
 
+        if acts:
+            admitted(self._settings, self._spec)
         return open_world(self._settings)
 
     def _monitor_frame(self, frame: Any, version: int, bundle: str, memory: Any, world: Any) -> tuple[MonitorReport, Any, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flyball.cli.frame import as_json, console, say, show_json, show_table, span, told
+from flyball.cli.frame import as_json, console, on_option, say, show_json, show_table, span, told
 from flyball.core.errors import UsageError
 from flyball.core.reason import because
 from flyball.settings import Settings, read_settings
@@ -46,6 +46,7 @@ _SHOWN = 2  # metrics beside each other on a screen
 )
 @click.option("--processes", type=click.IntRange(1), default=None, metavar="N", help="Policies at a time (default: one for each core).")
 @click.option("--html", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Write the report as one page, with plots.")
+@on_option
 @as_json
 @click.pass_obj
 def command(
@@ -63,6 +64,7 @@ def command(
     within: str,
     processes: int | None,
     html: Path | None,
+    on: str,
     as_json: bool,
 ) -> None:
     """Replay history through the loop that runs live, once for each policy, and say how they compare.
@@ -74,6 +76,7 @@ def command(
     \b
     flyball backtest --start 2013-03-01
     flyball backtest --policy spec --policy 'spec,window=60d' --policy every:30d --html choice.html
+    flyball backtest --on dask:tcp://scheduler:8786
     """
     from flyball.loop.backtest.records import Request
     from flyball.wiring import run_backtest
@@ -92,7 +95,7 @@ def command(
         changes=None if changes is None else read_changes(changes),
         within=span("--within", within),
     )
-    report = run_backtest(settings, request, data=data, from_log=from_log, processes=processes, say=say)
+    report = run_backtest(settings, request, data=data, from_log=from_log, processes=processes, on=on, say=say)
     if html is not None:
         from flyball.render.backtest.page import html_page
 

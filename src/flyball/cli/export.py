@@ -46,8 +46,8 @@ def command(ctx: click.Context, folder: Path, since: str | None, until: str | No
     from flyball.adapters.arrow.tables import FileTables
     from flyball.loop.leaving.leave import History, leave
     from flyball.loop.leaving.tables import TABLES
-    from flyball.wiring import open_stores
     from flyball.render.leaving import manifest, readme
+    from flyball.wiring import open_stores
 
     settings, spec = project(ctx)
     window = _window(since, until)

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from flyball.cli.admission import allow
 from flyball.core.codec import to_json, to_plain
 from flyball.core.errors import FlyballError, RefusedError, UsageError
 from flyball.core.reason import Reason
@@ -24,6 +25,13 @@ from flyball.words.sentences import sentence
 R = TypeVar("R")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document to stdout.")
+on_option = click.option(
+    "--on",
+    default="local",
+    show_default=True,
+    metavar="ENGINE",
+    help="Where it runs: local, dask or ray (a cluster on this machine), dask:ADDRESS or ray:ADDRESS.",
+)
 now_option = click.option(
     "--now", metavar="TIME", default=None, help="Act as if it were this time (RFC 3339), for replays; default: the clock.", hidden=False
 )
@@ -32,7 +40,16 @@ now_option = click.option(
 def project(ctx: click.Context) -> tuple[Settings, Spec]:
     """The settings and the spec of the project named by -C."""
     folder: Path = ctx.obj
-    return opened(folder)
+    settings, spec = opened(folder)
+    allow(_verb(ctx), ctx.params, settings, spec)
+    return settings, spec
+
+
+def _verb(ctx: click.Context) -> str:
+    """The word after `flyball`, also of a verb that has verbs of its own."""
+    while ctx.parent is not None and ctx.parent.parent is not None:
+        ctx = ctx.parent
+    return ctx.info_name or ""
 
 
 def opened(folder: Path) -> tuple[Settings, Spec]:
@@ -55,7 +72,9 @@ def each_project(ctx: click.Context, look: Callable[[Settings, Spec], R]) -> tup
     found, well = [], True
     for folder in folders:
         try:
-            found.append(look(*opened(folder)))
+            settings, spec = opened(folder)
+            allow(_verb(ctx), ctx.params, settings, spec)
+            found.append(look(settings, spec))
         except FlyballError as error:
             if len(folders) == 1:
                 raise

@@ -46,6 +46,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "alerts": ("flyball.cli.alerts", "What fires since when, who was not told; try the receivers."),
     "silence": ("flyball.cli.silence", "Tell nobody of some alerts for a while."),
     "backtest": ("flyball.cli.backtest", "Replay history under several policies and compare them."),
+    "tune": ("flyball.cli.tune", "Search for the best parameters of the training."),
     "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),
     "up": ("flyball.cli.up", "Server and loop together, until Ctrl-C."),
     "status": ("flyball.cli.status", "What serves, what runs, what comes next."),

@@ -3,15 +3,27 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 import click
 
-from flyball.cli.frame import as_json, at_time, need, project, say, show_json
-from flyball.cli.serve import holdback, trusted_option
+from flyball.adapters.engines import LOCAL, read_engine
+from flyball.cli.frame import as_json, at_time, on_option, project, say, show_json
+from flyball.cli.predict_order import (
+    Given,
+    Wishes,
+    champion_and_others,
+    now_micros,
+    order_elsewhere,
+    order_for,
+    prepared,
+    roles_missing,
+)
+from flyball.cli.serve import trusted_option
 from flyball.core.errors import UsageError
 from flyball.core.window import to_micros
 from flyball.settings import Settings
@@ -20,9 +32,7 @@ from flyball.spec.records import Spec
 if TYPE_CHECKING:
     from flyball.loop.batch.part import BatchOrder
     from flyball.loop.batch.report import BatchReport, Progress
-    from flyball.serving.deployment import LiveModel
 
-_KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _EVERY = 5.0  # seconds between two lines of progress where there is no terminal
 _MOST_THREADS = 8
 
@@ -43,6 +53,7 @@ _MOST_THREADS = 8
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it is there.")
 @click.option("--threads", type=click.IntRange(1, 64), default=None, help="How many parts are scored at once (default: the processors).")
 @click.option("--now", metavar="TIME", default=None, help="The time of rows without one (RFC 3339); default: when the job began.")
+@on_option
 @trusted_option
 @as_json
 @click.pass_context
@@ -57,6 +68,7 @@ def command(
     overwrite: bool,
     threads: int | None,
     now: str | None,
+    on: str,
     trusted_code: bool,
     as_json: bool,
 ) -> None:
@@ -65,15 +77,14 @@ def command(
     Rows are as `/predict` takes them: prepared (or `--prepare` does it), with the model's columns by name; the spec's id, unit and time are
     used where they are. Champion and challenger share the rows by unit as in the server, shadows score along, and every prediction is
     logged, so outcomes, `monitor` and `tick` work as if it had been served. A job that was killed goes on where it stood when the same
-    command runs again.
+    command runs again, on whichever engine. --on dask or ray has the parts of IN scored by the workers of a cluster, to the same output.
     """
+    if on != LOCAL and threads is not None:
+        raise UsageError("--threads is for this process, and --on says that others score", hint="leave one of them out")
+    read_engine(on)
     settings, spec = project(ctx)
-    order = make_order(
-        settings,
-        spec,
-        *files,
+    wishes = Wishes(
         keep=_columns(keep),
-        prepare=prepare,
         scores=scores,
         skip=on_error == "skip",
         logged=not no_log,
@@ -81,13 +92,17 @@ def command(
         started_at=None if now is None else to_micros(at_time(now)),
         trusted=trusted_code,
     )
-    from flyball.loop.batch.batch import run_batch
-
+    given = Given(source=files[0], out=files[1], known_as="")
+    if prepare:
+        given = prepared(settings, spec, given)
+    live = champion_and_others(settings, spec, trusted=trusted_code)
+    order = order_for(settings, spec, given, wishes, live)
     began = time.monotonic()
+    for role, name in roles_missing(spec, order):
+        say(f"there is no column {name!r} ({role}): {_WITHOUT[role]}")
     for why in order.live.left_out.values():
         say(f"warning: {why}")
-    with _Shown(_terminal(as_json)) as shown:
-        report = run_batch(order, overwrite=overwrite, clock=lambda: time.time_ns() // 1000, progress=shown)
+    report = _run(settings, spec, order, given, wishes, on=on, overwrite=overwrite, shown=_Shown(_terminal(as_json)))
     seconds = time.monotonic() - began
     if report.skipped and order.log is not None:
         _count(settings, spec, report)
@@ -96,6 +111,24 @@ def command(
     else:
         tell(report, order, seconds)
     sys.exit(0 if report.answered or not report.rows else 1)
+
+
+def _run(
+    settings: Settings, spec: Spec, order: "BatchOrder", given: Given, wishes: Wishes, *, on: str, overwrite: bool, shown: "_Shown"
+) -> "BatchReport":
+    from flyball.adapters.engines import open_mapper
+    from flyball.loop.batch.batch import run_batch
+    from flyball.loop.batch.spread import Spread
+
+    with ExitStack() as opened:
+        spread = None
+        if on != LOCAL:
+            mapper = opened.enter_context(open_mapper(on, settings.state))
+            say(f"{on}: {mapper.slots} parts at a time")
+            there = partial(order_elsewhere, settings, spec, given.resolved(), wishes, order.live.deployment)
+            spread = Spread(mapper=mapper, opened=there, clock=now_micros, say=say)
+        opened.enter_context(shown)
+        return run_batch(order, overwrite=overwrite, clock=now_micros, progress=shown, spread=spread)
 
 
 def _count(settings: Settings, spec: Spec, report: "BatchReport") -> None:
@@ -107,101 +140,6 @@ def _count(settings: Settings, spec: Spec, report: "BatchReport") -> None:
     by_status = {200: report.answered, 422: report.skipped}
     counts = [Answers(minute=minute, status=status, requests=rows) for status, rows in by_status.items() if rows]
     open_stores(settings).traffic.add(spec.model.name, counts)
-
-
-def make_order(
-    settings: Settings,
-    spec: Spec,
-    source: Path,
-    out: Path,
-    *,
-    keep: tuple[str, ...] | None,
-    prepare: bool = False,
-    scores: bool,
-    skip: bool,
-    logged: bool,
-    threads: int,
-    started_at: int | None,
-    trusted: bool,
-    size: int | None = None,
-    rows: int | None = None,
-) -> "BatchOrder":
-    """The job that the words of a command mean; `size` and `rows` say how large the parts of CSV and Parquet files are."""
-    from flyball.adapters.arrow.sink import FileSink
-    from flyball.adapters.arrow.source import FileSource
-    from flyball.loop.batch.part import BatchOrder
-    from flyball.loop.parts import Wanted
-    from flyball.serving.check import require_columns
-    from flyball.serving.traffic import Split
-
-    kind = _KINDS.get(out.suffix.lower())
-    if kind is None:
-        raise UsageError(f"{out} is neither .csv nor .parquet", hint="the end of OUT's name says what is written")
-    live = _live(settings, spec, trusted=trusted)
-    data = spec.data
-    wanted = Wanted(columns=live.contract.columns, id=data.id, unit=data.unit, time=data.time)
-    file, known_as = _prepared(settings, spec, source) if prepare else (source, "")
-    files = FileSource(file, wanted, keep=keep, typed=kind == "parquet", size=size, rows=rows, known_as=known_as)
-    steps = f"if {', '.join(data.prepare)} makes it of the source, say --prepare" if data.prepare and not prepare else ""
-    require_columns(live.contract, files.names, source.name, hint=steps)
-    for role, name in (("id", data.id), ("unit", data.unit), ("time", data.time)):
-        if name is not None and name not in files.names:
-            say(f"there is no column {name!r} ({role}): {_WITHOUT[role]}")
-    classes = live.champion.manifest.classes if scores else ()
-    answers = _answers(live, classes)
-    return BatchOrder(
-        live=live,
-        wanted=wanted,
-        source=files,
-        sink=FileSink(cast(Literal["csv", "parquet"], kind), files.kept, answers),
-        out=out,
-        kind=kind,
-        kept=files.kept,
-        header=answers,
-        classes=classes,
-        refuse_unseen=spec.serve.unseen == "refuse",
-        skip=skip,
-        log=settings.log if logged else None,
-        durable=spec.serve.log == "required",
-        threads=threads,
-        started_at=started_at,
-        split=Split(overrides=spec.rollout.overrides, holdback=holdback(spec)),
-    )
-
-
-def _prepared(settings: Settings, spec: Spec, source: Path) -> tuple[Path, str]:
-    """What the prepare steps make of a file, in the cache of their outputs, and the digest it has there."""
-    from flyball.wiring import open_workshop
-
-    if not spec.data.prepare:
-        raise UsageError("flyball.toml names no prepare steps", hint="leave --prepare out")
-    data = replace(spec.data, source=str(source.resolve()), time=None, outcome_time=None)
-    trainer = open_workshop(settings, spec, echo=say).trainer
-    try:
-        last = trainer.prepare(replace(spec, data=data)).steps[-1]
-    finally:
-        trainer.close()
-    return settings.state / "cache" / f"{last.digest}.parquet", last.digest
-
-
-def _live(settings: Settings, spec: Spec, *, trusted: bool) -> "LiveModel":
-    from flyball.loop.live import open_live
-    from flyball.serving.local import as_served, read_local
-    from flyball.wiring import open_stores
-
-    stores = open_stores(settings)
-    deployment = stores.deployments.current(spec.model.name)
-    need(deployment is not None, f"no version of {spec.model.name} is deployed, so nothing can answer", "`flyball train` makes the first")
-    assert deployment is not None
-    return open_live(stores.bundles, as_served(deployment, read_local(settings.state)), trusted=trusted)
-
-
-def _answers(live: "LiveModel", classes: Sequence[object]) -> tuple[str, ...]:
-    """The columns of the output that say what was answered."""
-    manifest = live.champion.manifest
-    said = tuple(f"prediction_{output}" for output in manifest.outputs) or ("prediction",)
-    sure = ("confidence",) if manifest.task != "regression" and manifest.probabilities else ()
-    return (*said, *sure, *(f"probability_{label}" for label in classes), "version", "variant", "prediction_id")
 
 
 _WITHOUT = {

@@ -77,11 +77,8 @@ def command(
     latency: str,
     availability: float,
     prometheus: str,
-    review: bool,
-    program: str | None,
-    user: str | None,
     as_json: bool,
-    **cluster: Any,
+    **chosen: Any,
 ) -> None:
     """Render what another tool needs, from flyball.toml and the catalogue of series. Without --out it is printed.
 
@@ -100,12 +97,9 @@ def command(
         availability=availability / 100,
         prometheus=_address(prometheus),
         root=_repository(specs[0].folder),
-        review=review,
-        program=program or _program(),
-        user=user or _owner(specs[0].folder),
         sources={spec.model.name: _source(spec) for spec in specs},
         release=version("flyball"),
-        **cluster,
+        **{**chosen, "program": chosen["program"] or _program(), "user": chosen["user"] or _owner(specs[0].folder)},
     )
     files = render(target, order)
     if out is not None:
@@ -121,12 +115,6 @@ def command(
             click.echo(f"# ==> {name} <==\n{text}")
         say(f"to write these files: flyball render {target} --out DIR")
     sys.exit(0 if well else 1)
-
-
-def _source(spec: Spec) -> Source:
-    """The text a spec was read from, and the spec as it is in each of its environments."""
-    text = (spec.folder / FILE).read_text(encoding="utf-8")
-    return Source(text=text, environments={name: parse_spec(text, folder=spec.folder, environment=name) for name in environments(text)})
 
 
 def _repository(folder: Path) -> Path | None:
@@ -160,6 +148,12 @@ def _specs(ctx: click.Context) -> tuple[list[Spec], bool]:
             well = False
             say(f"{folder.name}: error: {error}")
     return found, well
+
+
+def _source(spec: Spec) -> Source:
+    """The text a spec was read from, and the spec as it is in each of its environments."""
+    text = (spec.folder / FILE).read_text(encoding="utf-8")
+    return Source(text=text, environments={name: parse_spec(text, folder=spec.folder, environment=name) for name in environments(text)})
 
 
 def write(files: Files, out: Path, *, force: bool) -> list[str]:

@@ -17,8 +17,8 @@ from flyball.wiring import open_stores
 @as_json
 @click.pass_context
 def command(ctx: click.Context, name: str | None, everything: bool, as_json: bool) -> None:
-    """List every training of the loop and of people: trigger, rows, time window, CPU seconds, gate, what became of its version, and what
-    it bought: the gain over the champion on live rows, with bounds.
+    """List every training of the loop and of people: trigger, rows, time window, CPU seconds, price, gate, what became of its version, and
+    what it bought: the gain over the champion on live rows, with bounds.
 
     NAME is the project's model and may be left out. A gain says "certainly better" only where its whole interval lies above 0. Of
     trainings that a person started, only those that made a version stand in the journal.
@@ -33,14 +33,14 @@ def command(ctx: click.Context, name: str | None, everything: bool, as_json: boo
     if not shown:
         console().print(f"{spec.model.name}: no training yet; `flyball train` runs the first")
         return
-    head = ("when (UTC)", "cause", "outcome", "version", "rows", "CPU s", "s", "gate", "became", "bought")
+    head = ("when (UTC)", "cause", "outcome", "version", "rows", "CPU s", "s", "paid", "gate", "became", "bought")
     show_table(head, [_row(one) for one in shown], title=spec.model.name)
     _tell(shown, settings)
 
 
 def _row(one: Training | PutOff) -> tuple[object, ...]:
     if isinstance(one, PutOff):
-        return when(one.at), one.cause, "put off", *(["-"] * 7)
+        return when(one.at), one.cause, "put off", *(["-"] * 8)
     return (
         when(one.at),
         one.cause,
@@ -49,6 +49,7 @@ def _row(one: Training | PutOff) -> tuple[object, ...]:
         one.rows or "-",
         _seconds(one.cpu_seconds),
         _seconds(one.seconds),
+        paid(one.money, one.currency),
         one.gate.value if one.gate else "-",
         one.became,
         _gain(one.bought),
@@ -73,6 +74,11 @@ def _gain(one: Bought | None) -> str:
     if one.gain is None or one.lower is None or one.upper is None:
         return f"too few days ({one.days})"
     return f"{one.gain:+.4f} [{one.lower:+.4f}, {one.upper:+.4f}] on {one.days} days"
+
+
+def paid(money: float | None, currency: str) -> str:
+    """An amount of money for people."""
+    return "-" if money is None else f"{money:.4f} {currency}".strip()
 
 
 def _seconds(spent: float | None) -> str:

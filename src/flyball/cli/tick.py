@@ -28,8 +28,8 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
     """Ingest what servers logged, measure, decide, act, and write down what was done and why.
 
     Run it from cron or any scheduler; twice at once does no harm. It starts a training and does not wait for it: a later tick sees its end.
-    Where several machines share a store, one of them acts: a tick on another stands by, says who leads, and ends with 0. Where the machine
-    goes with the command (a container of a CronJob, a runner of a CI system), --wait keeps it until that end.
+    Where several machines share a store, one of them acts: a tick on another stands by, says who leads, and ends with 0.
+    Where the machine goes with the command (a container of a CronJob, a runner of a CI system), --wait keeps it until that end.
 
     With -C on a folder of projects: each of them, and one that fails does not keep the others from their turn.
     """
@@ -48,7 +48,7 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
                 after = tick_if_leading(world, spec, memory, leadership, now=at_time(now))
                 if not as_json:
                     show(after, settings)
-                done = _both(done, after)
+                done = _together(done, after)
         return plain(done, settings)
 
     found, well = each_project(ctx, look)
@@ -57,14 +57,14 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
     sys.exit(0 if well else 1)
 
 
-def _both(before: TickReport, after: TickReport) -> TickReport:
-    """Two looks as one."""
+def _together(done: TickReport, after: TickReport) -> TickReport:
+    """What two looks one after the other did."""
     return replace(
         after,
-        ingested=before.ingested + after.ingested,
-        entries=(*before.entries, *after.entries),
-        told=(*before.told, *after.told),
-        untold=(*before.untold, *after.untold),
+        ingested=done.ingested + after.ingested,
+        entries=(*done.entries, *after.entries),
+        told=(*done.told, *after.told),
+        untold=(*done.untold, *after.untold),
     )
 
 

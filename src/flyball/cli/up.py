@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from flyball.cli.admission import allow
 from flyball.cli.frame import opened, projects, say, span, told, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
@@ -30,11 +31,11 @@ LOOKED = "looked"
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port of the server (default: the spec's, 8000).")
 @click.option("--every", default="60s", show_default=True, metavar="SPAN", help="How often the loop looks.")
-@click.option("--no-server", is_flag=True, help="The loop alone: servers run elsewhere, over the same shared stores.")
 @click.option("--lease", default="15s", show_default=True, metavar="SPAN", help="Another machine takes over from one silent for so long.")
+@click.option("--no-server", is_flag=True, help="The loop alone: servers run elsewhere, over the same shared stores.")
 @trusted_option
 @click.pass_context
-def command(ctx: click.Context, port: int | None, every: str, no_server: bool, lease: str, trusted_code: bool) -> None:
+def command(ctx: click.Context, port: int | None, every: str, lease: str, no_server: bool, trusted_code: bool) -> None:
     """Run the server and the loop in one process tree: it answers, watches, retrains, compares, promotes and rolls back.
 
     One failing tick is reported and the next one tries again; the server goes on answering whatever the loop does. With -C on a folder of
@@ -158,7 +159,9 @@ class _Project:
 
 def _start(folder: Path, options: list[str] | None, lasts: timedelta, *, alone: bool) -> _Project | None:
     try:
-        return _Project(*opened(folder), options, lasts)
+        settings, spec = opened(folder)
+        allow("up", {}, settings, spec)
+        return _Project(settings, spec, options, lasts)
     except FlyballError as error:
         if alone:
             raise

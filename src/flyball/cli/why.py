@@ -4,6 +4,7 @@ import click
 from rich.console import Console
 
 from flyball.cli.frame import as_json, console, need, project, show_json, told, version_of, when
+from flyball.cli.retrains import paid
 from flyball.core.verdict import Verdict
 from flyball.core.window import format_duration
 from flyball.journal.events import Registered, RetrainEnded, RolloutStarted
@@ -45,7 +46,7 @@ def _show(story: Story, settings: Settings) -> None:
             out.print(f"    rules: {_rules(event)}")
         elif isinstance(event, RetrainEnded):
             for name, value in event.cost.items():
-                out.print(f"    {name} {value:g}")
+                out.print(f"    {name} {value:g}{f' {event.currency}' if name == 'money' and event.currency else ''}")
         for name, value in evidence_of(one).items():
             out.print(f"    {name} {value:g}")
     for bought in story.comparisons:
@@ -71,7 +72,8 @@ def _show_made(made: Registered, training: Training | None, out: Console, settin
     if training is not None:
         cpu = f"{training.cpu_seconds:.1f} CPU seconds, " if training.cpu_seconds is not None else ""
         spent = f"{training.seconds:.1f} seconds" if training.seconds is not None else "seconds not kept"
-        out.print(f"    cost {cpu}{spent}")
+        price = f", {paid(training.money, training.currency)}" if training.money is not None else ""
+        out.print(f"    cost {cpu}{spent}{price}")
         for key, reason in sorted(training.firing.items()):
             out.print(f"    firing when it was asked for: {key}: {told(reason, settings)}")
 

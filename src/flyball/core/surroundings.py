@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 FOR_ADMINS = "FLYBALL_ADMIN_TOKEN"
+ADMINS_BEFORE = "FLYBALL_ADMIN_TOKEN_OLD"
 FOR_SIGNING = "FLYBALL_SIGNING_KEY"
 
 
@@ -11,7 +12,7 @@ def for_jobs(environment: Mapping[str, str], **more: str) -> dict[str, str]:
 
     A training signs what it makes; the project's code, which it starts in a process of its own, is given `for_others`.
     """
-    return _without(environment, (FOR_ADMINS,), more)
+    return _without(environment, (FOR_ADMINS, ADMINS_BEFORE), more)
 
 
 def for_others(environment: Mapping[str, str], **more: str) -> dict[str, str]:
@@ -19,7 +20,7 @@ def for_others(environment: Mapping[str, str], **more: str) -> dict[str, str]:
 
     What a project's code needs of it, such as the keys to its data, is not known here, and stays.
     """
-    return _without(environment, (FOR_ADMINS, FOR_SIGNING), more)
+    return _without(environment, (FOR_ADMINS, ADMINS_BEFORE, FOR_SIGNING), more)
 
 
 def _without(environment: Mapping[str, str], names: tuple[str, ...], more: Mapping[str, str]) -> dict[str, str]:

@@ -34,7 +34,8 @@ class Registered:
     comparison between the two. `source` is where an adopted version was taken from, empty for one that was trained here; `borrowed`: the
     registry that it came from is never written to. `hidden`: rows that could not be learnt from because the model's own answer hid their
     label; `held_back`: rows of the holdback among those learnt from, weighted up for them. `window`: why its rows begin where they begin,
-    if that was looked for. `same_as`: the champion whose scores it gave on every row held out from both, 0 for none.
+    if that was looked for. `same_as`: the champion whose scores it gave on every row held out from both, 0 for none. `money`: what it
+    cost in `currency`, by the price of then; None where the spec names none.
     """
 
     version: int
@@ -62,6 +63,8 @@ class Registered:
     held_back: int = 0
     window: Reason | None = None
     same_as: int = 0
+    money: float | None = None
+    currency: str = ""
 
 
 @record
@@ -75,13 +78,16 @@ class RetrainStarted:
 
 @record
 class RetrainEnded:
-    """A training ended: `version` is what came out of it, 0 if nothing did. `cost`: what it took (`cpu_seconds`, `seconds`)."""
+    """A training ended: `version` is what came out of it, 0 if nothing did. `cost`: what it took (`cpu_seconds`, `seconds`, and
+    `money` in `currency` where the spec names a price).
+    """
 
     action: str
     outcome: Literal["registered", "unchanged", "failed", "lost"]
     version: int
     reason: Reason
     cost: Mapping[str, float] = field(default_factory=dict)
+    currency: str = ""
 
 
 @record
@@ -268,6 +274,14 @@ class Referenced:
     source: str
 
 
+@record
+class Admitted:
+    """Who may act on this model in shared stores: `tokens` are digests that tell nothing of them. The newest of these entries holds."""
+
+    tokens: tuple[str, ...]
+    reason: Reason
+
+
 Event = (
     Registered
     | RetrainStarted
@@ -290,6 +304,7 @@ Event = (
     | RequestClosed
     | ExternalMove
     | Referenced
+    | Admitted
     | Move
 )
 
@@ -316,6 +331,7 @@ EVENTS: dict[str, type[Event]] = {
     "request closed": RequestClosed,
     "external move": ExternalMove,
     "referenced": Referenced,
+    "admitted": Admitted,
     **MOVES,
 }
 KINDS: Mapping[type[Event], str] = {kind: name for name, kind in EVENTS.items()}

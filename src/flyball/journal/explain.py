@@ -6,6 +6,7 @@ from typing import assert_never
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.journal.events import (
+    Admitted,
     AlertFired,
     AlertResolved,
     Entry,
@@ -53,7 +54,7 @@ _MOVE_WORDS: Mapping[type[Move], str] = {
     Verified: "reproduce",
 }
 # What leads to decisions or follows from them, and is none.
-_NO_DECISIONS = (AlertFired, AlertResolved, Suppressed, Undelivered, RetrainRequested, RequestClosed, Verified)
+_NO_DECISIONS = (Admitted, AlertFired, AlertResolved, Suppressed, Undelivered, RetrainRequested, RequestClosed, Verified)
 
 
 @record
@@ -131,6 +132,8 @@ def _tell(event: Event) -> tuple[str, int, Reason]:
             ShareMoved() | RolloutPaused() | RolloutResumed() | GuardrailTripped() | ApprovalAsked() | Approved() | Declined() | Verified()
         ):
             return _MOVE_WORDS[type(event)], event.version, event.reason
+        case Admitted():
+            return "admit", 0, event.reason
         case Referenced():
             bundle = event.bundle[:12]
             told = because("event.referenced", version=event.version, rows=event.rows, source=event.source, bundle=bundle)

@@ -10,6 +10,7 @@ from flyball.alerting.rules import severity_of
 from flyball.core.reason import Reason
 from flyball.core.verdict import Verdict
 from flyball.journal.events import (
+    Admitted,
     AlertFired,
     AlertResolved,
     Cause,
@@ -100,7 +101,7 @@ def apply(state: State, entry: Entry) -> State:
             return replace(state, requests=requests, suppressed=_still_asked(state.suppressed, state.firing, requests))
         case Undelivered():
             return state
-        case ExternalMove():
+        case ExternalMove() | Admitted():
             return state
         case Referenced():
             return _referenced(state, event)

@@ -13,6 +13,8 @@ from flyball.core.window import Window
 from flyball.journal.known import State
 from flyball.spec.records import Receiver, Spec
 
+LISTENER = "listener-"
+"""How the ledger calls systems that hear of the whole journal: up to which entry each did stands there like what people were told."""
 MOST_LINES = 100
 """Alerts that a message holds; the rest is counted."""
 MOST_POSTED = 200
@@ -36,7 +38,7 @@ def compose(
     letters: list[Letter] = []
     told: list[Told] = []
     left_out: list[Reason] = []
-    forget = [one for one in ledger.told if one.receiver not in receivers]
+    forget = [one for one in ledger.told if one.receiver not in receivers and not one.receiver.startswith(LISTENER)]
     blocked = {one.receiver for one in waiting}
     for name, receiver in receivers.items():
         known = {one.key: one for one in ledger.told if one.receiver == name}

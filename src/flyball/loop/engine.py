@@ -186,7 +186,10 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
             return [Suppressed(cause=action.cause, reason=action.reason, because=action.because)]
         case CloseTraining():
             done = action.finished
-            return [RetrainEnded(action=done.action, outcome=done.outcome, version=done.version, reason=done.reason, cost=done.cost)]
+            outcome: Event = RetrainEnded(
+                action=done.action, outcome=done.outcome, version=done.version, reason=done.reason, cost=done.cost, currency=done.currency
+            )
+            return [outcome]
         case Promote():
             return _promotion(action, spec, state, now)
         case RollBack():

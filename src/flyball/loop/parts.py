@@ -46,6 +46,16 @@ class Loaded:
     content: object
 
 
+@record
+class Cut:
+    """Where a part is, without its rows: `file`, `place`, `after` and `size` are those of the part that begins there."""
+
+    file: str
+    place: Place
+    after: Place
+    size: int
+
+
 class Part(Protocol):
     """A range of rows of one file."""
 
@@ -94,6 +104,10 @@ class RowSource(Protocol):
 
     def parts(self, start: Place) -> Iterator[Part]:
         """The parts from a place on ((0, 0, 0): all), in order; each is as large as memory bears."""
+        ...
+
+    def cuts(self, start: Place) -> Iterator[Cut]:
+        """Where the parts from a place on begin and end: for those who have others read them."""
         ...
 
 

@@ -27,13 +27,16 @@ class Floored:
 
 @record
 class Finished:
-    """The training that was running has ended, and how. `version` is 0 if none came out of it. `cost`: what it took, where known."""
+    """The training that was running has ended, and how. `version` is 0 if none came out of it. `cost`: what it took, where known,
+    `money` in `currency` among it.
+    """
 
     action: str
     outcome: Outcome
     version: int
     reason: Reason
     cost: Mapping[str, float] = field(default_factory=dict)
+    currency: str = ""
 
 
 @record

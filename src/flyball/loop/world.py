@@ -5,15 +5,16 @@ from flyball.ports.history import Journal, OutcomeLog, PredictionLog
 from flyball.ports.leading import Leases
 from flyball.ports.serving import BundleStore, Deployments, Registry
 from flyball.ports.training import Executor
-from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Sender, Traffic
+from flyball.ports.watching import CountStore, Guards, Listener, Looks, Outbox, Reports, Sender, Traffic
 
 
 @record
 class Post:
-    """What it takes to tell people: what waits to be told, and who carries it."""
+    """What it takes to tell people: what waits to be told, and who carries it; `listener`: who tells other systems."""
 
     outbox: Outbox
     sender: Sender
+    listener: Listener | None = None
 
 
 @record

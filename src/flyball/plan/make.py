@@ -92,7 +92,7 @@ def named(stores: StoresSpec) -> list[str]:
 
 def _asked(spec: Spec) -> list[str]:
     """What else is read from variables: who is told, and what opens the admin routes."""
-    texts = [spec.track.lineage, spec.track.events]
+    texts = [spec.data.connection, spec.track.lineage, spec.track.events]
     for receiver in spec.alerts.to:
         texts += [receiver.url, receiver.server, receiver.user, receiver.password]
     if spec.train.external is not None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from flyball.alerting.records import Ledger, Letter, Parcel, Told
 from flyball.core.window import Window
+from flyball.journal.events import Entry
 from flyball.monitoring.records import MonitorReport
 from flyball.monitoring.slots import CountKey, Kept, Step
 from flyball.serving.records import Answers, Place, Trip
@@ -144,6 +145,17 @@ class Sender(Protocol):
     def send(self, parcels: Sequence[Parcel]) -> list[str]:
         """Hand each over to its receiver, all at the same time. For each what kept it from being taken, in words, without secrets
         and without line breaks; empty: it was taken. Returns within ten seconds, however the receivers behave.
+        """
+        ...
+
+
+class Listener(Protocol):
+    """Another system that hears of everything in the journal."""
+
+    def tell(self, where: str, entries: Sequence[Entry]) -> tuple[int, str]:
+        """Hand over entries in their order to an address or file of the spec; how many were taken before the first that was not, and what
+        kept that from being taken, in words, without secrets (empty: nothing). The same entry has the same id whenever it is told.
+        Returns within ten seconds, however the listener behaves.
         """
         ...
 

@@ -27,8 +27,8 @@ class Order:
 
     `prometheus`: where Grafana reaches Prometheus. `root`: the top of the repository that platforms check out (None: each project is one).
     `review`: only what a proposed change has to stand. `program`: where flyball is, for platforms that run it as it is installed;
-    `user`: as whom. `sources`: where the specs were read, by the names of their models. `release`: the version of Flyball that containers
-    are to have; empty: the newest.
+    `user`: as whom. `sources`: where the specs were read, by the names of their models. `release`: the
+    version of Flyball that containers are to have; empty: the newest.
 
     In a cluster: `loop`: a process that always runs, or one that looks at set times and goes; `rate`: predictions a second from which
     one more server is wanted; `called`: further names under which the servers are reached; `server_image`: theirs, where it is not to

@@ -18,6 +18,9 @@ class Resources:
     gpu: int = 0
 
 
+NO_LIMITS = Resources()
+
+
 @record
 class Price:
     """`[train] price`: what an hour of one core and of one device costs, in `currency`."""

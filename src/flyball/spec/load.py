@@ -3,7 +3,6 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 
 from flyball.core.codec import to_plain
@@ -13,21 +12,22 @@ from flyball.core.schema import did_you_mean
 from flyball.spec.delivery import StoresSpec
 from flyball.spec.environments import names, overlaid
 from flyball.spec.load_alerts import read_alerts
+from flyball.spec.load_data import plain_data, read_data
 from flyball.spec.load_delivery import read_deliver, read_price, read_resources, read_stores, read_track
 from flyball.spec.load_evaluate import read_evaluate
 from flyball.spec.load_monitor import read_monitor
 from flyball.spec.load_quality import read_quality
 from flyball.spec.load_rollout import read_rollout
 from flyball.spec.load_train import read_retrain, read_train
-from flyball.spec.reader import Section, a_function, shown
+from flyball.spec.reader import Section
 from flyball.spec.records import (
     Costs,
-    DataSpec,
     ModelSpec,
     ServeSpec,
     Spec,
     Task,
 )
+from flyball.spec.search import read_search
 
 FILE = "flyball.toml"
 
@@ -69,6 +69,11 @@ def environments(text: str) -> list[str]:
     return names(_document(text))
 
 
+def environments_of(folder: Path) -> list[str]:
+    """The environments that the project in a folder knows."""
+    return environments(_text(folder))
+
+
 def parse_spec(text: str, *, folder: Path, environment: str = "") -> Spec:
     """The spec that a text says in an environment, as if it were the `flyball.toml` of `folder`."""
     document = overlaid(_document(text), environment)
@@ -106,17 +111,19 @@ def _parsed(document: Mapping[str, object], folder: Path, environment: str) -> S
             guess = did_you_mean(name, _SECTIONS)
             raise SpecError(f"{FILE}: unknown section [{name}]{guess}", hint=f"known sections: {', '.join(_SECTIONS)}")
     model = _model(_section(document, "model"))
-    data = _data(_section(document, "data", later={"connection": "read the query into a Parquet file first"}), model.task)
+    data = read_data(_section(document, "data"), model.task)
     monitor = read_monitor(_section(document, "monitor"), model.task, data)
     evaluate = read_evaluate(_section(document, "evaluate"), model.task, data, monitor.floor)
     rollout = read_rollout(_section(document, "rollout"), model, data)
     train = _section(document, "train")
     resources = read_resources(Section(FILE, "train.resources", train.raw("resources") if train.has("resources") else {}))
     price = read_price(Section(FILE, "train.price", train.raw("price") if train.has("price") else {}))
+    search = Section(FILE, "train.search", train.raw("search") if train.has("search") else {})
+    trained = read_train(train)
     parts = {
         "model": model,
         "data": data,
-        "train": read_train(train),
+        "train": trained,
         "evaluate": evaluate,
         "serve": _serve(_section(document, "serve")),
         "rollout": rollout,
@@ -125,13 +132,14 @@ def _parsed(document: Mapping[str, object], folder: Path, environment: str) -> S
         "alerts": read_alerts(_section(document, "alerts")),
         "retrain": read_retrain(_section(document, "retrain"), model, data, rollout),
     }
-    digest = sha256_json(to_plain({name: to_plain(part) for name, part in parts.items()}))
+    digest = sha256_json({**{name: to_plain(part) for name, part in parts.items()}, "data": plain_data(data)})
     delivery = {
         "resources": resources,
         "price": price,
         "stores": read_stores(_section(document, "stores")),
         "track": read_track(_section(document, "track")),
         "deliver": read_deliver(_section(document, "deliver")),
+        "search": read_search(search, trained.params),
     }
     return Spec(**parts, **delivery, folder=folder, digest=digest, environment=environment)  # type: ignore[arg-type]  # exactly the sections
 
@@ -166,48 +174,6 @@ def _model(section: Section) -> ModelSpec:
         influences_outcome=section.flag("influences_outcome", default=False),
     )
     section.done()
-    return record
-
-
-def _data(section: Section, task: Task) -> DataSpec:
-    source = section.raw("source")
-    if isinstance(source, dict):
-        raise SpecError(
-            f"{FILE}: data.source = {{ query, connection }} is not yet supported",
-            hint="write the rows to a CSV or Parquet file and name it",
-        )
-    features = section.names("features", example="age") if section.has("features") else None
-    record = DataSpec(
-        source=section.text("source", example="data/customers.csv"),
-        target=section.text("target", example="churned"),
-        prepare=tuple(a_function(section, "prepare", name) for name in section.names("prepare", example="pipeline:prepare")),
-        features=features,
-        id=section.maybe_text("id"),
-        unit=section.maybe_text("unit"),
-        time=section.maybe_text("time"),
-        outcome_time=section.maybe_text("outcome_time"),
-        matures=section.duration("matures", timedelta(0)),
-        no_outcome=section.choice("no_outcome", ("exclude", "negative", "unknown"), "exclude"),
-    )
-    section.done()
-    if features is not None:
-        if not features:
-            raise section.refuse("features", [], "at least one column, or leave the key out to use every column")
-        for column in features:
-            if column in record.roles:
-                raise SpecError(f"{FILE}: data.features lists {column!r}, which is the target, id, unit or a time", hint="remove it there")
-    if record.time is None and record.outcome_time is not None:
-        raise SpecError(f"{FILE}: data.outcome_time needs data.time", hint='add time = "the column of the event time"')
-    if record.no_outcome == "negative" and task != "binary":
-        raise SpecError(
-            f'{FILE}: data.no_outcome = "negative" belongs to task = "binary", this is {shown(task)}',
-            hint='write no_outcome = "exclude": of several classes or a number, none means that nothing happened',
-        )
-    if record.no_outcome == "negative" and not record.matures:
-        raise SpecError(
-            f'{FILE}: data.no_outcome = "negative" needs data.matures',
-            hint='add matures = "30d": the age from which a prediction without outcome means that it did not happen',
-        )
     return record
 
 

@@ -10,7 +10,7 @@ from flyball.spec.reader import Section, shown
 
 FILE = "flyball.toml"
 _SIZES = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _POSTGRES = ("postgresql", "postgres")
 
 
@@ -98,7 +98,7 @@ def _address(section: Section, key: str, schemes: tuple[str, ...], example: str)
         return ""
     found = section.text(key, example=example)
     if found.startswith("env:"):
-        if not _VARIABLE.fullmatch(found.removeprefix("env:")):
+        if not VARIABLE.fullmatch(found.removeprefix("env:")):
             raise section.refuse(key, found, '"env:NAME", with the name of an environment variable')
         return found
     try:
@@ -152,7 +152,7 @@ def _words(section: Section, key: str, default: tuple[str, ...]) -> tuple[str, .
 def _variables(section: Section, key: str) -> tuple[str, ...]:
     names = section.names(key, example="AWS_SECRET_ACCESS_KEY")
     for name in names:
-        if not _VARIABLE.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             raise section.refuse(key, name, "names of environment variables: letters, digits and _")
     return names
 
@@ -162,7 +162,7 @@ def _assignments(section: Section, key: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) and "\0" not in text for text in value.values()):
         raise section.refuse(key, value, '{ AWS_REGION = "eu-west-1" }: texts by the names of environment variables')
     for name in value:
-        if not _VARIABLE.fullmatch(name):
+        if not VARIABLE.fullmatch(name):
             raise section.refuse(key, name, "names of environment variables: letters, digits and _")
     return dict(value)
 

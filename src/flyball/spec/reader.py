@@ -45,6 +45,10 @@ class Section:
         self._asked.add(key)
         return key in self._values
 
+    def keys(self) -> tuple[str, ...]:
+        """Every key of the file, where each is a name of the user's own."""
+        return tuple(self._values)
+
     def raw(self, key: str) -> object:
         """The value as TOML gave it, or None."""
         self._asked.add(key)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from flyball.core.record import record
+from flyball.core.slug import slug
 from flyball.spec.delivery import DeliverSpec, Price, Resources, StoresSpec, TrackSpec
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -14,6 +15,8 @@ Param = str | int | float | bool | None
 Trigger = Literal["performance", "drift", "schedule", "alert"]
 Strategy = Literal["immediate", "shadow", "canary", "experiment", "bandit"]
 Arm = Literal["champion", "challenger"]
+FETCHED = "warehouse"
+"""The folder of what queries gave, in the project's folder."""
 VALUE = "value"  # the metric of a rollout that is told with each outcome, in whatever it is worth; larger is better
 
 
@@ -45,7 +48,11 @@ class ModelSpec:
 
 @record
 class DataSpec:
-    """`[data]`. Columns that are None do not exist in this project."""
+    """`[data]`. Columns that are None do not exist in this project.
+
+    `connection`: where the query in the file `source` is asked, as `env:NAME`; empty: `source` holds the rows itself. Where rows are
+    fetched from says nothing of what they mean, so it is no part of any digest.
+    """
 
     source: str
     target: str
@@ -57,6 +64,12 @@ class DataSpec:
     outcome_time: str | None = None
     matures: timedelta = timedelta(0)
     no_outcome: Literal["exclude", "negative", "unknown"] = "exclude"
+    connection: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the rows lie in the project's folder: the source, or what its query gave when it was asked last."""
+        return f"{FETCHED}/{slug(PurePath(self.source).stem)}" if self.connection else self.source
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -90,6 +103,21 @@ class TrainSpec:
     command: tuple[str, ...] = ()
     python: str = ""
     external: External | None = None
+
+
+@record
+class Range:
+    """Numbers from `low` to `high`, both included: `whole` ones, every `step` (None: any), or evenly by their logarithm."""
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+    whole: bool = False
+
+
+Searched = Range | tuple[Param, ...]
+"""Among which values of a parameter one is looked for: a range, or these."""
 
 
 @record
@@ -307,7 +335,8 @@ class RetrainSpec:
 class Spec:
     """The whole file, the folder it stands in and the digest of its meaning (not of its layout).
 
-    What says where things run and are kept (`resources` to `deliver`) is not part of that meaning. `environment`: the one whose
+    What says where things run and are kept (`resources` to `deliver`), and among which parameters the best are looked for (`search`), is
+    not part of that meaning. `environment`: the one whose
     `[env.NAME]` was laid over the rest; empty: none.
     """
 
@@ -328,6 +357,7 @@ class Spec:
     stores: StoresSpec = StoresSpec()
     track: TrackSpec = TrackSpec()
     deliver: DeliverSpec = DeliverSpec()
+    search: Mapping[str, Searched] = field(default_factory=dict)
     environment: str = ""
 
     @property

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from flyball.core.codec import to_plain
 from flyball.core.digest import sha256_json
+from flyball.spec.load_data import plain_data
 from flyball.spec.records import EvaluateSpec, ReplaySpec, Spec
 
 
 def training_digest(spec: Spec) -> str:
     """Digest of what the spec says about training and judging; serving, monitoring and rollout may change without a new training."""
-    parts = {"model": spec.model, "data": spec.data, "evaluate": _evaluate(spec.evaluate)}
+    parts = {"model": spec.model, "data": plain_data(spec.data), "evaluate": _evaluate(spec.evaluate)}
     rows: dict[str, object] = {"source": spec.retrain.source, "window": spec.retrain.window}
     if spec.retrain.since_change:
         rows["since_change"] = True

@@ -39,6 +39,7 @@ CATALOGUES = (
     "ab",
     "backtest",
     "behaviour",
+    "team",
 )
 
 

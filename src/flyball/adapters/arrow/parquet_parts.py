@@ -13,7 +13,7 @@ from flyball.adapters.arrow.content import Content
 from flyball.core.errors import DataError
 from flyball.core.record import record
 from flyball.core.table import Table
-from flyball.loop.parts import Loaded, Place, Wanted
+from flyball.loop.parts import Cut, Loaded, Place, Wanted
 
 ROWS = 25_000
 _BLOCK = 4 * 1024 * 1024
@@ -63,6 +63,15 @@ class ParquetFile:
                         batch=batch,
                         digest=f"{digest}:{at}:{rows}",
                     )
+
+    def cuts(self, number: int, group: int, skip: int, rows: int = ROWS, *, told: str) -> Iterator[Cut]:
+        """Where the parts that `parts` gives begin and end."""
+        with pq.ParquetFile(self.path) as file:
+            for current in range(group, file.metadata.num_row_groups):
+                held = file.metadata.row_group(current).num_rows
+                for at in range(skip if current == group else 0, -(-held // rows)):
+                    size = min(rows, held - at * rows)
+                    yield Cut(file=told, place=(number, current, at), after=(number, current, at + 1), size=size)
 
     def _digest(self, file: pq.ParquetFile, group: int) -> str:
         """SHA-256 of the bytes of a row group, as they stand in the file."""

@@ -8,7 +8,7 @@ from flyball.adapters.arrow.csv_parts import SIZE, CsvFile
 from flyball.adapters.arrow.parquet_parts import ROWS, ParquetFile
 from flyball.core.errors import DataError
 from flyball.core.schema import did_you_mean
-from flyball.loop.parts import Part, Place, Wanted
+from flyball.loop.parts import Cut, Part, Place, Wanted
 
 KINDS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 _ENDS = 1024 * 1024  # of a file's beginning and end, how much tells one content from another
@@ -86,6 +86,18 @@ class FileSource:
                 yield from file.parts(number, begin, self._wanted, self.kept, self._size, typed=self._typed, told=told)
             else:
                 yield from file.parts(number, begin, more, self._wanted, self.kept, self._rows, told=told)
+
+    def cuts(self, start: Place) -> Iterator[Cut]:
+        """Where the parts begin and end: of Parquet files that stands in their metadata, CSV files are read for it."""
+        for number in range(start[0], len(self._files)):
+            file = self._files[number]
+            begin, more = start[1:] if number == start[0] else (0, 0)
+            told = self._told[number]
+            if isinstance(file, CsvFile):
+                for part in file.parts(number, begin, self._wanted, (), self._size, typed=False, told=told):
+                    yield Cut(file=told, place=part.place, after=part.after, size=part.size)
+            else:
+                yield from file.cuts(number, begin, more, self._rows, told=told)
 
 
 def input_files(path: Path) -> list[Path]:

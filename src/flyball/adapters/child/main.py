@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from flyball.adapters.child.limits import limit_memory
 from flyball.core.errors import FlyballError
 
 # What a fit will need, imported while the parent is busy with something else.
@@ -34,6 +35,7 @@ def main() -> int:
     for name in ("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):  # of a run around this one: its experiment is not the project's
         os.environ.pop(name, None)
     os.environ.update(hello["environment"])
+    limit_memory(hello.get("memory", 0))
     sys.path.insert(0, str(project))
     waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(commands, waiting), daemon=True).start()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flyball.adapters.child.limits import threads
 from flyball.adapters.child.process import Child
 from flyball.adapters.mlflow.setup_lock import lock_of
 from flyball.adapters.pandas.arrow import read_parquet, write_parquet
@@ -21,6 +22,7 @@ from flyball.data.findings import Finding
 from flyball.data.records import PrepareStep, SourceFile
 from flyball.data.source import Prepared, require_columns, time_columns
 from flyball.ports.training import LOGGED_ID, Embedded, Fitted
+from flyball.spec.delivery import NO_LIMITS, Resources
 from flyball.spec.records import Spec
 from flyball.training.code import code_digest, project_code
 from flyball.training.records import FitOrder
@@ -32,13 +34,27 @@ _READERS = {".csv", ".parquet", ".pq"}
 
 
 class ChildTrainer:
-    """Runs a project's functions in one child process, started when it is first needed or warmed."""
+    """Runs a project's functions in one child process, started when it is first needed or warmed, within `resources`.
 
-    def __init__(self, project: Path, *, tracking_uri: str, artifacts: str, experiment: str, echo: Callable[[str], None]) -> None:
-        self._project, self._tracking_uri = project.resolve(), tracking_uri
-        environment = {"MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_EXPERIMENT_NAME": experiment}
+    `fetch` brings the rows of a query into the project's folder; without it, what lies there is what there is.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        *,
+        tracking_uri: str,
+        artifacts: str,
+        experiment: str,
+        echo: Callable[[str], None],
+        resources: Resources = NO_LIMITS,
+        fetch: Callable[[Spec], None] | None = None,
+    ) -> None:
+        self._project, self._tracking_uri, self._fetch = project.resolve(), tracking_uri, fetch
+        environment = {"MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_EXPERIMENT_NAME": experiment, **threads(resources)}
         lock = lock_of(self._project, tracking_uri)
         hello = {"lock": str(lock or ""), "environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
+        hello["memory"] = resources.memory or 0
         self._child = Child(self._project, hello=hello, echo=echo)
         self._prepared: Path | None = None
 
@@ -48,8 +64,10 @@ class ChildTrainer:
 
     def prepare(self, spec: Spec) -> Prepared:
         """The rows after the last step. A single Parquet file without steps is read as it is; everything else goes through the cache."""
-        source = self._project / spec.data.source
-        files = _files(source)
+        if spec.data.connection and self._fetch is not None:
+            self._fetch(spec)
+        source = self._project / spec.data.place
+        files = _files(source, spec.data.connection)
         told = tuple(SourceFile(path=_relative(f, self._project), size=f.stat().st_size, sha256=sha256_file(f)) for f in files)
         if not spec.data.prepare and len(files) == 1 and files[0].suffix.lower() != ".csv":
             return self._read(files[0], spec, told, ())
@@ -173,8 +191,10 @@ def _embedded(found: Mapping[str, str], folder: Path) -> Embedded:
     return Embedded(by=found["by"], error=found["error"], vectors=vectors)
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, connection: str = "") -> list[Path]:
     """The files of a source, found without pandas."""
+    if connection and not path.is_dir():
+        raise DataError(f"the query was not asked yet: there is no {path}", hint="`flyball snapshot` asks it and keeps the rows there")
     if path.is_dir():
         found = sorted(entry for entry in path.rglob("*") if entry.suffix.lower() in _READERS and entry.is_file())
         if not found:
@@ -191,3 +211,18 @@ def _files(path: Path) -> list[Path]:
 
 def _relative(path: Path, root: Path) -> str:
     return path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else str(path)
+
+
+def open_scratch_trainer(project: Path, model: str, folder: Path) -> ChildTrainer:
+    """A trainer for a fit that leaves nothing: what the project's code tells MLflow of its own accord goes to a folder that is removed."""
+    return ChildTrainer(
+        project,
+        tracking_uri=f"sqlite:///{folder / 'mlflow.db'}",
+        artifacts=str(folder / "mlartifacts"),
+        experiment=model,
+        echo=_unheard,
+    )
+
+
+def _unheard(_: str) -> None:
+    """What the project's functions print is not shown."""

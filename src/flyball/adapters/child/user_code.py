@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from flyball.adapters.child.limits import allowed
 from flyball.core.errors import UserCodeError
 from flyball.core.schema import did_you_mean
 
@@ -48,7 +49,10 @@ def call(name: str, project: Path, /, *args: object, **kwargs: object) -> Any:
     try:
         return function(*args, **kwargs)
     except BaseException as error:
-        raise UserCodeError(f"{name} raised {_last(error)}", hint=explain(error, project)) from error
+        hint = explain(error, project)
+        if isinstance(error, MemoryError) and allowed():
+            hint += f"\n  [train] resources lets each process of it have {allowed()} of memory: ask for more there, or read less"
+        raise UserCodeError(f"{name} raised {_last(error)}", hint=hint) from error
 
 
 def takes_weights(name: str, project: Path) -> bool:

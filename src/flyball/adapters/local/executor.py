@@ -32,11 +32,18 @@ _KEPT_SECONDS = 30 * 86_400.0
 
 
 class LocalExecutor:
-    """The port `Executor`. Runs `python -P -m flyball …`: the project's folder is the working directory, and not on the import path."""
+    """The port `Executor`. Runs `python -P -m flyball …`: the project's folder is the working directory, and not on the import path.
 
-    def __init__(self, jobs: Path, *, program: tuple[str, ...] = (sys.executable, "-P", "-m", "flyball")) -> None:
+    `keep`: variables that jobs get although nobody else does: in shared stores a verb has to show whose it is. It hands them to no model
+    and no training.
+    """
+
+    def __init__(
+        self, jobs: Path, *, program: tuple[str, ...] = (sys.executable, "-P", "-m", "flyball"), keep: tuple[str, ...] = ()
+    ) -> None:
         self._jobs = jobs
         self._program = program
+        self._keep = keep
 
     def submit(self, job: Job) -> None:
         """Start it and return at once; the same `action` again does not start it twice, whoever submitted it first."""
@@ -54,7 +61,7 @@ class LocalExecutor:
             pid = os.posix_spawn(
                 sys.executable,
                 command,
-                for_jobs(os.environ, **({"FLYBALL_ACTOR": job.actor} if job.actor else {})),
+                {**for_jobs(os.environ), **self._theirs(job)},
                 setsid=True,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -118,6 +125,13 @@ class LocalExecutor:
         for number, (at, folder) in enumerate(sorted(aged, reverse=True)):
             if (number >= _KEPT_JOBS or at < oldest) and not _alive(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _theirs(self, job: Job) -> dict[str, str]:
+        """What a job is given beside what everybody is."""
+        return {
+            **{name: os.environ[name] for name in self._keep if name in os.environ},
+            **({"FLYBALL_ACTOR": job.actor} if job.actor else {}),
+        }
 
     def _folder(self, action: str) -> Path:
         if not _ACTION.fullmatch(action):

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flyball.adapters.local.process import identity
-from flyball.core.surroundings import for_jobs
 
 
 def write_record(path: Path, record: Mapping[str, int | float | str | None]) -> None:
@@ -35,7 +34,7 @@ def main(arguments: list[str]) -> int:
     write_record(record / "process.json", {"pid": os.getpid(), "identity": identity(os.getpid())})
     began = time.monotonic()
     try:
-        code = subprocess.call(command, cwd=project, env=for_jobs(os.environ))
+        code = subprocess.call(command, cwd=project, env=dict(os.environ))  # what it may have, the executor chose
     except OSError as error:
         sys.stderr.write(f"could not start {command[0]} in {project}: {error}\n")
         code = 127

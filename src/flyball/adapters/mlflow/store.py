@@ -1,18 +1,23 @@
 """Where MLflow keeps things for a project: the URIs, a client, and errors in our words."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from flyball.adapters.mlflow.setup_lock import lock_of, make_database
-from flyball.core.errors import NotFoundError, StoreError
+from flyball.core.errors import NotFoundError, StoreError, UnsupportedError
 from flyball.core.slug import slug
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+_OF_CLOUDS = ("botocore", "boto3", "google", "azure")
 
 
 class MlflowStore:
@@ -61,7 +66,8 @@ class MlflowStore:
                     found = client.get_experiment_by_name(name)
             if found is None or found.lifecycle_stage != "active":
                 raise StoreError(
-                    f"MLflow's experiment {name!r} was deleted", hint=f"restore it (`mlflow experiments restore`) in {self.uri}"
+                    f"MLflow's experiment {name!r} was deleted",
+                    hint=f"restore it (`mlflow experiments restore`) in {without_secret(self.uri, self.uri)}",
                 )
             return str(found.experiment_id)
 
@@ -86,21 +92,51 @@ def told(uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    where = without_secret(uri, uri)
     try:
         yield
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            raise NotFoundError(f"MLflow at {uri}: {_short(error)}", hint="`flyball models` lists what is registered") from error
-        raise StoreError(f"MLflow at {uri}: {_short(error)}", hint=_hint(uri)) from error
+            raise NotFoundError(f"MLflow at {where}: {_short(error, uri)}", hint="`flyball models` lists what is registered") from error
+        raise StoreError(f"MLflow at {where}: {_short(error, uri)}", hint=_hint(uri, error)) from error
+    except ModuleNotFoundError as error:
+        wanted = "flyball[s3]" if error.name in ("boto3", "botocore") else error.name
+        raise UnsupportedError(
+            f"MLflow at {where} keeps its artifacts where only {error.name} gets", hint=f"pip install '{wanted}'"
+        ) from error
     except (SQLAlchemyError, OSError) as error:
-        raise StoreError(f"MLflow at {uri} does not answer: {_short(error)}", hint=_hint(uri)) from error
+        raise StoreError(f"MLflow at {where} does not answer: {_short(error, uri)}", hint=_hint(uri, error)) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _OF_CLOUDS:
+            raise
+        raise StoreError(
+            f"the artifacts of MLflow at {where} cannot be reached: {_short(error, uri)}",
+            hint="credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, MLFLOW_S3_ENDPOINT_URL for S3)",
+        ) from error
 
 
-def _short(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:300]
+def without_secret(text: str, uri: str) -> str:
+    """The text without user and password of an address, however it is written there."""
+    user, _, _ = urlsplit(uri).netloc.rpartition("@")
+    if not user:
+        return text
+    password = user.partition(":")[2]
+    for part in (f"{user}@", password, unquote(password)):
+        text = text.replace(part, "") if len(part) > 2 else text
+    return text
 
 
-def _hint(uri: str) -> str:
+def _short(error: Exception, uri: str) -> str:
+    return without_secret(str(error).strip().split("\n")[0], uri)[:300]
+
+
+def _hint(uri: str, error: Exception) -> str:
+    status = re.search(r"error code (\d{3})|^(\d{3}) Client Error", str(error))
+    code = next((found for found in status.groups() if found), "") if status else ""
+    if code == "401":
+        return "the server wants to know who asks: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    if code == "403":
+        return "whoever asks may not do that there: let its administrator permit it, or ask as another user (MLFLOW_TRACKING_USERNAME)"
     if uri.startswith("sqlite"):
         return "is the file an MLflow database of this version, and may it be written? `mlflow db upgrade` brings an older one up to date"
     return "is the server up, and MLFLOW_TRACKING_URI right?"

@@ -1,5 +1,6 @@
 """Opens the worlds of a backtest: the in-memory adapters under a simulated clock, and the project's own training code."""
 
+import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -58,6 +59,7 @@ class ReplayBenches:
     def open(self, name: str, spec: Spec, plan: Plan, prepared: Prepared, stream: Stream) -> Bench:
         """A fresh world."""
         folder = self.scratch / f"policy-{sha256_bytes(name.encode())[:16]}"
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed in the middle
         folder.mkdir(parents=True)
         clock, own, model = Clock(plan.start), self._trainer(spec), spec.model.name
         trainer = ReplayTrainer(own, prepared, self.project, self.scratch / "fits", start=plan.start, clock=clock)

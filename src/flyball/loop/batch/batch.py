@@ -8,22 +8,33 @@ deployment, are the same again: the log takes each once. The output gets its nam
 import fcntl
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from flyball.core.codec import from_json, to_json, to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import ConflictError, DataError, FlyballError, RefusedError
-from flyball.loop.batch.part import WORKER, BatchOrder, Made, add_up, make
+from flyball.loop.batch.part import WORKER, BatchOrder, Made, add_up, make, segment_name
 from flyball.loop.batch.report import BadRow, BatchReport, Done, Job, Progress, beginning, write_skipped
-from flyball.loop.parts import Part, RowSink
+from flyball.loop.batch.spread import MadePart, Spread, made_elsewhere
+from flyball.loop.parts import Cut, Place, RowSink
 
 
-def run_batch(order: BatchOrder, *, overwrite: bool, clock: Callable[[], int], progress: Callable[[Progress], None]) -> BatchReport:
-    """Score what is not scored yet; give what came of the whole job. RefusedError if the output is there already."""
+def run_batch(
+    order: BatchOrder,
+    *,
+    overwrite: bool,
+    clock: Callable[[], int],
+    progress: Callable[[Progress], None],
+    spread: Spread | None = None,
+) -> BatchReport:
+    """Score what is not scored yet; give what came of the whole job. RefusedError if the output is there already.
+
+    `spread`: who makes the parts (None: threads of this process).
+    """
     folder = order.out.with_name(order.out.name + ".parts")
     with _alone(folder):
         wanted = _job(order, clock())
@@ -42,44 +53,60 @@ def run_batch(order: BatchOrder, *, overwrite: bool, clock: Callable[[], int], p
             _write(folder / "job.json", to_json(wanted).encode())
         done = _done(folder, order.sink)
         before = sum(one.rows for one in done)
-        report = _run(replace(order, started_at=found.started_at, job=_lane(found, order.out)), folder, done, clock, progress)
+        begun = replace(order, started_at=found.started_at, job=_lane(found, order.out))
+        place = done[-1].after if done else (0, 0, 0)
+        if spread is None:
+            made = _by_threads(begun, folder, place, len(done), clock)
+        else:
+            made = made_elsewhere(spread, begun, folder, place, len(done))
+        report = _run(begun, folder, done, made, progress)
+        _drop_segments(order.log, found, order.out)  # of attempts that were too late
         report = replace(report, begun_anew=anew, rows_before=before)
         _finish(order, folder, report)
     return report
 
 
-def _run(order: BatchOrder, folder: Path, done: list[Done], clock: Callable[[], int], progress: Callable[[Progress], None]) -> BatchReport:
+def _run(order: BatchOrder, folder: Path, done: list[Done], made: Generator[MadePart], progress: Callable[[Progress], None]) -> BatchReport:
     if order.log is not None:
         order.log.mkdir(parents=True, exist_ok=True)
     rows, size = sum(one.rows for one in done), sum(one.size for one in done)
     total = order.source.total
     progress(Progress(rows=rows, done=size, total=total, fresh=0))
-    threads = ThreadPoolExecutor(max_workers=order.threads, thread_name_prefix="predict")
-    waiting: deque[tuple[Part, Future[Made]]] = deque()
-    parts = order.source.parts(done[-1].after if done else (0, 0, 0))
     number, fresh = len(done), 0
     file = done[-1].after[0] if done else 0
     before = sum(one.rows for one in done if one.after[0] == file)  # rows of the same file
-    try:
-        while True:
-            while len(waiting) <= order.threads and (part := next(parts, None)) is not None:
-                waiting.append((part, threads.submit(make, order, part, number + len(waiting), folder, clock)))
-            if not waiting:
-                break
-            part, future = waiting.popleft()
-            if part.place[0] != file:
-                file, before = part.place[0], 0
-            one = _commit(order, folder, part, number, future.result(), before)
+    with closing(made):
+        for cut, part in made:
+            if cut.place[0] != file:
+                file, before = cut.place[0], 0
+            one = _commit(order, folder, cut, number, part, before)
             done.append(one)
             before += one.rows
             number, rows, size, fresh = number + 1, rows + one.rows, size + one.size, fresh + one.rows
             progress(Progress(rows=rows, done=size, total=total, fresh=fresh))
-    finally:
-        threads.shutdown(wait=True, cancel_futures=True)
     return add_up(order, done)
 
 
-def _commit(order: BatchOrder, folder: Path, part: Part, number: int, made: Made, before: int) -> Done:
+def _by_threads(order: BatchOrder, folder: Path, start: Place, number: int, clock: Callable[[], int]) -> Generator[MadePart]:
+    """The parts from a place on, the first of them with this number, made in threads of this process."""
+    threads = ThreadPoolExecutor(max_workers=order.threads, thread_name_prefix="predict")
+    waiting: deque[tuple[Cut, Future[Made]]] = deque()
+    parts = order.source.parts(start)
+    try:
+        while True:
+            while len(waiting) <= order.threads and (part := next(parts, None)) is not None:
+                cut = Cut(file=part.file, place=part.place, after=part.after, size=part.size)
+                waiting.append((cut, threads.submit(make, order, part, number + len(waiting), folder, clock)))
+            if not waiting:
+                return
+            cut, future = waiting.popleft()
+            number += 1
+            yield cut, future.result()
+    finally:
+        threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _commit(order: BatchOrder, folder: Path, part: Cut, number: int, made: Made, before: int) -> Done:
     """The log's rows first, then the state that says so. What was written before that is written again after a crash."""
     if made.bad and not order.skip:
         first = made.bad[0]
@@ -90,8 +117,10 @@ def _commit(order: BatchOrder, folder: Path, part: Part, number: int, made: Made
         )
     if made.bad:
         write_skipped(folder / f"{number:07d}.skipped", part.file, before, made.bad)
+    assert made.piece is not None
+    made.piece.rename(folder / f"{number:07d}.out")
     if made.segment is not None:
-        made.segment.rename(made.segment.with_suffix(".seg"))
+        made.segment.rename(made.segment.with_name(f"{segment_name(order, number)}.seg"))
     done = Done(
         number=number,
         check=made.check,
@@ -178,8 +207,8 @@ def _lane(job: Job, out: Path) -> str:
 def _drop_segments(log: Path | None, job: Job | None, out: Path) -> None:
     """What a killed process had written for the log of parts that were not done; they are made again."""
     if log is not None and job is not None:
-        for left in log.glob(f"*-{WORKER}-{_lane(job, out)}-*.new"):
-            left.unlink()
+        for left in log.glob(f"*-{WORKER}-{_lane(job, out)}-*new"):
+            left.unlink(missing_ok=True)
 
 
 def _found(path: Path) -> Job | None:

@@ -55,12 +55,15 @@ class BatchOrder:
 
 @record
 class Made:
-    """A part that is written but not yet done. `segment` holds its rows for the log, under a name no reader looks for."""
+    """A part that is written but not yet done. `piece` is its part of the output, `segment` holds its rows for the log; both under names
+    that no reader looks for, and None where nothing was to be written.
+    """
 
     rows: int
     answered: int
     check: str
     bad: Sequence[BadRow]
+    piece: Path | None
     segment: Path | None
     versions: Mapping[str, int]
     shadows: Mapping[str, int]
@@ -70,8 +73,11 @@ class Made:
     zone_assumed: bool
 
 
-def make(order: BatchOrder, part: Part, number: int, folder: Path, clock: Callable[[], int]) -> Made:
-    """Read, check, answer and write one part. If it has bad rows and none may be skipped, nothing is written."""
+def make(order: BatchOrder, part: Part, number: int, folder: Path, clock: Callable[[], int], attempt: str = "") -> Made:
+    """Read, check, answer and write one part. If it has bad rows and none may be skipped, nothing is written.
+
+    `attempt` is part of the names of what is written: two processes that make the same part do not write into each other's files.
+    """
     loaded = part.load()
     checked = check_table(order.live.contract, loaded.table, refuse_unseen=order.refuse_unseen)
     problems = {**checked.problems, **loaded.problems}
@@ -87,18 +93,20 @@ def make(order: BatchOrder, part: Part, number: int, folder: Path, clock: Callab
         said = _said(order, rows)
     bad = _bad(order, loaded, problems)
     shadows: list[Shadowed] = []
-    segment, check = None, ""
+    piece, segment, check = None, None, ""
     if not bad or order.skip:
-        check = order.sink.write(folder / f"{number:07d}.out", loaded, None if not len(problems) else places, columns(order, rows, said))
+        piece = folder / f"{number:07d}.{attempt}new"
+        check = order.sink.write(piece, loaded, None if not len(problems) else places, columns(order, rows, said))
         if order.log is not None and len(places):
             shadows = shadowed(order.live, rows.table)
-            segment = order.log / f"{order.started_at or 0:016d}-{WORKER}-{order.job}-{number:07d}.new"
+            segment = order.log / f"{segment_name(order, number)}.{attempt}new"
             _log(segment, order, rows, said, shadows, clock())
     return Made(
         rows=loaded.rows,
         answered=len(places),
         check=check,
         bad=bad,
+        piece=piece,
         segment=segment,
         versions=_counted(said.arms),
         shadows={str(one.arm.version.version): len(one.arm.rows) for one in shadows},
@@ -107,6 +115,11 @@ def make(order: BatchOrder, part: Part, number: int, folder: Path, clock: Callab
         unseen=checked.unseen,
         zone_assumed=loaded.zone_assumed,
     )
+
+
+def segment_name(order: BatchOrder, number: int) -> str:
+    """What the segment of a part is called in the log's folder, without its ending."""
+    return f"{order.started_at or 0:016d}-{WORKER}-{order.job}-{number:07d}"
 
 
 def columns(order: BatchOrder, rows: BatchRows, said: Said) -> dict[str, Array]:

@@ -56,7 +56,7 @@ def measure(world: World, spec: Spec, state: State, memory: Memory, looked: Look
 
     What cannot be measured is missing evidence with its `trouble` told, never a reason to stop looking at the rest.
     """
-    finished = finished_training(world, state)
+    finished = finished_training(world, state, spec)
     nothing = Evidence(drift={}, calm={}, performance=None, floor=None, rollout=None, watch=None, new_outcomes=0, finished=finished)
     if looked is None:
         return nothing

@@ -25,6 +25,7 @@ from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest
 from flyball.spec.records import Spec
 from flyball.training.identity import origin
+from flyball.training.price import money_of
 
 _ATTEMPTS = 50
 KEPT_FORMAT = 1
@@ -61,6 +62,7 @@ def enrol(
     actor: str,
     now: datetime,
     watch: Stopwatch,
+    spec: Spec,
 ) -> TrainResult:
     """Put the bundle in place, make the version in the registry, write it down. The same identity is never written down twice."""
     digest = workshop.bundles.put(bundle)
@@ -72,6 +74,8 @@ def enrol(
     }
     version = workshop.registry.register(kept.model, run_id, bundle, identity=kept.identity, tags=tags)
     watch.lap("register")
+    spent = _spent(kept, watch)
+    money = money_of({"seconds": spent["total"], "cpu_seconds": spent["cpu"]}, spec)
     event = Registered(
         version=version,
         run_id=run_id,
@@ -88,7 +92,7 @@ def enrol(
         rows=kept.rows,
         trained_from=kept.trained_from,
         trained_until=kept.trained_until,
-        seconds=_spent(kept, watch),
+        seconds=spent,
         compared_with=kept.champion or None,
         head_start=kept.head_start,
         head_start_metric=kept.head_start_metric,
@@ -96,6 +100,8 @@ def enrol(
         hidden=kept.hidden,
         held_back=kept.held_back,
         window=kept.window,
+        money=money,
+        currency="" if money is None else spec.price.currency,
     )
     written = _write_down(workshop, kept.model, event, actor=actor, now=now)
     return result_of(kept, run_id=run_id, bundle=digest, version=written, status="registered", watch=watch)
@@ -147,7 +153,7 @@ def enrol_kept(
     state = fold(kept.model, workshop.journal.read(kept.model))  # as it is now: a training takes long
     if kept.champion != (state.champion or 0) or kept.checks != checks_digest(spec):
         kept = _with_gate(kept, _ask_again(spec, workshop, state, kept, folder, now), state, spec)
-    return enrol(workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch)
+    return enrol(workshop, kept, run_id=run_id, bundle=bundle, cause=cause, action=action, actor=actor, now=now, watch=watch, spec=spec)
 
 
 def result_of(

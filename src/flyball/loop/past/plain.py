@@ -54,6 +54,8 @@ def plain_training(one: Training | PutOff, say: Say) -> Plain:
         "held_back": one.held_back,
         "seconds": one.seconds,
         "cpu_seconds": one.cpu_seconds,
+        "money": one.money,
+        "currency": one.currency or None,
         "gate": one.gate,
         "became": one.became,
         "became_at": one.became_at,
@@ -108,6 +110,7 @@ def _plain_told(one: Told, say: Say) -> Plain:
         "evidence": dict(evidence_of(one)),
         **({"rules": to_plain(event)} if isinstance(event, RolloutStarted) else {}),
         **({"cost": dict(event.cost)} if isinstance(event, RetrainEnded) else {}),
+        **({"currency": event.currency} if isinstance(event, RetrainEnded) and event.currency else {}),
     }
 
 

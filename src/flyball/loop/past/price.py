@@ -73,7 +73,8 @@ class Training:
 
     `at`: when it was asked for (of a person's: when its version was registered; those that came to nothing left no trace). `firing`:
     the alerts that fired then. `rows` and what follows are 0 or None where no version came of it. `window`, `hidden`, `held_back`: see
-    `Registered`. `cpu_seconds` None: nobody measured it. `bought`: the last live comparison that says something, None if none did.
+    `Registered`. `cpu_seconds` None: nobody measured it. `money` None: no price was known then; else in `currency`.
+    `bought`: the last live comparison that says something, None if none did.
     """
 
     at: datetime
@@ -94,6 +95,8 @@ class Training:
     held_back: int
     seconds: float | None
     cpu_seconds: float | None
+    money: float | None
+    currency: str
     gate: Verdict | None
     became: Became
     became_at: datetime | None
@@ -219,6 +222,8 @@ def _training(
         held_back=made.held_back if made is not None else 0,
         seconds=cost.get("seconds"),
         cpu_seconds=cost.get("cpu_seconds"),
+        money=cost.get("money"),
+        currency=closed.currency if closed is not None and "money" in closed.cost else made.currency if made is not None else "",
         gate=made.gate.verdict if made is not None else None,
         became=became,
         became_at=became_at,
@@ -231,7 +236,8 @@ def _spent(made: Registered | None) -> dict[str, float]:
     if made is None:
         return {}
     names = {"total": "seconds", "cpu_seconds": "cpu_seconds", "cpu": "cpu_seconds"}
-    return {to: made.seconds[name] for name, to in names.items() if name in made.seconds}
+    paid = {} if made.money is None else {"money": made.money}
+    return paid | {to: made.seconds[name] for name, to in names.items() if name in made.seconds}
 
 
 def _became(entries: Iterable[Entry], made: Registered) -> tuple[Became, datetime | None]:

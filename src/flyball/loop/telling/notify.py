@@ -18,6 +18,7 @@ from flyball.core.record import record
 from flyball.journal.events import Entry, Undelivered
 from flyball.journal.known import State
 from flyball.loop.compose import MOST_LINES, compose, line_of, notification
+from flyball.loop.telling.events import tell_events
 from flyball.loop.world import Post
 from flyball.ports.history import Journal
 from flyball.ports.watching import Outbox
@@ -42,6 +43,7 @@ def notify(post: Post, journal: Journal, spec: Spec, state: State, *, now: datet
     try:
         round_.write()
         round_.send()
+        round_.untold += tell_events(post, journal, spec, now=now)
     except FlyballError as error:
         round_.untold.append(because("alerts.no_outbox", error=error.message))
     return Notified(entries=tuple(round_.entries), untold=tuple(round_.untold), told=tuple(round_.told))

@@ -1,9 +1,8 @@
 """Made by `flyball render airflow`. Change flyball.toml and render again, rather than this file."""
 
-import math
 import os
 import shlex
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from airflow.providers.standard.operators.bash import BashOperator
@@ -218,7 +217,7 @@ def make(part):
         dag_id=part["dag"],
         description=part["says"],
         schedule=timedelta(seconds=part["every"]) if part["every"] else None,
-        start_date=datetime(2025, 1, 1, tzinfo=timezone.utc),
+        start_date=datetime(2025, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
         tags=["flyball"],

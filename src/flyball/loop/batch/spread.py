@@ -1,0 +1,96 @@
+"""Batch scoring in many processes: a few parts at a time go to whoever has room, and come back in order.
+
+Only where the parts are travels. Every process opens the files and the model for itself, once, and writes the pieces of the output and of
+the log into the same folders; this process makes them count, one after the other.
+"""
+
+import secrets
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from functools import lru_cache, partial
+from itertools import islice
+from pathlib import Path
+
+from flyball.core.errors import DataError
+from flyball.core.record import record
+from flyball.loop.batch.part import BatchOrder, Made, make
+from flyball.loop.parts import Cut, Place
+from flyball.ports.mapping import Mapper, Say
+
+MadePart = tuple[Cut, Made]
+
+
+@record
+class Spread:
+    """Who makes the parts: `mapper`, `parts` of them at a time. `opened` gives the job in another process; it and `clock` can be pickled.
+
+    `say`: hears what goes on there.
+    """
+
+    mapper: Mapper
+    opened: Callable[[], BatchOrder]
+    clock: Callable[[], int]
+    say: Say
+    parts: int = 4
+
+
+@record
+class _Lot:
+    """Some parts that follow each other; the first has this number."""
+
+    number: int
+    cuts: tuple[Cut, ...]
+
+
+class _Opening:
+    """A job as another process is told to open it. Equal ones are opened once."""
+
+    def __init__(self, opened: Callable[[], BatchOrder], order: BatchOrder) -> None:
+        self.key, self.opened = secrets.token_hex(8), opened
+        self.started_at, self.job, self.fingerprint = order.started_at, order.job, order.source.fingerprint
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Opening) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+def made_elsewhere(spread: Spread, order: BatchOrder, folder: Path, start: Place, number: int) -> Generator[MadePart]:
+    """The parts from a place on, the first of them with this number, made by the mapper."""
+    opening = _Opening(spread.opened, order)
+    lots = _lots(order.source.cuts(start), number, spread.parts)
+    results = spread.mapper.each(partial(_make_lot, opening, folder.resolve(), spread.clock), lots, say=spread.say)
+    for made in results:
+        yield from made
+
+
+def _lots(cuts: Iterator[Cut], number: int, size: int) -> Iterator[_Lot]:
+    while taken := tuple(islice(cuts, size)):
+        yield _Lot(number=number, cuts=taken)
+        number += len(taken)
+
+
+def _make_lot(opening: _Opening, folder: Path, clock: Callable[[], int], lot: _Lot, say: Say) -> list[MadePart]:
+    """In another process: the parts of a lot."""
+    order = _opened(opening)
+    parts = islice(order.source.parts(lot.cuts[0].place), len(lot.cuts))
+    attempt = f"{secrets.token_hex(4)}."
+    found: list[MadePart] = []
+    for place, (cut, part) in enumerate(zip(lot.cuts, parts, strict=True)):
+        if (part.place, part.after, part.size) != (cut.place, cut.after, cut.size):
+            raise DataError(f"{cut.file} is another file where this part is scored", hint="did it change since? run the command again")
+        found.append((cut, make(order, part, lot.number + place, folder, clock, attempt)))
+    return found
+
+
+@lru_cache(maxsize=1)
+def _opened(opening: _Opening) -> BatchOrder:
+    """The job, opened once in each process."""
+    order = replace(opening.opened(), started_at=opening.started_at, job=opening.job)
+    if order.source.fingerprint != opening.fingerprint:
+        raise DataError(
+            "the input is another one where it is scored: its files differ in size, content or the time they were written",
+            hint="did it change since? run the command again; every worker has to see the same files",
+        )
+    return order

@@ -1,0 +1,70 @@
+"""A search kept by Optuna: what it proposes follows from its seed, and another process goes on with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flyball.adapters.optuna.study import OptunaStudy
+from flyball.core.errors import StoreError
+from flyball.ports.searching import Tried
+from flyball.spec.records import Range, Searched
+
+SPACE: dict[str, Searched] = {
+    "depth": Range(low=2, high=9, whole=True),
+    "even": Range(low=2, high=10, step=2, whole=True),
+    "rate": Range(low=0.001, high=1.0, log=True),
+    "kind": ("a", "b", "c"),
+    "warm": (True, False),
+}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Callable[..., OptunaStudy]:
+    def opened(name: str = "one", seed: int = 0) -> OptunaStudy:
+        return OptunaStudy(f"sqlite:///{tmp_path / 'trials.db'}", name, SPACE, direction="lower", seed=seed)
+
+    return opened
+
+
+def run(study: OptunaStudy, count: int) -> list[Tried]:
+    for _ in range(count):
+        one = study.propose()
+        study.tell(Tried(number=one.number, params=one.params, value=float(one.params["depth"]) + float(one.params["rate"])))
+    return study.tried()
+
+
+def test_what_is_proposed_lies_in_the_space(study: Callable[..., OptunaStudy]) -> None:
+    for one in run(study(), 15):
+        assert one.params["depth"] in range(2, 10) and one.params["even"] in (2, 4, 6, 8, 10)
+        assert 0.001 <= float(one.params["rate"]) <= 1.0
+        assert one.params["kind"] in ("a", "b", "c") and isinstance(one.params["warm"], bool)
+
+
+def test_the_same_seed_proposes_the_same_and_another_something_else(study: Callable[..., OptunaStudy]) -> None:
+    first = run(study(), 14)
+    assert [one.params for one in run(study("again"), 14)] == [one.params for one in first]
+    assert [one.params for one in run(study("other", seed=1), 14)] != [one.params for one in first]
+    assert len({str(one.params) for one in first}) == 14
+
+
+def test_another_process_goes_on_as_the_first_would_have(study: Callable[..., OptunaStudy]) -> None:
+    whole = [one.params for one in run(study("whole"), 14)]
+    run(study(), 6)
+    assert [one.params for one in run(study(), 8)] == whole
+
+
+def test_what_was_proposed_and_never_told_is_still_open(study: Callable[..., OptunaStudy]) -> None:
+    asked = study().propose()
+    assert study().open() == [asked]
+    study().tell(Tried(number=asked.number, params=asked.params, value=None, error="it broke", metrics={"brier": 0.2}, seconds=1.5))
+    assert study().open() == []
+    assert study().tried() == [
+        Tried(number=asked.number, params=asked.params, value=None, error="it broke", metrics={"brier": 0.2}, seconds=1.5)
+    ]
+
+
+def test_a_storage_that_cannot_be_opened_is_an_error_that_says_so(tmp_path: Path) -> None:
+    for address in (f"sqlite:///{tmp_path / 'nowhere' / 'trials.db'}", "nonsense"):
+        with pytest.raises(StoreError, match="the search cannot be kept"):
+            OptunaStudy(address, "one", SPACE, direction="lower", seed=0)
