@@ -132,6 +132,10 @@ def test_a_server_with_nothing_but_the_spec_answers_from_the_shared_database_and
         page = httpx.get(f"{server.url}/metrics", headers={"Host": f"127.0.0.1:{server.port}"}).text
         assert 'model_predictions_total{model="churn",version="1",variant="champion"} 2' in page
         assert not (place.project / "flyball.db").exists()
+        token = {"Authorization": f"Bearer {installed.secrets['FLYBALL_ADMIN_TOKEN']}", "Host": "churn"}
+        for route in ("status", "versions", "why/1", "journal", "history", "retrains", "rollout", "experiment"):
+            said = httpx.get(f"{server.url}/admin/{route}", headers=token, timeout=60)
+            assert said.status_code < 500 and said.json(), f"{route}: {said.text}: {server.said()}"
     finally:
         status = server.stop(pod["terminationGracePeriodSeconds"])
     assert status == 0, server.said()
