@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from clustered import pod_of, trees
-from kubelets import Container, Volumes, free_port, image_of, run, volumes
+from kubelets import Container, Volumes, can_isolate, free_port, image_of, run, volumes
 from postgresql import Postgres
 from trained import CUSTOMER, begin, flyball
 
@@ -79,6 +79,7 @@ def made_image(project: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    can_isolate()
     folder = tmp_path_factory.mktemp("cluster")
     project = begin(folder / "churn")
     (project / "tests.toml").unlink()  # a forest so small breaks some of what is asked there
