@@ -10,6 +10,8 @@ PACKAGES = {
     "promtool": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "kubectl": "kubernetes-client",
+    "unshare": "util-linux",
+    "setpriv": "util-linux",
 }
 
 

@@ -45,6 +45,19 @@ def test_ticks_train_by_schedule_and_promote_what_passes(own: Shop) -> None:
     assert tick(own.folder, "2025-04-02T01:00:00Z") == []
 
 
+def test_a_look_that_waits_sees_the_end_of_the_training_it_began(own: Shop) -> None:
+    change(own.folder, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "30d"')
+    change(own.folder, "n_estimators = 5", "n_estimators = 30")
+    logged(own.folder, "2025-03-20T00:00:00Z")
+    said = flyball(own.folder, "tick", "--wait", "--now", "2025-04-02T00:00:00Z", "--json")
+    assert said.status == 0, said.err
+    actions = [one["action"] for one in said.json["decisions"]]
+    assert actions[0] == "retrain" and "retrain registered" in actions, actions
+    assert "waiting for the training" in said.err
+    again = flyball(own.folder, "tick", "--wait", "--now", "2025-04-02T01:00:00Z", "--json")
+    assert again.json["decisions"] == [] and "waiting" not in again.err
+
+
 def test_a_frozen_loop_does_not_train(own: Shop) -> None:
     change(own.folder, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "1d"')
     logged(own.folder, "2025-03-20T00:00:00Z")

@@ -12,6 +12,7 @@ import yaml
 from clustered import ENVIRONMENTS, order, pod_of, read, text, trees, validate
 from flyball.core.errors import SpecError, UsageError
 from flyball.monitoring.series import BY_NAME
+from flyball.plan.make import make_plan
 from flyball.render.kubernetes.loop import schedule
 from flyball.render.kubernetes.naming import images, object_name
 from flyball.render.kubernetes.pods import cpu, memory, quantities
@@ -169,10 +170,12 @@ def test_a_training_is_given_what_the_spec_says_it_needs_and_runs_the_plan_in_it
     job = made()["CronJob/churn-train"]
     assert job["spec"]["suspend"] is True and job["spec"]["jobTemplate"]["spec"]["backoffLimit"] == 0
     steps = containers(job)
-    assert [one["name"] for one in steps] == ["project", "check", "data", "train", "test", "deploy"]
-    assert [one["args"][-1] for one in steps[1:]] == ["check", "snapshot", "train", "test", "tick"]
+    plan = make_plan(read(text()))
+    assert [one["name"] for one in steps] == ["project", *(step.name for step in plan.renew)]
+    assert [tuple(one["args"][2:]) for one in steps[1:]] == [step.verb for step in plan.renew]
     wanted = {"cpu": "4", "memory": "8Gi"}
-    assert steps[3]["resources"] == {"requests": wanted, "limits": wanted}
+    [train] = [one for one in steps if one["name"] == "train"]
+    assert train["resources"] == {"requests": wanted, "limits": wanted}
 
 
 def test_a_loop_that_always_runs_asks_for_little_and_may_use_what_a_training_needs() -> None:

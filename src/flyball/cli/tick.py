@@ -42,7 +42,7 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
             done = tick_if_leading(world, spec, memory, leadership, now=at_time(now))
             if not as_json:
                 show(done, settings)
-            for _ in range(_MOST_WAITS if wait else 0):
+            for _ in range(_MOST_WAITS if wait and done.stands_by is None else 0):
                 if not _outlasted(world, spec.model.name):
                     break
                 after = tick_if_leading(world, spec, memory, leadership, now=at_time(now))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard
 
-from flyball.render.dump import Tree
+from flyball.render.dump import Tree, to_json
 
 
 def difference(before: Tree, after: Tree, place: str = "") -> Iterator[dict[str, Tree]]:
@@ -17,7 +17,7 @@ def difference(before: Tree, after: Tree, place: str = "") -> Iterator[dict[str,
             yield from difference(one, other, f"{place}/{number}")
         return
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        if before != after or type(before) is not type(after):
+        if to_json(before) != to_json(after):  # to Python 1 is true
             yield {"op": "replace", "path": place, "value": after}
         return
     for name in before:

@@ -18,7 +18,7 @@ FILE = "flyball.toml"
 NAMESPACE, ADDRESS = "FLYBALL_NAMESPACE", "FLYBALL_ADDRESS"
 """Variables that say where a pod is."""
 _PLACES = {NAMESPACE: "metadata.namespace", ADDRESS: "status.podIP", "FLYBALL_REPLICA": "metadata.name"}
-_SCRATCH = {"HOME": "/tmp", "TMPDIR": "/tmp"}  # noqa: S108 - a volume of the pod's own
+_SCRATCH = {"HOME": "/tmp", "TMPDIR": "/tmp", "DVC_SITE_CACHE_DIR": "/tmp/dvc"}  # noqa: S108 - a volume of the pod's own
 
 
 def container(

@@ -1,0 +1,167 @@
+"""The rendered containers run on a root they cannot write: servers answer from the shared database alone and drain, the loop looks."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from clustered import pod_of, trees
+from kubelets import Container, Volumes, can_isolate, free_port, image_of, run, volumes
+from postgresql import Postgres
+from trained import CUSTOMER, begin, flyball
+
+_CLUSTER = """
+[env.prod.stores]
+database = "env:FLYBALL_DATABASE"
+mlflow = "env:FLYBALL_MLFLOW"
+[env.prod.deliver]
+image = "registry.example.com/team/churn:1"
+variables = { NOTE = "a $(HOME) b" }
+"""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A project whose first version was made by the rendered Job, and what was rendered of it. `steps`: how each container of it ended."""
+
+    image: Path
+    objects: dict[str, Any]
+    secrets: dict[str, str]
+    steps: dict[str, tuple[int, str]]
+
+    @property
+    def spec(self) -> str:
+        """What the ConfigMap holds."""
+        return str(self.objects["ConfigMap/churn-spec"]["data"]["flyball.toml"])
+
+
+@contextmanager
+def mlflow_server(folder: Path) -> Iterator[str]:
+    """A tracking server that others share."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    words = ["server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'm.db'}"]
+    words += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([sys.executable, "-m", "mlflow", *words], env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(600):
+            try:
+                if httpx.get(f"{address}/health").status_code == 200:
+                    break
+            except httpx.HTTPError:
+                time.sleep(0.1)
+            assert server.poll() is None, (folder / "log").read_text()
+        yield address
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def made_image(project: Path, folder: Path) -> Path:
+    """What the image holds of a project. Data is pushed to where a pod's project sees a folder of its own."""
+    image = image_of(project, folder)
+    for words in (["init", "-q", "--no-scm"], ["remote", "add", "-q", "-d", "there", "../tmp/remote"]):
+        subprocess.run([sys.executable, "-m", "dvc", *words], cwd=image, check=True)
+    return image
+
+
+@pytest.fixture(scope="module")
+def installed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    can_isolate()
+    folder = tmp_path_factory.mktemp("cluster")
+    project = begin(folder / "churn")
+    (project / "tests.toml").unlink()  # a forest so small breaks some of what is asked there
+    with (project / "flyball.toml").open("a") as file:
+        file.write(_CLUSTER)
+    image = made_image(project, folder / "image")
+    rendered = flyball(project, "--env", "prod", "render", "kubernetes", "--json")
+    assert rendered.status == 0, rendered.err
+    with mlflow_server(folder) as tracking:
+        address = postgres.fresh()
+        given = {
+            "FLYBALL_DATABASE": address,
+            "FLYBALL_MLFLOW": tracking,
+            "FLYBALL_SIGNING_KEY": secrets.token_hex(32),
+            "FLYBALL_ADMIN_TOKEN": secrets.token_hex(32),
+        }
+        made = Installed(image=image, objects=trees(rendered.json["files"]), secrets=given, steps={})
+        pod, place = pod_of(made.objects["CronJob/churn-train"]), volumes(folder / "pod", made.spec, image)
+        for tree in [*pod["initContainers"], *pod["containers"]]:
+            made.steps[tree["name"]] = run(tree, place, given)
+            if made.steps[tree["name"]][0] != 0:
+                break
+        yield made
+        postgres.drop(address)
+
+
+@pytest.fixture
+def place(tmp_path: Path, installed: Installed) -> Volumes:
+    """The empty volumes of one pod."""
+    return volumes(tmp_path / "pod", installed.spec, installed.image)
+
+
+def test_the_steps_of_a_training_run_one_after_the_other_in_one_pod_and_make_the_first_version(installed: Installed) -> None:
+    assert [(name, status) for name, (status, said) in installed.steps.items() if status] == [], installed.steps
+    assert list(installed.steps) == ["project", "check", "data", "train", "test", "register", "deploy"]
+
+
+def test_a_server_with_nothing_but_the_spec_answers_from_the_shared_database_and_drains_in_time(
+    installed: Installed, place: Volumes
+) -> None:
+    pod = pod_of(installed.objects["Deployment/churn"])
+    [tree] = pod["containers"]
+    server = Container(tree, place, installed.secrets, python=os.environ.get("FLYBALL_SLIM_PYTHON", sys.executable))
+    try:
+        assert server.until("startupProbe"), server.said()
+        assert server.until("readinessProbe") and server.probe("livenessProbe"), server.said()
+        for host in ("churn", "churn.churn-prod.svc.cluster.local"):
+            said = httpx.post(f"{server.url}/predict", json={"features": CUSTOMER}, headers={"Host": host})
+            assert said.status_code == 200 and said.json()["version"] == 1
+        assert httpx.post(f"{server.url}/predict", json={"features": CUSTOMER}, headers={"Host": "elsewhere"}).status_code == 403
+        page = httpx.get(f"{server.url}/metrics", headers={"Host": f"127.0.0.1:{server.port}"}).text
+        assert 'model_predictions_total{model="churn",version="1",variant="champion"} 2' in page
+        assert not (place.project / "flyball.db").exists()
+        token = {"Authorization": f"Bearer {installed.secrets['FLYBALL_ADMIN_TOKEN']}", "Host": "churn"}
+        for route in ("status", "versions", "why/1", "journal", "history", "retrains", "rollout", "experiment"):
+            said = httpx.get(f"{server.url}/admin/{route}", headers=token, timeout=60)
+            assert said.status_code < 500 and said.json(), f"{route}: {said.text}: {server.said()}"
+    finally:
+        status = server.stop(pod["terminationGracePeriodSeconds"])
+    assert status == 0, server.said()
+    with psycopg.connect(installed.secrets["FLYBALL_DATABASE"]) as database:
+        [rows] = database.execute("SELECT count(*) FROM flyball.predictions").fetchall()
+    assert rows == (2,), "what was answered is in the shared database before the pod is gone"
+
+
+def test_the_loop_looks_is_found_alive_and_ends_when_it_is_asked_to(installed: Installed, place: Volumes) -> None:
+    pod = pod_of(installed.objects["Deployment/churn-loop"])
+    [before], [tree] = pod["initContainers"], pod["containers"]
+    assert run(before, place, installed.secrets) == (0, "")
+    assert (place.project / "pipeline.py").is_file()
+    loop = Container(tree, place, installed.secrets)
+    try:
+        assert loop.until("livenessProbe"), loop.said()
+    finally:
+        status = loop.stop(pod["terminationGracePeriodSeconds"])
+    assert status == 0, loop.said()
+    assert "failed" not in loop.said(), loop.said()
+
+
+def test_without_its_secrets_a_server_says_what_is_missing_and_ends(installed: Installed, place: Volumes) -> None:
+    [tree] = pod_of(installed.objects["Deployment/churn"])["containers"]
+    names = {env["name"] for env in tree["env"] if not env.get("valueFrom", {}).get("secretKeyRef", {}).get("optional")}
+    with pytest.raises(KeyError):  # as Kubernetes, which does not start such a container at all
+        Container(tree, place, {"FLYBALL_MLFLOW": "http://127.0.0.1:1"})
+    assert "FLYBALL_DATABASE" in names and "FLYBALL_ADMIN_TOKEN" not in names
