@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from backends import Backend, backend
 from flyball.api.client import Client
-from trained import CUSTOMER, Shop, change, flyball, running, until_logged
+from trained import CUSTOMER, Shop, flyball, running, until_logged
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,7 @@ def test_a_second_address_is_a_second_version_that_can_be_the_challenger(tmp_pat
         assert (again["version"], again["champion"]) == (1, True)
         second = flyball(tmp_path, "adopt", f"{other.url}/v1/models/m", "--classes", "0,1", "--name", "m", "--json").json
         assert (second["version"], second["champion"], second["wrote"]) == (2, False, [])
-        change(tmp_path, "[serve]", '[rollout]\nstrategy = "experiment"\nshare = 0.5\nmetric = "brier"\n[serve]')
-        change(tmp_path, "influences_outcome = false", "influences_outcome = true")
-        assert flyball(tmp_path, "promote", "m@2", "--to", "staging").status == 0
+        assert flyball(tmp_path, "promote", "m@2", "--to", "staging", "--share", "0.5", "--force", "--reason", "a try").status == 0
         with running(tmp_path, "serve") as (url, _):
             said = [send(f"{url}/predict", {"features": [0.9, 1.0], "unit": f"u{number}"})[1] for number in range(40)]
             assert {one["variant"] for one in said} == {"champion", "challenger"}
@@ -143,7 +142,8 @@ def test_a_second_address_is_a_second_version_that_can_be_the_challenger(tmp_pat
             broken = [send(f"{url}/predict", {"features": [0.9, 1.0], "unit": f"u{number}"}) for number in range(40)]
             assert {status for status, _, _ in broken} == {200}
             assert {one["version"] for _, one, _ in broken} == {1}
-            until_logged(Client(url), 80)
+            with Client(url) as client:
+                until_logged(client, 80)
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2"])
@@ -157,8 +157,10 @@ def test_our_own_server_behind_gives_the_same_answers_and_may_be_killed(own: Sho
             body = {"features": CUSTOMER, "unit": "a"}
             ours, theirs = send(f"{url}/predict", body)[1], send(f"{behind}/predict", body)[1]
             assert (ours["prediction"], ours["confidence"]) == (theirs["prediction"], pytest.approx(theirs["confidence"], abs=1e-6))
-            until_logged(Client(url), 1)
-            process.kill()
+            with Client(url) as client:
+                until_logged(client, 1)
+            for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+                one.kill()
             process.wait()
             status, said, _ = send(f"{url}/predict", body)
             assert (status, set(said)) == (502, {"error"})

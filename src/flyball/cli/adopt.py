@@ -140,7 +140,7 @@ def _adopt_address(folder: Path, asked: str, data: Path | None, target: str | No
     for one in wrote:
         click.echo(str(folder / one))
     place = "" if folder == Path() else f" -C {folder}"
-    then = "serve" if taken.champion else f"promote {taken.manifest.model}@{taken.version} --to staging"
+    then = "serve" if taken.champion else f"promote {taken.manifest.model}@{taken.version} --to staging --share 0.1 --force --reason '...'"
     say(f"next: flyball{place} {then}")
 
 
