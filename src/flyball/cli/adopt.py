@@ -6,14 +6,13 @@ from pathlib import Path
 import click
 
 from flyball.adapters.mlflow.source import MlflowSource, tracking_uri
-from flyball.adapters.remote.address import address_of, is_address
+from flyball.adapters.remote.address import is_address
 from flyball.cli.foreign import Foreign, Taken, classes_of, take_in
 from flyball.cli.frame import as_json, say, show_json
 from flyball.cli.serve import trusted_option
 from flyball.cli.serve_model import tell
 from flyball.core.codec import to_plain
 from flyball.core.errors import DataError, FlyballError, RefusedError, UsageError
-from flyball.core.record import record
 from flyball.settings import Settings, read_settings
 from flyball.spec.adopted import Around, propose_around
 from flyball.spec.load import FILE, parse_spec
@@ -52,19 +51,13 @@ def command(
     `complete:` in flyball.toml are. In the registry the version gets the alias champion and tags that say it was adopted.
     """
     if is_address(model):
-        _adopt_address(folder, model, data, target, Said(classes=classes, features=features, output=output, name=name), as_json=as_json)
+        from flyball.cli.adopt_address import Said, adopt_address
+
+        adopt_address(folder, model, data, target, Said(classes=classes, features=features, output=output, name=name), as_json=as_json)
         return
     if features or output or name:
         raise UsageError("--features, --output and --name go with an address", hint="leave them out")
-    if not model.startswith("models:/") or ("@" not in model and "/" not in model.removeprefix("models:/")):
-        raise UsageError(
-            f"{model!r} is no version of a registered model",
-            hint="write models:/NAME@ALIAS or models:/NAME/VERSION (mlflow.register_model registers one); `flyball serve` takes any model",
-        )
-    if (folder / FILE).exists():
-        raise RefusedError(
-            f"nothing was written: {FILE} exists already in {folder.resolve()}", hint="adopt into a folder of its own: flyball -C DIR adopt"
-        )
+    _refuse(folder, model)
     if data is not None and not data.is_file():
         raise DataError(f"there is no file {data}", hint="name a CSV or Parquet file with the columns that the model reads")
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,54 +87,17 @@ def command(
     say(f"next: flyball{place} serve{' --trusted-code' if taken.manifest.engine == 'native' else ''}")
 
 
-@record
-class Said:
-    """What the command line says of a model on another server."""
-
-    classes: str | None
-    features: str | None
-    output: str | None
-    name: str | None
-
-
-def _adopt_address(folder: Path, asked: str, data: Path | None, target: str | None, said: Said, *, as_json: bool) -> None:
-    """Make a version of a model that another server answers for."""
-    from flyball.adapters.remote.describe import Wish
-    from flyball.cli.remote import project_of, remote_spec, take_remote, tell_remote
-
-    address = address_of(asked)
-    if data is not None and not data.is_file():
-        raise DataError(f"there is no file {data}", hint="name a CSV or Parquet file with the columns that the model reads")
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = read_settings(folder)
-    known = project_of(settings)
-    name = said.name or (known.model.name if known is not None else address.name)
-    if known is not None and known.model.name != name:
-        raise RefusedError(
-            f"this project's model is {known.model.name!r}, not {name!r}", hint="leave --name out, or use a folder of its own"
+def _refuse(folder: Path, model: str) -> None:
+    """UsageError or RefusedError for what cannot be adopted from a registry into this folder."""
+    if not model.startswith("models:/") or ("@" not in model and "/" not in model.removeprefix("models:/")):
+        raise UsageError(
+            f"{model!r} is no version of a registered model",
+            hint="write models:/NAME@ALIAS or models:/NAME/VERSION (mlflow.register_model registers one); `flyball serve` takes any model",
         )
-    features = tuple(one.strip() for one in said.features.split(",")) if said.features else ()
-    wish = Wish(features=features, classes=classes_of(said.classes), output=said.output or "")
-    cut = 0.5 if known is None else known.model.cut
-    taken = take_remote(settings, asked, wish, name=name, data=data, promote=known is None, say=say, threshold=cut)
-    wrote = []
-    if known is None:
-        (settings.folder / FILE).write_text(remote_spec(settings, taken, asked, data, target), encoding="utf-8")
-        wrote.append(FILE)
-    if as_json:
-        manifest = taken.manifest
-        about = {"model": manifest.model, "version": taken.version, "source": address.url, "task": manifest.task}
-        what = {"classes": list(manifest.classes), "outputs": list(manifest.outputs), "features": list(manifest.schema.names)}
-        state = {"engine": manifest.engine, "champion": taken.champion, "reference_rows": taken.reference_rows}
-        bundle = taken.state.versions[taken.version].registered.bundle
-        show_json({**about, **what, **state, "bundle": bundle, "wrote": wrote, "notes": list(taken.notes), "warnings": []})
-        return
-    tell_remote(taken, address, say)
-    for one in wrote:
-        click.echo(str(folder / one))
-    place = "" if folder == Path() else f" -C {folder}"
-    then = "serve" if taken.champion else f"promote {taken.manifest.model}@{taken.version} --to staging --share 0.1 --force --reason '...'"
-    say(f"next: flyball{place} {then}")
+    if (folder / FILE).exists():
+        raise RefusedError(
+            f"nothing was written: {FILE} exists already in {folder.resolve()}", hint="adopt into a folder of its own: flyball -C DIR adopt"
+        )
 
 
 def _spec(taken: Taken, wanted: Foreign, settings: Settings, data: Path | None, target: str | None) -> str:
