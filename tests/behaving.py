@@ -71,7 +71,7 @@ def people(rows: int = 400, seed: int = 0) -> Table:
 
 def by_age(table: Table) -> NDArray[np.float64]:
     """The older, the likelier; nothing else matters."""
-    return np.clip(table["age"] / 100, 0.0, 1.0)
+    return np.asarray(np.clip(table["age"] / 100, 0.0, 1.0), dtype=np.float64)
 
 
 def subject(score: Score = by_age, rows: Table | None = None, manifest: Manifest = MANIFEST) -> Subject:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from flyball.adapters.mlflow.source import MlflowSource, tracking_uri
+from flyball.adapters.remote.address import is_address
 from flyball.cli.foreign import Foreign, Taken, classes_of, take_in
 from flyball.cli.frame import as_json, say, show_json
 from flyball.cli.serve import trusted_option
@@ -22,26 +23,41 @@ from flyball.spec.load import FILE, parse_spec
 @click.option("--data", type=click.Path(path_type=Path), default=None, metavar="FILE", help="Rows like those it meets: the reference.")
 @click.option("--target", default=None, metavar="COLUMN", help="The column of FILE with what really happened.")
 @click.option("--classes", default=None, metavar="A,B,…", help="The classes of a model that does not name them, in their order.")
+@click.option("--features", default=None, metavar="A,B,…", help="An address: the columns of a model that does not name them.")
+@click.option("--output", default=None, metavar="NAME", help="An address: the output that holds the scores, if there are several.")
+@click.option("--name", default=None, metavar="NAME", help="An address: what the model is called here (default: as it is there).")
 @trusted_option
 @as_json
 @click.pass_obj
 def command(
-    folder: Path, model: str, data: Path | None, target: str | None, classes: str | None, trusted_code: bool, as_json: bool
+    folder: Path,
+    model: str,
+    data: Path | None,
+    target: str | None,
+    classes: str | None,
+    features: str | None,
+    output: str | None,
+    name: str | None,
+    trusted_code: bool,
+    as_json: bool,
 ) -> None:
     """Write a flyball.toml around MODEL (models:/NAME@ALIAS or models:/NAME/VERSION) here, and make it the champion.
+
+    MODEL may also be the address of a model that another server answers for: http://HOST:8501/v1/models/NAME (TensorFlow Serving) or
+    http://HOST:8000/v2/models/NAME (Triton, KServe, MLServer). `flyball serve` then stands in front of that server. In a folder with a
+    project of that name, a further address becomes a further version, which `promote` or a rollout puts to work.
 
     From then on `serve`, `status`, `models`, `why`, `monitor`, `promote`, `rollback` and `freeze` work; training does once the lines marked
     `complete:` in flyball.toml are. In the registry the version gets the alias champion and tags that say it was adopted.
     """
-    if not model.startswith("models:/") or ("@" not in model and "/" not in model.removeprefix("models:/")):
-        raise UsageError(
-            f"{model!r} is no version of a registered model",
-            hint="write models:/NAME@ALIAS or models:/NAME/VERSION (mlflow.register_model registers one); `flyball serve` takes any model",
-        )
-    if (folder / FILE).exists():
-        raise RefusedError(
-            f"nothing was written: {FILE} exists already in {folder.resolve()}", hint="adopt into a folder of its own: flyball -C DIR adopt"
-        )
+    if is_address(model):
+        from flyball.cli.adopt_address import Said, adopt_address
+
+        adopt_address(folder, model, data, target, Said(classes=classes, features=features, output=output, name=name), as_json=as_json)
+        return
+    if features or output or name:
+        raise UsageError("--features, --output and --name go with an address", hint="leave them out")
+    _refuse(folder, model)
     if data is not None and not data.is_file():
         raise DataError(f"there is no file {data}", hint="name a CSV or Parquet file with the columns that the model reads")
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,6 +85,19 @@ def command(
     click.echo(str(folder / FILE))
     place = "" if folder == Path() else f" -C {folder}"
     say(f"next: flyball{place} serve{' --trusted-code' if taken.manifest.engine == 'native' else ''}")
+
+
+def _refuse(folder: Path, model: str) -> None:
+    """UsageError or RefusedError for what cannot be adopted from a registry into this folder."""
+    if not model.startswith("models:/") or ("@" not in model and "/" not in model.removeprefix("models:/")):
+        raise UsageError(
+            f"{model!r} is no version of a registered model",
+            hint="write models:/NAME@ALIAS or models:/NAME/VERSION (mlflow.register_model registers one); `flyball serve` takes any model",
+        )
+    if (folder / FILE).exists():
+        raise RefusedError(
+            f"nothing was written: {FILE} exists already in {folder.resolve()}", hint="adopt into a folder of its own: flyball -C DIR adopt"
+        )
 
 
 def _spec(taken: Taken, wanted: Foreign, settings: Settings, data: Path | None, target: str | None) -> str:

@@ -171,6 +171,11 @@ def run(models: Sequence[tuple[Settings, Spec]], options: ServeOptions) -> int:
 
     if not models:
         raise UsageError("no project here has a model of that name")
+    for settings, spec in models:
+        if spec.serve.backend:
+            from flyball.cli.remote import ensure_backend
+
+            ensure_backend(settings, spec, say=say)
     read_tokens(admin_tokens())  # told here if it cannot be used, and not by every worker
     names = [spec.model.name for _, spec in models]
     if twice := next((name for name in names if names.count(name) > 1), ""):

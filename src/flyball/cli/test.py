@@ -115,7 +115,7 @@ def show(report: BehaviourReport, settings: Settings) -> None:
     for test in report.tests:
         for line in _details(test) if test.verdict is Verdict.FAIL else ():
             console().print(f"{test.name}: {line}")
-    if report.seen:
+    if report.seen and report.rows:
         say(f"note: {told(because('behaviour.seen'), settings)}")
     counts = [(verdict, sum(test.verdict is verdict for test in report.tests)) for verdict in Verdict]
     said = ", ".join(f"{count} {verdict.value}" for verdict, count in counts if count)

@@ -8,7 +8,7 @@ from flyball.core.record import record
 from flyball.core.schema import Schema
 from flyball.spec.records import Task
 
-EngineName = Literal["trees", "linear", "onnx", "native"]
+EngineName = Literal["trees", "linear", "onnx", "native", "remote"]
 
 
 @record

@@ -17,6 +17,7 @@ from flyball.core.errors import (
     StoreError,
     UnsupportedError,
 )
+from flyball.serving.backend import BackendBusyError, BackendError, BackendLateError
 from flyball.serving.codecs import MalformedError
 from flyball.serving.deployment import ModelError
 
@@ -37,6 +38,9 @@ _STATUS: tuple[tuple[type[FlyballError], int], ...] = (
     (ConflictError, 409),
     (RefusedError, 403),
     (StoreError, 503),
+    (BackendBusyError, 503),
+    (BackendLateError, 504),
+    (BackendError, 502),
     (ModelError, 500),
     (DataError, 422),
     (UnsupportedError, 501),

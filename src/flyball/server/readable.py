@@ -13,6 +13,7 @@ from flyball.core.schema import did_you_mean
 from flyball.core.window import from_micros
 from flyball.monitoring.series import SERIES
 from flyball.server.answers import Headers, HttpError, Reply, Scope, json_reply
+from flyball.server.behind import behind, states, troubles
 from flyball.server.metrics import Page, Snapshot, render, shared
 from flyball.server.openmetrics import KIND, asked_for, openmetrics
 from flyball.server.pages import POLICY, docs_page, openapi
@@ -65,6 +66,9 @@ class Readable:
 
     async def _health(self, scope: Scope) -> Reply:
         every = list(self._models.by_name.values())
+        for one in every:
+            if one.reloader.live is not None:
+                await behind(one.reloader.live)
         body = self._state(self._models.first)
         if len(every) > 1:
             body = {"status": self._worst(every), "models": {one.name: self._state(one) for one in every}, "worker": self._worker}
@@ -79,6 +83,7 @@ class Readable:
 
     def _state(self, served: "Served") -> dict[str, object]:
         reloader, live = served.reloader, served.reloader.live
+        elsewhere = {} if live is None else states(live)
         return {
             "status": self._status(served),
             "model": served.name,
@@ -92,6 +97,7 @@ class Readable:
             "error": reloader.error or None,
             "reason": sentence(self._reason(served)),
             "worker": self._worker,
+            **({"backend": elsewhere} if elsewhere else {}),
             "log": {
                 "mode": served.settings.log,
                 "pending": served.log.rows,
@@ -120,6 +126,8 @@ class Readable:
         if reloader.error:
             code = "serving.kept" if reloader.refused else "serving.reduced" if reloader.left_out else "serving.unwritten"
             return because(code, version=live.champion.version, error=reloader.error)
+        for version, trouble in troubles(live).items():
+            return because("serving.backend", version=version, error=trouble)
         if log.error:
             return because("serving.log_refused", error=log.error, pending=log.rows)
         return because("serving.healthy", version=live.champion.version)

@@ -62,6 +62,7 @@ class Calls:
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="model")
         self._queues: WeakKeyDictionary[LiveVersion, _Queue] = WeakKeyDictionary()
         self._tasks: set[asyncio.Future[None]] = set()
+        self._under_way: WeakKeyDictionary[LiveVersion, set[asyncio.Future[Scored]]] = WeakKeyDictionary()
 
     async def scored(self, version: LiveVersion, rows: Sequence[Row], *, deadline: float | None = None) -> Scored:
         """`timed` for whoever does not ask how long it took."""
@@ -73,6 +74,8 @@ class Calls:
         `deadline`: seconds this request waits at most, if that is less than any may.
         """
         timeout = self._timeout if deadline is None else min(deadline, self._timeout)
+        if version.ask_async is not None:
+            return await self._asked(version, rows, timeout)
         queue = self._queues.setdefault(version, _Queue())
         if len(queue.waiting) >= _MOST_WAITING:
             queue.waiting = deque(one for one in queue.waiting if not one[1].done())  # who has given up takes no place
@@ -93,8 +96,32 @@ class Calls:
             allowed = min(timeout * max(1.0, queue.rows / max(1, len(rows))), self._timeout / 2)
             raise LateError(timeout, slow=queue.slow(loop.time(), allowed)) from None
 
+    async def _asked(self, version: LiveVersion, rows: Sequence[Row], timeout: float) -> Timed:
+        """What a version says that waits for another server: many requests at once, each in a task of its own, none in a thread."""
+        under_way = self._under_way.setdefault(version, set())
+        if len(under_way) >= _MOST_WAITING:
+            raise HttpError(503, "too many requests wait for this model", headers=_RETRY)
+        started = monotonic()
+        task = asyncio.ensure_future(version.scored_soon(rows))
+        under_way.add(task)
+        try:
+            async with asyncio.timeout(timeout):
+                scored = await task
+        except TimeoutError:
+            raise LateError(timeout, slow=True) from None
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if task.cancelled() and current is not None and not current.cancelling():
+                raise HttpError(503, "the version that was to answer was taken out", headers=_RETRY) from None
+            raise
+        finally:
+            under_way.discard(task)
+        return Timed(scored, monotonic() - started, len(rows) == 1)
+
     def give_up(self, version: LiveVersion) -> None:
         """Whoever waits for a version is told at once that it answers nobody any more."""
+        for task in list(self._under_way.get(version, ())):
+            task.cancel()
         queue = self._queues.get(version)
         for done in [] if queue is None else [*(done for _, done in queue.waiting), *queue.called]:
             if not done.done():

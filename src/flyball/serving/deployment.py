@@ -1,7 +1,7 @@
 """The data plane: live versions of one model, values in, labels and scores out. Nothing here knows of the web."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from time import perf_counter
 from typing import NamedTuple, cast
@@ -25,6 +25,10 @@ _TRIALS = 5
 
 class ModelError(DataError):
     """A version answered a row it had taken with something that is no answer: the fault of the version, not of whoever asked."""
+
+
+class AwayError(ModelError):
+    """The server that a version is asked at gave no answer: the fault of that server, or of what is between."""
 
 
 class NotFiniteError(ModelError):
@@ -62,6 +66,8 @@ class LiveVersion:
         self.most_inline = _TOGETHER if engine.inline else 0
         self.gathers = False
         self.several = bool(manifest.outputs)
+        # An engine that waits for another server does so without a thread.
+        self.ask_async: Callable[[Sequence[Row]], Awaitable[Scores]] | None = getattr(engine, "score_rows_async", None)
         self._task = manifest.task
         self._threshold = manifest.threshold
         self._classes = manifest.classes
@@ -80,6 +86,8 @@ class LiveVersion:
         for rows in ([row], [row] * 3):
             try:
                 self.scored(rows)
+            except AwayError:  # another server's state is no property of this version, and may be another in a moment
+                return
             except DataError as error:
                 raise IntegrityError(f"version {self.version} cannot score a row of its own schema: {error.message}") from error
         if self.inline:
@@ -92,10 +100,17 @@ class LiveVersion:
         """Score rows in the order of this version's own schema; the engine is called once. DataError if a score is no finite number."""
         if len(rows) == 1 and not self.several and self._task != "multiclass":
             return self.one(self.engine.score_one(rows[0]))
-        found = self.engine.score_rows(rows)
-        if len(found) != len(rows):
-            raise ModelError(f"version {self.version} gave {len(found)} scores for {len(rows)} rows")
-        if len(rows) == 1 and self._task == "multiclass":
+        return self._said(self.engine.score_rows(rows), len(rows))
+
+    async def scored_soon(self, rows: Sequence[Row]) -> Scored:
+        """The same with an engine that has `ask_async`, whose answer nobody is held up by."""
+        assert self.ask_async is not None
+        return self._said(await self.ask_async(rows), len(rows))
+
+    def _said(self, found: Scores, rows: int) -> Scored:
+        if len(found) != rows:
+            raise ModelError(f"version {self.version} gave {len(found)} scores for {rows} rows")
+        if rows == 1 and self._task == "multiclass":
             return self.one_of_several(found[0].tolist())
         return self._many(found)
 

@@ -66,8 +66,10 @@ _LOADERS = {
     "linear": "flyball.adapters.trees.linear:load",
     "onnx": "flyball.adapters.onnx.engine:load",
     "native": "flyball.adapters.mlflow.native:load",
+    "remote": "flyball.adapters.remote.engine:load",
 }
 _RUNS_CODE = frozenset({"native"})
+_TAKES_ITS_TIME = frozenset({"native", "remote"})
 
 
 def load_engine(folder: Path, manifest: Manifest, *, trusted: bool = False, deadline: float | None = None) -> Engine:
@@ -86,7 +88,7 @@ def load_engine(folder: Path, manifest: Manifest, *, trusted: bool = False, dead
         )
     module, _, attribute = target.partition(":")
     loader = getattr(import_module(module), attribute)
-    if manifest.engine in _RUNS_CODE and deadline is not None:
+    if manifest.engine in _TAKES_ITS_TIME and deadline is not None:
         return cast(EngineLoader, partial(loader, deadline=deadline))(folder, manifest)
     return cast(EngineLoader, loader)(folder, manifest)
 

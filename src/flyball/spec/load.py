@@ -132,7 +132,11 @@ def _parsed(document: Mapping[str, object], folder: Path, environment: str) -> S
         "alerts": read_alerts(_section(document, "alerts")),
         "retrain": read_retrain(_section(document, "retrain"), model, data, rollout),
     }
-    digest = sha256_json({**{name: to_plain(part) for name, part in parts.items()}, "data": plain_data(data)})
+    plain: dict[str, dict[str, object]] = {name: to_plain(part) for name, part in parts.items()}  # type: ignore[misc]  # records
+    plain["data"] = plain_data(data)
+    if not plain["serve"]["backend"]:
+        del plain["serve"]["backend"]  # specs without it keep the digest they had before it could be said
+    digest = sha256_json(to_plain(plain))
     delivery = {
         "resources": resources,
         "price": price,
@@ -188,6 +192,9 @@ def _serve(section: Section) -> ServeSpec:
         workers=section.integer("workers", 1, least=1),
         log=section.choice("log", ("available", "required"), "available"),
         unseen=section.choice("unseen", ("count", "refuse"), "count"),
+        backend=section.maybe_text("backend") or "",
     )
     section.done()
+    if record.backend and not re.match(r"https?://[^\s@]+/v[12]/models/[^\s@]+$", record.backend):
+        raise section.refuse("backend", record.backend, '"http://127.0.0.1:8501/v1/models/m" or "http://127.0.0.1:8000/v2/models/m"')
     return record

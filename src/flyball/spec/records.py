@@ -180,13 +180,14 @@ class EvaluateSpec:
 
 @record
 class ServeSpec:
-    """`[serve]`."""
+    """`[serve]`. `backend`: the address of a model on another server, which answers in the place of one that was made here; empty: none."""
 
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
     log: Literal["available", "required"] = "available"
     unseen: Literal["count", "refuse"] = "count"
+    backend: str = ""
 
 
 @record

@@ -22,6 +22,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "this server answers by deployment {deployment} while others answer by {current}: {error}",
         "本服务器仍按部署 {deployment} 提供服务，而其他服务器已按部署 {current} 提供服务：{error}",
     ),
+    "serving.backend": (
+        "version {version} answers from another server, and that is in trouble: {error}",
+        "版本 {version} 由另一台服务器回答，而该服务器有问题：{error}",
+    ),
     "serving.log_refused": (
         "predictions are answered but not logged: {error}; {pending} rows wait",
         "预测照常答复但未能写入日志：{error}；{pending} 行等待写入",

@@ -104,7 +104,7 @@ def test_scores_that_depend_on_the_other_rows_are_not_repeatable() -> None:
 
 def test_a_missing_value_that_may_be_missing_gets_a_number() -> None:
     def needs_calls(table: Table) -> NDArray[np.float64]:
-        return by_age(table) + table["calls"] * 0
+        return np.asarray(by_age(table) + table["calls"] * 0, dtype=np.float64)
 
     assert missing(subject(), ROWS).verdict is PASS
     found = missing(subject(needs_calls), ROWS)

@@ -34,7 +34,8 @@ def verdict(lines: str, one: Subject | None = None) -> Verdict:
 
 
 def with_plan(table: Table) -> NDArray[np.float64]:
-    return np.clip(by_age(table) + np.array([0.2 if plan == "plus" else 0.0 for plan in table["plan"].tolist()]), 0, 1)
+    more = np.array([0.2 if plan == "plus" else 0.0 for plan in table["plan"].tolist()])
+    return np.asarray(np.clip(by_age(table) + more, 0, 1), dtype=np.float64)
 
 
 @pytest.mark.parametrize(

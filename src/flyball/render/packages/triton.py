@@ -29,7 +29,7 @@ def config(model: Packaged) -> str:
         *(_tensor("input", form) for form in model.inputs),
         *outputs,
         ("dynamic_batching", []),
-        *(("parameters", [("key", key), ("value", [("string_value", value)])]) for key, value in model.about.items()),
+        *(_parameter(key, value) for key, value in model.about.items()),
     ]
     return text(fields)
 
@@ -58,6 +58,12 @@ def quoted(value: str) -> str:
     """
     plain = set(b" !#$%&'()*+,-./0123456789:;<=>?@[]^_`{|}~") | set(range(65, 91)) | set(range(97, 123))
     return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in value.encode("utf-8", "replace")) + '"'
+
+
+def _parameter(key: str, value: str) -> Field:
+    inside: list[Field] = [("string_value", value)]
+    both: list[Field] = [("key", key), ("value", inside)]
+    return "parameters", both
 
 
 def _tensor(kind: str, form: TensorForm, *, labelled: bool = False) -> Field:
