@@ -4,13 +4,14 @@ import sys
 
 import click
 
+from flyball.cli.db import forget
 from flyball.cli.frame import as_json, at_time, console, each_project, now_option, projects, say, show_json, told, when
 from flyball.core.reason import because
 from flyball.journal.explain import tell
 from flyball.loop.records import TickReport
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_world
+from flyball.wiring import open_stores, open_world
 
 
 @click.command()
@@ -27,7 +28,9 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     from flyball.loop.memory import Memory
 
     def look(settings: Settings, spec: Spec) -> dict[str, object]:
-        done = tick(open_world(settings), spec, Memory(), now=at_time(now))
+        moment = at_time(now)
+        done = tick(open_world(settings), spec, Memory(), now=moment)
+        forget(settings, open_stores(settings).retention, now=moment)
         if not as_json:
             show(done, settings)
         return plain(done, settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from flyball.cli.db import forget
 from flyball.cli.frame import opened, projects, say, span, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
@@ -62,10 +63,10 @@ class _Project:
     def __init__(self, settings: Settings, spec: Spec, options: list[str]) -> None:
         from flyball.journal.state import fold
         from flyball.loop.memory import Memory
-        from flyball.wiring import open_world, wall_clock
+        from flyball.wiring import open_stores, open_world, wall_clock
 
         self.settings, self.spec = settings, spec
-        self.world, self.memory = open_world(settings), Memory()
+        self.world, self.memory, self.retention = open_world(settings), Memory(), open_stores(settings).retention
         freeze = fold(spec.model.name, self.world.journal.read(spec.model.name)).frozen(wall_clock())
         if freeze is not None:
             say(f"the loop of {spec.model.name} is frozen since {when(freeze.at)} UTC: {freeze.reason}; `flyball thaw` lets it act")
@@ -83,6 +84,7 @@ class _Project:
             done = tick(self.world, self.spec, self.memory, now=wall_clock())
             if done.entries or done.trouble or done.told or done.untold:
                 show(done, self.settings)
+            forget(self.settings, self.retention, now=done.at)
         except Exception as error:  # noqa: BLE001 - see above
             say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")
 

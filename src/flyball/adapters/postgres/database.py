@@ -190,9 +190,9 @@ def schema_version(connection: Connection) -> int:
     return version
 
 
-def one(connection: Connection, query: str, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
+def one(connection: Connection, query: str, values: tuple[object, ...] | dict[str, object] = ()) -> tuple[Any, ...]:
     """The only row of a query that always has one."""
-    row = connection.execute(query, values).fetchone()
+    row = connection.execute(query.encode(), values).fetchone()
     if row is None:
         raise StoreError("the shared database gave no answer where there always is one", hint="see the log of the PostgreSQL server")
     return row
