@@ -332,7 +332,18 @@ def server_ports(folder: Path) -> "ServerPorts":
         guards=stores.guards,
         tokens=read_tokens(admin_tokens()),
         admin=partial(_admin_ports, settings, stores),
+        machine=_machine(settings) if settings.shared else "",
     )
+
+
+def _machine(settings: Settings) -> str:
+    """What this machine is called among those that share a database: its name, and what its folder of segments is called by chance."""
+    import re
+    from socket import gethostname
+
+    from flyball.adapters.postgres.ingest import origin_of
+
+    return f"{re.sub('[^A-Za-z0-9]+', '-', gethostname())[:40].strip('-') or 'machine'}-{origin_of(settings.log)[:6]}"
 
 
 def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":

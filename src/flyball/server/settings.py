@@ -100,7 +100,8 @@ class AdminPorts:
 class ServerPorts:
     """What of the world a server needs. Every port is called from threads, never from the event loop.
 
-    `tokens` open the admin routes (none: they are closed), `admin` opens what those work with when the first of them is asked.
+    `tokens` open the admin routes (none: they are closed), `admin` opens what those work with when the first of them is asked. `machine`
+    names this machine among those that share the stores; empty where none do.
     """
 
     deployments: "Deployments"
@@ -114,6 +115,7 @@ class ServerPorts:
     guards: "Guards"
     tokens: "tuple[AdminToken, ...]" = ()
     admin: "Callable[[], AdminPorts] | None" = None
+    machine: str = ""
 
 
 PortsFactory = Callable[[Path], ServerPorts]
