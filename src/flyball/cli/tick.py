@@ -4,13 +4,14 @@ import sys
 
 import click
 
+from flyball.cli.db import forget
 from flyball.cli.frame import as_json, at_time, console, each_project, now_option, projects, say, show_json, told, when
 from flyball.core.reason import because
 from flyball.journal.explain import tell
 from flyball.loop.records import TickReport
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_world
+from flyball.wiring import open_stores, open_world
 
 
 @click.command()
@@ -28,9 +29,11 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     from flyball.loop.memory import Memory
 
     def look(settings: Settings, spec: Spec) -> dict[str, object]:
-        world = open_world(settings)
+        world, moment = open_world(settings), at_time(now)
         with leading(world.leases, spec.model.name, settings.replica) as leadership:
-            done = tick_if_leading(world, spec, Memory(), leadership, now=at_time(now))
+            done = tick_if_leading(world, spec, Memory(), leadership, now=moment)
+        if done.stands_by is None:
+            forget(settings, open_stores(settings).retention, now=moment)
         if not as_json:
             show(done, settings)
         return plain(done, settings)
