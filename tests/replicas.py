@@ -3,12 +3,14 @@
 import json
 import os
 import secrets
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -150,3 +152,107 @@ def serving_on(folder: Path, *, before: tuple[str, ...] = (), host: str = "127.0
                 process.wait()
         reader.join(5)
         process.stderr.close()
+
+
+class Namespace:
+    """A network of its own, joined to this machine by one line that can be cut; `address` is where the database is from there."""
+
+    def __init__(self, name: str, number: int, database: int) -> None:
+        self.name, self._line = name, f"v{name}"
+        self._here, self._there = f"10.213.{number}.1", f"10.213.{number}.2"
+        _ip("netns", "add", name)
+        try:
+            _ip("link", "add", self._line, "type", "veth", "peer", "name", "eth0", "netns", name)
+            _ip("addr", "add", f"{self._here}/24", "dev", self._line)
+            _ip("link", "set", self._line, "up")
+            for words in (("addr", "add", f"{self._there}/24", "dev", "eth0"), ("link", "set", "eth0", "up"), ("link", "set", "lo", "up")):
+                _ip("-n", name, *words)
+            self._door = Forwarder(self._here, database)
+        except BaseException:
+            self.remove()
+            raise
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The words that run a command in there."""
+        return ("ip", "netns", "exec", self.name)
+
+    def address(self, address: str) -> str:
+        """The address of a database of this machine, as it is from in there."""
+        return address.replace(address.partition("@")[2].partition("/")[0], f"{self._here}:{self._door.port}")
+
+    def cut(self) -> None:
+        """Cut the line: what is sent is lost, and nobody is told."""
+        _ip("link", "set", self._line, "down")
+
+    def mend(self) -> None:
+        """Join it again."""
+        _ip("link", "set", self._line, "up")
+
+    def get(self, url: str, body: bytes | None = None) -> dict[str, Any]:
+        """What a page answers to somebody in there."""
+        program = "import sys, urllib.request as u; print(u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode() or None,"
+        program += " {'content-type': 'application/json'}), timeout=10).read().decode())"
+        said = subprocess.run([*self.inside, sys.executable, "-c", program, url, (body or b"").decode()], capture_output=True, text=True)
+        assert said.returncode == 0, said.stderr
+        found: dict[str, Any] = json.loads(said.stdout)
+        return found
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        if hasattr(self, "_door"):
+            self._door.close()
+        subprocess.run(["ip", "link", "del", self._line], capture_output=True, check=False)
+        subprocess.run(["ip", "netns", "del", self.name], capture_output=True, check=False)
+
+
+class Forwarder:
+    """Listens on an address of this machine and passes everything on to a port of its loopback."""
+
+    def __init__(self, host: str, to: int) -> None:
+        self._to = to
+        self._listener = socket.create_server((host, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """End all connections."""
+        for one in (self._listener, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+                self._open += [client, server]
+                for source, sink in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def namespace(name: str, number: int, database: int) -> Iterator[Namespace]:
+    """A network of its own; skips, and says what is missing, where that cannot be had."""
+    if shutil.which("ip") is None:
+        pytest.skip("the program `ip` (iproute2) is not here: no network namespace can be made")
+    try:
+        made = Namespace(name, number, database)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no network namespace can be made here (it needs root and CAP_NET_ADMIN): {error.stderr.strip()}")
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)

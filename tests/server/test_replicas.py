@@ -1,6 +1,7 @@
 """Several servers on one PostgreSQL: a swap happens everywhere and fails no request, whatever becomes of one of them or the database."""
 
 import asyncio
+import secrets
 import shutil
 import tempfile
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from callers import Calls, call
 from postgresql import Postgres, running_postgres
-from replicas import ASK, Fleet, Server, serving_on
+from replicas import ASK, STORE, Fleet, Server, namespace, serving_on
 from served import linear
 
 MACHINES = ("m1", "m2", "m3")
@@ -175,3 +176,27 @@ def test_a_database_that_dies_and_returns_costs_no_request_and_no_count(
     answered = [one for calls in found for one in calls.ids]
     until(lambda: rows(logged) == rows(traffic) == before + len(answered), 60)
     assert len(set(answered)) == len(answered)
+
+
+def test_a_machine_whose_line_is_cut_answers_on_hinders_nobody_and_follows_when_the_line_is_mended(
+    fleet: Fleet, servers: dict[str, Server], fragile: Postgres
+) -> None:
+    name = f"fly{secrets.token_hex(3)}"
+    with namespace(name, secrets.randbelow(250), fragile.port) as apart:
+        inside = (*apart.inside, "env", f"{STORE}={apart.address(fleet.address)}")
+        with serving_on(fleet.machine("m6"), before=inside) as far:
+
+            def version() -> object:
+                return apart.get(f"{far.url}/predict", ASK)["version"]
+
+            until(lambda: any(one.startswith("m6-") and seq == fleet.seq for one, seq in fleet.workers.items()))
+            assert version() == 1
+            apart.cut()
+            fleet.stores.deployments.prepare(fleet.deployment(2), within=LONG)
+            until(lambda: all(one.version == 2 for one in servers.values()))
+            assert version() == 1
+            until(lambda: apart.get(f"{far.url}/health")["stale"] is True, 60)
+            apart.mend()
+            until(lambda: version() == 2, 60)
+            health = apart.get(f"{far.url}/health")
+            assert (health["stale"], health["behind"], health["deployment"]) == (False, False, fleet.seq)
