@@ -11,7 +11,7 @@ from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.record import record
 from flyball.core.surroundings import FOR_ADMINS
-from flyball.ports.history import Journal, OutcomeLog, PredictionLog
+from flyball.ports.history import Journal, OutcomeLog, PredictionLog, Retention
 from flyball.ports.leading import Leases
 from flyball.ports.serving import BundleStore, Deployments
 from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Traffic
@@ -20,6 +20,7 @@ from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_s
 if TYPE_CHECKING:
     from flyball.adapters.child.behaving import ChildTests
     from flyball.adapters.cloudevents.listener import CloudEvents
+    from flyball.adapters.held import Held
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
     from flyball.loop.adopt import Shelf
@@ -52,6 +53,7 @@ class Stores:
     database: Opened
     journal: Journal
     predictions: PredictionLog
+    retention: Retention
     outcomes: OutcomeLog
     deployments: Deployments
     reports: Reports
@@ -84,6 +86,7 @@ def _own_stores(settings: Settings) -> Stores:
     from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
     from flyball.adapters.sqlite.predictions import SqlitePredictionLog
     from flyball.adapters.sqlite.reports import SqliteReports
+    from flyball.adapters.sqlite.retention import SqliteRetention
     from flyball.adapters.sqlite.traffic import SqliteTraffic
 
     database = Database(settings.database)
@@ -91,6 +94,7 @@ def _own_stores(settings: Settings) -> Stores:
         database=database,
         journal=SqliteJournal(database),
         predictions=SqlitePredictionLog(database, settings.log),
+        retention=SqliteRetention(database),
         outcomes=SqliteOutcomeLog(database, clock=wall_clock),
         deployments=SqliteDeployments(database, clock=wall_clock),
         reports=SqliteReports(database),
@@ -117,6 +121,7 @@ def _shared_stores(settings: Settings) -> Stores:
     from flyball.adapters.postgres.outcomes import PostgresOutcomeLog
     from flyball.adapters.postgres.predictions import PostgresPredictionLog
     from flyball.adapters.postgres.reports import PostgresReports
+    from flyball.adapters.postgres.retention import PostgresRetention
     from flyball.adapters.postgres.traffic import PostgresTraffic
 
     database = Database(settings.shared)
@@ -124,6 +129,7 @@ def _shared_stores(settings: Settings) -> Stores:
         database=database,
         journal=PostgresJournal(database),
         predictions=PostgresPredictionLog(database, settings.log),
+        retention=PostgresRetention(database),
         outcomes=PostgresOutcomeLog(database, clock=wall_clock),
         deployments=PostgresDeployments(database),
         reports=PostgresReports(database),
@@ -135,6 +141,54 @@ def _shared_stores(settings: Settings) -> Stores:
         outbox=PostgresOutbox(database),
         leases=PostgresLeases(database),
     )
+
+
+def look_at_database(settings: Settings) -> "Held":
+    """What a project's database holds; it is neither made nor changed by looking."""
+    if not settings.shared:
+        from flyball.adapters.sqlite.held import held
+
+        return held(settings.database, settings.bundles)
+    from flyball.adapters.postgres.database import Database
+    from flyball.adapters.postgres.held import held as held_there
+
+    with Database(settings.shared, checked=False) as database:
+        return held_there(database)
+
+
+def upgrade_database(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> tuple[int, int]:
+    """Bring the tables of a project's database up to date; from which version to which."""
+    if not settings.shared:
+        from flyball.adapters.sqlite.database import Database as OwnDatabase
+
+        before = look_at_database(settings).version
+        OwnDatabase(settings.database).close()
+        return before, look_at_database(settings).version
+    from flyball.adapters.postgres.database import Database
+    from flyball.adapters.postgres.upgrade import upgrade
+
+    with Database(settings.shared, checked=False) as database:
+        return upgrade(database, say=say)
+
+
+def copy_database(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> dict[str, int]:
+    """Copy everything from a project's own database into the shared one, which has to be empty, and its bundles; rows of each table."""
+    from flyball.adapters.postgres.bundles import SharedBundles
+    from flyball.adapters.postgres.copy import copy_stores
+    from flyball.adapters.postgres.database import Database
+    from flyball.adapters.postgres.ingest import origin_of
+    from flyball.adapters.sqlite.database import Database as OwnDatabase
+    from flyball.adapters.sqlite.predictions import SqlitePredictionLog
+
+    local = LocalBundles(settings.bundles, signing_key(settings))
+    with OwnDatabase(settings.database) as source, Database(settings.shared) as target:
+        SqlitePredictionLog(source, settings.log).ingest()
+        copied = copy_stores(source, target, origin=origin_of(settings.log), say=say)
+        shared = SharedBundles(target, local, scratch=settings.state)
+        for folder in sorted(one for one in settings.bundles.glob("*") if len(one.name) == 64):
+            shared.share(folder.name)
+            copied["bundles"] = copied.get("bundles", 0) + 1
+    return copied
 
 
 def open_bundles(settings: Settings) -> LocalBundles:

@@ -58,6 +58,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "retrains": ("flyball.cli.retrains", "Every training: why, what it cost, what it bought."),
     "reproduce": ("flyball.cli.reproduce", "Train a version again from what is recorded, and compare."),
     "journal": ("flyball.cli.journal", "Everything that happened; check that nobody edited it."),
+    "db": ("flyball.cli.db", "The database: how it stands, upgrade it, copy it, forget what is old."),
     "render": ("flyball.cli.render", "The project in other tools' words: Prometheus, Airflow, Kubeflow, …"),
     "export": ("flyball.cli.export", "Everything that is known, as Parquet and JSON lines: leaving."),
     "demo": ("flyball.cli.demo", "The loop over a year of real flights, live."),

@@ -12,7 +12,7 @@ from flyball.spec.records import ServeSpec
 PATIENCE = 1.0
 _LATENCY = "model_prediction_latency_seconds"
 _REFUSED = "flyball_requests_refused_total"
-_WORKER = re.compile(r"([0-9]{1,5})-w[0-9]+")  # as `server/worker.py` names them
+_WORKER = re.compile(r"(?:[A-Za-z0-9-]+-)?([0-9]{1,5})-w[0-9]+")  # as `server/worker.py` names them
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server listens, to know where to ask
 
 

@@ -56,5 +56,5 @@ def _text(line: StatusLine) -> str:
     if isinstance(line.value, list | tuple):
         return "\n".join(str(item) for item in line.value) or "-"
     if isinstance(line.value, dict):
-        return ", ".join(f"{key}: {value}" for key, value in line.value.items()) or "-"
+        return "\n".join(f"{key}: {value}" for key, value in line.value.items()) or "-"
     return str(line.value)

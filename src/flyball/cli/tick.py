@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from flyball.cli.db import forget
 from flyball.cli.frame import as_json, at_time, console, each_project, now_option, projects, say, show_json, told, when
 from flyball.core.reason import because
 from flyball.journal.explain import tell
@@ -13,7 +14,7 @@ from flyball.loop.records import TickReport
 from flyball.loop.world import World
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_world
+from flyball.wiring import open_stores, open_world
 
 _ASKED_EVERY = 1.0  # seconds between two looks at a training that is waited for
 _MOST_WAITS = 5  # trainings one tick waits for, of which each is begun by the one before: cooldowns allow fewer
@@ -38,8 +39,9 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
 
     def look(settings: Settings, spec: Spec) -> dict[str, object]:
         world, memory = open_world(settings), Memory()
+        moment = at_time(now)
         with leading(world.leases, spec.model.name, settings.replica) as leadership:
-            done = tick_if_leading(world, spec, memory, leadership, now=at_time(now))
+            done = tick_if_leading(world, spec, memory, leadership, now=moment)
             if not as_json:
                 show(done, settings)
             for _ in range(_MOST_WAITS if wait and done.stands_by is None else 0):
@@ -49,6 +51,8 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
                 if not as_json:
                     show(after, settings)
                 done = _together(done, after)
+        if done.stands_by is None:
+            forget(settings, open_stores(settings).retention, now=moment)
         return plain(done, settings)
 
     found, well = each_project(ctx, look)

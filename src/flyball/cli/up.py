@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from flyball.cli.admission import allow
+from flyball.cli.db import forget
 from flyball.cli.frame import opened, projects, say, span, told, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
@@ -79,10 +80,10 @@ class _Project:
         from flyball.journal.state import fold
         from flyball.loop.leading import Leadership
         from flyball.loop.memory import Memory
-        from flyball.wiring import open_world, wall_clock
+        from flyball.wiring import open_stores, open_world, wall_clock
 
         self.settings, self.spec = settings, spec
-        self.world, self.memory = open_world(settings), Memory()
+        self.world, self.memory, self.retention = open_world(settings), Memory(), open_stores(settings).retention
         assert self.world.leases is not None  # wiring gives them
         self.leadership = Leadership(self.world.leases, spec.model.name, settings.replica, lasts=lasts)
         self.stands_by = False
@@ -108,6 +109,8 @@ class _Project:
                 say(f"{self.spec.model.name}: {told(because('tick.leads', holder=self.leadership.holder), self.settings)}")
             if done.entries or done.trouble or done.told or done.untold or (changed and self.stands_by):
                 show(done, self.settings)
+            if not self.stands_by:
+                forget(self.settings, self.retention, now=done.at)
         except Exception as error:  # noqa: BLE001 - see above
             say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")
         if self.server is None:

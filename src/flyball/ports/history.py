@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.journal.chain import Link
 from flyball.journal.events import Entry, Event
@@ -120,4 +121,25 @@ class OutcomeLog(Protocol):
 
     def labelled_since(self, model: str, since: datetime, now: datetime) -> int:
         """How many outcomes became known with since < at <= now."""
+        ...
+
+
+@record
+class Dropped:
+    """What retention took away: predictions with what hangs on them, and for which days (since 1970) at once. `more`: some are left."""
+
+    predictions: int = 0
+    days: tuple[int, ...] = ()
+    more: bool = False
+
+
+class Retention(Protocol):
+    """Forgetting predictions whose time is over. Counts, reports and the journal stay."""
+
+    def drop_before(self, at: datetime, *, most: int | None = None) -> Dropped:
+        """Drop the predictions of the days (UTC) before the one in which this time lies, with their shadows and outcomes; where they go
+        row by row, at most about `most` of them.
+
+        Others can read and write meanwhile. Places in the order of arrival stay what they were, and are never given twice.
+        """
         ...

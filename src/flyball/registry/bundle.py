@@ -178,7 +178,7 @@ def _signed(content: bytes, key: SigningKey) -> Manifest:
         if named != key.key_id:
             raise IntegrityError(
                 f"the bundle was signed with the key {str(named)[:16]!r}, this project's key is {key.key_id!r}",
-                hint="use the key file of the project that made it, or register the model here again",
+                hint="give this machine the key of who made it (.flyball/key there, or FLYBALL_SIGNING_KEY), or register it here again",
             )
         genuine = verify(body, signature, key)
     except (msgspec.DecodeError, rfc8785.CanonicalizationError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -30,8 +30,8 @@ _IDLE = 4
 # The state of SQL, or its first two characters → what to do.
 _HINTS = {
     "08": "see that the server runs, and that stores.database names its host and port",
+    "3D000": "make the database (createdb), or correct its name or that of the user in stores.database",
     "28": "correct user and password in the address that stores.database names",
-    "3D000": "make the database (createdb), or correct its name in stores.database",
     "42501": "let this user do it: GRANT CREATE ON DATABASE for `flyball db upgrade`; the tables belong to whoever upgrades",
     "25006": "it is a read-only copy: stores.database must name the primary",
     "53100": "the server's disk is full: free some space; nothing was half-written",
@@ -41,6 +41,9 @@ _HINTS = {
     "40": "somebody else changed the same at the same time: try again",
     "57": "the server stops, or somebody ended the connection: try again",
 }
+
+# What a server says that refuses a connection, for which its client tells no state.
+_REFUSALS = {"does not exist": "3D000", "password": "28", "authentication": "28", "pg_hba.conf": "28", "too many": "53300", " up": "57"}
 
 
 class Database:
@@ -105,7 +108,7 @@ class Database:
             raise self._explained(error) from error
 
     def _explained(self, error: psycopg.Error) -> StoreError:
-        state = error.sqlstate or "08"
+        state = error.sqlstate or next((state for words, state in _REFUSALS.items() if words in str(error)), "08")
         hint = _HINTS.get(state) or _HINTS.get(state[:2]) or "see the log of the PostgreSQL server"
         return StoreError(f"the database {self._place} failed: {_line(error)}", hint=hint)
 
@@ -190,9 +193,9 @@ def schema_version(connection: Connection) -> int:
     return version
 
 
-def one(connection: Connection, query: str, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
+def one(connection: Connection, query: str, values: tuple[object, ...] | dict[str, object] = ()) -> tuple[Any, ...]:
     """The only row of a query that always has one."""
-    row = connection.execute(query, values).fetchone()
+    row = connection.execute(query.encode(), values).fetchone()
     if row is None:
         raise StoreError("the shared database gave no answer where there always is one", hint="see the log of the PostgreSQL server")
     return row

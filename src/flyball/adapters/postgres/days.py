@@ -73,18 +73,6 @@ def made(connection: Connection) -> list[int]:
     return [int(day) for (day,) in connection.execute(_MADE)]
 
 
-def drop_day(database: Database, day: int) -> int:
-    """Drop the partitions of a day; how many predictions they held. StoreError while others read them for long."""
-    with database.write("days") as connection:
-        if day not in made(connection):
-            return 0
-        connection.execute("SET LOCAL lock_timeout = '2s'")
-        (held,) = one(connection, f"SELECT count(*) FROM predictions_{day}")  # noqa: S608 - a number
-        for table in _TABLES:
-            connection.execute(f"DROP TABLE {table}_{day}")
-        return int(held)
-
-
 def name_from(day: int) -> str:
     """The least id that can have been made on a day."""
     return f"{max(0, day) * MICROS_PER_DAY // 1000:012x}"
@@ -98,6 +86,8 @@ def date_of(day: int) -> str:
 def _attach(connection: Connection, table: str, day: int) -> None:
     """A partition, which takes over what lay in `rest` of its day."""
     key, new = _KEYS[table], f"{table}_{day}"
+    if one(connection, "SELECT to_regclass(%s) IS NOT NULL", (new,))[0]:
+        return  # names of a day outlive its rows while some of them are for later
     start, end = (
         (f"'{name_from(day)}'", f"'{name_from(day + 1)}'")
         if table == "names"
