@@ -103,7 +103,7 @@ def _put_logged(connection: Connection, reading: sqlite3.Connection, say: Callab
         for key, schema, names in reading.execute("SELECT id, schema_id, feature_names FROM contracts")
     )
     copied["contracts"] = _put(connection, "contracts", ("id", "schema_id", "feature_names", "digest"), contracts, say)
-    columns = (
+    columns: tuple[str, ...] = (
         *("id", "stream", "model", "at", "prediction_id", "made_at", "variant", "worker", "unit", "entity", "client_id", "label"),
         *("score", "scores", "contract", "features", "context", "propensity"),
     )
