@@ -156,10 +156,10 @@ def programs() -> Path:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A server until the block ends; its folder is gone then.
+def running_postgres(logs: Path | None = None) -> Iterator[Postgres]:
+    """A server until the block ends; its folder is gone then, but for its log, which is left in `logs`.
 
-    That is not one of pytest's: each run of pytest shuts their parent to all but its own user, and as root the server runs as another.
+    That folder is not one of pytest's: each run of pytest shuts their parent to all others, and as root the server runs as another.
     """
     folder = Path(tempfile.mkdtemp(prefix="flyball-postgres-"))
     try:
@@ -169,6 +169,9 @@ def running_postgres() -> Iterator[Postgres]:
         finally:
             server.stop()
     finally:
+        if logs is not None and (folder / "log").exists():
+            logs.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / "log", logs / "log")
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -43,6 +43,7 @@ def second(first: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_team_trains_serves_tells_and_decides_over_one_database(first: Path, second: Path, server: Postgres) -> None:
     refused = flyball(first, "train", "--json", "--now", "2025-03-01T00:00:00Z")
     assert refused.status == 1 and "flyball db upgrade" in refused.err
@@ -84,6 +85,7 @@ def test_a_team_trains_serves_tells_and_decides_over_one_database(first: Path, s
     assert [one["aliases"] for one in flyball(second, "models", "--json").json if "champion" in one["aliases"]] == [["champion"]]
 
 
+@pytest.mark.slow
 def test_a_project_moves_from_its_file_to_the_shared_database(first: Path, second: Path) -> None:
     change(first, '\n[stores]\ndatabase = "env:TEAM_DATABASE"\nkeep = "90d"\n', "")
     assert flyball(first, "train", "--json", "--now", "2025-03-01T00:00:00Z").status == 0
