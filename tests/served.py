@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -168,9 +168,10 @@ class Site:
         share: float = 0.0,
         shadow: tuple[int, ...] = (),
         model: str = MODEL,
+        within: timedelta | None = None,
         **changes: object,
     ) -> Deployment:
-        """Publish what should serve."""
+        """Publish what should serve; with `within`, let servers get ready for it first."""
         self.seq += 1
         deployment = Deployment(
             model=model,
@@ -184,7 +185,10 @@ class Site:
             bundles=dict(self.digests),
         )
         deployment = replace(deployment, **changes)  # type: ignore[arg-type]  # the fields a test names
-        self.ports.deployments.publish(deployment)
+        if within is None:
+            self.ports.deployments.publish(deployment)
+        else:
+            self.ports.deployments.prepare(deployment, within=within)
         return deployment
 
     def settings(self, **changes: object) -> ServerSettings:

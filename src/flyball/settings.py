@@ -1,11 +1,14 @@
 """What the surroundings say: environment variables, and where things stand in a project's folder. Read once, at the edge."""
 
+import hashlib
 import os
+import re
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from flyball.core.errors import SpecError
+from flyball.core.errors import SpecError, UsageError
 from flyball.core.record import record
 from flyball.core.surroundings import FOR_ADMINS, FOR_SIGNING
 from flyball.registry.signing import KeySource, key_from_text
@@ -13,12 +16,16 @@ from flyball.spec.delivery import StoresSpec
 from flyball.spec.load import read_places
 
 FOR_ENVIRONMENT = "FLYBALL_ENV"
+FOR_REPLICA = "FLYBALL_REPLICA"
+_LONGEST_NAME = 63
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9.-]{{0,{_LONGEST_NAME - 1}}}")
 
 
 @record
 class Settings:
     """One project's places. `tracking_uri` is None for the project's own MLflow store.
 
+    `replica`: what this machine calls itself among those that share a store; empty: it is alone.
     `environment`: the one whose `[env.NAME]` holds; empty: none. `stores`: what the spec says there of shared stores.
     """
 
@@ -28,6 +35,7 @@ class Settings:
     actor: str
     environment: str = ""
     stores: StoresSpec = StoresSpec()
+    replica: str = ""
 
     @property
     def shared(self) -> str:
@@ -66,7 +74,7 @@ class Settings:
 
 
 def read_settings(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings of a project: MLFLOW_TRACKING_URI, FLYBALL_LANG (en, zh), FLYBALL_ACTOR, FLYBALL_ENV, and `[stores]` of its spec."""
+    """The settings of a project: MLFLOW_TRACKING_URI, FLYBALL_LANG (en, zh), _ACTOR, _ENV, _REPLICA, and `[stores]` of its spec."""
     env = os.environ if environment is None else environment
     chosen = env.get(FOR_ENVIRONMENT, "")
     stores = read_places(folder, chosen)
@@ -78,7 +86,23 @@ def read_settings(folder: Path, environment: Mapping[str, str] | None = None) ->
         actor=env.get("FLYBALL_ACTOR") or env.get("USER") or "person",
         environment=chosen,
         stores=stores,
+        replica=_replica(env.get(FOR_REPLICA, ""), folder.resolve(), shared=bool(stores.database)),
     )
+
+
+def _replica(chosen: str, folder: Path, *, shared: bool) -> str:
+    """The name that was given, or, where a store is shared, one that no other machine and no other folder of this one has."""
+    if chosen:
+        if not _NAME.fullmatch(chosen):
+            raise UsageError(
+                f"{FOR_REPLICA}={chosen[:80]!r} cannot name a machine",
+                hint=f"letters, digits, dots and dashes, at most {_LONGEST_NAME}, such as {FOR_REPLICA}=loop-1",
+            )
+        return chosen
+    if not shared:
+        return ""
+    host = re.sub(r"[^A-Za-z0-9.-]+", "-", socket.gethostname()).strip(".-") or "machine"
+    return f"{host[: _LONGEST_NAME - 9]}-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
 
 
 def choose_environment(name: str) -> None:

@@ -11,6 +11,7 @@ from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog, Retention
+from flyball.ports.leading import Leases
 from flyball.ports.serving import BundleStore, Deployments
 from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Traffic
 from flyball.settings import Settings, admin_tokens, read_settings, secret, signing_key
@@ -60,6 +61,7 @@ class Stores:
     guards: Guards
     bundles: BundleStore
     outbox: Outbox
+    leases: Leases
 
 
 def open_stores(settings: Settings) -> Stores:
@@ -76,6 +78,7 @@ def _own_stores(settings: Settings) -> Stores:
     from flyball.adapters.sqlite.deployments import SqliteDeployments
     from flyball.adapters.sqlite.guards import SqliteGuards
     from flyball.adapters.sqlite.journal import SqliteJournal
+    from flyball.adapters.sqlite.leases import SqliteLeases
     from flyball.adapters.sqlite.looks import SqliteLooks
     from flyball.adapters.sqlite.outbox import SqliteOutbox
     from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
@@ -99,6 +102,7 @@ def _own_stores(settings: Settings) -> Stores:
         guards=SqliteGuards(database),
         bundles=LocalBundles(settings.bundles, signing_key(settings)),
         outbox=SqliteOutbox(database),
+        leases=SqliteLeases(database, clock=wall_clock),
     )
 
 
@@ -109,6 +113,7 @@ def _shared_stores(settings: Settings) -> Stores:
     from flyball.adapters.postgres.deployments import PostgresDeployments
     from flyball.adapters.postgres.guards import PostgresGuards
     from flyball.adapters.postgres.journal import PostgresJournal
+    from flyball.adapters.postgres.leases import PostgresLeases
     from flyball.adapters.postgres.looks import PostgresLooks
     from flyball.adapters.postgres.outbox import PostgresOutbox
     from flyball.adapters.postgres.outcomes import PostgresOutcomeLog
@@ -124,7 +129,7 @@ def _shared_stores(settings: Settings) -> Stores:
         predictions=PostgresPredictionLog(database, settings.log),
         retention=PostgresRetention(database),
         outcomes=PostgresOutcomeLog(database, clock=wall_clock),
-        deployments=PostgresDeployments(database, clock=wall_clock),
+        deployments=PostgresDeployments(database),
         reports=PostgresReports(database),
         looks=PostgresLooks(database),
         traffic=PostgresTraffic(database),
@@ -132,6 +137,7 @@ def _shared_stores(settings: Settings) -> Stores:
         guards=PostgresGuards(database),
         bundles=SharedBundles(database, LocalBundles(settings.bundles, signing_key(settings)), scratch=settings.state),
         outbox=PostgresOutbox(database),
+        leases=PostgresLeases(database),
     )
 
 
@@ -208,6 +214,7 @@ def open_world(settings: Settings) -> "World":
         counts=stores.counts,
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        leases=stores.leases,
     )
 
 
@@ -332,18 +339,7 @@ def server_ports(folder: Path) -> "ServerPorts":
         guards=stores.guards,
         tokens=read_tokens(admin_tokens()),
         admin=partial(_admin_ports, settings, stores),
-        machine=_machine(settings) if settings.shared else "",
     )
-
-
-def _machine(settings: Settings) -> str:
-    """What this machine is called among those that share a database: its name, and what its folder of segments is called by chance."""
-    import re
-    from socket import gethostname
-
-    from flyball.adapters.postgres.ingest import origin_of
-
-    return f"{re.sub('[^A-Za-z0-9]+', '-', gethostname())[:40].strip('-') or 'machine'}-{origin_of(settings.log)[:6]}"
 
 
 def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
@@ -370,6 +366,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         counts=stores.counts,
         guards=stores.guards,
         post=Post(outbox=stores.outbox, sender=open_sender(settings)),
+        leases=stores.leases,
     )
     return AdminPorts(
         world=world, spec=partial(load_spec, settings.folder, settings.environment), sentence=partial(sentence, language=language)

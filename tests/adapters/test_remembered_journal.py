@@ -32,7 +32,9 @@ class Counted:
     def links(self, model: str) -> list[Link]:
         return self.journal.links(model)
 
-    def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
+    def append(
+        self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime, epoch: int | None = None
+    ) -> list[Entry]:
         return self.journal.append(model, events, expected=expected, actor=actor, at=at)
 
     def models(self) -> list[str]:

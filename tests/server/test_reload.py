@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from flyball.core.errors import StoreError
-from flyball.serving.records import Deployment
+from flyball.serving.records import Deployment, Swap
 from flyball.serving.traffic import variant_of
 from served import BREAKS, MIXED, MODEL, Served, Site, linear, mixed
 
@@ -183,6 +184,18 @@ def test_a_version_that_only_sometimes_fails_is_taken_up(play: Play, made: Site)
 class Gone:
     """A deployments table that does not answer."""
 
+    def prepare(self, deployment: Deployment, *, within: timedelta) -> None:
+        raise StoreError("the database does not answer")
+
+    def pending(self, model: str) -> Swap | None:
+        raise StoreError("the database does not answer")
+
+    def ready(self, model: str, worker: str, seq: int, error: str = "") -> None:
+        raise StoreError("the database does not answer")
+
+    def commit(self, model: str, seq: int) -> None:
+        raise StoreError("the database does not answer")
+
     def current(self, model: str) -> Deployment | None:
         raise StoreError("the database does not answer")
 
@@ -231,6 +244,18 @@ class ReadOnly:
 
     def __init__(self, site: Site) -> None:
         self._real = site.ports.deployments
+
+    def prepare(self, deployment: Deployment, *, within: timedelta) -> None:
+        raise StoreError("the disk is full")
+
+    def pending(self, model: str) -> Swap | None:
+        return self._real.pending(model)
+
+    def ready(self, model: str, worker: str, seq: int, error: str = "") -> None:
+        raise StoreError("the disk is full")
+
+    def commit(self, model: str, seq: int) -> None:
+        raise StoreError("the disk is full")
 
     def current(self, model: str) -> Deployment | None:
         return self._real.current(model)

@@ -35,9 +35,11 @@ class RememberedJournal:
         """Every entry as it is stored, in order, unchecked, and read each time."""
         return self._journal.links(model)
 
-    def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
-        """Append all events or none, durably, if the newest seq is `expected`."""
-        return self._journal.append(model, events, expected=expected, actor=actor, at=at)
+    def append(
+        self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime, epoch: int | None = None
+    ) -> list[Entry]:
+        """Append all events or none, durably, if the newest seq is `expected` and no lease is above `epoch`."""
+        return self._journal.append(model, events, expected=expected, actor=actor, at=at, epoch=epoch)
 
     def models(self) -> list[str]:
         """The names of all models with at least one entry, sorted."""

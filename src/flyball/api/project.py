@@ -121,14 +121,15 @@ class Project:
 
     def status(self) -> View:
         """What serves, what runs, what comes next: `flyball status`. The value is a dict, line by line."""
+        from flyball.loop.fleet import fleet_of
         from flyball.loop.listing import describe
         from flyball.loop.telling.notify import untold
         from flyball.wiring import open_stores
 
         stores = open_stores(self._settings)
-        workers = stores.deployments.workers(self.name)
+        fleet = fleet_of(self.name, stores.journal.read(self.name), stores.deployments, stores.leases)
         waits = untold(stores.outbox, self._spec)
-        return shown.status(self.name, describe(self._state(), self._spec, workers, now=self._clock(), sentence=self._say, untold=waits))
+        return shown.status(self.name, describe(self._state(), self._spec, fleet, now=self._clock(), sentence=self._say, untold=waits))
 
     def promote(
         self,

@@ -206,5 +206,6 @@ def server_settings(settings: Settings, spec: Spec, options: ServeOptions) -> "S
         takes_alerts="alert" in spec.retrain.on,
         overrides=spec.rollout.overrides,
         holdback=holdback(spec),
+        replica=settings.replica,
         request_timeout=ServerSettings.__dataclass_fields__["request_timeout"].default if options.timeout is None else options.timeout,
     )

@@ -5,6 +5,7 @@ import sys
 import click
 
 from flyball.cli.frame import as_json, at_time, each_project, now_option, projects, show_json, show_table, told
+from flyball.loop.fleet import fleet_of
 from flyball.loop.listing import StatusLine, describe
 from flyball.loop.telling.notify import untold
 from flyball.serving.local import holds, read_local
@@ -18,7 +19,8 @@ from flyball.wiring import open_stores
 @as_json
 @click.pass_context
 def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
-    """Champion, challenger, rollout, watch, training, freeze, alerts, silences, workers, and when the next training is due.
+    """Champion, challenger, rollout, watch, training, freeze, alerts, silences, workers, swap, leader, and when the next
+    training is due.
 
     With -C on a folder of projects: each of them.
     """
@@ -26,10 +28,11 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
 
     def look(settings: Settings, spec: Spec) -> dict[str, object]:
         stores = open_stores(settings)
-        state = fold(spec.model.name, stores.journal.read(spec.model.name))
-        workers = stores.deployments.workers(spec.model.name)
+        entries = stores.journal.read(spec.model.name)
+        state = fold(spec.model.name, entries)
+        fleet = fleet_of(spec.model.name, entries, stores.deployments, stores.leases)
         waits = untold(stores.outbox, spec)
-        lines = describe(state, spec, workers, now=at_time(now), sentence=lambda reason: told(reason, settings), untold=waits)
+        lines = describe(state, spec, fleet, now=at_time(now), sentence=lambda reason: told(reason, settings), untold=waits)
         deployed = stores.deployments.current(spec.model.name)
         local = read_local(settings.state)
         if local is not None and local.model == spec.model.name and (deployed is None or holds(local, deployed)):
@@ -53,5 +56,5 @@ def _text(line: StatusLine) -> str:
     if isinstance(line.value, list | tuple):
         return "\n".join(str(item) for item in line.value) or "-"
     if isinstance(line.value, dict):
-        return ", ".join(f"{key}: {value}" for key, value in line.value.items()) or "-"
+        return "\n".join(f"{key}: {value}" for key, value in line.value.items()) or "-"
     return str(line.value)

@@ -22,15 +22,18 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     """Ingest what servers logged, measure, decide, act, and write down what was done and why.
 
     Run it from cron or any scheduler; twice at once does no harm. It starts a training and does not wait for it: a later tick sees its end.
+    Where several machines share a store, one of them acts: a tick on another stands by, says who leads, and ends with 0.
     With -C on a folder of projects: each of them, and one that fails does not keep the others from their turn.
     """
-    from flyball.loop.engine import tick
+    from flyball.loop.leading import leading, tick_if_leading
     from flyball.loop.memory import Memory
 
     def look(settings: Settings, spec: Spec) -> dict[str, object]:
-        moment = at_time(now)
-        done = tick(open_world(settings), spec, Memory(), now=moment)
-        forget(settings, open_stores(settings).retention, now=moment)
+        world, moment = open_world(settings), at_time(now)
+        with leading(world.leases, spec.model.name, settings.replica) as leadership:
+            done = tick_if_leading(world, spec, Memory(), leadership, now=moment)
+        if done.stands_by is None:
+            forget(settings, open_stores(settings).retention, now=moment)
         if not as_json:
             show(done, settings)
         return plain(done, settings)
@@ -52,6 +55,7 @@ def plain(done: TickReport, settings: Settings) -> dict[str, object]:
             {"at": one.entry.at, "action": one.action, "version": one.version or None, "reason": told(one.reason, settings)}
             for one in tellings
         ],
+        "stands_by": None if done.stands_by is None else told(done.stands_by, settings),
         "told": [told(reason, settings) for reason in done.told],
         "trouble": "; ".join([*([done.trouble] if done.trouble else []), *(told(reason, settings) for reason in done.untold)]),
     }
@@ -60,7 +64,7 @@ def plain(done: TickReport, settings: Settings) -> dict[str, object]:
 def show(done: TickReport, settings: Settings) -> None:
     """A tick for people."""
     numbers = because("event.tick", ingested=done.ingested, entries=len(done.entries))
-    say(f"{when(done.at)}  {done.model}: {told(numbers, settings)}")
+    say(f"{when(done.at)}  {done.model}: {told(done.stands_by or numbers, settings)}")
     for entry in done.entries:
         one = tell(entry)
         version = f" {done.model}@{one.version}" if one.version else ""

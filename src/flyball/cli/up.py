@@ -6,34 +6,42 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from flyball.cli.db import forget
-from flyball.cli.frame import opened, projects, say, span, when
+from flyball.cli.frame import opened, projects, say, span, told, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
 from flyball.core.errors import FlyballError, UsageError
+from flyball.core.reason import because
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 
 # Seconds between two times that what was answered is counted: often enough that no count is large, rarely enough to cost nothing.
 _COUNTED_EVERY = 5.0
+_SHORTEST_LEASE = timedelta(seconds=1)
 
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Port of the server (default: the spec's, 8000).")
 @click.option("--every", default="60s", show_default=True, metavar="SPAN", help="How often the loop looks.")
+@click.option("--lease", default="15s", show_default=True, metavar="SPAN", help="Another machine takes over from one silent for so long.")
 @trusted_option
 @click.pass_context
-def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool) -> None:
+def command(ctx: click.Context, port: int | None, every: str, lease: str, trusted_code: bool) -> None:
     """Run the server and the loop in one process tree: it answers, watches, retrains, compares, promotes and rolls back.
 
     One failing tick is reported and the next one tries again; the server goes on answering whatever the loop does. With -C on a folder of
     projects: a server and a loop for each (each needs its own [serve] address), and one that fails does not stop the others.
+
+    Where several machines share a store, each answers and one of them acts; another takes over by itself when that one is gone.
     """
-    folders, pause = projects(ctx), span("--every", every).total_seconds()
+    folders, pause, lasts = projects(ctx), span("--every", every).total_seconds(), span("--lease", lease)
+    if lasts < _SHORTEST_LEASE:
+        raise UsageError(f"--lease {lease} is too short to be renewed in time", hint="write 1s or more; 15s is a good choice")
     if port is not None and len(folders) > 1:
         raise UsageError("--port is for one project", hint="give each project an address of its own: [serve] address")
     options = [*([] if port is None else ["--port", str(port)]), *(["--trusted-code"] if trusted_code else [])]
@@ -47,7 +55,7 @@ def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool
     # A tick that has begun is finished: interrupted anywhere, it could leave the registry behind the journal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping)
-    running = [one for one in (_start(folder, options, alone=len(folders) == 1) for folder in folders) if one is not None]
+    running = [one for one in (_start(folder, options, lasts, alone=len(folders) == 1) for folder in folders) if one is not None]
     try:
         _look_until(running, pause, stop)
     finally:
@@ -60,13 +68,17 @@ def command(ctx: click.Context, port: int | None, every: str, trusted_code: bool
 class _Project:
     """One project that is up: its server, and what its loop needs."""
 
-    def __init__(self, settings: Settings, spec: Spec, options: list[str]) -> None:
+    def __init__(self, settings: Settings, spec: Spec, options: list[str], lasts: timedelta) -> None:
         from flyball.journal.state import fold
+        from flyball.loop.leading import Leadership
         from flyball.loop.memory import Memory
         from flyball.wiring import open_stores, open_world, wall_clock
 
         self.settings, self.spec = settings, spec
         self.world, self.memory, self.retention = open_world(settings), Memory(), open_stores(settings).retention
+        assert self.world.leases is not None  # wiring gives them
+        self.leadership = Leadership(self.world.leases, spec.model.name, settings.replica, lasts=lasts)
+        self.stands_by = False
         freeze = fold(spec.model.name, self.world.journal.read(spec.model.name)).frozen(wall_clock())
         if freeze is not None:
             say(f"the loop of {spec.model.name} is frozen since {when(freeze.at)} UTC: {freeze.reason}; `flyball thaw` lets it act")
@@ -76,24 +88,36 @@ class _Project:
         self.told_gone = False
 
     def look(self) -> None:
-        """One tick; whatever is wrong with it, the server goes on answering."""
-        from flyball.loop.engine import tick
+        """One tick, if this machine leads; whatever is wrong with it, the server goes on answering."""
+        from flyball.loop.leading import tick_if_leading
         from flyball.wiring import wall_clock
 
         try:
-            done = tick(self.world, self.spec, self.memory, now=wall_clock())
-            if done.entries or done.trouble or done.told or done.untold:
+            done = tick_if_leading(self.world, self.spec, self.memory, self.leadership, now=wall_clock())
+            changed, self.stands_by = (done.stands_by is not None) != self.stands_by, done.stands_by is not None
+            if changed and not self.stands_by:
+                say(f"{self.spec.model.name}: {told(because('tick.leads', holder=self.leadership.holder), self.settings)}")
+            if done.entries or done.trouble or done.told or done.untold or (changed and self.stands_by):
                 show(done, self.settings)
-            forget(self.settings, self.retention, now=done.at)
+            if not self.stands_by:
+                forget(self.settings, self.retention, now=done.at)
         except Exception as error:  # noqa: BLE001 - see above
             say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")
 
     def count(self) -> None:
-        """Count what was answered since, so that a tick has little left to count; what hinders it, the next tick says."""
+        """Count what was answered since, so that a tick has little left to count; what hinders it, the next tick says.
+
+        Where another machine leads, look whether it still does, and take over if not.
+        """
         from flyball.journal.state import fold
         from flyball.loop.counting import count_rows
         from flyball.wiring import wall_clock
 
+        if self.stands_by:
+            with contextlib.suppress(FlyballError):
+                if self.leadership.take() is not None:
+                    self.look()
+            return
         with contextlib.suppress(Exception):
             if self.world.predictions.ingest():
                 state = fold(self.spec.model.name, self.world.journal.read(self.spec.model.name))
@@ -109,7 +133,8 @@ class _Project:
         return True
 
     def end(self) -> int:
-        """End the server and give its exit status."""
+        """Let another machine lead, end the server and give its exit status."""
+        self.leadership.let_go()
         if self.server.poll() is None:
             self.server.send_signal(signal.SIGTERM)
         try:
@@ -119,9 +144,9 @@ class _Project:
             return self.server.wait()
 
 
-def _start(folder: Path, options: list[str], *, alone: bool) -> _Project | None:
+def _start(folder: Path, options: list[str], lasts: timedelta, *, alone: bool) -> _Project | None:
     try:
-        return _Project(*opened(folder), options)
+        return _Project(*opened(folder), options, lasts)
     except FlyballError as error:
         if alone:
             raise

@@ -8,6 +8,7 @@ FlyballError
 ├── RequestError      correct the request (HTTP 4xx)
 ├── NotFoundError     name something that exists
 ├── ConflictError     look at the present state, then try again
+├── StaleLeaderError  stand by: another machine acts now
 ├── RefusedError      the rules forbid it now; the message says which
 ├── IntegrityError    do not trust these bytes
 ├── StoreError        get a database, registry, disk or port to answer
@@ -57,6 +58,10 @@ class NotFoundError(FlyballError):
 
 class ConflictError(FlyballError):
     """Somebody else was first."""
+
+
+class StaleLeaderError(FlyballError):
+    """The right to act for a model is another's by now: what is written in its name is refused."""
 
 
 class RefusedError(FlyballError):

@@ -92,6 +92,11 @@ def _wait_for_swap(world: World, model: str, alive: Callable[[], None]) -> None:
         return
 
     def swapped() -> bool:
+        swap, deployment = world.deployments.pending(model), world.deployments.current(model)
+        if swap is not None or deployment is None:
+            for worker, error in {} if swap is None else swap.failed.items():
+                raise StoreError(f"worker {worker} could not load what was decided: {error}", hint="see .flyball/server.log")
+            return False
         workers = world.deployments.workers(model)
         for worker, (seq, error) in workers.items():
             if error and seq < deployment.seq:

@@ -13,7 +13,7 @@ import rfc8785
 
 from flyball.core.codec import from_json, to_plain
 from flyball.core.digest import canonical_json, sha256_json
-from flyball.core.errors import ConflictError, DataError, IntegrityError, UnsupportedError
+from flyball.core.errors import ConflictError, DataError, IntegrityError, StaleLeaderError, UnsupportedError
 from flyball.core.record import record
 from flyball.core.window import from_micros, to_micros
 from flyball.journal.events import EVENTS, KINDS, Entry, Event
@@ -121,6 +121,14 @@ def conflict(model: str, expected: int, newest: int, winner: Link | None) -> Con
         what = f"{winner.kind} ({model}@{version})" if version is not None else winner.kind
         message = f"entry {winner.seq} of {model!r} was first: {what}, by {winner.actor}, at {from_micros(winner.at).isoformat()}"
     return ConflictError(message, hint="look at the present state, then decide again")
+
+
+def stale(model: str, epoch: int, holder: str, newest: int) -> StaleLeaderError:
+    """What an append is told whose writer acts by a lease that `holder` has taken over since."""
+    return StaleLeaderError(
+        f"{holder} acts for {model!r} by now (epoch {newest}): what was decided in epoch {epoch} is not written down",
+        hint="nothing is lost: whoever leads looks at the same evidence; this one stands by",
+    )
 
 
 def _body(kind: str, event: Event) -> str:

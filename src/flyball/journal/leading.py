@@ -4,6 +4,9 @@ from datetime import datetime
 
 from flyball.core.record import record
 
+ALONE = "this machine"
+"""The holder where no other machine shares the store."""
+
 
 @record
 class Lease:

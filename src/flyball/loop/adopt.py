@@ -16,7 +16,7 @@ from flyball.evaluation.records import Check, Decision
 from flyball.journal.events import Event, Promoted, Registered
 from flyball.journal.known import State
 from flyball.journal.state import fold
-from flyball.loop.deploy import deployment_of
+from flyball.loop.deploy import bring_up, deployment_of
 from flyball.ports.history import Journal
 from flyball.ports.serving import BundleStore, Deployments
 from flyball.registry.bundle import write_bundle
@@ -97,7 +97,7 @@ def adopt(
         except ConflictError:
             continue
         state = fold(model, entries, start=state)
-        shelf.deployments.publish(deployment_of(state))
+        bring_up(shelf.deployments, deployment_of(state))
         return state, version
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
 

@@ -1,14 +1,18 @@
 """From what is known to what serves: the deployment servers watch, and the aliases the registry shows."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flyball.core.errors import NotFoundError, StoreError
 from flyball.journal.events import ExternalMove
 from flyball.journal.known import State
 from flyball.loop.world import World
+from flyball.ports.serving import Deployments
 from flyball.serving.records import Deployment
 from flyball.spec.records import Guardrails, Spec
+
+READY_WITHIN = timedelta(seconds=30)
+"""How long servers have to load and try a version before those that are ready go on without the others."""
 
 
 def deployment_of(state: State, *, guardrails: Guardrails | None = None, watched: bool = False) -> Deployment:
@@ -36,22 +40,33 @@ def deployment_of(state: State, *, guardrails: Guardrails | None = None, watched
 
 
 def publish(world: World, state: State, *, spec: Spec | None = None, now: datetime | None = None) -> None:
-    """Bring the deployments table up to the journal, if what serves has changed.
+    """Bring the deployments table up to the journal, if what serves, or is about to serve, is something else.
 
     With spec and time, a champion is guarded for `rollout.watch` after it took over; without them that stays as it was published.
     """
     if state.champion is None:
         return
-    found = world.deployments.current(state.model)
+    swap = world.deployments.pending(state.model)
+    found = world.deployments.current(state.model) if swap is None else swap.deployment
     if spec is not None and now is not None:
         wanted = deployment_of(state, guardrails=spec.rollout.guardrails, watched=young(state, spec, now))
     elif found is not None:
         wanted = deployment_of(state, guardrails=found.guardrails, watched=found.watched and found.champion == state.champion)
     else:
         wanted = deployment_of(state)
-    if found is not None and _meaning(found) == _meaning(wanted):
-        return
-    world.deployments.publish(wanted)
+    if found is None or _meaning(found) != _meaning(wanted):
+        bring_up(world.deployments, wanted)
+    elif swap is not None and swap.due:  # the servers that should have seen to it are gone
+        world.deployments.commit(state.model, found.seq)
+
+
+def bring_up(deployments: Deployments, wanted: Deployment) -> None:
+    """Let it serve: at once if it names no version that has to be loaded first, as a rollback; else when servers are ready for it."""
+    current = deployments.current(wanted.model)
+    if current is None or _loaded(wanted) <= _loaded(current) | _warm(current):
+        deployments.publish(wanted)
+    else:
+        deployments.prepare(wanted, within=READY_WITHIN)
 
 
 def young(state: State, spec: Spec, now: datetime) -> bool:
@@ -90,6 +105,22 @@ def project_aliases(world: World, state: State) -> str:
     except (StoreError, NotFoundError) as error:
         return f"the registry's aliases are not up to date: {error.message}"
     return ""
+
+
+def _loaded(deployment: Deployment) -> set[tuple[int, str | None]]:
+    """The versions that servers need for a deployment, with their bundles."""
+    named = {deployment.champion, *deployment.shadow}
+    if deployment.challenger_share > 0.0:
+        named.add(deployment.challenger)
+    if deployment.watched:
+        named.add(deployment.previous)
+    return {(version, deployment.bundles.get(version)) for version in named if version is not None}
+
+
+def _warm(deployment: Deployment) -> set[tuple[int, str | None]]:
+    """The version before the champion: whoever goes back to it waits for nobody."""
+    previous = deployment.previous
+    return set() if previous is None else {(previous, deployment.bundles.get(previous))}
 
 
 def _borrowed(state: State) -> bool:

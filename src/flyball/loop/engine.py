@@ -1,9 +1,11 @@
 """One tick: ingest what happened, fold what is known, measure, decide, act, and write down what was done and why.
 
 A tick never trains: it starts a training and a later tick sees its end. It may be run by anybody at any time, also twice at once: every
-append is a compare-and-set on the journal, and whoever comes second looks again.
+append is a compare-and-set on the journal, and whoever comes second looks again. Where several machines share a store, the one that leads
+runs it (`leading.py`).
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -73,8 +75,13 @@ ACTOR = "loop"
 _ROUNDS = 8
 
 
-def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str = ACTOR) -> TickReport:
-    """Look once, and do what follows. Returns what was seen and the entries that were appended."""
+def tick(
+    world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str = ACTOR, check: Callable[[], None] = lambda: None
+) -> TickReport:
+    """Look once, and do what follows. Returns what was seen and the entries that were appended.
+
+    `check` is asked before something is done that the journal does not guard, and raises if this machine is no longer to do it.
+    """
     model = spec.model.name
     ingested = world.predictions.ingest()
     appended: list[Entry] = []
@@ -102,6 +109,7 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
         appended += entries
         state = fold(model, entries, start=state)
     publish(world, state, spec=spec, now=now)
+    check()
     moves = external_moves(world, state)
     trouble = [evidence.trouble] if evidence is not None and evidence.trouble else []
     try:
@@ -111,6 +119,7 @@ def tick(world: World, spec: Spec, memory: Memory, *, now: datetime, actor: str 
     except ConflictError:
         pass  # somebody acted meanwhile; the alias still stands as it was found, and the next tick looks again
     world.looks.looked(model, now)
+    check()
     # last, so that whoever listens badly keeps nothing else waiting
     notified = Notified() if world.post is None else notify(world.post, world.journal, spec, state, now=now, actor=actor)
     return TickReport(

@@ -7,6 +7,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.window import format_duration, format_minute
 from flyball.journal.known import Running, State
+from flyball.loop.fleet import Fleet, leader_line, swap_line, worker_lines
 from flyball.loop.rollout import rollout_line
 from flyball.registry.records import EngineName
 from flyball.spec.records import Spec
@@ -57,7 +58,7 @@ def list_versions(state: State) -> list[Listed]:
 def describe(
     state: State,
     spec: Spec,
-    workers: Mapping[str, tuple[int, str]],
+    fleet: Fleet,
     *,
     now: datetime,
     sentence: Callable[[Reason], str],
@@ -88,7 +89,9 @@ def describe(
             ],
         ),
         StatusLine(name="not told", value=[sentence(reason) for reason in untold]),
-        StatusLine(name="workers", value={name: _acknowledged(seq, error) for name, (seq, error) in workers.items()}),
+        StatusLine(name="workers", value=worker_lines(fleet)),
+        StatusLine(name="swap", value=swap_line(fleet.swap)),
+        StatusLine(name="leader", value=leader_line(fleet.leader)),
         StatusLine(name="versions", value=len(state.versions)),
         StatusLine(name="journal", value=state.seq),
     ]
@@ -129,7 +132,3 @@ def _training(running: Running, sentence: Callable[[Reason], str]) -> str:
 
 def _since(version: int | None, since: datetime | None) -> str | None:
     return None if version is None else f"{version}" + (f" since {format_minute(since)}" if since else "")
-
-
-def _acknowledged(seq: int, error: str) -> str:
-    return f"answers with journal entry {seq}" + (f", could not go further: {error}" if error else "")

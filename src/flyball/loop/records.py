@@ -221,7 +221,8 @@ Action = (
 class TickReport:
     """What one tick saw and did. `trouble`: what could not be brought up to date, such as a registry that does not answer.
 
-    `told`: which receivers took which notifications; `untold`: which did not, and why.
+    `told`: which receivers took which notifications; `untold`: which did not, and why. `stands_by`: why nothing was decided here, because
+    another machine acts.
     """
 
     model: str
@@ -232,6 +233,7 @@ class TickReport:
     trouble: str = ""
     told: tuple[Reason, ...] = ()
     untold: tuple[Reason, ...] = ()
+    stands_by: Reason | None = None
 
 
 @record

@@ -35,7 +35,7 @@ from flyball.journal.events import Referenced
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.adopt import Shelf
-from flyball.loop.deploy import deployment_of
+from flyball.loop.deploy import bring_up, deployment_of
 from flyball.loop.fetched import keep_in_registry
 from flyball.monitoring.drift import MIN_REFERENCE_ROWS
 from flyball.ports.serving import BundleStore, Registry
@@ -239,6 +239,6 @@ def _enter(shelf: Shelf, model: str, event: Referenced, *, actor: str, now: date
             continue
         deployment = deployment_of(fold(model, entries, start=state))
         if event.version in deployment.bundles and deployment.champion is not None:
-            shelf.deployments.publish(deployment)
+            bring_up(shelf.deployments, deployment)
         return
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")

@@ -2,6 +2,7 @@
 
 from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog
+from flyball.ports.leading import Leases
 from flyball.ports.serving import BundleStore, Deployments, Registry
 from flyball.ports.training import Executor
 from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Sender, Traffic
@@ -17,7 +18,9 @@ class Post:
 
 @record
 class World:
-    """Every port the loop uses. `wiring.py` fills it; tests fill it with the in-memory adapters. `post` None: nobody is told of alerts."""
+    """Every port the loop uses. `wiring.py` fills it; tests fill it with the in-memory adapters. `post` None: nobody is told of alerts.
+    `leases` None: nobody else acts.
+    """
 
     journal: Journal
     predictions: PredictionLog
@@ -32,3 +35,4 @@ class World:
     counts: CountStore
     guards: Guards
     post: Post | None = None
+    leases: Leases | None = None

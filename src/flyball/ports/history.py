@@ -25,8 +25,14 @@ class Journal(Protocol):
         """Every entry as it is stored, in order of seq, unchecked: `read` refuses an edited journal, this is for finding the fault."""
         ...
 
-    def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
-        """Append all events or none, durably, if the newest seq is `expected`; else ConflictError naming the entry that came first."""
+    def append(
+        self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime, epoch: int | None = None
+    ) -> list[Entry]:
+        """Append all events or none, durably, if the newest seq is `expected`; else ConflictError naming the entry that came first.
+
+        With `epoch`, of the lease the writer acts by: StaleLeaderError, told in the same transaction, if the lease has a higher one by
+        now. Without, as for what a person does, nobody's lease matters.
+        """
         ...
 
     def models(self) -> list[str]:

@@ -15,13 +15,13 @@ class Leases(Protocol):
     def take(self, model: str, holder: str, *, lasts: timedelta) -> Lease | None:
         """The lease of a model for so long from now on; None while another holds it.
 
-        A holder that takes it again before it ends keeps its epoch. Whoever takes it after it ended, or first, has an epoch above all
-        there were, and appends of the journal with a lower one fail from that moment on.
+        A holder that takes it again keeps its epoch, as long as nobody else had it meanwhile. Whoever takes it over, or first, has an
+        epoch above all there were, and appends of the journal with a lower one fail from that moment on.
         """
         ...
 
     def current(self, model: str) -> Lease | None:
-        """Who holds it now, if anybody does."""
+        """Who holds it now, if anybody does; None after it ended or was given back."""
         ...
 
     def give_back(self, lease: Lease) -> None:

@@ -4,13 +4,40 @@ Each port is a page of promises. Adapters keep them; `testing/` holds the suite 
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from flyball.serving.records import Deployment
+from flyball.serving.records import Deployment, Swap
 
 
-class Deployments(Protocol):
+class Swaps(Protocol):
+    """Changing what serves in two steps: workers get ready for a deployment, and then it is current for all of them at once."""
+
+    def prepare(self, deployment: Deployment, *, within: timedelta) -> None:
+        """Let the live workers get ready for it; where none is alive it becomes current at once.
+
+        It takes the place of one with a lower seq that is being prepared; one that is not above what is current, or prepared, is nothing.
+        """
+        ...
+
+    def pending(self, model: str) -> Swap | None:
+        """What is being prepared, and who of the live workers has said what; None if nothing is.
+
+        A worker that has not been heard of for 3 s is not waited for.
+        """
+        ...
+
+    def ready(self, model: str, worker: str, seq: int, error: str = "") -> None:
+        """A live worker could answer with `seq` at once, or cannot (`error`)."""
+        ...
+
+    def commit(self, model: str, seq: int) -> None:
+        """Make what is being prepared current, if that is still `seq`; else nothing."""
+        ...
+
+
+class Deployments(Swaps, Protocol):
     """The table servers watch."""
 
     def current(self, model: str) -> Deployment | None:
@@ -18,7 +45,7 @@ class Deployments(Protocol):
         ...
 
     def publish(self, deployment: Deployment) -> None:
-        """Make it current, unless one with a higher seq is there already."""
+        """Make it current at once, unless one with a higher seq is there already. What is being prepared with a lower seq is given up."""
         ...
 
     def acknowledge(self, model: str, worker: str, seq: int, error: str = "") -> None:

@@ -26,7 +26,7 @@ class WorkerProcess:
         self, settings: ServerSettings, ports: str, listener: socket.socket, number: int, changed: Callable[[], None], *, patient: bool
     ) -> None:
         self.number = number
-        self.name = f"{settings.port}-w{number}"
+        self.name = settings.worker(number)
         self.listening = False
         self.live = False
         self._changed = changed

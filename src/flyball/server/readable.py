@@ -87,6 +87,7 @@ class Readable:
             "challenger_share": 0.0 if live is None else live.deployment.challenger_share,
             "deployment": None if live is None else live.deployment.seq,
             "stale": reloader.stale,
+            "behind": reloader.behind is not None,
             "local": live is not None and live.deployment.local,
             "error": reloader.error or None,
             "reason": sentence(self._reason(served)),
@@ -107,6 +108,8 @@ class Readable:
             return because("serving.draining")
         if live is None:
             return because("serving.refused", error=reloader.error) if reloader.error else because("serving.waiting")
+        if reloader.behind is not None:
+            return reloader.behind
         if live.deployment.local and (local := reloader.local) is not None:
             return because("serving.local", version=local.to, instead=local.version, actor=local.actor, reason=local.reason)
         if reloader.stale:
@@ -125,8 +128,12 @@ class Readable:
         return json_reply(200, {"status": "live"}, _NO_STORE)
 
     async def _ready(self, scope: Scope) -> Reply:
-        waiting = next((one for one in self._models.by_name.values() if one.reloader.live is None), self._models.first)
+        every = self._models.by_name.values()
+        behind = next((one for one in every if one.reloader.behind is not None), self._models.first)
+        waiting = next((one for one in every if one.reloader.live is None), behind)
         status = self._status(waiting)
+        if status == "healthy" and waiting.reloader.behind is not None:
+            status = "behind"
         ready = status == "healthy"
         return json_reply(
             200 if ready else 503, {"status": "ready" if ready else status, "reason": sentence(self._reason(waiting))}, _NO_STORE

@@ -1,4 +1,8 @@
-"""Hot swap: follows the deployments table, loads and tries new versions in a thread, and swaps when the champion is good."""
+"""Hot swap: follows the deployments table, loads and tries new versions in a thread, and swaps when the champion is good.
+
+A swap has two steps. What is being prepared is loaded and tried beside what serves, and the table is told whether this worker is ready;
+whoever sees that all have answered makes it current, and every worker swaps to what it has in memory already.
+"""
 
 import asyncio
 import logging
@@ -8,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from flyball.core.errors import FlyballError
+from flyball.core.reason import Reason, because
 from flyball.core.window import from_micros
 from flyball.journal.events import Promoted, RolloutStarted, Staged
 from flyball.loop.live import live_of, open_version
@@ -17,12 +22,13 @@ from flyball.server.metrics import Metrics
 from flyball.server.settings import ServerPorts, ServerSettings
 from flyball.serving.deployment import LiveModel, LiveVersion
 from flyball.serving.local import LocalRollback, as_served, last_served, read_local, remember, stamp
-from flyball.serving.records import Deployment, Trip
+from flyball.serving.records import Deployment, Swap, Trip
 
 _log = logging.getLogger("flyball.server")
 _LOADS = 8  # deployments that are loaded at once: more than one only while a version hangs
 _REMEMBERED = timedelta(days=1)  # of a version whose beginning is not known: trips that are older have long been decided upon
 _HEARTBEAT = 1.0  # seconds; a worker that is silent for ten counts as gone
+_LATE = 2.0  # seconds that a worker may be behind others which answer with what is current
 
 
 class Reloader:
@@ -32,7 +38,8 @@ class Reloader:
     says why, the table is told, and it is not tried again until it changes. A challenger or shadow that cannot be taken up is left out:
     the champion answers its share, and the table is told of that. A table that cannot be read changes nothing either: `stale` is true.
     Versions are loaded aside, so that one that hangs while it is loaded keeps nobody from taking up what comes after it. A rollback of
-    this machine is looked for without the table, and `guard` takes versions out of what serves.
+    this machine is looked for without the table, and `guard` takes versions out of what serves. `behind` says why this worker is not to
+    be asked while others answer with what it could not take up, or not in time.
     """
 
     def __init__(
@@ -49,6 +56,12 @@ class Reloader:
         self.live: LiveModel | None = None
         self.refused = ""  # why the newest deployment does not serve
         self.stale = False
+        self.behind: Reason | None = None
+        self._late_since: float | None = None
+        self._next: Deployment | None = None  # what is being prepared
+        self._answer: str | None = None  # what hinders this worker from answering with it; None: not known yet
+        self._spare: dict[str, LiveVersion] = {}  # what was loaded for it
+        self._preparing: asyncio.Task[None] | None = None
         self._trouble = ""  # what the table said when it was last asked, if that was an error
         self._settings = settings
         self._ports = ports
@@ -89,26 +102,29 @@ class Reloader:
 
     async def start(self) -> None:
         """Take up what is deployed now, and go on following it."""
-        await self._look_on(self.look)
+        await self._look_on(lambda: self.look(ahead=False))
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._follow(self._look_at_table)), loop.create_task(self._follow(self._look_here))]
 
     async def stop(self) -> None:
         """Stop following; what serves goes on serving."""
-        tasks = [*self._tasks, *([] if self._loading is None else [self._loading])]
+        tasks = [*self._tasks, *(one for one in (self._loading, self._preparing) if one is not None)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._thread.shutdown(wait=False)
         self._loads.shutdown(wait=False)
 
-    async def look(self) -> None:
-        """One look at everything; returns when what is wanted now has been taken up or refused."""
+    async def look(self, *, ahead: bool = True) -> None:
+        """One look at everything; returns when what is wanted now, and, with `ahead`, what is being prepared, was taken up or refused."""
         await self._look_here()
         await self._read_table()
+        if self._preparing is not None and ahead:
+            await asyncio.shield(self._preparing)
         if self._loading is not None:
             await asyncio.shield(self._loading)
         await self._speak()
+        await self._compare()
 
     def switch(self, live: LiveModel) -> None:
         """Let this serve, which is what serves but for versions that a guardrail took out."""
@@ -131,12 +147,14 @@ class Reloader:
     async def _look_at_table(self) -> None:
         await self._read_table()
         await self._speak()
+        await self._compare()
 
     async def _read_table(self) -> None:
         loop = asyncio.get_running_loop()
         lift = self._lifting  # as it is before the table is read: what was read before the file went says nothing
+        swap = None
         try:
-            deployment = await loop.run_in_executor(self._thread, self._ports.deployments.current, self._settings.model)
+            deployment, swap = await loop.run_in_executor(self._thread, self._read)
             self.stale, self._trouble = False, ""
         except FlyballError as error:
             deployment = await loop.run_in_executor(self._thread, self._remembered) if self.live is None else None
@@ -149,6 +167,78 @@ class Reloader:
             self._table = deployment
         if deployment is not None or lift:
             self._want()
+        if not self.stale:
+            self._prepare(swap)
+
+    def _read(self) -> tuple[Deployment | None, Swap | None]:
+        """In the thread: what is current and what is being prepared. What is due is made current, by whoever sees that first."""
+        table, model = self._ports.deployments, self._settings.model
+        swap = table.pending(model)
+        if swap is not None and swap.due:
+            with suppress(FlyballError):  # it can be read and not written: then another does it
+                table.commit(model, swap.deployment.seq)
+                swap = None
+        return table.current(model), swap
+
+    def _prepare(self, swap: Swap | None) -> None:
+        """Get ready for what is being prepared, and say so until it was heard."""
+        if swap is None:
+            if not self._being_loaded:
+                self._next, self._answer, self._spare = None, None, {}
+        elif swap.deployment != self._next:
+            self._next, self._answer = swap.deployment, None
+            self._preparing = asyncio.get_running_loop().create_task(self._get_ready(swap.deployment))
+        elif self._answer is not None and self._worker in swap.waiting and (self._preparing is None or self._preparing.done()):
+            self._preparing = asyncio.get_running_loop().create_task(self._say_ready(swap.deployment, self._answer))
+
+    @property
+    def _being_loaded(self) -> bool:
+        """Whether what is current by now is still being loaded, because others were ready before."""
+        return self._next is not None and self._answer is None and self._next == self._table
+
+    async def _get_ready(self, deployment: Deployment) -> None:
+        """Load and try what the deployment needs, beside what serves."""
+        loop, wanted = asyncio.get_running_loop(), as_served(deployment, self._local)
+        try:
+            loaded = {**self._loaded, **self._spare}
+            live = await loop.run_in_executor(self._loads, self._load, wanted, loaded, self._kept(wanted))
+        except Exception as error:  # noqa: BLE001 - whatever it was, what serves goes on, and whoever asks is told why
+            if self._next is not deployment:
+                return
+            self._refuse(wanted, error)
+            self._told = float("-inf")
+            self._answer = self.refused
+        else:
+            if self._next is not deployment:
+                return
+            self._answer, self._spare = "", {wanted.bundles[number]: version for number, version in live.given.items()}
+        await self._say_ready(deployment, self._answer)
+
+    async def _say_ready(self, deployment: Deployment, error: str) -> None:
+        loop, told = asyncio.get_running_loop(), self._ports.deployments.ready
+        try:
+            await loop.run_in_executor(self._thread, told, self._settings.model, self._worker, deployment.seq, error)
+        except FlyballError as failure:  # the next look says it again
+            self._trouble = failure.message
+            return
+        await self._look_on(self._read_table)
+
+    async def _compare(self) -> None:
+        """Whether others answer with what is current while this worker does not. Who is the last to answer at all is never behind."""
+        table, serving = self._table, None if self.live is None else self.live.deployment
+        if table is None or serving is None or serving.seq >= table.seq:
+            self.behind = self._late_since = None
+        elif not self.stale:
+            loop = asyncio.get_running_loop()
+            with suppress(FlyballError):
+                workers = await loop.run_in_executor(self._thread, self._ports.deployments.workers, self._settings.model)
+                if not any(seq >= table.seq for name, (seq, _) in workers.items() if name != self._worker):
+                    self.behind = self._late_since = None
+                    return
+                self._late_since = self._late_since or loop.time()
+                if self.refused or loop.time() - self._late_since >= _LATE:
+                    why = self.refused or "it is still loading what is current"
+                    self.behind = because("serving.behind", deployment=serving.seq, current=table.seq, error=why)
 
     async def _speak(self) -> None:
         """Hear what other workers' guardrails did, and say what serves here."""
@@ -180,17 +270,17 @@ class Reloader:
         if self._table is None:
             return
         wanted = as_served(self._table, self._local)
-        if wanted != self._tried:
+        if wanted != self._tried and not self._being_loaded:
             self._tried, self._told = wanted, float("-inf")
-            self._loading = asyncio.get_running_loop().create_task(self._take_up(wanted, self._table))
+            self._loading = asyncio.get_running_loop().create_task(self._take_up(wanted, self._table, dict(self._spare)))
 
-    async def _take_up(self, wanted: Deployment, table: Deployment) -> None:
+    async def _take_up(self, wanted: Deployment, table: Deployment, spare: Mapping[str, LiveVersion]) -> None:
         loop = asyncio.get_running_loop()
         try:
             kept: frozenset[int] | None = None
             while kept != self._kept(wanted):  # somebody may be taken out while it is loaded
                 kept = self._kept(wanted)
-                live = await loop.run_in_executor(self._loads, self._load, wanted, dict(self._loaded), kept)
+                live = await loop.run_in_executor(self._loads, self._load, wanted, {**self._loaded, **spare}, kept)
             if self._tried is not wanted:
                 return  # something else is wanted meanwhile
             self._serve(wanted, live)

@@ -92,6 +92,11 @@ class Served:
         return self.settings.model
 
     @property
+    def ready(self) -> bool:
+        """Whether it is to be asked: there is something to answer with, and others are not ahead of it."""
+        return self.reloader.live is not None and self.reloader.behind is None
+
+    @property
     def live(self) -> LiveModel:
         """What answers now; StoreError while nothing does."""
         if self.reloader.live is None:

@@ -37,6 +37,7 @@ class ServerSettings:
     `takes_alerts`: an alert of Alertmanager's may ask for a training.
     `overrides`: units that testers pinned to an arm; `holdback`: the share of units that a binary model which shapes its own labels answers
     as if nothing was to be done.
+    `replica`: what this machine calls itself among those that share a store; empty: it is alone.
     `short_way`: answer plain predictions from the connection itself, at half the cost.
     """
 
@@ -72,7 +73,12 @@ class ServerSettings:
     poll_every: float = 0.2
     lame_duck: float = 1.0
     drain_timeout: float = 10.0
+    replica: str = ""
     also: tuple["ServerSettings", ...] = ()
+
+    def worker(self, number: int) -> str:
+        """The name of a worker: no other of any machine has it."""
+        return f"{self.replica}-{self.port}-w{number}" if self.replica else f"{self.port}-w{number}"
 
     @property
     def split(self) -> "Split":
@@ -100,8 +106,7 @@ class AdminPorts:
 class ServerPorts:
     """What of the world a server needs. Every port is called from threads, never from the event loop.
 
-    `tokens` open the admin routes (none: they are closed), `admin` opens what those work with when the first of them is asked. `machine`
-    names this machine among those that share the stores; empty where none do.
+    `tokens` open the admin routes (none: they are closed), `admin` opens what those work with when the first of them is asked.
     """
 
     deployments: "Deployments"
@@ -115,7 +120,6 @@ class ServerPorts:
     guards: "Guards"
     tokens: "tuple[AdminToken, ...]" = ()
     admin: "Callable[[], AdminPorts] | None" = None
-    machine: str = ""
 
 
 PortsFactory = Callable[[Path], ServerPorts]

@@ -176,9 +176,7 @@ def server_for(
 ) -> WorkerServer:
     """A server that is ready to run on a listening socket."""
     others = [(one, ports(one)) for one in settings.also]
-    opened = ports(settings)
-    machine = f"{opened.machine}-" if opened.machine else ""  # two machines have the same ports
-    app = make_app(settings, opened, worker=f"{machine}{settings.port}-w{number}", number=number, others=others)
+    app = make_app(settings, ports(settings), worker=settings.worker(number), number=number, others=others)
     config = uvicorn.Config(
         app,
         loop="uvloop",

@@ -1,6 +1,6 @@
 """Nouns of serving: the deployment, a prediction, an outcome, and batches of them as columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -40,6 +40,48 @@ class Deployment:
     watched: bool = False
     local: bool = False
     champion_since: datetime | None = None
+
+
+@record
+class Swap:
+    """A deployment that workers get ready for before it becomes current.
+
+    `ready` and `failed` (with what hindered them) have answered, `waiting` are alive and have not; `overdue`: they had their time.
+    """
+
+    deployment: Deployment
+    ready: tuple[str, ...]
+    failed: Mapping[str, str]
+    waiting: tuple[str, ...]
+    overdue: bool
+
+    @property
+    def due(self) -> bool:
+        """Whether it is to become current. Nobody hinders it for ever, and it never serves where nobody can answer with it."""
+        if self.ready:
+            return self.overdue or not self.waiting
+        return not self.failed and not self.waiting
+
+
+@record
+class Worker:
+    """A live worker, and the seq it said it was ready for last, or could not get ready for because of `trouble`."""
+
+    name: str
+    ready: int
+    trouble: str
+
+
+def swap_of(deployment: Deployment, alive: Sequence[Worker], *, overdue: bool) -> Swap:
+    """How far live workers are with a deployment that is being prepared."""
+    answered = [one for one in alive if one.ready == deployment.seq]
+    return Swap(
+        deployment=deployment,
+        ready=tuple(one.name for one in answered if not one.trouble),
+        failed={one.name: one.trouble for one in answered if one.trouble},
+        waiting=tuple(one.name for one in alive if one.ready != deployment.seq),
+        overdue=overdue,
+    )
 
 
 @record

@@ -293,6 +293,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{ingested} {ingested:row|rows} ingested, {entries} journal {entries:entry|entries}",
         "读入 {ingested} 行，{entries} 条日志记录",
     ),
+    "tick.stands_by": (
+        "{holder} acts for this model and its lease lasts until {until} unless renewed: this machine stands by",
+        "由 {holder} 负责此模型，其租约若不续期则到 {until} 为止：本机待命",
+    ),
+    "tick.leads": ("this machine ({holder}) acts for this model from now on", "从现在起由本机（{holder}）负责此模型"),
+    "tick.led_by_nobody": (
+        "another machine acted for this model a moment ago: this machine stands by until its next look",
+        "刚才由另一台机器负责此模型：本机待命，直到下一次检查",
+    ),
     "event.frozen": ("the loop stands still: {reason}", "已冻结：{reason}"),
     "event.frozen_until": ("the loop stands still until {until}: {reason}", "冻结至 {until}：{reason}"),
     "event.thawed": ("the loop may act again: {reason}", "已解冻：{reason}"),

@@ -18,6 +18,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "version {version} answers from the last known deployment: the deployments table cannot be read",
         "无法读取部署表，版本 {version} 按最近一次已知的部署提供服务",
     ),
+    "serving.behind": (
+        "this server answers by deployment {deployment} while others answer by {current}: {error}",
+        "本服务器仍按部署 {deployment} 提供服务，而其他服务器已按部署 {current} 提供服务：{error}",
+    ),
     "serving.log_refused": (
         "predictions are answered but not logged: {error}; {pending} rows wait",
         "预测照常答复但未能写入日志：{error}；{pending} 行等待写入",

@@ -1,6 +1,7 @@
 """The adapters in memory keep the promises of the ports they stand for."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.executor import MemoryExecutor
 from flyball.adapters.memory.journal import MemoryJournal
+from flyball.adapters.memory.leases import MemoryLeases
 from flyball.adapters.memory.outcomes import MemoryOutcomeLog
 from flyball.adapters.memory.predictions import MemoryPredictionLog
 from flyball.adapters.memory.registry import MemoryRegistry
@@ -20,6 +22,7 @@ from flyball.testing.arrivals import ArrivalsSuite
 from flyball.testing.deployments import DeploymentsSuite
 from flyball.testing.executor import ExecutorSuite
 from flyball.testing.journal import JournalSuite
+from flyball.testing.leases import LeasesSuite
 from flyball.testing.outcomes import OutcomeLogSuite
 from flyball.testing.predictions import PredictionLogSuite
 from flyball.testing.registry import RegistrySuite
@@ -66,6 +69,24 @@ class TestMemoryDeployments(DeploymentsSuite):
     @pytest.fixture
     def deployments(self, clock: Clock) -> MemoryDeployments:
         return MemoryDeployments(clock=clock)
+
+
+class TestMemoryLeases(LeasesSuite):
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def pass_time(self, clock: Clock) -> Callable[[timedelta], None]:
+        return clock.advance
+
+    @pytest.fixture
+    def leases(self, clock: Clock) -> MemoryLeases:
+        return MemoryLeases(clock=clock)
+
+    @pytest.fixture
+    def journal(self, leases: MemoryLeases) -> MemoryJournal:
+        return MemoryJournal(leases)
 
 
 class TestMemoryRegistry(RegistrySuite):

@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 
-from flyball.journal.chain import GENESIS, Link, conflict, forge, to_entry, verify
+from flyball.adapters.memory.leases import MemoryLeases
+from flyball.journal.chain import GENESIS, Link, conflict, forge, stale, to_entry, verify
 from flyball.journal.events import Entry, Event
 
 
 class MemoryJournal:
-    """The port `Journal`."""
+    """The port `Journal`. `leases`: those an epoch is checked against; None: nobody leads."""
 
-    def __init__(self) -> None:
+    def __init__(self, leases: MemoryLeases | None = None) -> None:
+        self._leases = leases
         self._links: dict[str, list[Link]] = {}
         self._lock = threading.Lock()
 
@@ -28,9 +31,14 @@ class MemoryJournal:
         with self._lock:
             return list(self._links.get(model, []))
 
-    def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
+    def append(
+        self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime, epoch: int | None = None
+    ) -> list[Entry]:
         """Append all events or none if the newest seq is `expected`; else ConflictError naming the entry that came first."""
-        with self._lock:
+        with self._lock, nullcontext() if self._leases is None else self._leases.lock:
+            last = None if self._leases is None else self._leases.last(model)
+            if epoch is not None and last is not None and last.epoch > epoch:
+                raise stale(model, epoch, last.holder, last.epoch)
             links = self._links.get(model, [])
             if len(links) != expected:
                 raise conflict(model, expected, len(links), links[expected] if 0 <= expected < len(links) else None)

@@ -37,8 +37,8 @@ _ALIKE: Mapping[str, tuple[str, ...]] = {
     "trips": ("model", "at", "version", "guardrail", "worker", "format", "body"),
 }
 COPIED = (*_ALIKE, "contracts", "predictions", "shadows", "outcomes", "duplicates", "ingested")
-LEFT = ("flyball", "workers")
-"""What is not copied: the number of the schema, and who was alive."""
+LEFT = ("flyball", "workers", "leases", "swaps")
+"""What is not copied: the number of the schema, and who was alive, led, and got ready for what."""
 _SOMEBODYS = ("journal", "predictions", "shadows", "outcomes", "models", "deployments", "reports", "outbox", "ledgers")
 # Sequences, and the tables whose numbers they go on from.
 _SEQUENCES = {

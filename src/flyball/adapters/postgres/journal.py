@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from flyball.adapters.postgres.database import Connection, Database, one
+from flyball.adapters.postgres.leases import journal_lock
 from flyball.core.errors import IntegrityError
-from flyball.journal.chain import GENESIS, Link, conflict, forge, to_entry, verify
+from flyball.journal.chain import GENESIS, Link, conflict, forge, stale, to_entry, verify
 from flyball.journal.events import Entry, Event
 
 _COLUMNS = "model, seq, format, at, actor, kind, body, prev_hash, hash"
 _INSERT = f"INSERT INTO journal ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"  # noqa: S608 - a constant
+_LEASE = "SELECT holder, epoch FROM leases WHERE model = %s AND epoch > %s"
 
 
 class PostgresJournal:
@@ -33,9 +35,14 @@ class PostgresJournal:
         with self._database.read() as connection:
             return _links(connection, "WHERE model = %s ORDER BY seq", (model,))
 
-    def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
-        """Append all events or none, durably, if the newest seq is `expected`."""
-        with self._database.write(f"journal {model}") as connection:
+    def append(
+        self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime, epoch: int | None = None
+    ) -> list[Entry]:
+        """Append all events or none, durably, if the newest seq is `expected` and no lease is above `epoch`."""
+        with self._database.write(journal_lock(model)) as connection:
+            lease = None if epoch is None else connection.execute(_LEASE, (model, epoch)).fetchone()
+            if epoch is not None and lease is not None:
+                raise stale(model, epoch, *lease)
             (seq,) = one(connection, "SELECT COALESCE(MAX(seq), 0) FROM journal WHERE model = %s", (model,))
             if seq != expected:
                 raise conflict(model, expected, seq, _link(connection, model, expected + 1))

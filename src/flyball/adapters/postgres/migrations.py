@@ -235,5 +235,20 @@ CREATE TABLE bundle_pieces (
 ALTER TABLE bundle_pieces ALTER COLUMN content SET STORAGE EXTERNAL;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+# Who acts for a model, and deployments that servers get ready for before they become current: `ready` is the seq of the one a worker is
+# ready for, or could not get ready for because of `trouble`.
+_REPLICAS = """
+CREATE TABLE leases (model text PRIMARY KEY, holder text NOT NULL, epoch bigint NOT NULL, until bigint NOT NULL);
+CREATE TABLE swaps (
+  model text PRIMARY KEY,
+  seq bigint NOT NULL,
+  format integer NOT NULL,
+  body text NOT NULL,
+  deadline bigint NOT NULL
+);
+ALTER TABLE workers ADD COLUMN ready bigint NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN trouble text NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPLICAS)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1. Each runs as one transaction."""

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from flyball.adapters.sqlite.database import Database
 from flyball.core.errors import IntegrityError
-from flyball.journal.chain import GENESIS, Link, conflict, forge, to_entry, verify
+from flyball.journal.chain import GENESIS, Link, conflict, forge, stale, to_entry, verify
 from flyball.journal.events import Entry, Event
 
 _COLUMNS = "model, seq, format, at, actor, kind, body, prev_hash, hash"
+_LEASE = "SELECT holder, epoch FROM leases WHERE model = ? AND epoch > ?"
 
 
 class SqliteJournal:
@@ -33,9 +34,14 @@ class SqliteJournal:
         with self._database.read() as connection:
             return _links(connection, "WHERE model = ? ORDER BY seq", (model,))
 
-    def append(self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime) -> list[Entry]:
-        """Append all events or none, durably, if the newest seq is `expected`."""
+    def append(
+        self, model: str, events: Sequence[Event], *, expected: int, actor: str, at: datetime, epoch: int | None = None
+    ) -> list[Entry]:
+        """Append all events or none, durably, if the newest seq is `expected` and no lease is above `epoch`."""
         with self._database.write() as connection:
+            lease = None if epoch is None else connection.execute(_LEASE, (model, epoch)).fetchone()
+            if epoch is not None and lease is not None:
+                raise stale(model, epoch, *lease)
             (seq,) = connection.execute("SELECT COALESCE(MAX(seq), 0) FROM journal WHERE model = ?", (model,)).fetchone()
             if seq != expected:
                 raise conflict(model, expected, seq, _link(connection, model, expected + 1))

@@ -225,5 +225,25 @@ CREATE TABLE trips (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX, _LOOKS, _TRAFFIC, _EVIDENCE)
+# Who acts for a model, and deployments that servers get ready for before they become current: `ready` is the seq of the one a worker is
+# ready for, or could not get ready for because of `trouble`.
+_REPLICAS = """
+CREATE TABLE leases (
+  model TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  epoch INTEGER NOT NULL,
+  until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE swaps (
+  model TEXT PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  format INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  deadline INTEGER NOT NULL
+) WITHOUT ROWID;
+ALTER TABLE workers ADD COLUMN ready INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE workers ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _REPORTS, _ARRIVALS, _COUNTS, _OUTBOX, _LOOKS, _TRAFFIC, _EVIDENCE, _REPLICAS)
 """`MIGRATIONS[n]` takes a database from version n to version n + 1."""

@@ -6,6 +6,7 @@ from flyball.core.errors import NotFoundError, RequestError
 from flyball.journal.events import Entry
 from flyball.journal.explain import about, registered
 from flyball.loop import steer
+from flyball.loop.fleet import fleet_of
 from flyball.loop.listing import describe, list_versions
 from flyball.loop.past.plain import plain_entry
 from flyball.loop.records import Written
@@ -19,9 +20,9 @@ Answer = Mapping[str, object]
 def status(desk: Desk, order: routes.Order) -> Answer:
     """What `flyball status --json` prints."""
     spec, world = desk.spec(), desk.ports.world
-    workers = world.deployments.workers(desk.model)
+    fleet = fleet_of(desk.model, world.journal.read(desk.model), world.deployments, world.leases)
     waits = [] if world.post is None else untold(world.post.outbox, spec)
-    lines = describe(desk.state(), spec, workers, now=desk.now, sentence=desk.ports.sentence, untold=waits)
+    lines = describe(desk.state(), spec, fleet, now=desk.now, sentence=desk.ports.sentence, untold=waits)
     return {"model": desk.model, **{line.name: line.value for line in lines}}
 
 

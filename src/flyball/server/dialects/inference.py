@@ -11,6 +11,7 @@ import msgspec
 
 from flyball.core.errors import ConflictError, NotFoundError, RefusedError, RequestError
 from flyball.core.schema import did_you_mean
+from flyball.ports.serving import Deployments
 from flyball.server.dialects.caller import Caller
 from flyball.server.dialects.inference_statistics import Statistics, Timing
 from flyball.server.dialects.model_tensors import Form, inputs_of, outputs_of, rows_of, tensors_of
@@ -20,6 +21,7 @@ from flyball.server.served import Models, Served
 from flyball.serving.codecs import name_of, time_of
 from flyball.serving.contract import kind_of, shown
 from flyball.serving.deployment import LiveModel
+from flyball.serving.records import Deployment
 
 EXTENSIONS = ("binary_tensor_data", "model_repository", "parameters", "statistics")
 _CONTENT_TYPES = ("np", "pd", "str")  # MLServer's names for what is read here anyway
@@ -88,12 +90,14 @@ class OpenInference:
 
     def ready(self) -> bool:
         """True if every model can be asked and the server is not about to end."""
-        return not self._draining() and all(served.reloader.live is not None for served in self._models.by_name.values())
+        return not self._draining() and all(served.ready for served in self._models.by_name.values())
 
     def model_ready(self, name: str, version: str = "") -> bool:
         """True if a model, or one version of it, can be asked; NotFoundError if it is not here."""
         served = self._models.one(name)
         if served.reloader.live is None:
+            return False
+        if not version and not served.ready:
             return False
         _number(served.live, version)
         return not self._draining()
@@ -166,7 +170,7 @@ class OpenInference:
                     f"{shown(key)} is not taken: models come from the deployments of the project, not from requests", field=key[:60]
                 )
         loop = asyncio.get_running_loop()
-        newest = await loop.run_in_executor(self._threads, served.ports.deployments.current, served.name)
+        newest = await loop.run_in_executor(self._threads, _newest, served.ports.deployments, served.name)
         until = loop.time() + served.settings.request_timeout
         while newest is not None and loop.time() < until:
             await served.reloader.look()
@@ -209,6 +213,12 @@ def refuse_parameters(name: str, parameters: Mapping[str, object]) -> None:
         raise RequestError(
             f"{shown(name)}: the content type is {kind_of(kind)}, which is none of {', '.join(_CONTENT_TYPES)}", field=name[:60]
         )
+
+
+def _newest(deployments: Deployments, model: str) -> Deployment | None:
+    """What is about to serve, or else what is to serve now."""
+    swap = deployments.pending(model)
+    return deployments.current(model) if swap is None else swap.deployment
 
 
 def _number(live: LiveModel, version: str) -> int | None:

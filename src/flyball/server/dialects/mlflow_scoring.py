@@ -83,7 +83,7 @@ class MlflowScoring:
         return _refused(refusal(error))
 
     def _ping(self, scope: Scope) -> Reply:
-        ready = not self._draining() and all(one.reloader.live is not None for one in self._models.by_name.values())
+        ready = not self._draining() and all(one.ready for one in self._models.by_name.values())
         return _readable(scope, Reply(200 if ready else 503, b"\n", [(b"cache-control", b"no-store")]))
 
     async def _invocations(self, scope: Scope, receive: Receive) -> Reply:
