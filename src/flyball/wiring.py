@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from flyball.loop.making.training import Workshop
     from flyball.loop.past.reproduce import Studio
     from flyball.loop.world import World
+    from flyball.ports.training import Lineage, Tracker
     from flyball.server.admin.tokens import AdminToken
     from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
@@ -168,7 +169,6 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.adapters.elsewhere import ExternalTraining
     from flyball.adapters.local.workspace import LocalWorkspace
     from flyball.adapters.mlflow.registry import MlflowRegistry
-    from flyball.adapters.mlflow.tracker import MlflowTracker
     from flyball.loop.making.training import Workshop
     from flyball.registry.signing import load_key
     from flyball.words.sentences import sentence
@@ -190,12 +190,31 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
             fetch=partial(_fetch, echo=echo),
         ),
         snapshots=DvcSnapshots(settings.folder, remote=secret(settings.stores.remote), beside=beside),
-        tracker=MlflowTracker(store),
+        tracker=_tracker(settings, spec, store, echo),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
         elsewhere=ExternalTraining(store, secret=secret),
         sentence=partial(sentence, language=settings.language),
     )
+
+
+def _tracker(settings: Settings, spec: "Spec", store: "MlflowStore", echo: Callable[[str], None]) -> "Tracker":
+    from flyball.adapters.mlflow.tracker import MlflowTracker
+
+    if not spec.track.wandb:
+        return MlflowTracker(store)
+    from flyball.adapters.wandb.tracker import MirroredTracker
+
+    return MirroredTracker(MlflowTracker(store), spec.track.wandb, settings.folder, say=echo)
+
+
+def open_lineage(spec: "Spec", *, say: Callable[[str], None]) -> "Lineage | None":
+    """Who follows which data made which model; None where the spec names nobody."""
+    if not spec.track.lineage:
+        return None
+    from flyball.adapters.openlineage.lineage import OpenLineage
+
+    return OpenLineage(spec, secret=secret, clock=wall_clock, say=say)
 
 
 def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callable[[str], None]) -> "Studio":

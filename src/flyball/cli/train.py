@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 
 import click
 
@@ -11,7 +12,7 @@ from flyball.journal.events import Cause
 from flyball.loop.making.trained import TrainResult, report
 from flyball.loop.records import Written
 from flyball.settings import Settings
-from flyball.wiring import open_workshop, open_world
+from flyball.wiring import open_lineage, open_workshop, open_world
 
 
 @click.command()
@@ -42,6 +43,7 @@ def command(
     Exit status 1 when the gate does not pass; the version is registered all the same. One that failed gets no alias; one that the gate left
     undecided may be compared on live rows.
     """
+    from flyball.loop.making.traced import traced
     from flyball.loop.making.training import train
 
     settings, spec = project(ctx)
@@ -50,17 +52,9 @@ def command(
         need(spec.data.time is not None, "--window needs a time column", 'name it in flyball.toml: [data] time = "..."')
         spec = replace(spec, retrain=replace(spec.retrain, window=length, since_change=False))
     workshop = open_workshop(settings, spec, echo=lambda line: click.echo(line, err=True, nl=not line.endswith("\n")))
-    result = train(
-        spec,
-        workshop,
-        now=moment,
-        cause=cause,
-        action=action,
-        actor="loop" if action else settings.actor,
-        force=force,
-        register=register,
-        progress=say,
-    )
+    work = partial(train, spec, workshop, now=moment, cause=cause, action=action, actor="loop" if action else settings.actor)
+    lineage = open_lineage(spec, say=say)
+    result = traced(lineage, "train", cause, partial(work, force=force, register=register, progress=say))
     followed = Written(entries=(), trouble="")
     if register and not action:
         from flyball.loop.engine import follow_up  # here, so that its imports do not hold up the fit
