@@ -84,7 +84,7 @@ def written(folder: Path) -> Iterator[Any]:
         piece = (piece if kind in (3, 4) else b"") + data[at + 7 : at + 7 + length]
         at += 7 + length
         if kind in (1, 4):
-            record = wandb_internal_pb2.Record()
+            record = vars(wandb_internal_pb2)["Record"]()
             record.ParseFromString(piece)
             yield record
 
