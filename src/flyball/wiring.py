@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flyball.loop.making.training import Workshop
     from flyball.loop.past.reproduce import Studio
     from flyball.loop.world import World
-    from flyball.ports.training import Lineage, Tracker
+    from flyball.ports.training import Lineage
     from flyball.server.admin.tokens import AdminToken
     from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
@@ -107,7 +107,7 @@ def open_world(settings: Settings) -> "World":
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=open_listener(settings)),
     )
 
 
@@ -155,11 +155,11 @@ def open_sender(settings: Settings) -> "NotifySender":
     return NotifySender(folder=settings.folder, language=settings.language, secret=secret, echo=_say)
 
 
-def _listener(settings: Settings) -> "CloudEvents":
-    from flyball.adapters.cloudevents.listener import CloudEvents
-    from flyball.words.sentences import sentence
+def open_listener(settings: Settings) -> "CloudEvents":
+    """Who tells other systems of the journal."""
+    from flyball.adapters.mirrors import listener
 
-    return CloudEvents(folder=settings.folder, secret=secret, sentence=partial(sentence, language=settings.language))
+    return listener(settings.folder, "zh" if settings.language == "zh" else "en", secret=secret)
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
@@ -168,7 +168,9 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.adapters.dvc.snapshots import DvcSnapshots
     from flyball.adapters.elsewhere import ExternalTraining
     from flyball.adapters.local.workspace import LocalWorkspace
+    from flyball.adapters.mirrors import fetched, mirrored
     from flyball.adapters.mlflow.registry import MlflowRegistry
+    from flyball.adapters.mlflow.tracker import MlflowTracker
     from flyball.loop.making.training import Workshop
     from flyball.registry.signing import load_key
     from flyball.words.sentences import sentence
@@ -187,10 +189,10 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
             experiment=spec.model.name,
             echo=echo,
             resources=spec.resources,
-            fetch=partial(_fetch, echo=echo),
+            fetch=partial(fetched, secret=secret, say=echo),
         ),
         snapshots=DvcSnapshots(settings.folder, remote=secret(settings.stores.remote), beside=beside),
-        tracker=_tracker(settings, spec, store, echo),
+        tracker=mirrored(MlflowTracker(store), spec, say=echo),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(settings.key),
         elsewhere=ExternalTraining(store, secret=secret),
@@ -198,23 +200,11 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     )
 
 
-def _tracker(settings: Settings, spec: "Spec", store: "MlflowStore", echo: Callable[[str], None]) -> "Tracker":
-    from flyball.adapters.mlflow.tracker import MlflowTracker
-
-    if not spec.track.wandb:
-        return MlflowTracker(store)
-    from flyball.adapters.wandb.tracker import MirroredTracker
-
-    return MirroredTracker(MlflowTracker(store), spec.track.wandb, settings.folder, say=echo)
-
-
 def open_lineage(spec: "Spec", *, say: Callable[[str], None]) -> "Lineage | None":
     """Who follows which data made which model; None where the spec names nobody."""
-    if not spec.track.lineage:
-        return None
-    from flyball.adapters.openlineage.lineage import OpenLineage
+    from flyball.adapters.mirrors import lineage
 
-    return OpenLineage(spec, secret=secret, clock=wall_clock, say=say)
+    return lineage(spec, secret=secret, clock=wall_clock, say=say)
 
 
 def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callable[[str], None]) -> "Studio":
@@ -328,7 +318,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=open_listener(settings)),
     )
     return AdminPorts(
         world=world, spec=partial(load_spec, settings.folder, settings.environment), sentence=partial(sentence, language=language)
@@ -338,12 +328,6 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-def _fetch(spec: "Spec", *, echo: Callable[[str], None]) -> None:
-    from flyball.adapters.warehouse.fetch import fetch
-
-    fetch(spec, secret=secret, say=echo)
 
 
 def _mlflow(settings: Settings) -> "MlflowStore":

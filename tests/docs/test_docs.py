@@ -182,7 +182,9 @@ def test_what_each_verb_may_do_in_shared_stores_is_documented() -> None:
     for does, verbs, _ in rows(text, "it"):
         for verb in codes(verbs):
             name, *words = verb.split()
-            options = {"register": False} if "--no-register" in words else {"action": words[0]} if name == "rollout" else {}
+            options: dict[str, object] = (
+                {"register": False} if "--no-register" in words else {"action": words[0]} if name == "rollout" else {}
+            )
             options |= {"register": True} if verb == "train" else {"data": "rows.csv"} if name == "reference" else {}
             if name not in ("resume", "abort"):
                 assert reach(name, options) == does, verb
