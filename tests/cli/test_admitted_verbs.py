@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from flyball.api.client import Client
 from flyball.api.project import Project
 from flyball.cli.admission import ACTS, ADDS, READS, reach
 from flyball.cli.main import VERBS
 from flyball.core.errors import RefusedError
-from trained import Shop, change, flyball
+from trained import CUSTOMER, Shop, change, flyball, running
 
 SECRET, OTHER = "a" * 40, "b" * 40
 
@@ -79,7 +80,11 @@ def test_the_token_that_came_first_is_asked_for_ever_after(shared: Path, monkeyp
 
 @pytest.mark.slow
 def test_what_the_loop_starts_in_production_may_act_there_too(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    change(shared, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "30d"\nmin_outcomes = 0')
+    change(shared, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "30d"')
+    change(shared, "min_outcomes = 500", "min_outcomes = 1")
+    with running(shared, "serve", "--clock", "request") as (url, _), Client(url) as client:
+        made = client.predict(CUSTOMER, unit="C1", id="C1", at="2025-03-20T00:00:00Z")
+        client.outcomes({"prediction_id": made["prediction_id"], "actual": 1, "at": "2025-03-20T00:00:00Z"})
     change(shared, "def train(", "import os\n\n\ndef train(", "pipeline.py")
     change(shared, "    return ", "    assert 'FLYBALL_ADMIN_TOKEN' not in os.environ\n    return ", "pipeline.py")
     monkeypatch.setenv("FLYBALL_ENV", "prod")
