@@ -26,7 +26,7 @@ def s3(bucket: str) -> Iterator[dict[str, str]]:
     """A running S3 with an empty bucket; gives the variables that lead to it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import boto3
+        import boto3  # type: ignore[import-untyped]  # it has no types
         from moto.server import ThreadedMotoServer
 
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

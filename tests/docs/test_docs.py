@@ -17,6 +17,7 @@ import pytest
 
 import flyball
 from flyball import Project
+from flyball.cli.admission import reach
 from flyball.cli.main import VERBS, cli
 from flyball.core.errors import FlyballError, SpecError
 from flyball.server.metrics import Metrics, Page, render
@@ -166,6 +167,27 @@ def test_writing_down_a_documented_default_changes_nothing(heading: str) -> None
         if default is not None:
             assignment = f"{codes(row[0])[0]} = {default[1]}"
             assert parse_spec(spec_with(heading, assignment), folder=ROOT).digest == without, assignment
+
+
+def test_every_key_of_a_query_is_documented_and_no_other() -> None:
+    source = 'source = { query = "q.sql", connection = "env:URL", no_such_key = 1 }'
+    with pytest.raises(SpecError) as refused:
+        parse_spec(spec_with("[data]", "").replace('source = "d.csv"', source), folder=ROOT)
+    known = set(refused.value.hint.removeprefix("known here: ").split(", "))
+    assert {codes(row[0])[0] for row in rows(sections(read("docs/spec.md"))["[data] source"], "key")} == known
+
+
+def test_what_each_verb_may_do_in_shared_stores_is_documented() -> None:
+    text = sections(read("docs/team.md"))["A laptop does not tick production"]
+    for does, verbs, _ in rows(text, "it"):
+        for verb in codes(verbs):
+            name, *words = verb.split()
+            options: dict[str, object] = (
+                {"register": False} if "--no-register" in words else {"action": words[0]} if name == "rollout" else {}
+            )
+            options |= {"register": True} if verb == "train" else {"data": "rows.csv"} if name == "reference" else {}
+            if name not in ("resume", "abort"):
+                assert reach(name, options) == does, verb
 
 
 def test_every_finding_about_data_is_documented_and_no_other() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,14 +46,16 @@ class Project:
     def train(self, *, force: bool = False, register: bool = True) -> View:
         """Prepare, train, evaluate, gate, register: `flyball train`. The value is a `TrainResult`."""
         from flyball.loop.engine import follow_up
+        from flyball.loop.making.traced import traced
         from flyball.loop.making.training import train
-        from flyball.wiring import admitted, open_workshop, open_world
+        from flyball.wiring import admitted, open_lineage, open_workshop, open_world
 
         now = self._clock()
         if register:
             admitted(self._settings, self._spec)
         workshop = open_workshop(self._settings, self._spec, echo=lambda _: None)
-        result = train(self._spec, workshop, now=now, actor=self._settings.actor, force=force, register=register)
+        work = partial(train, self._spec, workshop, now=now, actor=self._settings.actor, force=force, register=register)
+        result = traced(open_lineage(self._spec, say=lambda _: None), "train", "manual", work)
         if register:
             follow_up(open_world(self._settings), self._spec, now=now, actor=self._settings.actor)
         rows = [(name, value, result.lower.get(name), result.upper.get(name)) for name, value in result.metrics.items()]

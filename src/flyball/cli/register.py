@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from flyball.cli.frame import as_json, at_time, now_option, project, say, tell_w
 from flyball.core.errors import DataError, UsageError
 from flyball.core.verdict import Verdict
 from flyball.loop.records import Written
-from flyball.wiring import open_workshop, open_world
+from flyball.wiring import open_lineage, open_workshop, open_world
 
 
 @click.command()
@@ -47,6 +48,7 @@ def command(
     from flyball.cli.train import show
     from flyball.loop.engine import follow_up
     from flyball.loop.making.external import cause_of
+    from flyball.loop.making.traced import traced
     from flyball.loop.making.training import register_run
 
     settings, spec = project(ctx)
@@ -54,16 +56,9 @@ def command(
     action = action or _action(request)
     moment = at_time(now)
     workshop = open_workshop(settings, spec, echo=say)
-    result = register_run(
-        spec,
-        workshop,
-        run,
-        now=moment,
-        cause=cause_of(action, spec, workshop.journal),
-        action=action,
-        actor=settings.actor,
-        progress=say,
-    )
+    cause = cause_of(action, spec, workshop.journal)
+    work = partial(register_run, spec, workshop, run, now=moment, cause=cause, action=action, actor=settings.actor, progress=say)
+    result = traced(open_lineage(spec, say=say), "register", cause, work)
     # what a retraining waits for is followed up by the tick that sees its end
     followed = (
         Written(entries=(), trouble="") if action or hold else follow_up(open_world(settings), spec, now=moment, actor=settings.actor)

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from flyball.loop.behaviour.subject import leave_candidate
 from flyball.loop.making.trained import TrainResult, report
 from flyball.loop.records import Written
 from flyball.settings import Settings
-from flyball.wiring import open_workshop, open_world
+from flyball.wiring import open_lineage, open_workshop, open_world
 
 
 @click.command()
@@ -67,6 +68,7 @@ def command(
     Exit status 1 when the gate does not pass; the version is registered all the same. One that failed gets no alias; one that the gate left
     undecided may be compared on live rows.
     """
+    from flyball.loop.making.traced import traced
     from flyball.loop.making.training import train
 
     settings, spec = project(ctx)
@@ -79,17 +81,9 @@ def command(
         from flyball.cli.snapshot import fetch
 
         fetch(workshop)
-    result = train(
-        spec,
-        workshop,
-        now=moment,
-        cause=cause,
-        action=action,
-        actor="loop" if action else settings.actor,
-        force=force,
-        register=register,
-        progress=say,
-    )
+    work = partial(train, spec, workshop, now=moment, cause=cause, action=action, actor="loop" if action else settings.actor)
+    lineage = open_lineage(spec, say=say)
+    result = traced(lineage, "train", cause, partial(work, force=force, register=register, progress=say))
     leave_candidate(settings.state, result, moment)
     followed = Written(entries=(), trouble="")
     if register and not action:

@@ -98,4 +98,5 @@ def _asked(spec: Spec) -> list[str]:
     if spec.train.external is not None:
         texts += [spec.train.external.url, spec.train.external.token]
     found = [text.removeprefix("env:") for text in texts if text.startswith("env:")]
-    return [*found, KEY, ADMIN] if spec.stores.database else found
+    shared_stores = spec.stores.database or spec.stores.mlflow or spec.stores.remote
+    return [*found, *([KEY] if spec.stores.database else []), *([ADMIN] if shared_stores else [])]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -227,6 +227,33 @@ class Tracker(Protocol):
 
     def fetch(self, run_id: str, into: Path) -> None:
         """Copy what `record` kept under `flyball/` into a folder; NotFoundError if this run is not a complete one of Flyball's."""
+        ...
+
+
+@record
+class Learned:
+    """What came of a training, for whoever follows where models come from. `version` None: nothing was registered."""
+
+    run_id: str
+    snapshot: Snapshot
+    version: int | None
+    bundle: str
+    verdict: str
+
+
+class Lineage(Protocol):
+    """Another system that follows which data made which model. Whatever is wrong with it, a training never fails by it nor waits long."""
+
+    def started(self, job: Literal["train", "register"], cause: str) -> str:
+        """A training begins; the name of this attempt."""
+        ...
+
+    def completed(self, job: Literal["train", "register"], attempt: str, learned: Learned) -> None:
+        """It came to its end."""
+        ...
+
+    def failed(self, job: Literal["train", "register"], attempt: str, message: str) -> None:
+        """It failed, and why."""
         ...
 
 

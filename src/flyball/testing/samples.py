@@ -81,8 +81,8 @@ def one_event_of_each_kind() -> list[happened.Event]:
         happened.RetrainRequested(key='{}:{alertname="FeatureDrift"}', reason=why),
         happened.RequestClosed(key='{}:{alertname="FeatureDrift"}'),
         happened.ExternalMove(alias="champion", found=None, restored=2),
-        happened.Admitted(tokens=("scrypt:00:11",), reason=why),
         happened.Referenced(version=1, bundle="b", replaced="a", reference="r", rows=1000, source="rows.csv"),
+        happened.Admitted(tokens=("scrypt:00:11",), reason=why),
         *_one_move_of_each_kind(why),
     ]
 

@@ -57,6 +57,14 @@ def test_a_job_runs_in_the_name_it_was_given_and_without_the_servers_admin_token
     assert json.loads(wait_for(executor, "a2").result) == [None, "whoever started the server"]
 
 
+def test_a_job_over_shared_stores_is_given_what_shows_that_it_may_act_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "s" * 32)
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN_OLD", "o" * 32)
+    executor = LocalExecutor(tmp_path / "jobs", program=(sys.executable, "-c", _VERBS), keep=("FLYBALL_ADMIN_TOKEN",))
+    executor.submit(Job(action="a1", verb=("environment",), folder=tmp_path))
+    assert json.loads(wait_for(executor, "a1").result)[0] == "s" * 32
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_the_process_around_a_job_has_no_admin_token_to_be_read_either(
     executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -200,4 +200,4 @@ def test_a_variable_that_is_not_set_is_named(tmp_path: Path) -> None:
         raise SpecError(f"the variable {text.removeprefix('env:')} is not set, which flyball.toml names")
 
     with pytest.raises(SpecError, match=r"data\.source\.connection: the variable WAREHOUSE_URL is not set"):
-        fetch(project(tmp_path, "SELECT 1"), secret=unset, say=[].append)
+        fetch(project(tmp_path, "SELECT 1"), secret=unset, say=list[str]().append)

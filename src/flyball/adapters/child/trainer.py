@@ -53,8 +53,8 @@ class ChildTrainer:
         self._project, self._tracking_uri, self._fetch = project.resolve(), tracking_uri, fetch
         environment = {"MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_EXPERIMENT_NAME": experiment, **threads(resources)}
         lock = lock_of(self._project, tracking_uri)
-        hello = {"lock": str(lock or ""), "environment": environment, "tracking_uri": tracking_uri, "artifacts": artifacts}
-        hello["memory"] = resources.memory or 0
+        hello: dict[str, object] = {"lock": str(lock or ""), "environment": environment, "memory": resources.memory or 0}
+        hello |= {"tracking_uri": tracking_uri, "artifacts": artifacts}
         self._child = Child(self._project, hello=hello, echo=echo)
         self._prepared: Path | None = None
 
