@@ -27,9 +27,7 @@ _SHOWN = 10
 
 
 @click.command()
-@click.option(
-    "--trials", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many altogether, earlier ones included."
-)
+@click.option("--trials", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many in all, with earlier ones.")
 @click.option("--for", "length", default=None, metavar="SPAN", help="Begin no trial after so long, such as 30m.")
 @click.option("--metric", default=None, metavar="NAME", help="What is to be best (default: the first of [evaluate] metrics).")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The same seed proposes the same.")
