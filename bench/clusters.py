@@ -118,7 +118,9 @@ def main() -> None:
     first, base = next(iter(measured.items()))
     for on, one in list(measured.items())[1:]:
         told = f"{one.startup / base.startup:.1f} × the time to a first result, {one.memory / max(base.memory, 1):.1f} × the memory"
-        print(f"{on} beside {first}: {told}, {one.rate / base.rate:.0f} × the tasks a second, {one.job / base.job:.2f} × the time of the job")
+        print(
+            f"{on} beside {first}: {told}, {one.rate / base.rate:.0f} × the tasks a second, {one.job / base.job:.2f} × the time of the job"
+        )
 
 
 if __name__ == "__main__":

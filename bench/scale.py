@@ -220,7 +220,8 @@ def tell(options: Options, found: Measured) -> None:
     print(f"  a replica answers and counts {rate / options.replicas:,.0f}/s: {rate / options.replicas / count:.1%} of a core for counting")
     sent = found.full * options.replicas
     print(f"  counts sent: {sent / 1e6:.0f} MB a minute, {sent / 60 / 1e6:.2f} MB/s in all; every prediction is in them")
-    print(f"  sums kept: {found.whole / 1e3:.1f} kB a minute, {found.whole * 1440 / 1e6:.0f} MB a day at one slot a minute, before they are made coarser")
+    day = f"{found.whole * 1440 / 1e6:.0f} MB a day"
+    print(f"  sums kept: {found.whole / 1e3:.1f} kB a minute, {day} at one slot a minute, before they are made coarser")
     print(f"  a log of all: {rate / log:,.0f} stores as this one and {rate * row * _DAY / 1e12:,.1f} TB a day")
     print(f"  a log of {options.sample:.2%}: {kept:,.0f} rows/s, {kept / log:.1%} of one store, {kept * row * _DAY / 1e9:,.1f} GB a day")
 

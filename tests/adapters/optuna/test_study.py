@@ -7,7 +7,7 @@ import pytest
 
 from flyball.adapters.optuna.study import OptunaStudy
 from flyball.core.errors import StoreError
-from flyball.ports.searching import Tried
+from flyball.ports.searching import Proposal, Tried
 from flyball.spec.records import Range, Searched
 
 SPACE: dict[str, Searched] = {
@@ -27,17 +27,21 @@ def study(tmp_path: Path) -> Callable[..., OptunaStudy]:
     return opened
 
 
+def number(one: Proposal | Tried, name: str) -> float:
+    return float(str(one.params[name]))
+
+
 def run(study: OptunaStudy, count: int) -> list[Tried]:
     for _ in range(count):
         one = study.propose()
-        study.tell(Tried(number=one.number, params=one.params, value=float(one.params["depth"]) + float(one.params["rate"])))
+        study.tell(Tried(number=one.number, params=one.params, value=number(one, "depth") + number(one, "rate")))
     return study.tried()
 
 
 def test_what_is_proposed_lies_in_the_space(study: Callable[..., OptunaStudy]) -> None:
     for one in run(study(), 15):
         assert one.params["depth"] in range(2, 10) and one.params["even"] in (2, 4, 6, 8, 10)
-        assert 0.001 <= float(one.params["rate"]) <= 1.0
+        assert 0.001 <= number(one, "rate") <= 1.0
         assert one.params["kind"] in ("a", "b", "c") and isinstance(one.params["warm"], bool)
 
 
