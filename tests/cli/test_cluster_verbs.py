@@ -87,6 +87,7 @@ def test_a_folder_is_scored_on_a_cluster_as_it_is_here(own: Shop) -> None:
     assert said.status == 2 and "--threads" in said.err
 
 
+@pytest.mark.slow
 def test_tune_finds_the_same_parameters_on_a_cluster_and_writes_them_only_when_told_to(own: Shop) -> None:
     spec = own.folder / "flyball.toml"
     said = flyball(own.folder, "tune")

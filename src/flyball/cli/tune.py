@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import tomllib
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -112,8 +113,9 @@ def _tuned(
     with tempfile.TemporaryDirectory(prefix="search-", dir=folder) as made:
         scratch = Path(made)
         rows = search_rows(spec, open_workshop(settings, spec, echo=say), scratch, now=now, progress=say)
+        most = 1 if on == LOCAL and request.at_once == 1 else processes
         study = _study(settings, spec, rows, request, storage)
-        with open_mapper(on, settings.state, processes=1 if on == LOCAL and request.at_once == 1 else processes) as mapper:
+        with closing(study), open_mapper(on, settings.state, processes=most) as mapper:
             return tune(
                 spec,
                 rows,
