@@ -28,7 +28,7 @@ def lake(own: Shop, *, dearer: float = 1.0) -> Path:
 )
 def test_an_engine_that_is_none_is_refused_by_name(shop: Shop, words: tuple[str, ...]) -> None:
     said = flyball(shop.folder, *words, "--on", "dsak:tcp://x:1")
-    assert said.status == 2 and "no engine 'dsak'; did you mean 'dask'?" in said.err
+    assert said.status == 2 and "nothing runs on 'dsak'; did you mean 'dask'?" in said.err
     said = flyball(shop.folder, *words, "--on", "local:4")
     assert said.status == 2 and "have no address" in said.err
     said = flyball(shop.folder, *words, "--on", "ray:")
