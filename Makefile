@@ -8,7 +8,7 @@ RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --
 SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest bench-decisions bench-stores clean
+.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest bench-decisions bench-stores bench-clusters bench-scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -164,6 +164,10 @@ bench-stores: $(VENV)/.dev  ## rows a second into and out of flyball.db and Post
 	$(BIN)/python bench/stores.py $(ARGS)
 bench-backtest: $(VENV)/.dev  ## a year under five policies, and whether replay and demo decide the same (about ten minutes)
 	$(BIN)/python bench/backtest.py $(ARGS)
+bench-clusters: $(VENV)/.dev $(VENV)/ray/.done  ## the same work on processes, Dask and Ray: startup, memory, tasks a second, side by side
+	$(VENV)/ray/bin/python bench/clusters.py $(ARGS)
+bench-scale: $(VENV)/.dev  ## a minute of 1 000 replicas: what they send, adding it up, and what a million predictions a second come to
+	$(BIN)/python bench/scale.py $(ARGS)
 bench-seeds: $(VENV)/.dev  ## the demo over five seeds (about half an hour)
 	$(BIN)/python bench/seeds.py $(ARGS)
 

@@ -28,7 +28,7 @@ def read_engine(on: str) -> tuple[str, str]:
     """What `--on` says, as the engine's name and the address of a cluster (empty: one of this machine). UsageError for anything else."""
     name, colon, address = on.partition(":")
     if name not in ENGINES:
-        raise UsageError(f"--on {on}: there is no engine {name!r}{did_you_mean(name, ENGINES)}", hint=f"one of {', '.join(ENGINES)}")
+        raise UsageError(f"--on {on}: nothing runs on {name!r}{did_you_mean(name, ENGINES)}", hint=f"one of {', '.join(ENGINES)}")
     if name == LOCAL and colon:
         raise UsageError(f"--on {on}: the processes of this machine have no address", hint="write --on local")
     if colon and not address.strip():

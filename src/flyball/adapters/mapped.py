@@ -73,9 +73,9 @@ def settled(outcome: Outcome, where: str) -> Any:
     return outcome.value
 
 
-def died(attempts: int, where: str) -> StoreError:
+def died(where: str) -> StoreError:
     """An item took one process after the other with it."""
     return StoreError(
-        f"a part of this computation ended {attempts} processes {where} without a word",
+        f"a part of this computation ended one process after the other {where} without a word",
         hint="memory may have run out there: fewer at a time need less",
     )

@@ -29,7 +29,7 @@ on_option = click.option(
     "--on",
     default="local",
     show_default=True,
-    metavar="ENGINE",
+    metavar="WHERE",
     help="Where it runs: local, dask or ray (a cluster on this machine), dask:ADDRESS or ray:ADDRESS.",
 )
 now_option = click.option(

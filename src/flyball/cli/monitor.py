@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from flyball.cli.frame import as_json, at_time, console, need, now_option, project, say, show_json, span, told, version_of
+from flyball.adapters.engines import LOCAL, read_engine
+from flyball.cli.frame import as_json, at_time, console, need, now_option, on_option, project, say, show_json, span, told, version_of
 from flyball.cli.monitor_report import FAILURES, failures, plain
 from flyball.core.errors import NotFoundError, SpecError, StoreError, UsageError
 from flyball.core.record import record
@@ -48,6 +49,8 @@ class Asked:
     schema: bool
     multivariate: bool
     variant: str | None
+    data: str | None
+    on: str
 
 
 @click.command()
@@ -72,6 +75,8 @@ class Asked:
 @click.option("--every", default=None, metavar="SPAN", help="With --watch: how often to look (default: 2s).")
 @click.option("--rebuild", is_flag=True, help="First count everything anew from the prediction log.")
 @click.option("--multivariate", is_flag=True, help="Also look at all columns together; it takes some seconds.")
+@click.option("--data", default=None, metavar="PATH", help="Drift of this file, or folder of files, instead of what was served.")
+@on_option
 @click.option("--schema", is_flag=True, help="Also hold the window's rows against the schema that [quality] names.")
 @now_option
 @as_json
@@ -88,6 +93,7 @@ def command(ctx: click.Context, /, now: str | None, as_json: bool, window: str |
     flyball monitor --html report.html            a page to mail
     flyball monitor --fail-on performance         exit 1 for cron and CI
     flyball monitor --watch                       live, until Ctrl-C
+    flyball monitor --data lake/ --on dask        drift of files that were never served, counted on a cluster
     """
     settings, spec = project(ctx)
     asked = Asked(window=span("--window", window), at=now, json=as_json, pause=span("--every", every), **given)
@@ -100,7 +106,10 @@ def command(ctx: click.Context, /, now: str | None, as_json: bool, window: str |
 
         watch(world, spec, settings, memory, pause=asked.pause or timedelta(seconds=2), json=asked.json, every_column=asked.every_column)
         return
-    picture = look(world, spec, memory, asked, now=at_time(now), settings=settings)
+    if asked.data is not None:
+        picture = _files(world, spec, asked, now=at_time(now), settings=settings)
+    else:
+        picture = look(world, spec, memory, asked, now=at_time(now), settings=settings)
     _tell(picture, asked, settings)
     reasons = failures(picture, asked.fail_on)
     for reason in reasons:
@@ -126,6 +135,15 @@ def look(world: World, spec: Spec, memory: Memory, asked: Asked, *, now: datetim
     if asked.multivariate:
         picture = replace(picture, multivariate=_multivariate(world, spec, state, version, memory, now=now, settings=settings))
     return picture
+
+
+def _files(world: World, spec: Spec, asked: Asked, *, now: datetime, settings: Settings) -> Picture:
+    """Drift of files, whoever counts them."""
+    from flyball.cli.monitor_lake import look_at_files
+
+    state = fold(spec.model.name, world.journal.read(spec.model.name))
+    version = _version(asked.version, state, spec)
+    return look_at_files(settings, spec, state, version, Path(asked.data or ""), on=asked.on, now=now)
 
 
 def _rebuild(world: World, spec: Spec, state: State, memory: Memory, *, now: datetime, settings: Settings) -> None:
@@ -176,6 +194,20 @@ def _check(asked: Asked) -> None:
         raise UsageError("--every is for --watch", hint="add --watch, or leave --every out")
     if asked.pause is not None and asked.pause < timedelta(milliseconds=100):
         raise UsageError("--every: ten looks in a second are the most", hint="write for example --every 2s")
+    read_engine(asked.on)
+    served = {
+        "--window": asked.window,
+        "--variant": asked.variant,
+        "--rebuild": asked.rebuild,
+        "--schema": asked.schema,
+        "--multivariate": asked.multivariate,
+        "--watch": asked.watch,
+    }
+    of_served = [name for name, value in served.items() if value]
+    if asked.data is not None and of_served:
+        raise UsageError(f"--data looks at files, {of_served[0]} is for what was served", hint=f"leave out --data or {of_served[0]}")
+    if asked.data is None and asked.on != LOCAL:
+        raise UsageError("--on says who counts the files of --data", hint="name them: --data PATH; what was served is counted already")
     once = {
         "--html": asked.html,
         "--fail-on": asked.fail_on,

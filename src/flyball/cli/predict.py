@@ -77,7 +77,7 @@ def command(
     Rows are as `/predict` takes them: prepared (or `--prepare` does it), with the model's columns by name; the spec's id, unit and time are
     used where they are. Champion and challenger share the rows by unit as in the server, shadows score along, and every prediction is
     logged, so outcomes, `monitor` and `tick` work as if it had been served. A job that was killed goes on where it stood when the same
-    command runs again, on whichever engine. --on dask or ray has the parts of IN scored by the workers of a cluster, to the same output.
+    command runs again, wherever. --on dask or ray has the parts of IN scored by the workers of a cluster, to the same output.
     """
     if on != LOCAL and threads is not None:
         raise UsageError("--threads is for this process, and --on says that others score", hint="leave one of them out")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import tomllib
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -27,9 +28,7 @@ _SHOWN = 10
 
 
 @click.command()
-@click.option(
-    "--trials", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many altogether, earlier ones included."
-)
+@click.option("--trials", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many in all, with earlier ones.")
 @click.option("--for", "length", default=None, metavar="SPAN", help="Begin no trial after so long, such as 30m.")
 @click.option("--metric", default=None, metavar="NAME", help="What is to be best (default: the first of [evaluate] metrics).")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="The same seed proposes the same.")
@@ -114,8 +113,9 @@ def _tuned(
     with tempfile.TemporaryDirectory(prefix="search-", dir=folder) as made:
         scratch = Path(made)
         rows = search_rows(spec, open_workshop(settings, spec, echo=say), scratch, now=now, progress=say)
+        most = 1 if on == LOCAL and request.at_once == 1 else processes
         study = _study(settings, spec, rows, request, storage)
-        with open_mapper(on, settings.state, processes=1 if on == LOCAL and request.at_once == 1 else processes) as mapper:
+        with closing(study), open_mapper(on, settings.state, processes=most) as mapper:
             return tune(
                 spec,
                 rows,

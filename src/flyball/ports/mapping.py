@@ -14,8 +14,8 @@ class Mapper(Protocol):
 
     Work, items and results can be pickled: they may go to other processes, on other machines. What the work tells its `Say` is told to
     `say` in this process, while the work runs and, at the latest, before its result is given; a `Say` may end the work by an exception of
-    its own. An item whose process dies without a word is done again, elsewhere; StoreError when that happens to it three times. The
-    first error of any item ends the others and is raised.
+    its own. An item whose process dies without a word is done again, elsewhere; StoreError when that happens to it again and again
+    (three times; a cluster of one's own may be set otherwise). The first error of any item ends the others and is raised.
     """
 
     @property

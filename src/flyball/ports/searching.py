@@ -45,3 +45,7 @@ class Study(Protocol):
     def tell(self, tried: Tried) -> None:
         """What came of a proposal, kept before this returns."""
         ...
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        ...

@@ -45,7 +45,7 @@ class Section:
         self._asked.add(key)
         return key in self._values
 
-    def keys(self) -> tuple[str, ...]:
+    def given(self) -> tuple[str, ...]:
         """Every key of the file, where each is a name of the user's own."""
         return tuple(self._values)
 

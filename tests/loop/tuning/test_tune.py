@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -79,17 +80,18 @@ def search(folder: Path, asked: TuneRequest, *, text: str = SPEC + SEARCH, say: 
     rows = found_rows(folder, spec)
     storage = f"sqlite:///{folder / '.flyball' / 'trials.db'}"
     study = OptunaStudy(storage, search_name(spec, rows, asked), spec.search, direction=asked.direction, seed=asked.seed)
-    return tune(
-        spec,
-        rows,
-        asked,
-        study=study,
-        mapper=InTurn(),
-        open_trainer=lambda _: InProcess(folder),
-        scratch=folder / ".flyball" / "tune",
-        clock=Clock(),
-        say=say,
-    )
+    with closing(study):
+        return tune(
+            spec,
+            rows,
+            asked,
+            study=study,
+            mapper=InTurn(),
+            open_trainer=lambda _: InProcess(folder),
+            scratch=folder / ".flyball" / "tune",
+            clock=Clock(),
+            say=say,
+        )
 
 
 def values(trials: list[Tried]) -> list[object]:

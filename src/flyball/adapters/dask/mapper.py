@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from distributed import Client, Future, LocalCluster, Worker, get_worker
 from distributed.scheduler import KilledWorker
 
-from flyball.adapters.mapped import ATTEMPTS, EndedError, Heard, Outcome, died, perform, settled
+from flyball.adapters.mapped import EndedError, Heard, Outcome, died, perform, settled
 from flyball.core.errors import StoreError
 from flyball.ports.mapping import Say
 
@@ -156,7 +156,7 @@ class _Run:
         try:
             outcome: Outcome = task.result()
         except KilledWorker:
-            raise died(ATTEMPTS, "on Dask workers") from None
+            raise died("on Dask workers") from None
         except asyncio.CancelledError:
             raise StoreError(
                 "the Dask scheduler forgot a part of this computation", hint="was it started again? the same command goes on"

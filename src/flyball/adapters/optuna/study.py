@@ -26,8 +26,9 @@ class OptunaStudy:
         optuna.logging.get_logger("optuna").setLevel(logging.CRITICAL)
         self._space, self._seed = space, seed
         try:
+            self._storage = optuna.storages.RDBStorage(_address(storage))
             self._study = optuna.create_study(
-                storage=optuna.storages.RDBStorage(_address(storage)),
+                storage=self._storage,
                 study_name=name,
                 direction="maximize" if direction == "higher" else "minimize",
                 load_if_exists=True,
@@ -65,6 +66,11 @@ class OptunaStudy:
             self._study.tell(tried.number, state=TrialState.FAIL)
         else:
             self._study.tell(tried.number, tried.value)
+
+    def close(self) -> None:
+        """End the connections to the storage."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
 
     def _sampler(self, number: int) -> BaseSampler:
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])

@@ -122,7 +122,7 @@ class _Run:
         try:
             outcome: Outcome = ray.get(one)
         except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError):
-            raise died(ATTEMPTS, "on Ray workers") from None
+            raise died("on Ray workers") from None
         except ray.exceptions.RayError as error:
             raise StoreError(
                 f"a part of this computation could not be run on Ray: {type(error).__name__}: {str(error).splitlines()[0]}",

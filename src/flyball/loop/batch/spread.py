@@ -7,13 +7,14 @@ the log into the same folders; this process makes them count, one after the othe
 import secrets
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from flyball.core.errors import DataError
 from flyball.core.record import record
 from flyball.loop.batch.part import BatchOrder, Made, make
+from flyball.loop.once import Once
 from flyball.loop.parts import Cut, Place
 from flyball.ports.mapping import Mapper, Say
 
@@ -42,23 +43,9 @@ class _Lot:
     cuts: tuple[Cut, ...]
 
 
-class _Opening:
-    """A job as another process is told to open it. Equal ones are opened once."""
-
-    def __init__(self, opened: Callable[[], BatchOrder], order: BatchOrder) -> None:
-        self.key, self.opened = secrets.token_hex(8), opened
-        self.started_at, self.job, self.fingerprint = order.started_at, order.job, order.source.fingerprint
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Opening) and other.key == self.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-
 def made_elsewhere(spread: Spread, order: BatchOrder, folder: Path, start: Place, number: int) -> Generator[MadePart]:
     """The parts from a place on, the first of them with this number, made by the mapper."""
-    opening = _Opening(spread.opened, order)
+    opening = Once(partial(_open, spread.opened, order.started_at, order.job, order.source.fingerprint))
     lots = _lots(order.source.cuts(start), number, spread.parts)
     results = spread.mapper.each(partial(_make_lot, opening, folder.resolve(), spread.clock), lots, say=spread.say)
     for made in results:
@@ -71,9 +58,9 @@ def _lots(cuts: Iterator[Cut], number: int, size: int) -> Iterator[_Lot]:
         number += len(taken)
 
 
-def _make_lot(opening: _Opening, folder: Path, clock: Callable[[], int], lot: _Lot, say: Say) -> list[MadePart]:
+def _make_lot(opening: Once[BatchOrder], folder: Path, clock: Callable[[], int], lot: _Lot, say: Say) -> list[MadePart]:
     """In another process: the parts of a lot."""
-    order = _opened(opening)
+    order = opening()
     parts = islice(order.source.parts(lot.cuts[0].place), len(lot.cuts))
     attempt = f"{secrets.token_hex(4)}."
     found: list[MadePart] = []
@@ -84,11 +71,9 @@ def _make_lot(opening: _Opening, folder: Path, clock: Callable[[], int], lot: _L
     return found
 
 
-@lru_cache(maxsize=1)
-def _opened(opening: _Opening) -> BatchOrder:
-    """The job, opened once in each process."""
-    order = replace(opening.opened(), started_at=opening.started_at, job=opening.job)
-    if order.source.fingerprint != opening.fingerprint:
+def _open(opened: Callable[[], BatchOrder], started_at: int | None, job: str, fingerprint: str) -> BatchOrder:
+    order = replace(opened(), started_at=started_at, job=job)
+    if order.source.fingerprint != fingerprint:
         raise DataError(
             "the input is another one where it is scored: its files differ in size, content or the time they were written",
             hint="did it change since? run the command again; every worker has to see the same files",
