@@ -18,6 +18,7 @@ from projects import SPEC, customers, make_project
 ADMIN = "a" * 64
 STORES = """
 [deliver]
+install = ["git", "--version"]
 variables = { GREETING = "it's $HOME & 'more'" }
 [retrain]
 on = ["schedule"]
