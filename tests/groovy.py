@@ -52,7 +52,7 @@ def stages(text: str) -> list[Step]:
     """The stages of a Jenkinsfile, by its lines, which are one statement each."""
     parsed(text)
     found: list[Step] = []
-    for line in (one.strip() for one in text.splitlines()):
+    for line in (one.strip() for one in text.split("\n")):
         if line.startswith("stage("):
             found.append(Step(name=unquoted(line[len("stage(") : -len(") {")])))
         elif line.startswith("branch comparator"):

@@ -72,7 +72,7 @@ def test_from_a_push_to_a_version_that_serves_and_on(shared: Team, tmp_path: Pat
             ("check", "data", "train", "comment"), "success"
         ), said(ran)
         body = there.bodies()[1]
-    assert "Against the champion churn@1" in body and "### Drift of the new rows" in body
+    assert "Against the champion `churn@1`" in body and "### Drift of the new rows" in body
     assert "https://github.example/artifacts/" in body and "x0 ¦ binds" in body and "1 failed" in body
     assert len(versions(shared)) == 1
 

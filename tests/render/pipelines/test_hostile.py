@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -25,6 +25,7 @@ from flyball.render.targets import render
 from groovy import parsed, stages, unquoted
 from rendered import delivered
 
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # each example starts shells: making a failing one smaller would take minutes
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=40)
 NASTY = st.sampled_from(
     [
@@ -69,7 +70,7 @@ def words(script: str) -> list[str]:
     return done.stdout.decode().split("\0")[:-1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30, phases=QUICK)
 @given(name=NAMES, text=FIELDS, environment=FIELDS, install=st.lists(FIELDS, min_size=1, max_size=3), place=NAMES)
 def test_githubs_expressions_and_shells_give_back_what_was_written(
     name: str, text: str, environment: str, install: list[str], place: str
@@ -95,7 +96,7 @@ def test_githubs_expressions_and_shells_give_back_what_was_written(
     assert evaluate(condition, context) is False
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30, phases=QUICK)
 @given(name=NAMES, text=FIELDS, environment=FIELDS, install=st.lists(FIELDS, min_size=1, max_size=3), place=NAMES)
 def test_gitlabs_scripts_and_jenkins_texts_give_back_what_was_written(
     name: str, text: str, environment: str, install: list[str], place: str
