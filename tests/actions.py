@@ -1,4 +1,4 @@
-"""GitHub Actions as far as our workflows use it: jobs in order, each on a machine that forgets, with real shells, checkouts and artifacts."""
+"""GitHub Actions as far as our workflows use it: jobs in order, each on a machine that forgets, with real shells and artifacts."""
 
 import hashlib
 import os

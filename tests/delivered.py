@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -18,6 +18,7 @@ from projects import SPEC, customers, make_project
 ADMIN = "a" * 64
 STORES = """
 [deliver]
+install = ["git", "--version"]
 variables = { GREETING = "it's $HOME & 'more'" }
 [retrain]
 on = ["schedule"]
@@ -40,36 +41,43 @@ class Team:
     secrets: dict[str, str]
     environment: dict[str, str]
     place: str = ""
-    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def work(self) -> Path:
+        """The project's folder in its repository."""
+        return self.project / self.place
 
     def run(self, *words: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
         """A command in the project's folder, on the machine of somebody who works there."""
         env = {**self.environment, "HOME": str(self.folder), **self.secrets, **more}
-        done = subprocess.run([*words], cwd=self.project, env=env, capture_output=True, text=True, check=False, timeout=250)
+        done = subprocess.run([*words], cwd=self.work, env=env, capture_output=True, text=True, check=False, timeout=250)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
 
     def push(self, message: str, branch: str = "main") -> str:
         """Commit everything and push it; gives the commit."""
-        self.run("git", "add", "-A")
+        self.run("git", "-C", str(self.project), "add", "-A")
         self.run("git", "commit", "-q", "-m", message)
         self.run("git", "push", "-q", "origin", f"HEAD:{branch}")
         return self.run("git", "rev-parse", "HEAD").stdout.strip()
 
 
 @contextmanager
-def team(folder: Path, *, shared: bool = True, spec: str = SPEC + STORES) -> Iterator[Team]:
+def team(folder: Path, *, shared: bool = True, spec: str = SPEC + STORES, place: str = "") -> Iterator[Team]:
     """A team with a project that was pushed once, its data in DVC and in no commit."""
-    made = Team(folder=folder, project=folder / "project", origin=folder / "origin.git", secrets={}, environment=dict(machine(folder)))
-    make_project(made.project, frame=customers(2500), spec=spec)
-    (made.project / ".gitignore").write_text(IGNORED)
-    (made.project / "requirements.txt").write_text("numpy\n")
+    made = Team(
+        folder=folder, project=folder / "project", origin=folder / "origin.git", secrets={}, environment=dict(machine(folder)), place=place
+    )
+    folder.mkdir(exist_ok=True)
+    make_project(made.work, frame=customers(2500), spec=spec)
+    (made.work / ".gitignore").write_text(IGNORED)
+    (made.work / "requirements.txt").write_text("numpy\n")
     subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=main", made.origin], check=True)
     (folder / "dvc-remote").mkdir()
     for words in (
-        ("git", "init", "-q", "--initial-branch=main"),
+        ("git", "init", "-q", "--initial-branch=main", str(made.project)),
         ("git", "remote", "add", "origin", str(made.origin)),
-        ("dvc", "init", "-q"),
+        ("dvc", "init", "-q", *(["--subdir"] if place else [])),
         ("dvc", "remote", "add", "-q", "-d", "team", str(folder / "dvc-remote")),
         ("dvc", "add", "-q", "data/customers.csv"),
         ("dvc", "push", "-q"),
@@ -99,6 +107,7 @@ def machine(folder: Path) -> Mapping[str, str]:
         "TMPDIR": str(folder),
         "GIT_CONFIG_NOSYSTEM": "1",
         "DVC_NO_ANALYTICS": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "OMP_NUM_THREADS": "1",
         **who,

@@ -12,6 +12,8 @@ PACKAGES = {
     "kubectl": "kubernetes-client",
     "unshare": "util-linux",
     "setpriv": "util-linux",
+    "flock": "util-linux",
+    "systemd-analyze": "systemd",
 }
 
 

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,3 +57,48 @@ def promtool(folder: Path, *words: str) -> str:
     done = subprocess.run([program("promtool"), *words], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
+
+
+_DELIVERED = """
+[model]
+name = {name}
+task = "binary"
+[data]
+source = "data.csv"
+target = "churned"
+time = "at"
+[train]
+run = "pipeline:train"
+resources = {{ cpu = 2, memory = "4Gi" }}
+[retrain]
+on = ["schedule", "performance"]
+every = "30d"
+[deliver]
+install = {install}
+secrets = ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN"]
+variables = {{ AWS_REGION = "eu-west-1", MESSAGE = {text} }}
+server = {{ cpu = 1.5, memory = "512Mi" }}
+[env.{environment}.stores]
+database = "env:FLYBALL_DATABASE"
+mlflow = "env:MLFLOW_TRACKING_URI"
+remote = "s3://bucket/churn"
+"""
+
+
+def delivered(
+    name: str = "churn",
+    *,
+    text: str = "hello",
+    environment: str = "prod",
+    install: Sequence[str] = ("pip", "install", "-r", "requirements.txt"),
+    folder: Path = Path("/srv/churn"),
+    root: Path | None = None,
+) -> Order:
+    """What to render for a project with shared stores; every text is one that somebody may have written."""
+
+    def written(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")
+
+    texts = {"name": name, "text": text, "environment": environment, "install": list(install)}
+    read = parse_spec(_DELIVERED.format(**{key: written(value) for key, value in texts.items()}), folder=folder, environment=environment)
+    return Order(specs=(read,), root=root)

@@ -125,6 +125,12 @@ def admin_tokens(environment: Mapping[str, str] | None = None) -> str:
     return (os.environ if environment is None else environment).get(FOR_ADMINS, "")
 
 
+def chosen_language() -> Literal["en", "zh"]:
+    """The reader's language, where nothing else of the surroundings is needed."""
+    chosen = os.environ.get("FLYBALL_LANG", os.environ.get("LANG", ""))
+    return "zh" if chosen.startswith("zh") else "en"
+
+
 def proposed_change(environment: Mapping[str, str] | None = None) -> Mapping[str, str]:
     """What a CI system says of the change it looks at: the variables of GitHub Actions, GitLab CI and Jenkins that name it."""
     env = os.environ if environment is None else environment

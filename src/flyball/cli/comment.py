@@ -5,10 +5,11 @@ from xml.etree import ElementTree
 
 import click
 
-from flyball.cli.frame import as_json, project, say, show_json
+from flyball.cli.frame import as_json, say, show_json
 from flyball.cli.train_report import COMMENT, read_report
 from flyball.core.errors import DataError, NotFoundError
-from flyball.settings import proposed_change
+from flyball.settings import chosen_environment, chosen_language, proposed_change
+from flyball.spec.load import load_spec
 
 _TESTS = "tests.xml"
 
@@ -28,14 +29,14 @@ def command(ctx: click.Context, folder: Path, link: str, only_print: bool, as_js
     from flyball.adapters.forge.comments import change_of, put
     from flyball.render.review.markdown import mark, with_tests
 
-    settings, spec = project(ctx)
-    there = settings.folder / folder
+    spec = load_spec(ctx.obj, chosen_environment())  # no store is needed, so nothing has to be said of any
+    there = ctx.obj / folder
     read_report(there, spec.model.name)
     try:
         text = (there / COMMENT).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise NotFoundError(f"there is no {COMMENT} in {folder}", hint="`flyball train --report DIR` writes it") from None
-    text = with_tests(text, *_tests(there / _TESTS), link=link, language=settings.language)
+    text = with_tests(text, *_tests(there / _TESTS), link=link, language=chosen_language())
     if only_print:
         click.echo(text, nl=False)
         return

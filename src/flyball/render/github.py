@@ -147,7 +147,10 @@ def _given(model: Pipeline, step: Step) -> list[Tree]:
     if step.name not in _AFTER_TRAINING:
         return []
     found: list[Tree] = [_download(model, "evaluation", REPORT)]
-    return [*found, *([] if model.shared else [_download(model, "state", "")])]
+    if model.shared:
+        return found
+    private: Tree = {"name": "keep the key private", "run": "chmod 600 .flyball/key"}  # artifacts know no modes
+    return [*found, _download(model, "state", ""), private]
 
 
 def _verb(model: Pipeline, step: Step) -> dict[str, Tree]:

@@ -27,6 +27,8 @@ def quoted(text: str) -> str:
     >>> print(quoted("it's $HOME"))
     'it\\'s $HOME'
     """
+    if not text:
+        return '""'  # three quotes in a row begin another kind of text, and some readers stumble over two
     signs = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
     return "'" + "".join(signs.get(letter, letter) for letter in text) + "'"
 
@@ -70,12 +72,12 @@ def _triggers(model: Pipeline) -> list[str]:
     fields = cron(model.plan.every, model.plan.slug, key="retrain.every").line.split()
     line = " ".join([fields[0] if "*" in fields[0] else "H", *fields[1:]])
     main = f"env.BRANCH_NAME == {quoted(model.spec.deliver.branch)}"
-    return _block("triggers", [f"cron({main} ? {quoted(line)} : '')"])
+    return _block("triggers", [f"cron({main} ? {quoted(line)} : {quoted('')})"])
 
 
 def _parameters() -> list[str]:
     said = quoted("The action of the loop that this build answers; empty otherwise.")
-    return _block("parameters", [f"string(name: '{ACTION}', defaultValue: '', description: {said})"])
+    return _block("parameters", [f"string(name: '{ACTION}', defaultValue: {quoted('')}, description: {said})"])
 
 
 def _environment(model: Pipeline) -> list[str]:

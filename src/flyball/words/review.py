@@ -8,18 +8,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "review.first": ("There is no champion to compare with.", "没有可比较的冠军版本。"),
     "review.same": (
-        "The same data, code and spec were trained before: this is {model}@{version}.",
-        "相同的数据、代码和规格已训练过：即 {model}@{version}。",
+        "The same data, code and spec were trained before: this is {version}.",
+        "相同的数据、代码和规格已训练过：即 {version}。",
     ),
     "review.rows": (
-        "Against the champion {model}@{version} on {rows:,} rows that are new to both, in {blocks:,} blocks.",
-        "与冠军 {model}@{version} 在双方都未见过的 {rows:,} 行（{blocks:,} 个区块）上比较。",
+        "Against the champion {version} on {rows:,} rows that are new to both, in {blocks:,} blocks.",
+        "与冠军 {version} 在双方都未见过的 {rows:,} 行（{blocks:,} 个区块）上比较。",
     ),
     "review.no_rows": (
-        "No row is new to both this model and the champion {model}@{version}: nothing can be compared.",
-        "没有对此模型和冠军 {model}@{version} 都是新的行：无法比较。",
+        "No row is new to both this model and the champion {version}: nothing can be compared.",
+        "没有对此模型和冠军 {version} 都是新的行：无法比较。",
     ),
-    "review.trouble": ("The champion {model}@{version} could not be compared with: {error}", "无法与冠军 {model}@{version} 比较：{error}"),
+    "review.trouble": ("The champion {version} could not be compared with: {error}", "无法与冠军 {version} 比较：{error}"),
     "review.gain_note": (
         "A gain above 0 is better, whatever the metric's direction. Bounds hold with 95 % confidence on each side.",
         "增益大于 0 即更好，与指标方向无关。每侧界限的置信度为 95 %。",
@@ -36,8 +36,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "review.slice": ("slice", "切片"),
     "review.drift": ("Drift of the new rows", "新数据的偏移"),
     "review.drift_rows": (
-        "{rows:,} rows newer than the training of {model}@{version}, held against what it learnt from: {moved} of {watched} columns moved.",
-        "{rows:,} 行晚于 {model}@{version} 的训练，与其训练数据对照：{watched} 列中有 {moved} 列偏移。",
+        "{rows:,} rows newer than the training of {version}, held against what it learnt from: {moved} of {watched} columns moved.",
+        "{rows:,} 行晚于 {version} 的训练，与其训练数据对照：{watched} 列中有 {moved} 列偏移。",
     ),
     "review.column": ("column", "列"),
     "review.state": ("state", "状态"),

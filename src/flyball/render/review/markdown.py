@@ -76,7 +76,7 @@ def _opening(result: TrainResult, say: _Say) -> str:
         engine=f"`{_code(result.engine)}`",
     )
     if result.status == "unchanged" and result.version is not None:
-        told += " " + say("same", model=_text(result.model), version=result.version)
+        told += " " + say("same", version=_version(result.model, result.version))
     return told
 
 
@@ -92,7 +92,7 @@ def _compared(result: TrainResult, against: Against | None, say: _Say) -> str:
         gained = (f"{gain.gain:+.4f}", f"{gain.lower:+.4f} … {gain.upper:+.4f}") if gain is not None else ("–", "–")
         rows.append((f"`{_code(name)}`", *told, _value(against.candidate, name), _value(against.champion, name), *gained))
     head = ("metric", "held_out", "bounds", "this", "champion", "gain", "bounds")
-    about = say("rows", model=_text(result.model), version=against.version, rows=against.rows, blocks=against.blocks)
+    about = say("rows", version=_version(result.model, against.version), rows=against.rows, blocks=against.blocks)
     return "\n\n".join([title, f"{about} {say('gain_note')}", _table([say(one) for one in head], rows)])
 
 
@@ -100,8 +100,8 @@ def _why_not(result: TrainResult, against: Against | None, say: _Say) -> str:
     if against is None:
         return say("first") if result.status != "unchanged" else ""
     if against.trouble:
-        return say("trouble", model=_text(result.model), version=against.version, error=_text(against.trouble))
-    return say("no_rows", model=_text(result.model), version=against.version)
+        return say("trouble", version=_version(result.model, against.version), error=_text(against.trouble))
+    return say("no_rows", version=_version(result.model, against.version))
 
 
 def _gate(result: TrainResult, say: _Say) -> str:
@@ -134,7 +134,7 @@ def _slices(result: TrainResult, say: _Say) -> str:
 def _moved(model: str, moved: Moved, say: _Say) -> str:
     columns = sorted(moved.columns.items(), key=lambda one: (-RANK[one[1].state], -one[1].distance))
     drifted = sum(column.state == "drift" for column in moved.columns.values())
-    about = say("drift_rows", rows=moved.rows, model=_text(model), version=moved.version, moved=drifted, watched=len(columns))
+    about = say("drift_rows", rows=moved.rows, version=_version(model, moved.version), moved=drifted, watched=len(columns))
     rows = [
         (
             f"`{_code(name)}`",
@@ -176,6 +176,10 @@ def _number(value: float, lower: float | None, upper: float | None) -> tuple[str
 
 def _value(values: Mapping[str, float], name: str) -> str:
     return f"{values[name]:.4f}" if name in values else "–"
+
+
+def _version(model: str, version: int | None) -> str:
+    return f"`{_code(model)}@{version}`"
 
 
 def _text(value: object) -> str:
