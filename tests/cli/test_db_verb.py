@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from flyball.adapters.postgres.database import Database
+from flyball.adapters.postgres.retention import PostgresRetention
 from flyball.adapters.sqlite.database import Database as OwnDatabase
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
+from flyball.cli.db import forget
 from flyball.core.window import Window
+from flyball.settings import read_settings
 from flyball.testing.samples import NOON, predictions
 from postgresql import Postgres
 from trained import Said, Shop, flyball
@@ -128,3 +131,9 @@ def test_a_tick_forgets_what_is_older_than_it_is_to_be_kept(own: Shop) -> None:
     assert said.status == 0 and "1 predictions older than 30d are gone" in said.err
     with OwnDatabase(folder / "flyball.db") as database:
         assert sum(SqlitePredictionLog(database, folder / ".flyball" / "log").count("churn", EVER).values()) == before - 1
+
+
+def test_what_could_not_be_forgotten_is_a_warning_and_no_failed_tick(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Database("postgresql://nobody@127.0.0.1:1/team") as gone:
+        forget(read_settings(team), PostgresRetention(gone), now=NOON)
+    assert "could not be forgotten, the next tick tries again" in capsys.readouterr().err
