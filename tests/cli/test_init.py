@@ -19,7 +19,8 @@ def flyball(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
 def test_an_example_is_written_with_its_data_and_its_spec_can_be_read(tmp_path: Path) -> None:
     done = flyball("init", "--example", "churn", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.split()) == [".gitignore", "README.md", "data/customers.csv", "flyball.toml", "generate.py", "pipeline.py"]
+    code = ["generate.py", "model_tests.py", "pipeline.py"]
+    assert sorted(done.stdout.split()) == [".gitignore", "README.md", "data/customers.csv", "flyball.toml", *code, "tests.toml"]
     assert "next: flyball train" in done.stderr
     assert load_spec(tmp_path).model.name == "churn"
     assert len(pd.read_csv(tmp_path / "data" / "customers.csv")) == 12_000
