@@ -8,7 +8,7 @@ RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --
 SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest bench-decisions clean
+.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest bench-decisions bench-stores clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -123,6 +123,8 @@ bench-decisions: $(VENV)/.dev  ## how often decisions are wrong and how soon the
 	$(BIN)/python -m bench.decisions $(ARGS)
 bench-counting: $(VENV)/.dev  ## what keeping counts costs: time a row, bytes a slot and a year
 	$(BIN)/python bench/counting.py $(ARGS)
+bench-stores: $(VENV)/.dev  ## rows a second into and out of flyball.db and PostgreSQL
+	$(BIN)/python bench/stores.py $(ARGS)
 bench-backtest: $(VENV)/.dev  ## a year under five policies, and whether replay and demo decide the same (about ten minutes)
 	$(BIN)/python bench/backtest.py $(ARGS)
 bench-seeds: $(VENV)/.dev  ## the demo over five seeds (about half an hour)

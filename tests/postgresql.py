@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -50,10 +51,6 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._clean: list[str] = []
         self._shape: list[tuple[object, ...]] = []
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for parent in (folder, *folder.parents):
-            if self._user is not None and parent.owner() == "root" and parent != Path("/tmp") and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)  # root's temporary folders keep others out, and this user has to get in
         if self._user is not None:
             os.chown(folder, self._user, -1)
         self._run("initdb", "-D", str(self._data), "-U", "flyball", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
@@ -159,13 +156,22 @@ def programs() -> Path:
 
 
 @contextmanager
-def running_postgres(folder: Path) -> Iterator[Postgres]:
-    """A server until the block ends; its folder is gone then."""
-    server = Postgres(folder)
+def running_postgres(logs: Path | None = None) -> Iterator[Postgres]:
+    """A server until the block ends; its folder is gone then, but for its log, which is left in `logs`.
+
+    That folder is not one of pytest's: each run of pytest shuts their parent to all others, and as root the server runs as another.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="flyball-postgres-"))
     try:
-        yield server
+        server = Postgres(folder)
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
-        server.stop()
+        if logs is not None and (folder / "log").exists():
+            logs.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / "log", logs / "log")
         shutil.rmtree(folder, ignore_errors=True)
 
 

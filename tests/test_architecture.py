@@ -105,6 +105,17 @@ opened = server_ports(Path({str(tmp_path)!r})).admin()
     assert not loaded & (HEAVY | {"scipy"}), sorted(loaded & (HEAVY | {"scipy"}))
 
 
+def test_only_the_store_that_is_chosen_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "flyball.toml").write_text('[stores]\ndatabase = "postgresql://flyball@127.0.0.1:1/team"\n')
+    code = "from pathlib import Path; from flyball.wiring import server_ports; server_ports(Path({folder!r}))"
+    shared = loaded_by(code.format(folder=str(tmp_path)))
+    assert "psycopg" in shared
+    assert not [name for name in shared if name.startswith("flyball.adapters.sqlite") or name in {"sqlite3", *HEAVY}]
+    (tmp_path / "flyball.toml").write_text("")
+    own = loaded_by(code.format(folder=str(tmp_path)))
+    assert not [name for name in own if name.startswith("flyball.adapters.postgres") or name in {"psycopg", *HEAVY}]
+
+
 def test_what_the_admin_routes_reckon_with_loads_no_training() -> None:
     loaded = loaded_by("import flyball.loop.experiment, flyball.loop.memory")
     assert not loaded & HEAVY, sorted(loaded & HEAVY)

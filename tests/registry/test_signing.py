@@ -11,6 +11,7 @@ import pytest
 from flyball.core.digest import canonical_json
 from flyball.core.errors import IntegrityError
 from flyball.registry.signing import key_of, load_key, sign, verify
+from flyball.settings import read_settings, signing_key
 
 VECTORS = Path(os.environ.get("FLYBALL_CONFORMANCE", Path(__file__).parents[2] / ".." / "shared" / "conformance")) / "jcs" / "testdata"
 
@@ -75,3 +76,19 @@ def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes) -> 
     (tmp_path / "key").chmod(0o600)
     with pytest.raises(IntegrityError, match="does not hold a signing key"):
         load_key(tmp_path / "key")
+
+
+def test_a_key_that_all_machines_of_a_team_share_comes_from_their_surroundings_else_from_the_projects_file(tmp_path: Path) -> None:
+    (tmp_path / "flyball.toml").write_text("")
+    settings = read_settings(tmp_path, {})
+    assert load_key(signing_key(settings, {"FLYBALL_SIGNING_KEY": f" {'ab' * 32}\n"})) == key_of(b"\xab" * 32)
+    assert not settings.key.exists()
+    assert load_key(signing_key(settings, {"FLYBALL_SIGNING_KEY": ""})) == load_key(settings.key)
+
+
+@pytest.mark.parametrize("text", ["ab" * 31, "zz" * 32, "hunter2", "\ud800" * 64])
+def test_what_is_no_key_is_refused_without_being_repeated(tmp_path: Path, text: str) -> None:
+    (tmp_path / "flyball.toml").write_text("")
+    with pytest.raises(IntegrityError, match="FLYBALL_SIGNING_KEY does not hold a signing key") as caught:
+        signing_key(read_settings(tmp_path, {}), {"FLYBALL_SIGNING_KEY": text})
+    assert text not in str(caught.value)

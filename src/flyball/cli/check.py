@@ -60,7 +60,7 @@ def look_ahead(settings: Settings, spec: Spec, table: Table | None, now: datetim
     from flyball.journal.state import empty, fold
 
     state, basis = empty(spec.model.name), None
-    if settings.database.exists():
+    if settings.shared or settings.database.exists():
         from flyball.loop.memory import Memory
         from flyball.wiring import open_stores
 

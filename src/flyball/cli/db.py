@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import click
 
 from flyball.cli.frame import as_json, at_time, need, now_option, project, say, show_json, show_table, span, when
-from flyball.core.errors import UsageError
+from flyball.core.errors import FlyballError, UsageError
 from flyball.core.window import format_duration
 from flyball.ports.history import Retention
 from flyball.settings import Settings
@@ -140,6 +140,11 @@ def forget(settings: Settings, retention: Retention, *, now: datetime) -> None:
     """What a tick does at its end: forget what is older than [stores] keep, if that is said."""
     if settings.stores.keep is None:
         return
-    dropped = retention.drop_before(now - settings.stores.keep, most=_A_TICK)
+    keep = format_duration(settings.stores.keep)
+    try:
+        dropped = retention.drop_before(now - settings.stores.keep, most=_A_TICK)
+    except FlyballError as error:  # the tick is done all the same
+        say(f"warning: predictions older than {keep} could not be forgotten, the next tick tries again: {error}")
+        return
     if dropped.predictions:
-        say(f"{dropped.predictions} predictions older than {format_duration(settings.stores.keep)} are gone")
+        say(f"{dropped.predictions} predictions older than {keep} are gone")

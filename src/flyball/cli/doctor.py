@@ -13,7 +13,8 @@ import click
 from flyball.cli.frame import as_json, show_json, show_table
 from flyball.core.errors import FlyballError
 from flyball.core.record import record
-from flyball.settings import read_settings
+from flyball.registry.signing import SigningKey
+from flyball.settings import Settings, read_settings, signing_key
 from flyball.spec.load import load_spec
 from flyball.spec.records import Spec
 
@@ -89,7 +90,9 @@ def _project(folder: Path) -> list[Finding]:
         found.append(Finding(what="database", state="ok", detail=f"{len(journal.read(spec.model.name))} journal entries, chain sound"))
     except FlyballError as error:
         found.append(Finding(what="database", state="broken", detail=str(error)))
-    if settings.key.exists():
+    if settings.stores.database:
+        found.append(_shared_key(settings))
+    elif settings.key.exists():
         mode = settings.key.stat().st_mode & 0o077
         detail = "only you may read it" if not mode else f"others may read it: chmod 600 {settings.key.name}"
         found.append(Finding(what="signing key", state="ok" if not mode else "broken", detail=detail))
@@ -100,6 +103,16 @@ def _project(folder: Path) -> list[Finding]:
         found.append(Finding(what="schema", state="ok" if there else "broken", detail=detail))
     found.append(_port(spec))
     return found
+
+
+def _shared_key(settings: Settings) -> Finding:
+    """What machines that share a database sign and verify with."""
+    try:
+        given = isinstance(signing_key(settings), SigningKey)
+    except FlyballError as error:
+        return Finding(what="signing key", state="broken", detail=str(error))
+    missing = "FLYBALL_SIGNING_KEY is not set: other machines cannot verify what this one signs with its own .flyball/key"
+    return Finding(what="signing key", state="ok" if given else "absent", detail="the one in FLYBALL_SIGNING_KEY" if given else missing)
 
 
 def _port(spec: Spec) -> Finding:

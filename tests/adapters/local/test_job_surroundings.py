@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from flyball.adapters.local.executor import LocalExecutor
+from flyball.core.surroundings import for_jobs, for_others
 from flyball.ports.training import Job
 from flyball.testing.executor import wait_for
 
@@ -63,3 +64,9 @@ def test_the_process_around_a_job_has_no_admin_token_to_be_read_either(
     monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "s" * 32)
     executor.submit(Job(action="a1", verb=("parents",), folder=tmp_path))
     assert json.loads(wait_for(executor, "a1").result) is False
+
+
+def test_a_job_may_sign_and_the_code_it_runs_may_not() -> None:
+    around = {"FLYBALL_ADMIN_TOKEN": "s", "FLYBALL_SIGNING_KEY": "k", "WAREHOUSE_URL": "w"}
+    assert for_jobs(around, FLYBALL_ACTOR="a") == {"FLYBALL_SIGNING_KEY": "k", "WAREHOUSE_URL": "w", "FLYBALL_ACTOR": "a"}
+    assert for_others(around) == {"WAREHOUSE_URL": "w"}

@@ -86,7 +86,8 @@ def _fill(log: PredictionLog, outcomes: OutcomeLog) -> None:
     )
     log.add(predictions(["again"], client_id=["c0"]))
     log.add(predictions(["p0", "p9"], version=2, shadow=True, features=None, at=NOON))
-    told = [Outcome(actual=actual, at=NOON + HOUR * 9, prediction_id=f"p{n}", value=2.5) for n, actual in enumerate([True, "a", 1])]
+    actual: list[str | int | float | bool] = [True, "a", 1]
+    told = [Outcome(actual=one, at=NOON + HOUR * 9, prediction_id=f"p{n}", value=2.5) for n, one in enumerate(actual)]
     assert outcomes.take("churn", told, within=timedelta(0)).accepted == 3
 
 

@@ -289,9 +289,9 @@ def test_wherever_the_connection_is_cut_nothing_comes_twice_and_nothing_is_lost(
 
 
 @pytest.fixture(scope="module")
-def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def fragile() -> Iterator[Postgres]:
     """A server that the tests of this file let die."""
-    with running_postgres(tmp_path_factory.mktemp("fragile")) as server:
+    with running_postgres() as server:
         yield server
 
 

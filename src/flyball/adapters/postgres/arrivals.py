@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flyball.adapters.logged import arrived
+from flyball.adapters.logged import MICROS_PER_DAY, arrived
 from flyball.adapters.packed import features
 from flyball.adapters.postgres import rows as stored
-from flyball.adapters.postgres.database import Connection
+from flyball.adapters.postgres.database import Connection, one
 from flyball.core.window import Window, to_micros
 from flyball.serving.records import Arrived, Place
 
@@ -16,17 +16,18 @@ FROM predictions p WHERE p.stream = %s AND p.id > %s{window} ORDER BY p.id LIMIT
 """
 _SHADOWS = """
 SELECT s.id, s.at, s.label, s.score, s.scores, 'shadow', '', p.contract, p.features
-FROM shadows s LEFT JOIN predictions p ON p.id = s.answered AND p.at = s.answered_at
+FROM shadows s LEFT JOIN predictions p ON p.id = s.answered AND p.at = s.at
 WHERE s.stream = %s AND s.id > %s{window} ORDER BY s.id LIMIT %s
 """
+_DAYS = "SELECT min(day), max(day) FROM reached WHERE stream = %s AND {column} > %s"
 
 
 def read_arrived(
     connection: Connection, stream: int, after: Place, limit: int, window: Window | None, names: dict[int, list[str]]
 ) -> Arrived:
     """At most `limit` rows of a stream after a place; `names`: those of the features, by contract."""
-    answered = _read(connection, _ANSWERED, "p", stream, after.answered, limit, window)
-    shadows = _read(connection, _SHADOWS, "s", stream, after.shadows, limit - len(answered), window)
+    answered = _read(connection, _ANSWERED, "answered", stream, after.answered, limit, window)
+    shadows = _read(connection, _SHADOWS, "shadows", stream, after.shadows, limit - len(answered), window)
     place = Place(
         answered=answered[-1][0] if answered else after.answered,
         shadows=shadows[-1][0] if shadows else after.shadows,
@@ -46,8 +47,14 @@ def read_arrived(
 
 
 def _read(
-    connection: Connection, query: str, alias: str, stream: int, after: int, limit: int, window: Window | None
+    connection: Connection, query: str, kind: str, stream: int, after: int, limit: int, window: Window | None
 ) -> list[tuple[Any, ...]]:
-    bounds = () if window is None else (to_micros(window.start), to_micros(window.end))
-    within = "" if window is None else f" AND {alias}.at >= %s AND {alias}.at < %s"
-    return connection.execute(query.format(window=within).encode(), (stream, after, *bounds, limit), binary=True).fetchall()
+    alias = "p" if kind == "answered" else "s"
+    first, last = one(connection, _DAYS.format(column=kind), (stream, after))
+    if first is None:
+        return []
+    start, end = first * MICROS_PER_DAY, (last + 1) * MICROS_PER_DAY  # no other partition has such a row
+    if window is not None:
+        start, end = max(start, to_micros(window.start)), min(end, to_micros(window.end))
+    within = f" AND {alias}.at >= %s AND {alias}.at < %s"
+    return connection.execute(query.format(window=within).encode(), (stream, after, start, end, limit), binary=True).fetchall()

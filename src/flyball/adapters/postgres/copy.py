@@ -56,8 +56,8 @@ SELECT id, stream, model, at, prediction_id, made_at, variant, worker, unit, ent
   propensity FROM predictions ORDER BY id
 """
 _SHADOWS = """
-SELECT s.id, s.stream, s.at, s.prediction_id, s.answered, p.at, s.unit, s.entity, s.label, s.score
-FROM shadows s LEFT JOIN predictions p ON p.id = s.answered ORDER BY s.id
+SELECT s.id, s.stream, s.at, s.prediction_id, p.id, s.unit, s.entity, s.label, s.score
+FROM shadows s LEFT JOIN predictions p ON p.id = s.answered AND p.at = s.at ORDER BY s.id
 """
 _OUTCOMES = """
 SELECT o.prediction, p.at, o.model, o.at, o.received_at, o.actual, o.value
@@ -65,6 +65,12 @@ FROM outcomes o JOIN predictions p ON p.id = o.prediction ORDER BY o.prediction
 """
 _DUPLICATES = """
 SELECT d.prediction_id, p.prediction_id, p.at FROM duplicates d JOIN predictions p ON p.id = d.first ORDER BY d.prediction_id
+"""
+_REACHED = """
+INSERT INTO reached (stream, day, answered, shadows)
+SELECT stream, floor(at / 86400000000.0)::bigint, max(answered), max(shadows) FROM (
+  SELECT stream, at, id answered, 0 shadows FROM predictions UNION ALL SELECT stream, at, 0, id FROM shadows
+) rows GROUP BY 1, 2
 """
 _TOLD_EVERY = 100_000
 """Rows of one table between two words about it."""
@@ -103,12 +109,12 @@ def _put_logged(connection: Connection, reading: sqlite3.Connection, say: Callab
         for key, schema, names in reading.execute("SELECT id, schema_id, feature_names FROM contracts")
     )
     copied["contracts"] = _put(connection, "contracts", ("id", "schema_id", "feature_names", "digest"), contracts, say)
-    columns = (
+    columns: tuple[str, ...] = (
         *("id", "stream", "model", "at", "prediction_id", "made_at", "variant", "worker", "unit", "entity", "client_id", "label"),
         *("score", "scores", "contract", "features", "context", "propensity"),
     )
     copied["predictions"] = _put(connection, "predictions", columns, _predictions(reading), say)
-    columns = ("id", "stream", "at", "prediction_id", "answered", "answered_at", "unit", "entity", "label", "score", "scores")
+    columns = ("id", "stream", "at", "prediction_id", "answered", "unit", "entity", "label", "score", "scores")
     copied["shadows"] = _put(connection, "shadows", columns, _shadows(reading), say)
     outcomes = (
         (key, made_for, model, at, received, stored_label(own.label(actual)), value)
@@ -118,6 +124,7 @@ def _put_logged(connection: Connection, reading: sqlite3.Connection, say: Callab
     copied["outcomes"] = _put(connection, "outcomes", columns, outcomes, say)
     duplicates = ((kept(dropped), kept(first), at) for dropped, first, at in reading.execute(_DUPLICATES))
     copied["duplicates"] = _put(connection, "duplicates", ("prediction_id", "first", "at"), duplicates, say)
+    connection.execute(_REACHED)
     connection.execute("INSERT INTO names SELECT prediction_id, id, at, stream, model FROM predictions")
     connection.execute(
         "INSERT INTO clients (client_id, model, prediction_id, at)"
@@ -134,8 +141,8 @@ def _predictions(reading: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 
 def _shadows(reading: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    for key, stream, at, name, answered, answered_at, unit, entity, label, score in reading.execute(_SHADOWS):
-        yield (key, stream, at, kept(name), answered, answered_at, unit and kept(unit), entity and kept(entity), *_said(label, score))
+    for key, stream, at, name, answered, unit, entity, label, score in reading.execute(_SHADOWS):
+        yield (key, stream, at, kept(name), answered, unit and kept(unit), entity and kept(entity), *_said(label, score))
 
 
 def _said(label: Any, score: Any) -> tuple[str | None, float | None, list[float] | None]:

@@ -73,14 +73,13 @@ CREATE INDEX predictions_by_entity ON predictions (model, entity, at) WHERE enti
 CREATE INDEX predictions_by_unit ON predictions (model, unit, at) WHERE unit IS NOT NULL;
 CREATE TABLE predictions_rest PARTITION OF predictions DEFAULT;
 
--- Rows that were scored and not answered; `answered` is the prediction whose row it was, `answered_at` the event time of that.
+-- Rows that were scored and not answered; `answered` is the prediction whose row it was, of the same event time.
 CREATE TABLE shadows (
   id bigint NOT NULL,
   stream bigint NOT NULL,
   at bigint NOT NULL,
   prediction_id text NOT NULL,
   answered bigint,
-  answered_at bigint,
   unit text,
   entity text,
   label text,
@@ -90,6 +89,15 @@ CREATE TABLE shadows (
 ) PARTITION BY RANGE (at);
 CREATE INDEX shadows_by_arrival ON shadows (stream, id);
 CREATE TABLE shadows_rest PARTITION OF shadows DEFAULT;
+
+-- The last place that a row of a stream has on each day: who reads on from a place need not look at the others.
+CREATE TABLE reached (
+  stream bigint NOT NULL,
+  day bigint NOT NULL,
+  answered bigint NOT NULL,
+  shadows bigint NOT NULL,
+  PRIMARY KEY (stream, day)
+);
 
 -- What became of predictions; `made_for` is the event time of the prediction.
 CREATE TABLE outcomes (

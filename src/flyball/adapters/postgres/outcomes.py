@@ -16,6 +16,13 @@ _LATEST = "SELECT id, at FROM predictions WHERE model = %s AND {column} = %s AND
 _LATER = "SELECT at FROM predictions WHERE model = %s AND {column} = %s AND at > %s ORDER BY at LIMIT 1"
 _OLDER = "SELECT at FROM predictions WHERE model = %s AND {column} = %s AND at < %s ORDER BY at DESC LIMIT 1"
 
+_NAMED = """
+SELECT n.prediction_id, n.id, n.at, o.actual, o.at FROM names n LEFT JOIN outcomes o ON o.prediction = n.id AND o.made_for = n.at
+WHERE n.prediction_id = ANY(%s) AND n.model = %s
+"""
+_HELD = "SELECT actual, at FROM outcomes WHERE prediction = %s AND made_for = %s"
+_INSERT = "INSERT INTO outcomes (prediction, made_for, model, at, actual, value, received_at) VALUES (%s, %s, %s, %s, %s, %s, %s)"
+
 
 class PostgresOutcomeLog:
     """The port `OutcomeLog`. `clock` says when an outcome was received, which is kept beside when it became known (`at`)."""
@@ -29,11 +36,12 @@ class PostgresOutcomeLog:
         received_at = to_micros(self._clock())
         rejected: list[Rejected] = []
         with self._database.write(f"outcomes {model}") as connection:
-            key = model_key(connection, model)
+            taking = _Taking(connection, model_key(connection, model), within, outcomes)
             for outcome in outcomes:
-                refusal = malformed(outcome) or _take(connection, key, outcome, within, received_at)
+                refusal = malformed(outcome) or taking.take(outcome)
                 if refusal is not None:
                     rejected.append(refusal)
+            connection.cursor().executemany(_INSERT, [(*row, received_at) for row in taking.taken])
         return Accepted(accepted=len(outcomes) - len(rejected), rejected=tuple(rejected))
 
     def labelled_since(self, model: str, since: datetime, now: datetime) -> int:
@@ -47,26 +55,47 @@ class PostgresOutcomeLog:
         return int(number)
 
 
-def _take(connection: Connection, model: int, outcome: Outcome, within: timedelta, received_at: int) -> Rejected | None:
-    at = to_micros(outcome.at)
-    if outcome.prediction_id:
-        found, nearest = find(connection, outcome.prediction_id, model=model), Nearest()
-    else:
-        latest, nearest = _latest(connection, model, outcome, at, micros(within))
-        if len(latest) > 1:
-            return ambiguous(outcome, latest[0].at)
-        found = latest[0] if latest else None
-    if found is None:
-        return unknown(outcome, nearest, within=within)
-    held = connection.execute("SELECT actual, at FROM outcomes WHERE prediction = %s AND made_for = %s", (found.id, found.at)).fetchone()
-    actual, outcome_at = (None, None) if held is None else (label(held[0]), held[1])
-    refusal = refused(outcome, Candidate(at=found.at, actual=actual, outcome_at=outcome_at))
-    if refusal is None:
-        connection.execute(
-            "INSERT INTO outcomes (prediction, made_for, model, at, received_at, actual, value) VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            (found.id, found.at, model, at, received_at, stored_label(outcome.actual), outcome.value),
-        )
-    return refusal
+class _Taking:
+    """One list of outcomes. What its prediction ids lead to is asked at once: one by one each would be a way to the server and back."""
+
+    def __init__(self, connection: Connection, model: int, within: timedelta, outcomes: Sequence[Outcome]) -> None:
+        self._connection = connection
+        self._model = model
+        self._within = within
+        names = list({kept(one.prediction_id) for one in outcomes if one.prediction_id and malformed(one) is None})
+        self._named: dict[str, Found] = {}
+        self._held: dict[Found, tuple[str, int] | None] = {}
+        for name, key, made_for, actual, at in connection.execute(_NAMED, (names, model)).fetchall() if names else ():
+            self._named[name] = Found(id=key, at=made_for)
+            self._held[self._named[name]] = None if at is None else (actual, at)
+        self.taken: list[tuple[object, ...]] = []
+
+    def take(self, outcome: Outcome) -> Rejected | None:
+        """Note it in `taken`, or say why not."""
+        at, nearest = to_micros(outcome.at), Nearest()
+        if outcome.prediction_id:
+            found = self._named.get(kept(outcome.prediction_id)) or find(self._connection, outcome.prediction_id, model=self._model)
+        else:
+            latest, nearest = _latest(self._connection, self._model, outcome, at, micros(self._within))
+            if len(latest) > 1:
+                return ambiguous(outcome, latest[0].at)
+            found = latest[0] if latest else None
+        if found is None:
+            return unknown(outcome, nearest, within=self._within)
+        held = self._held_by(found)
+        actual, outcome_at = (None, None) if held is None else (label(held[0]), held[1])
+        refusal = refused(outcome, Candidate(at=found.at, actual=actual, outcome_at=outcome_at))
+        if refusal is None:
+            stored = stored_label(outcome.actual) or "null"
+            self._held[found] = (stored, at)
+            self.taken.append((found.id, found.at, self._model, at, stored, outcome.value))
+        return refusal
+
+    def _held_by(self, found: Found) -> tuple[str, int] | None:
+        if found not in self._held:
+            row = self._connection.execute(_HELD, (found.id, found.at)).fetchone()
+            self._held[found] = None if row is None else (row[0], row[1])
+        return self._held[found]
 
 
 def _latest(connection: Connection, model: int, outcome: Outcome, at: int, within: int) -> tuple[list[Found], Nearest]:

@@ -31,19 +31,21 @@ from flyball.core.table import Table
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.serving.records import Arrived, LoggedRows, Maturity, Outcome, Place, Prediction, PredictionBatch
 
+# Bounds that follow from others are said again, so that only the partitions of these days are looked at.
 # Both queries give the same columns in the same order; `more` are variant, propensity and value, then the
 # contract, the features and when they were made, then the context, as far as they are asked for.
 _ANSWERED = """
 SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, p.scores, o.actual, o.at{more}
-FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id AND o.made_for = p.at
+FROM predictions p LEFT JOIN outcomes o ON o.prediction = p.id AND o.made_for = p.at AND o.made_for >= %(start)s AND o.made_for < %(end)s
 WHERE p.stream = %(stream)s AND p.at >= %(start)s AND p.at < %(end)s AND p.at <= %(latest)s{compared}{sampled} ORDER BY p.at{newest}
 """
 _SHADOWS = """
 SELECT s.prediction_id, s.at, s.unit, s.entity, s.label, s.score, s.scores, o.actual, o.at{more}
-FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered AND o.made_for = s.answered_at {join}
+FROM shadows s LEFT JOIN outcomes o ON o.prediction = s.answered AND o.made_for = s.at
+  AND o.made_for >= %(start)s AND o.made_for < %(end)s {join}
 WHERE s.stream = %(stream)s AND s.at >= %(start)s AND s.at < %(end)s AND s.at <= %(latest)s{compared}{sampled} ORDER BY s.at{newest}
 """
-_JOIN = "LEFT JOIN predictions p ON p.id = s.answered AND p.at = s.answered_at"
+_JOIN = "LEFT JOIN predictions p ON p.id = s.answered AND p.at = s.at AND p.at >= %(start)s AND p.at < %(end)s"
 # Rows that asked for a version or were given one, or were made elsewhere, were never shared out; a shadow's answered row may not be here.
 _COMPARED = f" AND p.variant NOT IN ({', '.join(map(repr, NOT_SHARED_OUT))}) AND NOT starts_with(p.worker, 'elsewhere')"
 _SHADOWS_COMPARED = f" AND (p.id IS NULL OR ({_COMPARED.removeprefix(' AND ')}))"
@@ -58,7 +60,8 @@ SELECT p.prediction_id, p.at, p.unit, p.entity, p.label, p.score, p.scores, NULL
   p.contract, p.features, p.made_at, t.version
 FROM predictions p JOIN streams t ON t.id = p.stream
 WHERE p.model = %(model)s AND p.at >= %(earliest)s AND p.at <= %(old)s
-  AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction = p.id AND o.made_for = p.at AND o.at <= %(latest)s)
+  AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction = p.id AND o.made_for = p.at AND o.at <= %(latest)s
+    AND o.made_for >= %(earliest)s AND o.made_for <= %(old)s)
 ORDER BY p.at, p.id
 """
 _ONE = """

@@ -83,6 +83,7 @@ class PostgresRetention:
                 )
                 for table in _WITH_NAME:
                     connection.execute(f"DROP TABLE {table}_{day}".encode())
+                connection.execute("DELETE FROM reached WHERE day = %s", (day,))
             except (sql.LockNotAvailable, sql.DeadlockDetected):
                 _begin_again(connection)
                 return None

@@ -48,22 +48,37 @@ WITH fresh AS (
   SELECT prediction_id, nextval('arrivals'), at, stream, model
   FROM (SELECT prediction_id, at, stream, model FROM staged WHERE NOT shadow ORDER BY n) rows
   ON CONFLICT DO NOTHING RETURNING prediction_id, id
-)
+), added AS (
 INSERT INTO predictions (id, stream, model, at, prediction_id, made_at, variant, worker, unit, entity, client_id, label, score, scores,
   contract, features, context, propensity)
 SELECT f.id, s.stream, s.model, s.at, s.prediction_id, s.made_at, s.variant, s.worker, s.unit, s.entity, s.client_id, s.label, s.score,
   s.scores, s.contract, s.features, s.context, s.propensity
 FROM fresh f JOIN staged s ON s.prediction_id = f.prediction_id AND NOT s.shadow
+RETURNING stream, at, id
+), reached AS (
+  INSERT INTO reached AS r (stream, day, answered, shadows)
+  SELECT stream, floor(at / 86400000000.0)::bigint, max(id), 0 FROM added GROUP BY 1, 2
+  ON CONFLICT (stream, day) DO UPDATE SET answered = greatest(r.answered, excluded.answered)
+)
+SELECT count(*) FROM added
 """
 # A shadow of a prediction that was dropped as a duplicate is dropped too.
 _INSERT_SHADOWS = """
-INSERT INTO shadows (id, stream, at, prediction_id, answered, answered_at, unit, entity, label, score, scores)
+WITH added AS (
+INSERT INTO shadows (id, stream, at, prediction_id, answered, unit, entity, label, score, scores)
 SELECT nextval('shadow_arrivals'), rows.* FROM (
-  SELECT s.stream, s.at, s.prediction_id, k.id, k.at, s.unit, s.entity, s.label, s.score, s.scores
-  FROM staged s LEFT JOIN names k ON k.prediction_id = s.prediction_id
+  SELECT s.stream, s.at, s.prediction_id, k.id, s.unit, s.entity, s.label, s.score, s.scores
+  FROM staged s LEFT JOIN names k ON k.prediction_id = s.prediction_id AND k.at = s.at
   WHERE s.shadow AND NOT EXISTS (SELECT 1 FROM duplicates d WHERE d.prediction_id = s.prediction_id)
   ORDER BY s.n
 ) rows ON CONFLICT DO NOTHING
+RETURNING stream, at, id
+), reached AS (
+  INSERT INTO reached AS r (stream, day, answered, shadows)
+  SELECT stream, floor(at / 86400000000.0)::bigint, 0, max(id) FROM added GROUP BY 1, 2
+  ON CONFLICT (stream, day) DO UPDATE SET shadows = greatest(r.shadows, excluded.shadows)
+)
+SELECT count(*) FROM added
 """
 
 _encode_label = msgspec.json.Encoder().encode
@@ -89,9 +104,9 @@ def store(connection: Connection, batches: Sequence[PredictionBatch]) -> int:
         connection.execute(_DROP_REPEATS)
     shadows = sum(row[-1] for row in rows)
     if shadows < len(rows):
-        new += connection.execute(_INSERT).rowcount
+        new += int(one(connection, _INSERT)[0])
     if shadows:
-        new += connection.execute(_INSERT_SHADOWS).rowcount
+        new += int(one(connection, _INSERT_SHADOWS)[0])
     connection.execute("DELETE FROM staged")
     return new
 
