@@ -12,7 +12,7 @@ from flyball.adapters.memory.journal import MemoryJournal
 from flyball.adapters.memory.registry import MemoryRegistry
 from flyball.core.errors import NotFoundError, StoreError
 from flyball.core.reason import because
-from flyball.journal.events import Entry, Event, Promoted, Registered, RolloutStarted, Staged
+from flyball.journal.events import Entry, Event, Promoted, Registered, RolledBack, RolloutStarted, Staged
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.deploy import deployment_of, external_moves, project_aliases, publish
@@ -159,3 +159,42 @@ def test_the_guard_over_a_champion_ends_with_its_time_and_survives_whoever_publi
     assert ports.deployments.current("m").watched
     publish(ports, new, spec=spec, now=T0 + timedelta(days=30))
     assert not ports.deployments.current("m").watched
+
+
+def test_what_servers_have_to_load_is_prepared_and_what_they_have_is_current_at_once() -> None:
+    ports: Any = Ports()
+    publish(ports, state(registered(1), promoted(1, None)))
+    ports.deployments.acknowledge("m", "w0", 2)  # a server lives
+    publish(ports, state(*TWO))
+    assert ports.deployments.current("m").champion == 1 and ports.deployments.pending("m").deployment.champion == 2
+    publish(ports, state(*TWO))  # the next tick finds it on its way
+    assert ports.deployments.pending("m").deployment.seq == 4
+    ports.deployments.ready("m", "w0", 4)
+    publish(ports, state(*TWO))  # nobody else has made it current
+    assert ports.deployments.current("m").champion == 2 and ports.deployments.pending("m") is None
+    back = (*TWO, RolledBack(version=2, to=1, reason=WHY, evidence={}))
+    publish(ports, state(*back))
+    assert ports.deployments.current("m").champion == 1 and ports.deployments.pending("m") is None
+
+
+def test_a_rollback_gives_up_what_is_being_prepared() -> None:
+    ports: Any = Ports()
+    publish(ports, state(*TWO))
+    ports.deployments.acknowledge("m", "w0", 4)
+    three = (*TWO, registered(3), promoted(3, 2))
+    publish(ports, state(*three))
+    assert ports.deployments.pending("m").deployment.champion == 3
+    publish(ports, state(*three, RolledBack(version=3, to=2, reason=WHY, evidence={})))
+    assert ports.deployments.pending("m") is None and ports.deployments.current("m").champion == 2
+
+
+def test_a_share_that_begins_waits_for_servers_and_one_that_ends_does_not() -> None:
+    ports: Any = Ports()
+    publish(ports, state(*TWO))
+    ports.deployments.acknowledge("m", "w0", 4)
+    staged = (*TWO, registered(3), Staged(version=3, share=0.25, reason=WHY))
+    publish(ports, state(*staged))
+    assert ports.deployments.current("m").challenger is None and ports.deployments.pending("m").deployment.challenger == 3
+    ports.deployments.commit("m", 6)
+    publish(ports, state(*staged, Staged(version=None, share=0.0, reason=WHY)))
+    assert ports.deployments.pending("m") is None and ports.deployments.current("m").challenger is None

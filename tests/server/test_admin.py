@@ -120,9 +120,9 @@ def test_what_is_written_serves_at_once_and_stands_in_the_journal_under_the_toke
         assert promoted.status_code == 200, promoted.text
         assert promoted.json()["seq"] == 6 and promoted.json()["entries"][0]["action"] == "promote"
         assert "the next tick does" in promoted.json()["trouble"]
+        await caller.look()
         deployed = shop.ports.deployments.current(MODEL)
         assert deployed is not None and (deployed.champion, deployed.previous, deployed.seq) == (1, 2, 6)
-        await caller.look()
         row = {"hour": 1, "temp": 1.0, "rain": True}
         assert (await caller.post("/predict", {"features": row})).json()["version"] == 1
         caller.token = NAMED

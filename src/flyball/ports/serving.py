@@ -17,7 +17,8 @@ class Swaps(Protocol):
     def prepare(self, deployment: Deployment, *, within: timedelta) -> None:
         """Let the live workers get ready for it; where none is alive it becomes current at once.
 
-        It takes the place of one with a lower seq that is being prepared; one that is not above what is current, or prepared, is nothing.
+        It takes the place of one with a lower seq that is being prepared. Below what is current, or not above what is prepared, it is
+        nothing.
         """
         ...
 

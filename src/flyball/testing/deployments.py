@@ -123,8 +123,10 @@ class DeploymentsSuite:
     def test_what_is_prepared_gives_way_to_what_is_newer_and_not_to_what_is_older(self, deployments: Deployments) -> None:
         deployments.publish(deployment(3))
         deployments.acknowledge("churn", "w0", 3)
-        deployments.prepare(deployment(3, champion=9), within=SPAN)
+        deployments.prepare(deployment(2, champion=9), within=SPAN)
         assert deployments.pending("churn") is None
+        deployments.prepare(deployment(3, champion=9), within=SPAN)  # the same entry of the journal, seen with other eyes
+        assert pending(deployments).deployment == deployment(3, champion=9)
         deployments.prepare(deployment(5, champion=2), within=SPAN)
         deployments.ready("churn", "w0", 5)
         deployments.prepare(deployment(4, champion=7), within=SPAN)

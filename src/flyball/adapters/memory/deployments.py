@@ -43,8 +43,7 @@ class MemoryDeployments:
         """Let the live workers get ready for it; where none is alive it becomes current at once."""
         with self._lock:
             present, swap = self._current.get(deployment.model), self._swaps.get(deployment.model)
-            newest = max(0 if present is None else present.seq, 0 if swap is None else swap[0].seq)
-            if deployment.seq <= newest:
+            if (present is not None and deployment.seq < present.seq) or (swap is not None and deployment.seq <= swap[0].seq):
                 return
             if self._alive(deployment.model):
                 self._swaps[deployment.model] = deployment, self._clock() + within

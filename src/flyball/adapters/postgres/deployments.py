@@ -21,9 +21,9 @@ _PREPARE = (
     "INSERT INTO swaps (model, seq, format, body, deadline) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (model) DO UPDATE"
     " SET seq = excluded.seq, format = excluded.format, body = excluded.body, deadline = excluded.deadline"
 )
-_NEWEST = (
-    "SELECT COALESCE(MAX(seq), 0) FROM"
-    " (SELECT seq FROM deployments WHERE model = %(model)s UNION ALL SELECT seq FROM swaps WHERE model = %(model)s) AS known"
+_NEWER = (
+    "SELECT 1 FROM deployments WHERE model = %(model)s AND seq > %(seq)s"
+    " UNION ALL SELECT 1 FROM swaps WHERE model = %(model)s AND seq >= %(seq)s"
 )
 
 
@@ -49,8 +49,7 @@ class PostgresDeployments:
         """Let the live workers get ready for it; where none is alive it becomes current at once."""
         model, seq, body = deployment.model, deployment.seq, to_json(deployment)
         with self._database.write(_lock(model)) as connection:
-            (newest,) = connection.execute(_NEWEST, {"model": model}).fetchone() or (0,)
-            if seq <= newest:
+            if connection.execute(_NEWER, {"model": model, "seq": seq}).fetchone():
                 return
             now = self._now(connection)
             if self._alive(connection, model, now):

@@ -17,6 +17,7 @@ _PUBLISH = (
     "INSERT INTO deployments (model, seq, format, body) VALUES (?, ?, ?, ?) ON CONFLICT (model) DO UPDATE"
     " SET seq = excluded.seq, format = excluded.format, body = excluded.body WHERE excluded.seq >= deployments.seq"
 )
+_NEWER = "SELECT 1 FROM deployments WHERE model = :model AND seq > :seq UNION ALL SELECT 1 FROM swaps WHERE model = :model AND seq >= :seq"
 
 
 class SqliteDeployments:
@@ -41,11 +42,7 @@ class SqliteDeployments:
         """Let the live workers get ready for it; where none is alive it becomes current at once."""
         model, seq, body = deployment.model, deployment.seq, to_json(deployment)
         with self._database.write() as connection:
-            (newest,) = connection.execute(
-                "SELECT MAX(seq) FROM (SELECT seq FROM deployments WHERE model = ?1 UNION ALL SELECT seq FROM swaps WHERE model = ?1)",
-                (model,),
-            ).fetchone()
-            if seq <= (newest or 0):
+            if connection.execute(_NEWER, {"model": model, "seq": seq}).fetchone():
                 return
             if self._alive(connection, model):
                 connection.execute(
