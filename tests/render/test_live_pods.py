@@ -19,7 +19,7 @@ import pytest
 from clustered import pod_of, trees
 from kubelets import Container, Volumes, can_isolate, free_port, image_of, run, volumes
 from postgresql import Postgres
-from trained import CUSTOMER, begin, flyball
+from trained import CUSTOMER, begin, spawn
 
 _CLUSTER = """
 [env.prod.stores]
@@ -86,7 +86,7 @@ def installed(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> I
     with (project / "flyball.toml").open("a") as file:
         file.write(_CLUSTER)
     image = made_image(project, folder / "image")
-    rendered = flyball(project, "--env", "prod", "render", "kubernetes", "--json")
+    rendered = spawn(project, "--env", "prod", "render", "kubernetes", "--json")
     assert rendered.status == 0, rendered.err
     with mlflow_server(folder) as tracking:
         address = postgres.fresh()

@@ -2,6 +2,7 @@
 
 REQUIREMENTS = (
     "numpy>=2.0",
+    "scipy>=1.14",  # the admin routes reckon how a comparison stands
     "msgspec>=0.20",
     "click>=8.1.8",
     "rich>=13.9",
