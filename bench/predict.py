@@ -34,7 +34,7 @@ from flyball.registry.records import Lineage, Manifest
 from flyball.registry.signing import load_key
 from flyball.serving.records import Deployment
 from flyball.settings import read_settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 
 FEATURES = 20
 NAMES = [f"x{number}" for number in range(FEATURES)]

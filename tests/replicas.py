@@ -25,7 +25,7 @@ from flyball.registry.signing import key_from_text
 from flyball.server.settings import ServerSettings, settings_to_json
 from flyball.serving.records import Deployment
 from flyball.settings import read_settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from served import _SERVE, MODEL, linear, manifest
 
 STORE = "FLYBALL_TEST_STORE"

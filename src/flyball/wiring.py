@@ -2,25 +2,18 @@
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.local.executor import LocalExecutor
-from flyball.core.record import record
 from flyball.core.surroundings import FOR_ADMINS
-from flyball.ports.history import Journal, OutcomeLog, PredictionLog, Retention
-from flyball.ports.leading import Leases
-from flyball.ports.serving import BundleStore, Deployments
-from flyball.ports.watching import CountStore, Guards, Looks, Outbox, Reports, Traffic
 from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret, signing_key
+from flyball.stores import Stores, open_stores, wall_clock
 
 if TYPE_CHECKING:
     from flyball.adapters.child.behaving import ChildTests
     from flyball.adapters.cloudevents.listener import CloudEvents
-    from flyball.adapters.held import Held
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
     from flyball.loop.adopt import Shelf
@@ -32,169 +25,6 @@ if TYPE_CHECKING:
     from flyball.server.admin.tokens import AdminToken
     from flyball.server.settings import AdminPorts, ServerPorts
     from flyball.spec.records import Spec
-
-
-def wall_clock() -> datetime:
-    """The time it is, in UTC."""
-    return datetime.now(UTC)
-
-
-class Opened(Protocol):
-    """A database that is open."""
-
-    def close(self) -> None:
-        """Give back what it holds; the next use opens it anew."""
-        ...
-
-
-@record
-class Stores:
-    """The adapters over one project's database, its own or a shared one; cheap to open, and all a server needs."""
-
-    database: Opened
-    journal: Journal
-    predictions: PredictionLog
-    retention: Retention
-    outcomes: OutcomeLog
-    deployments: Deployments
-    reports: Reports
-    looks: Looks
-    traffic: Traffic
-    counts: CountStore
-    guards: Guards
-    bundles: BundleStore
-    outbox: Outbox
-    leases: Leases
-
-
-def open_stores(settings: Settings) -> Stores:
-    """Open the database of a project: the shared one that `[stores] database` names, or its own file, which is made if it is not there.
-
-    Only the adapters that are used are imported.
-    """
-    return _shared_stores(settings) if settings.shared else _own_stores(settings)
-
-
-def _own_stores(settings: Settings) -> Stores:
-    from flyball.adapters.sqlite.counts import SqliteCounts
-    from flyball.adapters.sqlite.database import Database
-    from flyball.adapters.sqlite.deployments import SqliteDeployments
-    from flyball.adapters.sqlite.guards import SqliteGuards
-    from flyball.adapters.sqlite.journal import SqliteJournal
-    from flyball.adapters.sqlite.leases import SqliteLeases
-    from flyball.adapters.sqlite.looks import SqliteLooks
-    from flyball.adapters.sqlite.outbox import SqliteOutbox
-    from flyball.adapters.sqlite.outcomes import SqliteOutcomeLog
-    from flyball.adapters.sqlite.predictions import SqlitePredictionLog
-    from flyball.adapters.sqlite.reports import SqliteReports
-    from flyball.adapters.sqlite.retention import SqliteRetention
-    from flyball.adapters.sqlite.traffic import SqliteTraffic
-
-    database = Database(settings.database)
-    return Stores(
-        database=database,
-        journal=SqliteJournal(database),
-        predictions=SqlitePredictionLog(database, settings.log),
-        retention=SqliteRetention(database),
-        outcomes=SqliteOutcomeLog(database, clock=wall_clock),
-        deployments=SqliteDeployments(database, clock=wall_clock),
-        reports=SqliteReports(database),
-        looks=SqliteLooks(database),
-        traffic=SqliteTraffic(database),
-        counts=SqliteCounts(database),
-        guards=SqliteGuards(database),
-        bundles=LocalBundles(settings.bundles, signing_key(settings)),
-        outbox=SqliteOutbox(database),
-        leases=SqliteLeases(database, clock=wall_clock),
-    )
-
-
-def _shared_stores(settings: Settings) -> Stores:
-    from flyball.adapters.postgres.bundles import SharedBundles
-    from flyball.adapters.postgres.counts import PostgresCounts
-    from flyball.adapters.postgres.database import Database
-    from flyball.adapters.postgres.deployments import PostgresDeployments
-    from flyball.adapters.postgres.guards import PostgresGuards
-    from flyball.adapters.postgres.journal import PostgresJournal
-    from flyball.adapters.postgres.leases import PostgresLeases
-    from flyball.adapters.postgres.looks import PostgresLooks
-    from flyball.adapters.postgres.outbox import PostgresOutbox
-    from flyball.adapters.postgres.outcomes import PostgresOutcomeLog
-    from flyball.adapters.postgres.predictions import PostgresPredictionLog
-    from flyball.adapters.postgres.reports import PostgresReports
-    from flyball.adapters.postgres.retention import PostgresRetention
-    from flyball.adapters.postgres.traffic import PostgresTraffic
-
-    database = Database(settings.shared)
-    return Stores(
-        database=database,
-        journal=PostgresJournal(database),
-        predictions=PostgresPredictionLog(database, settings.log),
-        retention=PostgresRetention(database),
-        outcomes=PostgresOutcomeLog(database, clock=wall_clock),
-        deployments=PostgresDeployments(database),
-        reports=PostgresReports(database),
-        looks=PostgresLooks(database),
-        traffic=PostgresTraffic(database),
-        counts=PostgresCounts(database),
-        guards=PostgresGuards(database),
-        bundles=SharedBundles(database, LocalBundles(settings.bundles, signing_key(settings)), scratch=settings.state),
-        outbox=PostgresOutbox(database),
-        leases=PostgresLeases(database),
-    )
-
-
-def look_at_database(settings: Settings) -> "Held":
-    """What a project's database holds; it is neither made nor changed by looking."""
-    if not settings.shared:
-        from flyball.adapters.sqlite.held import held
-
-        return held(settings.database, settings.bundles)
-    from flyball.adapters.postgres.database import Database
-    from flyball.adapters.postgres.held import held as held_there
-
-    with Database(settings.shared, checked=False) as database:
-        return held_there(database)
-
-
-def upgrade_database(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> tuple[int, int]:
-    """Bring the tables of a project's database up to date; from which version to which."""
-    if not settings.shared:
-        from flyball.adapters.sqlite.database import Database as OwnDatabase
-
-        before = look_at_database(settings).version
-        OwnDatabase(settings.database).close()
-        return before, look_at_database(settings).version
-    from flyball.adapters.postgres.database import Database
-    from flyball.adapters.postgres.upgrade import upgrade
-
-    with Database(settings.shared, checked=False) as database:
-        return upgrade(database, say=say)
-
-
-def copy_database(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> dict[str, int]:
-    """Copy everything from a project's own database into the shared one, which has to be empty, and its bundles; rows of each table."""
-    from flyball.adapters.postgres.bundles import SharedBundles
-    from flyball.adapters.postgres.copy import copy_stores
-    from flyball.adapters.postgres.database import Database
-    from flyball.adapters.postgres.ingest import origin_of
-    from flyball.adapters.sqlite.database import Database as OwnDatabase
-    from flyball.adapters.sqlite.predictions import SqlitePredictionLog
-
-    local = LocalBundles(settings.bundles, signing_key(settings))
-    with OwnDatabase(settings.database) as source, Database(settings.shared) as target:
-        SqlitePredictionLog(source, settings.log).ingest()
-        copied = copy_stores(source, target, origin=origin_of(settings.log), say=say)
-        shared = SharedBundles(target, local, scratch=settings.state)
-        for folder in sorted(one for one in settings.bundles.glob("*") if len(one.name) == 64):
-            shared.share(folder.name)
-            copied["bundles"] = copied.get("bundles", 0) + 1
-    return copied
-
-
-def open_bundles(settings: Settings) -> LocalBundles:
-    """The bundles of a project, for what must work without its database."""
-    return LocalBundles(settings.bundles, signing_key(settings))
 
 
 def open_world(settings: Settings) -> "World":

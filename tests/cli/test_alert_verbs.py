@@ -9,7 +9,7 @@ import pytest
 from flyball.core.reason import because
 from flyball.journal.events import AlertFired, AlertResolved, Event, RetrainRequested
 from flyball.settings import read_settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from listeners import closed_port, listening
 from trained import Said, flyball
 

@@ -26,7 +26,7 @@ from flyball.monitoring.records import QualityFinding
 from flyball.render.report.page import MOST_BYTES
 from flyball.render.report.text import Words
 from flyball.settings import read_settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from reports import FLOOR_NUMBERS, details, picture, wide
 from trained import CUSTOMER, MODEL, Shop, flyball, running, until_logged
 

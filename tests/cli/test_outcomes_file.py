@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from flyball.settings import read_settings
+from flyball.stores import open_stores
 from flyball.testing.samples import NOON, predictions
-from flyball.wiring import open_stores
 from projects import SPEC
 from trained import flyball
 

@@ -19,7 +19,8 @@ from flyball.core.schema import Column, Schema
 from flyball.loop.adopt import Examined, Source, adopt
 from flyball.render.packages.triton import quoted
 from flyball.settings import read_settings
-from flyball.wiring import open_shelf, wall_clock
+from flyball.stores import wall_clock
+from flyball.wiring import open_shelf
 from projects import make_project
 from trained import Shop, flyball
 

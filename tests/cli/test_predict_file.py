@@ -10,7 +10,7 @@ import pytest
 
 from flyball.core.window import Window
 from flyball.settings import read_settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from trained import MODEL, NOW, Shop, change, flyball, spawn
 
 ROWS = 600

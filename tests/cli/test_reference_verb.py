@@ -8,7 +8,7 @@ import pytest
 
 from flyball.api.client import Client
 from flyball.settings import read_settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from trained import CUSTOMER, MODEL, Shop, flyball, running
 
 

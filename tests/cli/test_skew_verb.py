@@ -10,7 +10,7 @@ import pytest
 from flyball.core.window import to_micros
 from flyball.serving.records import PredictionBatch
 from flyball.settings import read_settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from trained import MODEL, Shop, change, flyball
 
 NOW = "2025-03-05T00:00:00Z"

@@ -16,8 +16,8 @@ from flyball.core.window import Window
 from flyball.loop.counting import count_rows
 from flyball.loop.memory import Memory
 from flyball.settings import read_settings
+from flyball.stores import open_stores
 from flyball.testing.samples import NOON
-from flyball.wiring import open_stores
 from postgresql import running_postgres
 from watched import MODEL, Watched, reference
 

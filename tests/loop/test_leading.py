@@ -25,8 +25,8 @@ from flyball.loop.leading import FencedJournal, Leadership, leading, tick_if_lea
 from flyball.loop.memory import Memory
 from flyball.ports.leading import Leases
 from flyball.serving.local import LocalRollback, write_local
+from flyball.stores import wall_clock
 from flyball.testing.samples import NOON, Clock
-from flyball.wiring import wall_clock
 from flyball.words.sentences import sentence
 from watched import MODEL, Watched, reference
 

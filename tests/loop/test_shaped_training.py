@@ -15,7 +15,7 @@ from flyball.loop.making.training import train
 from flyball.serving.records import Outcome, PredictionBatch
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from flyball.words.sentences import sentence
 from projects import NOW, PIPELINE, SPEC, customers, make_project, workshop_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from trained import MODEL, NOW, Shop, flyball
 
 

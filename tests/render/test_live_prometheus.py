@@ -29,7 +29,7 @@ from flyball.render.records import Order
 from flyball.render.rules import JOB, alertings, recordings
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from programs import program
 from rendered import order, spec, write_down
 from reported import full_report

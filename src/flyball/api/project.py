@@ -32,7 +32,7 @@ class Project:
     """
 
     def __init__(self, folder: str | Path = ".", *, clock: Callable[[], datetime] | None = None) -> None:
-        from flyball.wiring import wall_clock
+        from flyball.stores import wall_clock
 
         self._settings: Settings = read_settings(Path(folder))
         self._spec = load_spec(self._settings.folder, self._settings.environment)
@@ -107,7 +107,7 @@ class Project:
 
     def trace(self, prediction_id: str) -> View:
         """The chain behind one prediction: `flyball trace`. The value is a `Chain`."""
-        from flyball.wiring import open_stores
+        from flyball.stores import open_stores
 
         stores = open_stores(self._settings)
         stores.predictions.ingest()
@@ -129,7 +129,7 @@ class Project:
         from flyball.loop.fleet import fleet_of
         from flyball.loop.listing import describe
         from flyball.loop.telling.notify import untold
-        from flyball.wiring import open_stores
+        from flyball.stores import open_stores
 
         stores = open_stores(self._settings)
         fleet = fleet_of(self.name, stores.journal.read(self.name), stores.deployments, stores.leases)
@@ -309,7 +309,7 @@ class Project:
     def verify_journal(self, expect: str | None = None) -> View:
         """Whether anybody edited the journal: `flyball journal --verify`. `expect`: an anchor, SEQ:HASH. The value is an `Examined`."""
         from flyball.journal.examine import examine, parse_head
-        from flyball.wiring import open_stores
+        from flyball.stores import open_stores
 
         stores = open_stores(self._settings)
         deployed = stores.deployments.current(self.name)
@@ -359,7 +359,7 @@ class Project:
         return fold(self.name, self._journal().read(self.name))
 
     def _journal(self) -> Any:
-        from flyball.wiring import open_stores
+        from flyball.stores import open_stores
 
         return open_stores(self._settings).journal
 

@@ -10,7 +10,8 @@ from flyball.core.errors import NotFoundError
 from flyball.core.reason import Reason, because
 from flyball.loop.telling.alerts import Overview, overview, try_receivers
 from flyball.settings import Settings
-from flyball.wiring import open_sender, open_stores
+from flyball.stores import open_stores
+from flyball.wiring import open_sender
 
 
 @click.command()

@@ -69,7 +69,7 @@ def look_ahead(settings: Settings, spec: Spec, table: Table | None, now: datetim
     state, basis = empty(spec.model.name), None
     if settings.shared or settings.database.exists():
         from flyball.loop.memory import Memory
-        from flyball.wiring import open_stores
+        from flyball.stores import open_stores
 
         stores = open_stores(settings)
         state = fold(spec.model.name, stores.journal.read(spec.model.name))

@@ -29,7 +29,7 @@ def command() -> None:
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
     """Say which database it is, whether its tables are up to date, and what it holds. Exit 1 if the other verbs would refuse it."""
-    from flyball.wiring import look_at_database
+    from flyball.stores import look_at_database
 
     settings, _ = project(ctx)
     held = look_at_database(settings)
@@ -74,7 +74,7 @@ def upgrade(ctx: click.Context, as_json: bool) -> None:
     Upgrade flyball everywhere, run this once, then let servers and loop start again: a Flyball refuses tables of a newer one. Backups are
     the database's own business (pg_dump); take one before. The project's own flyball.db is brought up to date by any verb.
     """
-    from flyball.wiring import upgrade_database
+    from flyball.stores import upgrade_database
 
     settings, _ = project(ctx)
     before, after = upgrade_database(settings, say=say)
@@ -93,7 +93,7 @@ def copy(ctx: click.Context, as_json: bool) -> None:
     The journal's chain of hashes is verified where it is read and where it was written. A database that holds something already is
     refused. Stop servers and loop first; flyball.db stays as it is, and is not used any more.
     """
-    from flyball.wiring import copy_database
+    from flyball.stores import copy_database
 
     settings, _ = project(ctx)
     if not settings.shared:
@@ -117,7 +117,7 @@ def prune(ctx: click.Context, older_than: str | None, now: str | None, as_json: 
     Whole days (UTC) go: in PostgreSQL as partitions, at once; in flyball.db row by row, in small transactions. Counts, reports and the
     journal stay. What is gone cannot be trained on or compared any more: keep more than [retrain] window and [data] matures.
     """
-    from flyball.wiring import open_stores
+    from flyball.stores import open_stores
 
     settings, _ = project(ctx)
     keep = span("--older-than", older_than) or settings.stores.keep

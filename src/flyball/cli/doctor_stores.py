@@ -64,7 +64,7 @@ def _database(settings: Settings, spec: Spec) -> Finding:
     try:
         if settings.stores.database:
             where = f"shared, {shown(settings.shared)}"
-        from flyball.wiring import open_stores
+        from flyball.stores import open_stores
 
         journal = open_stores(settings).journal
         return Finding(what="database", state="ok", detail=f"{where}: {len(journal.read(spec.model.name))} journal entries, chain sound")

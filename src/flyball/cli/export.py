@@ -19,7 +19,7 @@ from flyball.core.window import Window, parse_time
 if TYPE_CHECKING:
     from flyball.adapters.arrow.tables import Format
     from flyball.loop.leaving.records import Left
-    from flyball.wiring import Stores
+    from flyball.stores import Stores
 
 _FORMATS: Mapping[str, tuple["Format", ...]] = {"both": ("parquet", "jsonl"), "parquet": ("parquet",), "jsonl": ("jsonl",)}
 _EVERY = 5.0  # seconds between two lines of progress
@@ -50,7 +50,7 @@ def command(ctx: click.Context, folder: Path, since: str | None, until: str | No
     \b
     flyball export churn-2025 --since 2025-01-01T00:00:00Z --until 2026-01-01T00:00:00Z
     """
-    from flyball.wiring import open_stores
+    from flyball.stores import open_stores
 
     settings, spec = project(ctx)
     window, moment = _window(since, until), at_time(now)

@@ -19,7 +19,8 @@ from flyball.registry.bundle import read_manifest
 from flyball.registry.records import Manifest
 from flyball.serving.records import Label
 from flyball.settings import Settings
-from flyball.wiring import open_shelf, wall_clock
+from flyball.stores import wall_clock
+from flyball.wiring import open_shelf
 
 
 @record

@@ -86,7 +86,7 @@ def each_project(ctx: click.Context, look: Callable[[Settings, Spec], R]) -> tup
 def at_time(text: str | None) -> datetime:
     """The time an option names, or the clock's."""
     if text is None:
-        from flyball.wiring import wall_clock
+        from flyball.stores import wall_clock
 
         return wall_clock()
     try:

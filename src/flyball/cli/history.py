@@ -11,7 +11,7 @@ from flyball.core.window import parse_time
 from flyball.loop.past.history import Change, Production, changes, production_at
 from flyball.loop.past.plain import plain_history, plain_production
 from flyball.settings import Settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 
 
 @click.command()

@@ -12,7 +12,7 @@ from flyball.journal.examine import Examined, examine, head_of, parse_head
 from flyball.journal.explain import tell
 from flyball.loop.past.plain import plain_entry, plain_examined
 from flyball.settings import Settings
-from flyball.wiring import Stores, open_stores
+from flyball.stores import Stores, open_stores
 
 _EVERY = 1.0  # seconds between two looks of --follow
 

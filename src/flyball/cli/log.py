@@ -21,7 +21,7 @@ from flyball.serving.contract import Contract
 from flyball.serving.elsewhere import KEYS, Known, MadeElsewhere, check_elsewhere, elsewhere_batches
 from flyball.serving.records import Deployment, Label
 from flyball.spec.records import Spec
-from flyball.wiring import open_stores, wall_clock
+from flyball.stores import open_stores, wall_clock
 
 _BATCH = 2_000
 _SHOWN = 20

@@ -5,7 +5,7 @@ import click
 from flyball.cli.frame import as_json, project, say, show_json, show_table, when
 from flyball.journal.state import fold
 from flyball.loop.listing import list_versions
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 
 
 @click.command()

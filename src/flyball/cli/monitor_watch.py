@@ -193,7 +193,7 @@ class Watcher:
 def watch(world: World, spec: Spec, settings: Settings, memory: Memory, *, pause: timedelta, json: bool, every_column: bool) -> None:
     """Look until Ctrl-C (or SIGTERM): a screen in a terminal, else one line a look, as words or as JSON."""
     from flyball.cli.monitor_screen import Lines, Objects, Screen
-    from flyball.wiring import wall_clock
+    from flyball.stores import wall_clock
 
     _needs_champion(world, spec)
     watcher = Watcher(world, spec, memory, wall_clock, asker(spec.serve, spec.model.name, workers=lambda: _workers(world, spec)))

@@ -15,7 +15,7 @@ from flyball.core.table import Table
 from flyball.core.window import from_micros
 from flyball.data.snapshot import as_text, micros
 from flyball.serving.records import Outcome, Rejected
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 
 _BATCH = 5_000
 _NAMES = ("prediction_id", "id", "unit")

@@ -134,7 +134,7 @@ def _run(
 def _count(settings: Settings, spec: Spec, report: "BatchReport") -> None:
     """Rows that were skipped are in no log: for monitoring they count like requests that a server refused."""
     from flyball.serving.records import Answers
-    from flyball.wiring import open_stores, wall_clock
+    from flyball.stores import open_stores, wall_clock
 
     minute = wall_clock().replace(second=0, microsecond=0)
     by_status = {200: report.answered, 422: report.skipped}

@@ -126,7 +126,7 @@ def champion_and_others(settings: Settings, spec: Spec, *, trusted: bool) -> "Li
     """What is deployed, opened."""
     from flyball.loop.live import open_live
     from flyball.serving.local import as_served, read_local
-    from flyball.wiring import open_stores
+    from flyball.stores import open_stores
 
     stores = open_stores(settings)
     deployment = stores.deployments.current(spec.model.name)

@@ -14,7 +14,8 @@ from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_shelf, open_stores, open_world
+from flyball.stores import open_stores
+from flyball.wiring import open_shelf, open_world
 
 version_option = click.option(
     "--version", type=click.IntRange(1), default=None, metavar="N", help="Of which version (default: the champion)."

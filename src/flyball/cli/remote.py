@@ -33,7 +33,8 @@ from flyball.settings import Settings
 from flyball.spec.adopted import Around, propose_around
 from flyball.spec.load import FILE, load_spec, parse_spec
 from flyball.spec.records import Spec
-from flyball.wiring import open_shelf, wall_clock
+from flyball.stores import wall_clock
+from flyball.wiring import open_shelf
 
 _REFERENCE_ROWS = 20_000
 

@@ -8,7 +8,7 @@ from flyball.cli.frame import as_json, console, project, same_model, show_json, 
 from flyball.loop.past.plain import plain_training
 from flyball.loop.past.price import Bought, PutOff, Training, trainings
 from flyball.settings import Settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 
 
 @click.command()

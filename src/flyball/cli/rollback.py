@@ -6,7 +6,8 @@ from flyball.cli.frame import as_json, at_time, now_option, project, same_model,
 from flyball.core.codec import to_plain
 from flyball.journal.explain import tell
 from flyball.settings import Settings
-from flyball.wiring import open_bundles, open_world
+from flyball.stores import open_bundles
+from flyball.wiring import open_world
 
 
 @click.command()

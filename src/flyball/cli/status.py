@@ -11,7 +11,7 @@ from flyball.loop.telling.notify import untold
 from flyball.serving.local import holds, read_local
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 
 
 @click.command()

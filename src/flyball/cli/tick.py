@@ -14,7 +14,8 @@ from flyball.loop.records import TickReport
 from flyball.loop.world import World
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import open_stores, open_world
+from flyball.stores import open_stores
+from flyball.wiring import open_world
 
 _ASKED_EVERY = 1.0  # seconds between two looks at a training that is waited for
 _MOST_WAITS = 5  # trainings one tick waits for, of which each is begun by the one before: cooldowns allow fewer

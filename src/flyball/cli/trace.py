@@ -14,7 +14,7 @@ from flyball.loop.past.lineage_check import Held, check_chain, holds
 from flyball.loop.past.plain import plain_chain
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.wiring import Stores, open_stores
+from flyball.stores import Stores, open_stores
 
 
 @click.command()

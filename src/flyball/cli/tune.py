@@ -104,7 +104,8 @@ def _tuned(
 
     from flyball.adapters.child.trainer import open_scratch_trainer
     from flyball.loop.tuning.tune import search_rows, tune
-    from flyball.wiring import open_workshop, wall_clock
+    from flyball.stores import wall_clock
+    from flyball.wiring import open_workshop
 
     if request.metric not in spec.evaluate.metrics:
         spec = replace(spec, evaluate=replace(spec.evaluate, metrics=(*spec.evaluate.metrics, request.metric)))

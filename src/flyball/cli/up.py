@@ -80,7 +80,8 @@ class _Project:
         from flyball.journal.state import fold
         from flyball.loop.leading import Leadership
         from flyball.loop.memory import Memory
-        from flyball.wiring import open_stores, open_world, wall_clock
+        from flyball.stores import open_stores, wall_clock
+        from flyball.wiring import open_world
 
         self.settings, self.spec = settings, spec
         self.world, self.memory, self.retention = open_world(settings), Memory(), open_stores(settings).retention
@@ -100,7 +101,7 @@ class _Project:
     def look(self) -> None:
         """One tick, if this machine leads; whatever is wrong with it, the server goes on answering."""
         from flyball.loop.leading import tick_if_leading
-        from flyball.wiring import wall_clock
+        from flyball.stores import wall_clock
 
         try:
             done = tick_if_leading(self.world, self.spec, self.memory, self.leadership, now=wall_clock())
@@ -125,7 +126,7 @@ class _Project:
         """
         from flyball.journal.state import fold
         from flyball.loop.counting import count_rows
-        from flyball.wiring import wall_clock
+        from flyball.stores import wall_clock
 
         if self.stands_by:
             with contextlib.suppress(FlyballError):

@@ -12,7 +12,7 @@ from flyball.loop.past.plain import evidence_of, plain_story
 from flyball.loop.past.price import Training, bought_words
 from flyball.loop.past.story import Story, story_of
 from flyball.settings import Settings
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 
 
 @click.command()

@@ -15,7 +15,7 @@ import pytest
 from flyball.loop.making.training import train
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from projects import NOW, make_project, workshop_of
 
 pytestmark = [

@@ -12,7 +12,7 @@ from flyball.core.errors import StoreError, UnsupportedError
 from flyball.loop.making.training import train
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from projects import NOW, make_project, workshop_of
 
 pytestmark = [

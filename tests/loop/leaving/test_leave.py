@@ -31,9 +31,9 @@ from flyball.ports.history import OutcomeLog
 from flyball.serving.records import Answers, Outcome, Prediction
 from flyball.settings import Settings
 from flyball.spec.delivery import StoresSpec
+from flyball.stores import open_stores
 from flyball.testing.counts import OWN, slot, step
 from flyball.testing.samples import NOON, one_event_of_each_kind, predictions
-from flyball.wiring import open_stores
 from reported import full_report
 
 ALWAYS = Window(start=datetime(1, 1, 2, tzinfo=UTC), end=datetime(9999, 12, 30, tzinfo=UTC))

@@ -30,7 +30,7 @@ from flyball.loop.making.workshop import Workshop
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
 from flyball.spec.records import External, Spec
-from flyball.wiring import open_stores
+from flyball.stores import open_stores
 from listeners import Listener, listening, status
 from projects import NOW, SPEC, make_project, workshop_of
 

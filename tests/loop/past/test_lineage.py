@@ -21,7 +21,8 @@ from flyball.loop.past.lineage_check import Held, check_chain, holds
 from flyball.serving.records import Prediction
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
-from flyball.wiring import open_stores, open_workshop
+from flyball.stores import open_stores
+from flyball.wiring import open_workshop
 from recorded import an_answer, git
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what MLflow and DVC say of themselves is not ours to answer for

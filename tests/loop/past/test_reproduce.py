@@ -13,7 +13,8 @@ from flyball.journal.moves import Verified
 from flyball.loop.past.reproduce import Reproduction, reproduce
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
-from flyball.wiring import open_stores, open_studio
+from flyball.stores import open_stores
+from flyball.wiring import open_studio
 from projects import make_project
 from recorded import MODEL, git
 from trained import change, flyball

@@ -37,7 +37,7 @@ def ask_for_training(made: Team, action: str) -> None:
     """What the loop writes down when it asks for a training."""
     code = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from flyball.settings import read_settings; from flyball.wiring import open_stores\n"
+        "from flyball.settings import read_settings; from flyball.stores import open_stores\n"
         "from flyball.journal.events import RetrainStarted; from flyball.core.reason import because\n"
         "journal = open_stores(read_settings(Path('.'))).journal\n"
         f"event = RetrainStarted(action={action!r}, cause='drift', reason=because('gate.empty'))\n"
