@@ -12,8 +12,10 @@ from flyball.core.verdict import Verdict
 from flyball.journal.events import Cause
 from flyball.loop.behaviour.subject import leave_candidate
 from flyball.loop.making.trained import TrainResult, report
+from flyball.loop.making.workshop import Workshop
 from flyball.loop.records import Written
 from flyball.settings import Settings
+from flyball.spec.records import Spec
 from flyball.wiring import open_lineage, open_workshop, open_world
 
 
@@ -90,16 +92,21 @@ def command(
         from flyball.loop.engine import follow_up  # here, so that its imports do not hold up the fit
 
         followed = follow_up(open_world(settings), spec, now=moment, actor=settings.actor)
+    _leave(result, settings, spec, workshop, push=push, folder=folder)
+    show(result, settings, as_json=as_json)
+    tell_written(followed, settings)
+    if result.gate.verdict is not Verdict.PASS:
+        sys.exit(1)
+
+
+def _leave(result: TrainResult, settings: Settings, spec: Spec, workshop: Workshop, *, push: bool, folder: Path | None) -> None:
+    """What other machines and people are to find: the exact rows, and the report."""
     if push and result.snapshot.dvc_md5:
         workshop.snapshots.push(result.snapshot)
     if folder is not None:
         from flyball.cli.train_report import write_report
 
         write_report(folder, settings, spec, result)
-    show(result, settings, as_json=as_json)
-    tell_written(followed, settings)
-    if result.gate.verdict is not Verdict.PASS:
-        sys.exit(1)
 
 
 def show(result: TrainResult, settings: Settings, *, as_json: bool) -> None:
