@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from flyball.demo.project import example_files, write_texts
-from flyball.render.targets import TARGETS
 from trained import change, flyball
 
 FILES = {
@@ -34,7 +33,7 @@ def there(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != ".flyball-render.json"}
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", FILES)
 def test_without_a_folder_everything_is_printed_and_what_to_do_is_told(project: Path, target: str) -> None:
     said = flyball(project, "render", target)
     assert said.status == 0
@@ -44,7 +43,7 @@ def test_without_a_folder_everything_is_printed_and_what_to_do_is_told(project: 
     assert not (project / "flyball.db").exists()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", FILES)
 def test_with_json_the_files_are_one_document(project: Path, target: str) -> None:
     said = flyball(project, "render", target, "--json")
     assert set(said.json["files"]) == FILES[target]
@@ -108,7 +107,7 @@ def test_a_folder_where_a_file_should_stand_is_an_error_with_a_way_out(project: 
     ("words", "part"),
     [
         (("promtheus",), "did you mean 'prometheus'?"),
-        (("jenkins",), "targets: prometheus, grafana"),
+        (("bamboo",), "targets: prometheus, grafana"),
         (("prometheus", "--latency", "2s"), "between 0 and 1s"),
         (("prometheus", "--latency", "soon"), "is not a duration"),
         (("prometheus", "--latency", "0ms"), "between 0 and 1s"),
@@ -142,3 +141,19 @@ def test_without_a_project_the_error_says_where_one_is_looked_for(tmp_path: Path
     said = flyball(tmp_path, "render", "prometheus")
     assert said.status != 0
     assert "flyball.toml" in said.err
+
+
+@pytest.mark.parametrize("target", ["github", "gitlab", "jenkins"])
+def test_a_pipeline_without_shared_stores_is_only_rendered_for_reviews(project: Path, target: str) -> None:
+    refused = flyball(project, "render", target)
+    assert refused.status == 1 and "render with --review" in refused.err
+    said = flyball(project, "render", target, "--review", "--json")
+    assert said.status == 0
+    assert not any("register" in text.split("flyball snapshot")[0] for text in said.json["files"].values())
+
+
+@pytest.mark.parametrize(("target", "count"), [("cron", 1), ("systemd", 3)])
+def test_one_machine_needs_no_shared_stores(project: Path, target: str, count: int) -> None:
+    said = flyball(project, "render", target, "--json", "--program", "/opt/flyball", "--user", "ada")
+    assert said.status == 0 and len(said.json["files"]) == count
+    assert any("/opt/flyball tick" in text for text in said.json["files"].values())
