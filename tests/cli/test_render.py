@@ -107,7 +107,7 @@ def test_a_folder_where_a_file_should_stand_is_an_error_with_a_way_out(project: 
     ("words", "part"),
     [
         (("promtheus",), "did you mean 'prometheus'?"),
-        (("bamboo",), "targets: prometheus, grafana"),
+        (("nomad",), "targets: prometheus, grafana"),
         (("prometheus", "--latency", "2s"), "between 0 and 1s"),
         (("prometheus", "--latency", "soon"), "is not a duration"),
         (("prometheus", "--latency", "0ms"), "between 0 and 1s"),
