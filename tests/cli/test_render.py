@@ -141,3 +141,19 @@ def test_without_a_project_the_error_says_where_one_is_looked_for(tmp_path: Path
     said = flyball(tmp_path, "render", "prometheus")
     assert said.status != 0
     assert "flyball.toml" in said.err
+
+
+@pytest.mark.parametrize("target", ["github", "gitlab", "jenkins"])
+def test_a_pipeline_without_shared_stores_is_only_rendered_for_reviews(project: Path, target: str) -> None:
+    refused = flyball(project, "render", target)
+    assert refused.status == 1 and "render with --review" in refused.err
+    said = flyball(project, "render", target, "--review", "--json")
+    assert said.status == 0
+    assert not any("register" in text.split("flyball snapshot")[0] for text in said.json["files"].values())
+
+
+@pytest.mark.parametrize(("target", "count"), [("cron", 1), ("systemd", 3)])
+def test_one_machine_needs_no_shared_stores(project: Path, target: str, count: int) -> None:
+    said = flyball(project, "render", target, "--json", "--program", "/opt/flyball", "--user", "ada")
+    assert said.status == 0 and len(said.json["files"]) == count
+    assert any("/opt/flyball tick" in text for text in said.json["files"].values())

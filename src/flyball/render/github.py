@@ -100,9 +100,8 @@ def expression(text: str) -> str:
     quoted = text.replace("'", "''")
     if "${{" not in text and "}}" not in text:
         return f"'{quoted}'"
-    for sign, number in (("{", "\0"), ("}", "\1"), ("$", "{0}")):
-        quoted = quoted.replace(sign, number)
-    return f"format('{quoted.replace(chr(0), '{1}').replace(chr(1), '{2}')}', '$', '{{', '}}')"
+    held = "".join({"$": "{0}", "{": "{1}", "}": "{2}"}.get(letter, letter) for letter in quoted)
+    return f"format('{held}', '$', '{{', '}}')"
 
 
 def _job(model: Pipeline, step: Step, condition: str) -> dict[str, Tree]:

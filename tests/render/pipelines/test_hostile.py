@@ -77,11 +77,14 @@ def test_githubs_expressions_and_shells_give_back_what_was_written(
 ) -> None:
     order = ordered(name, text, environment, install, place)
     (model,) = pipelines(order, by="GitHub Actions")
-    context = {"github": {"token": "LEAKED", "event_name": "repository_dispatch", "event": {"client_payload": {"model": name}}}}
-    for made, tree in zip(render("github", order).values(), (github.review(model), github.renew(model)), strict=True):
+    context: dict[str, Any] = {
+        "github": {"token": "LEAKED", "event_name": "repository_dispatch", "event": {"client_payload": {"model": name}}}
+    }
+    trees: list[Any] = [github.review(model), github.renew(model)]
+    for made, tree in zip(render("github", order).values(), trees, strict=True):
         assert yaml.safe_load(made) == json.loads(json.dumps(tree))
         assert YAML(typ="safe", pure=True).load(io.StringIO(made)) == tree
-        for job_name, job in tree["jobs"].items():  # type: ignore[union-attr,call-overload]
+        for job_name, job in tree["jobs"].items():
             assert filled(job["defaults"]["run"]["working-directory"], context) == model.place
             for step in job["steps"]:
                 if step.get("name") == "install":
@@ -90,9 +93,9 @@ def test_githubs_expressions_and_shells_give_back_what_was_written(
                     assert filled(step["env"]["MESSAGE"], context) == text
                     (planned,) = [one for one in (*model.plan.review, *model.plan.renew) if one.name == job_name][:1]
                     assert words(filled(step["run"], context))[:3] == ["flyball", *planned.verb[:2]]
-    condition = github.renew(model)["jobs"]["check"]["if"]  # type: ignore[call-overload,index]
+    condition = trees[1]["jobs"]["check"]["if"]
     assert evaluate(condition, context) is True
-    context["github"]["event"]["client_payload"]["model"] = name + "x"  # type: ignore[index]
+    context["github"]["event"]["client_payload"]["model"] = name + "x"
     assert evaluate(condition, context) is False
 
 

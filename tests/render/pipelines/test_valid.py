@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from check_jsonschema.builtin_schemas import get_builtin_schema
 
 from flyball.core.errors import SpecError
 from flyball.render.targets import render
@@ -30,7 +29,6 @@ createLinter().then((lint) => {
 
 def checked(schema: str, folder: Path, *files: str) -> None:
     """What check-jsonschema says; it must be content."""
-    assert get_builtin_schema(schema)
     more = ["--data-transform", "gitlab-ci"] if "gitlab" in schema else []
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *more, *files]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
