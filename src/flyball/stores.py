@@ -166,12 +166,12 @@ def copy_database(settings: Settings, *, say: Callable[[str], None] = lambda _: 
     local = LocalBundles(settings.bundles, signing_key(settings))
     with OwnDatabase(settings.database) as source, Database(settings.shared) as target:
         SqlitePredictionLog(source, settings.log).ingest()
-        copied = copy_stores(source, target, origin=origin_of(settings.log), say=say)
         shared = SharedBundles(target, local, scratch=settings.state)
-        for folder in sorted(one for one in settings.bundles.glob("*") if len(one.name) == 64):
-            shared.share(folder.name)
-            copied["bundles"] = copied.get("bundles", 0) + 1
-    return copied
+        kept = sorted(one.name for one in settings.bundles.glob("*") if len(one.name) == 64)
+        for digest in kept:  # before the tables: whoever is stopped here can begin again, since the tables are empty still
+            shared.share(digest)
+        copied = copy_stores(source, target, origin=origin_of(settings.log), say=say)
+    return {**copied, "bundles": len(kept)} if kept else copied
 
 
 def open_bundles(settings: Settings) -> LocalBundles:

@@ -7,7 +7,7 @@ import pytest
 
 from flyball.api.client import Client
 from flyball.api.project import Project
-from flyball.cli.admission import ACTS, ADDS, READS, reach
+from flyball.cli.admission import ACTS, ADDS, INNER, READS, reach
 from flyball.cli.main import VERBS
 from flyball.core.errors import RefusedError
 from trained import CUSTOMER, Shop, change, flyball, running
@@ -44,6 +44,10 @@ def test_a_verb_that_nobody_thought_of_acts() -> None:
         ("rollout", {"action": "abort"}, "acts"),
         ("reference", {}, "reads"),
         ("reference", {"data": Path("rows.csv")}, "acts"),
+        ("db", {INNER: "status"}, "reads"),
+        ("db", {INNER: "upgrade"}, "adds"),
+        ("db", {INNER: "copy"}, "adds"),
+        ("db", {INNER: "prune"}, "acts"),
         ("rollback", {"local": True}, "reads"),
         ("rollback", {"local": False}, "acts"),
     ],

@@ -10,6 +10,9 @@ from flyball.spec.records import Spec
 
 Reach = Literal["reads", "adds", "acts"]
 
+INNER = "inner verb"
+"""Among the options: the last word of a verb that has verbs of its own, such as `copy` of `db copy`."""
+
 READS = (
     *(
         "init",
@@ -27,7 +30,7 @@ READS = (
         "trace",
         "history",
     ),
-    *("retrains", "journal", "render", "demo", "export", "test", "package"),
+    *("retrains", "journal", "render", "demo", "export", "test", "package", "comment"),
 )
 ADDS = ("snapshot", "serve", "predict", "log", "outcomes", "tune", "reproduce")
 ACTS = (
@@ -48,6 +51,9 @@ def reach(verb: str, options: Mapping[str, object]) -> Reach:
         return "reads"
     if verb == "reference" and options.get("data") is None:
         return "reads"
+    if verb == "db":  # tables are made, and copied into while they are empty, before there is a journal that could know a token
+        inner: Mapping[object, Reach] = {"status": "reads", "upgrade": "adds", "copy": "adds"}
+        return inner.get(options.get(INNER), "acts")
     if verb == "rollback" and options.get("local"):
         return "reads"  # nothing shared is touched: the servers of this machine go back by themselves
     return "acts"

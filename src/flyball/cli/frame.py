@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from flyball.cli.admission import allow
+from flyball.cli.admission import INNER, allow
 from flyball.core.codec import to_json, to_plain
 from flyball.core.errors import FlyballError, RefusedError, UsageError
 from flyball.core.reason import Reason
@@ -41,7 +41,7 @@ def project(ctx: click.Context) -> tuple[Settings, Spec]:
     """The settings and the spec of the project named by -C."""
     folder: Path = ctx.obj
     settings, spec = opened(folder)
-    allow(_verb(ctx), ctx.params, settings, spec)
+    allow(_verb(ctx), {**ctx.params, INNER: ctx.info_name}, settings, spec)
     return settings, spec
 
 
@@ -73,7 +73,7 @@ def each_project(ctx: click.Context, look: Callable[[Settings, Spec], R]) -> tup
     for folder in folders:
         try:
             settings, spec = opened(folder)
-            allow(_verb(ctx), ctx.params, settings, spec)
+            allow(_verb(ctx), {**ctx.params, INNER: ctx.info_name}, settings, spec)
             found.append(look(settings, spec))
         except FlyballError as error:
             if len(folders) == 1:
