@@ -28,6 +28,7 @@ def first(server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The machine that trains: the whole project, and the addresses and keys of the team in its surroundings."""
     monkeypatch.setenv("TEAM_DATABASE", server.fresh(migrated=False))
     monkeypatch.setenv("FLYBALL_SIGNING_KEY", secrets.token_hex(32))
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", secrets.token_hex(32))
     folder = begin(tmp_path / "first")
     with (folder / "flyball.toml").open("a") as file:
         file.write('\n[stores]\ndatabase = "env:TEAM_DATABASE"\nkeep = "90d"\n')
