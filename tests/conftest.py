@@ -1,5 +1,6 @@
 """Makes the modules beside it importable from every test, and trains one project for all tests that need a trained one."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +17,16 @@ from trained import Shop, make_shop, running
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write what is rendered to tests/render/golden instead of comparing")
+
+
+@pytest.fixture(autouse=True)
+def surroundings_stay_as_they_are() -> Iterator[None]:
+    """A verb that a test calls in this process may choose an environment for the process; the next test is in none."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

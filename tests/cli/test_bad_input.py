@@ -39,7 +39,7 @@ def refused(folder: Path, said: Said, *pieces: str, status: int = 1) -> None:
         ('id = "customer"', 'idd = "customer"', ("flyball.toml", "data.idd", "'id'")),
         ('metrics = ["roc_auc", "brier"]', 'metrics = ["roc_auc", "rmse"]', ("flyball.toml", "rmse", "binary")),
         ('metrics = ["roc_auc", "brier"]', 'metrics = ["roc_acu", "brier"]', ("flyball.toml", "roc_acu", "'roc_auc'")),
-        ('run = "pipeline:train"', 'run = "pipeline:train"\nresources = "4 CPU"', ("flyball.toml", "train.resources", "not yet")),
+        ('run = "pipeline:train"', 'run = "pipeline:train"\nresources = "4 CPU"', ("flyball.toml", "train.resources", "not a table")),
         ('run = "pipeline:train"', 'run = "pipeline:train"\ncommand = "make"', ("flyball.toml", "train", "command")),
         ('matures = "2d"', 'matures = "2 dayz"', ("flyball.toml", "data.matures", "2 dayz")),
         ("at_least = 0.6", 'at_least = "much"', ("flyball.toml", "evaluate.gate", "much")),
