@@ -106,6 +106,7 @@ def command(
     files = render(target, order)
     if found.machines and not order.review:
         _have_remotes(specs, order.root)
+        _warn_of_loops(order)
     if out is not None:
         files, more = (files, "") if force else leave_theirs(files, out, found)
         written = write(files, out, force=force)
@@ -207,6 +208,14 @@ def _have_remotes(specs: list[Spec], root: Path | None) -> None:
                 f"{spec.model.name} has no DVC remote: one step could not push the rows that the next one needs",
                 hint=f'dvc remote add -d NAME URL, or remote = "s3://..." under {where}; or render with --review what needs none',
             )
+
+
+def _warn_of_loops(order: Order) -> None:
+    """Say which environments ask for trainings and would not see what comes of them."""
+    for model, source in order.sources.items():
+        for name, spec in source.environments.items():
+            if spec.train.external is not None and not (spec.stores.database and spec.stores.mlflow):
+                say(f"warning: {model}: [env.{name}.train] external asks others to train, and [env.{name}.stores] names no shared stores")
 
 
 def _dvc_remote(folder: Path, root: Path | None) -> bool:

@@ -36,7 +36,8 @@ class Plan:
     puts it to work, on the main branch, on a schedule and when an alert asks for it. From `train` on, each step is handed the folder
     `evaluation` as the steps before it left it. `watch`: the loop's look, every `look`.
     `every`: how often to renew (None: no schedule); `alerted`: whether alerts may ask for it. `serve`: the server's verb, at `port`.
-    `secrets`: what all steps together are given, each step its own of them; `variables`: what every step is given. `files`: what has to be there in the project's folder, such as a query.
+    `secrets`: what all steps together are given, each step its own of them; `variables`: what every
+    step is given. `files`: what has to be there in the project's folder, such as a query.
     """
 
     model: str

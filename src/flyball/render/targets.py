@@ -14,7 +14,7 @@ from flyball.render.records import Files, Order
 class Target:
     """One target: `module:function` from an Order to files, what it is, and what to do with it (`{out}` is the folder).
 
-    `theirs`: a file of which a project may have one of its own, and what that has to say instead: a line above, and one for each other file.
+    `theirs`: a file of which a project may have one of its own, and what that has to say: a line above, and one for each other file.
     `machines`: each step runs on a machine of its own, which finds the rows in DVC's remote.
     """
 
