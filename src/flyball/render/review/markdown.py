@@ -90,7 +90,8 @@ def _compared(result: TrainResult, against: Against | None, say: _Say) -> str:
     title = f"### {say('metrics')}"
     if against is None or not against.gains:
         alone = [(f"`{_code(name)}`", *told) for name, told in held.items()]
-        return "\n\n".join([title, _table((say("metric"), say("held_out"), say("bounds")), alone), _why_not(result, against, say)])
+        parts = [title, _table((say("metric"), say("held_out"), say("bounds")), alone), _why_not(result, against, say)]
+        return "\n\n".join(part for part in parts if part)
     rows = []
     for name, told in held.items():
         gain = against.gains.get(name)
