@@ -131,6 +131,12 @@ def test_a_secret_that_github_keeps_for_itself_is_refused_and_its_own_token_is_n
     assert "GH_PACKAGES" in refused.value.hint
 
 
+def test_where_nothing_was_evaluated_gitlabs_comment_does_not_fail_a_second_time(tmp_path: Path) -> None:
+    script = yaml.safe_load(render("gitlab", delivered())[".gitlab/flyball-churn.yml"])["churn:review:comment"]["script"]
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", "\n".join(script)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_jenkins_says_what_it_does_not_keep() -> None:
     said = "what [train] resources asks for is not kept here"
     assert said in render("jenkins", delivered())["Jenkinsfile"]
