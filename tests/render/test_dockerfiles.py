@@ -84,4 +84,4 @@ def test_the_commit_goes_into_the_image_and_what_a_ci_system_writes_into_gits_co
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.server"])
 def test_the_user_whom_no_list_of_users_knows_has_a_name_and_a_home(name: str) -> None:
     [*_, said] = [line for line in render("docker", order())[name].splitlines() if line.startswith("ENV ")]
-    assert said == "ENV HOME=/tmp USER=flyball LOGNAME=flyball"
+    assert said == "ENV HOME=/tmp USER=flyball LOGNAME=flyball TMPDIR=/tmp DVC_SITE_CACHE_DIR=/tmp/dvc"
