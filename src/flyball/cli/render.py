@@ -68,6 +68,13 @@ _LONGEST = timedelta(seconds=1)  # the last bucket of the servers' histogram: be
 @click.option(
     "--server-image", default="", metavar="IMAGE", help="The image of a cluster's servers (default: [deliver] image with -server)."
 )
+@click.option(
+    "--database-port",
+    type=click.IntRange(min=1, max=65_535),
+    default=None,
+    metavar="NUMBER",
+    help="Where a cluster's servers reach the database (default: the port of its address, or 5432 where that is a secret).",
+)
 @as_json
 @click.pass_context
 def command(
@@ -101,7 +108,12 @@ def command(
         root=_repository(specs[0].folder),
         sources={spec.model.name: _source(spec) for spec in specs},
         release=version("flyball"),
-        **{**chosen, "program": chosen["program"] or _program(), "user": chosen["user"] or _owner(specs[0].folder)},
+        **{
+            **chosen,
+            "program": chosen["program"] or _program(),
+            "user": chosen["user"] or _owner(specs[0].folder),
+            "database_port": chosen["database_port"] or 0,
+        },
     )
     files = render(target, order)
     if found.machines and not order.review:
