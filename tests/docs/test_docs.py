@@ -17,7 +17,7 @@ import pytest
 
 import flyball
 from flyball import Project
-from flyball.cli.admission import reach
+from flyball.cli.admission import INNER, reach
 from flyball.cli.main import VERBS, cli
 from flyball.core.errors import FlyballError, SpecError
 from flyball.server.metrics import Metrics, Page, render
@@ -186,6 +186,7 @@ def test_what_each_verb_may_do_in_shared_stores_is_documented() -> None:
                 {"register": False} if "--no-register" in words else {"action": words[0]} if name == "rollout" else {}
             )
             options |= {"register": True} if verb == "train" else {"data": "rows.csv"} if name == "reference" else {}
+            options |= {INNER: words[0]} if name == "db" else {}
             if name not in ("resume", "abort"):
                 assert reach(name, options) == does, verb
 
