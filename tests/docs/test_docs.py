@@ -185,6 +185,7 @@ def test_what_each_verb_may_do_in_shared_stores_is_documented() -> None:
             options: dict[str, object] = {"register": False} if "--no-register" in words else {}
             options |= {key: words[0] for of, key in (("rollout", "action"), ("db", INNER)) if name == of}
             options |= {"register": True} if verb == "train" else {"data": "rows.csv"} if name == "reference" else {}
+            options |= {INNER: words[0]} if name == "db" else {}
             if name not in ("resume", "abort"):
                 assert reach(name, options) == does, verb
 
