@@ -9,9 +9,9 @@ from flyball.adapters.postgres.database import Database
 from flyball.adapters.postgres.retention import PostgresRetention
 from flyball.adapters.sqlite.database import Database as OwnDatabase
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
-from flyball.cli.db import forget
 from flyball.core.window import Window
-from flyball.settings import read_settings
+from flyball.loop.forgetting import forget
+from flyball.stores import wall_clock
 from flyball.testing.samples import NOON, predictions
 from postgresql import Postgres
 from trained import Said, Shop, flyball
@@ -133,7 +133,25 @@ def test_a_tick_forgets_what_is_older_than_it_is_to_be_kept(own: Shop) -> None:
         assert sum(SqlitePredictionLog(database, folder / ".flyball" / "log").count("churn", EVER).values()) == before - 1
 
 
-def test_what_could_not_be_forgotten_is_a_warning_and_no_failed_tick(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_that_is_still_to_come_makes_nobody_forget_what_is_new(own: Shop) -> None:
+    folder = own.folder
+    with (folder / "flyball.toml").open("a") as file:
+        file.write('\n[stores]\nkeep = "30d"\n')
+    with OwnDatabase(folder / "flyball.db") as database:
+        log = SqlitePredictionLog(database, folder / ".flyball" / "log")
+        log.add(predictions(["new"], at=wall_clock()))
+        log.add(predictions(["newest"], at=wall_clock()))
+    later = (wall_clock() + timedelta(days=400)).isoformat()
+    assert flyball(folder, "tick", "--now", later).status == 0
+    said = flyball(folder, "db", "prune", "--older-than", "7d", "--now", later)
+    assert said.status == 0, said.err
+    with OwnDatabase(folder / "flyball.db") as database:
+        log = SqlitePredictionLog(database, folder / ".flyball" / "log")
+        assert log.find("new") is not None and log.find("newest") is not None
+
+
+def test_what_could_not_be_forgotten_is_a_warning_and_no_failed_tick() -> None:
+    said: list[str] = []
     with Database("postgresql://nobody@127.0.0.1:1/team") as gone:
-        forget(read_settings(team), PostgresRetention(gone), now=NOON)
-    assert "could not be forgotten, the next tick tries again" in capsys.readouterr().err
+        forget(PostgresRetention(gone), timedelta(days=30), now=NOON, clock=NOON, say=said.append)
+    assert len(said) == 1 and "older than 30d could not be forgotten, the next tick tries again" in said[0]
