@@ -155,3 +155,17 @@ def test_what_could_not_be_forgotten_is_a_warning_and_no_failed_tick() -> None:
     with Database("postgresql://nobody@127.0.0.1:1/team") as gone:
         forget(PostgresRetention(gone), timedelta(days=30), now=NOON, clock=NOON, say=said.append)
     assert len(said) == 1 and "older than 30d could not be forgotten, the next tick tries again" in said[0]
+
+
+def test_check_says_what_looks_further_back_than_predictions_are_kept(folder: Path) -> None:
+    text = SPEC.replace('target = "y"', 'target = "y"\ntime = "t"\nmatures = "2d"')
+    text += '[rollout]\nstrategy = "shadow"\ndeadline = "30d"\n[retrain]\nfrom = "source+log"\nwindow = "90d"\n[stores]\nkeep = '
+    (folder / "flyball.toml").write_text(text + '"7d"\n')
+    said = flyball(folder, "check", "--json").json["warnings"]
+    assert [one.partition(", and ")[2] for one in said if "stores.keep is 7d" in one] == [
+        "monitor.performance_window looks back 16d (2d of them until outcomes count): the oldest rows are gone by then",
+        "retrain.window looks back 90d: the oldest rows are gone by then",
+        "rollout.deadline looks back 32d (2d of them until outcomes count): the oldest rows are gone by then",
+    ]
+    (folder / "flyball.toml").write_text(text + '"90d"\n')
+    assert not [one for one in flyball(folder, "check", "--json").json["warnings"] if "stores.keep" in one]

@@ -27,7 +27,7 @@ from flyball.testing.samples import NOON, Clock
 from watched import MODEL, Watched, reference
 
 ACTION = "retrain-1"
-NAME = f"{MODEL} {ACTION}"
+NAME = f"{MODEL}/{ACTION}"
 
 
 class Jobs:

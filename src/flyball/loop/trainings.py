@@ -84,5 +84,5 @@ def _renew(leases: Leases, lease: Lease, lasts: timedelta, over: threading.Event
 
 
 def _name(model: str, action: str) -> str:
-    """What the lease of a training is called: no model's name has a blank."""
-    return f"{model} {action}"
+    """What the lease of a training is called: no model's name has a slash."""
+    return f"{model}/{action}"
