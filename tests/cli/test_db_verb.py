@@ -169,3 +169,21 @@ def test_check_says_what_looks_further_back_than_predictions_are_kept(folder: Pa
     ]
     (folder / "flyball.toml").write_text(text + '"90d"\n')
     assert not [one for one in flyball(folder, "check", "--json").json["warnings"] if "stores.keep" in one]
+
+
+def test_copy_takes_the_bundles_of_versions_and_leaves_what_no_version_names(
+    own: Shop, shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_DATABASE", shared)
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "a" * 64)
+    folder = own.folder
+    with (folder / "flyball.toml").open("a") as file:
+        file.write('\n[stores]\ndatabase = "env:TEAM_DATABASE"\n')
+    kept = sorted((folder / ".flyball" / "bundles").iterdir())
+    odd = folder / ".flyball" / "bundles" / ("0" * 64)
+    odd.mkdir()
+    (odd / "manifest.json").write_text("{}")
+    said = flyball(folder, "db", "copy", "--json")
+    assert said.status == 0, said.err
+    assert said.json["bundles"] == len(kept) == 3
+    assert f"the bundle {'0' * 12} is not copied: no version of the journal names it" in said.err
