@@ -166,23 +166,41 @@ def upgrade_database(settings: Settings, *, say: Callable[[str], None] = lambda 
 
 
 def copy_database(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> dict[str, int]:
-    """Copy everything from a project's own database into the shared one, which has to be empty, and its bundles; rows of each table."""
+    """Copy everything from a project's own database into the shared one, which has to be empty, and the bundles of its versions.
+
+    Rows of each table. A bundle of a version that is not sound stops it; folders that no version names stay where they are, and are told.
+    """
     from flyball.adapters.postgres.bundles import SharedBundles
     from flyball.adapters.postgres.copy import copy_stores
     from flyball.adapters.postgres.database import Database
     from flyball.adapters.postgres.ingest import origin_of
     from flyball.adapters.sqlite.database import Database as OwnDatabase
+    from flyball.adapters.sqlite.journal import SqliteJournal
     from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 
     local = LocalBundles(settings.bundles, signing_key(settings))
     with OwnDatabase(settings.database) as source, Database(settings.shared) as target:
         SqlitePredictionLog(source, settings.log).ingest()
         shared = SharedBundles(target, local, scratch=settings.state)
-        kept = sorted(one.name for one in settings.bundles.glob("*") if len(one.name) == 64)
+        there = {one.name for one in settings.bundles.glob("*") if len(one.name) == 64}
+        named = _named_bundles(SqliteJournal(source))
+        kept = sorted(there & named)
+        for digest in sorted(there - named):
+            say(f"warning: the bundle {digest[:12]} is not copied: no version of the journal names it")
+        for digest in sorted(named - there):
+            say(f"warning: the bundle {digest[:12]} of a version is not here and cannot be copied: that version will not serve elsewhere")
         for digest in kept:  # before the tables: whoever is stopped here can begin again, since the tables are empty still
             shared.share(digest)
         copied = copy_stores(source, target, origin=origin_of(settings.log), say=say)
     return {**copied, "bundles": len(kept)} if kept else copied
+
+
+def _named_bundles(journal: Journal) -> set[str]:
+    """The bundles of every version, and those they had before."""
+    from flyball.journal.state import fold
+
+    versions = [known for model in journal.models() for known in fold(model, journal.read(model)).versions.values()]
+    return {digest for known in versions for digest in (known.registered.bundle, *known.replaced) if digest}
 
 
 def open_bundles(settings: Settings) -> LocalBundles:

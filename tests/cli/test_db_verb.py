@@ -12,11 +12,11 @@ from flyball.adapters.postgres.migrations import MIGRATIONS
 from flyball.adapters.postgres.retention import PostgresRetention
 from flyball.adapters.sqlite.database import Database as OwnDatabase
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
-from flyball.cli.db import forget
 from flyball.core.window import Window
 from flyball.loop.admission import admit
+from flyball.loop.forgetting import forget
 from flyball.server.admin.tokens import read_tokens
-from flyball.settings import read_settings
+from flyball.stores import wall_clock
 from flyball.testing.samples import NOON, predictions
 from postgresql import Postgres
 from trained import Said, Shop, flyball
@@ -158,7 +158,57 @@ def test_a_tick_forgets_what_is_older_than_it_is_to_be_kept(own: Shop) -> None:
         assert sum(SqlitePredictionLog(database, folder / ".flyball" / "log").count("churn", EVER).values()) == before - 1
 
 
-def test_what_could_not_be_forgotten_is_a_warning_and_no_failed_tick(team: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_that_is_still_to_come_makes_nobody_forget_what_is_new(own: Shop) -> None:
+    folder = own.folder
+    with (folder / "flyball.toml").open("a") as file:
+        file.write('\n[stores]\nkeep = "30d"\n')
+    with OwnDatabase(folder / "flyball.db") as database:
+        log = SqlitePredictionLog(database, folder / ".flyball" / "log")
+        log.add(predictions(["new"], at=wall_clock()))
+        log.add(predictions(["newest"], at=wall_clock()))
+    later = (wall_clock() + timedelta(days=400)).isoformat()
+    assert flyball(folder, "tick", "--now", later).status == 0
+    said = flyball(folder, "db", "prune", "--older-than", "7d", "--now", later)
+    assert said.status == 0, said.err
+    with OwnDatabase(folder / "flyball.db") as database:
+        log = SqlitePredictionLog(database, folder / ".flyball" / "log")
+        assert log.find("new") is not None and log.find("newest") is not None
+
+
+def test_what_could_not_be_forgotten_is_a_warning_and_no_failed_tick() -> None:
+    said: list[str] = []
     with Database("postgresql://nobody@127.0.0.1:1/team") as gone:
-        forget(read_settings(team), PostgresRetention(gone), now=NOON)
-    assert "could not be forgotten, the next tick tries again" in capsys.readouterr().err
+        forget(PostgresRetention(gone), timedelta(days=30), now=NOON, clock=NOON, say=said.append)
+    assert len(said) == 1 and "older than 30d could not be forgotten, the next tick tries again" in said[0]
+
+
+def test_check_says_what_looks_further_back_than_predictions_are_kept(folder: Path) -> None:
+    text = SPEC.replace('target = "y"', 'target = "y"\ntime = "t"\nmatures = "2d"')
+    text += '[rollout]\nstrategy = "shadow"\ndeadline = "30d"\n[retrain]\nfrom = "source+log"\nwindow = "90d"\n[stores]\nkeep = '
+    (folder / "flyball.toml").write_text(text + '"7d"\n')
+    said = flyball(folder, "check", "--json").json["warnings"]
+    assert [one.partition(", and ")[2] for one in said if "stores.keep is 7d" in one] == [
+        "monitor.performance_window looks back 16d (2d of them until outcomes count): the oldest rows are gone by then",
+        "retrain.window looks back 90d: the oldest rows are gone by then",
+        "rollout.deadline looks back 32d (2d of them until outcomes count): the oldest rows are gone by then",
+    ]
+    (folder / "flyball.toml").write_text(text + '"90d"\n')
+    assert not [one for one in flyball(folder, "check", "--json").json["warnings"] if "stores.keep" in one]
+
+
+def test_copy_takes_the_bundles_of_versions_and_leaves_what_no_version_names(
+    own: Shop, shared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_DATABASE", shared)
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "a" * 64)
+    folder = own.folder
+    with (folder / "flyball.toml").open("a") as file:
+        file.write('\n[stores]\ndatabase = "env:TEAM_DATABASE"\n')
+    kept = sorted((folder / ".flyball" / "bundles").iterdir())
+    odd = folder / ".flyball" / "bundles" / ("0" * 64)
+    odd.mkdir()
+    (odd / "manifest.json").write_text("{}")
+    said = flyball(folder, "db", "copy", "--json")
+    assert said.status == 0, said.err
+    assert said.json["bundles"] == len(kept) == 3
+    assert f"the bundle {'0' * 12} is not copied: no version of the journal names it" in said.err

@@ -1,12 +1,16 @@
 """Hot swap: all or nothing, a bad version never serves, and the table is told."""
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from flyball.core.errors import StoreError
+from flyball.core.errors import IntegrityError, StoreError
+from flyball.ports.serving import BundleStore
+from flyball.server.again import Again
 from flyball.serving.records import Deployment, Swap
 from flyball.serving.traffic import variant_of
 from served import BREAKS, MIXED, MODEL, Served, Site, linear, mixed
@@ -284,3 +288,101 @@ def test_a_table_that_cannot_be_written_is_told_and_forgotten_when_it_can(play: 
         assert made.ports.deployments.workers(MODEL)["w0"] == (2, "")
 
     play(story)
+
+
+class Away:
+    """Bundles that cannot be had for a while."""
+
+    def __init__(self, real: BundleStore) -> None:
+        self._real, self.away = real, True
+
+    def path(self, digest: str) -> Path:
+        if self.away:
+            raise StoreError("the database does not answer")
+        return self._real.path(digest)
+
+    def put(self, folder: Path) -> str:
+        return self._real.put(folder)
+
+
+def without_bundles(made: Site, served: Served) -> Away:
+    away = Away(made.ports.bundles)
+    served.app.reloader._ports = replace(made.ports, bundles=away)
+    return away
+
+
+async def until(served: Served, version: int) -> None:
+    for _ in range(600):
+        await served.look()
+        if (await served.post("/predict", {"features": ROW})).json()["version"] == version:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(served.app.reloader.error)
+
+
+def test_a_bundle_that_a_store_did_not_give_is_asked_for_again(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        away = without_bundles(made, served)
+        made.add(2, linear([0.0, 0.0, 0.0], 0.0))
+        made.deploy(2)
+        await served.look()
+        assert "deployment 2 was refused: the database does not answer" in served.app.reloader.error
+        away.away = False
+        await until(served, 2)
+        assert served.app.reloader.error == ""
+
+    play(story)
+
+
+def test_what_is_being_prepared_is_tried_again_and_becomes_current(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        away = without_bundles(made, served)
+        made.add(2, linear([0.0, 0.0, 0.0], 0.0))
+        current = made.ports.deployments.current(MODEL)
+        assert current is not None
+        following = replace(current, seq=2, champion=2, bundles=dict(made.digests))
+        made.ports.deployments.prepare(following, within=timedelta(seconds=30))
+        await served.look()
+        swap = made.ports.deployments.pending(MODEL)
+        assert swap is not None and "the database does not answer" in swap.failed["w0"]
+        away.away = False
+        await until(served, 2)
+        assert made.ports.deployments.pending(MODEL) is None
+
+    play(story)
+
+
+def test_a_challenger_that_a_store_did_not_give_takes_part_later(play: Play, made: Site) -> None:
+    async def story(served: Served) -> None:
+        away = without_bundles(made, served)
+        made.add(2, linear([0.0, 0.0, 0.0], 0.0))
+        made.deploy(1, challenger=2, share=0.5)
+        for _ in range(2):
+            await served.look()
+            live = served.app.reloader.live
+            assert live is not None and set(live.left_out) == {2}
+        away.away = False
+        for _ in range(600):
+            await served.look()
+            if not served.app.reloader.error:
+                break
+            await asyncio.sleep(0.05)
+        live = served.app.reloader.live
+        assert live is not None and set(live.versions) == {1, 2}
+
+    play(story)
+
+
+def test_attempts_become_rarer_and_what_cannot_pass_is_never_tried_again() -> None:
+    again = Again()
+    waited = []
+    for _ in range(9):
+        again.failed(StoreError("away"), 0.0)
+        waited.append(next(seconds for seconds in range(100) if again.due(seconds)))
+        again.begin(afresh=False)
+    assert waited == [1, 2, 4, 8, 16, 32, 60, 60, 60] and not again.due(1e9)
+    again.begin(afresh=True)
+    again.failed(IntegrityError("another signature"), 0.0)
+    assert not again.due(1e9)
+    again.failed(OSError("full"), 0.0)
+    assert again.due(1.0)

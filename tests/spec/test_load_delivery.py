@@ -121,6 +121,15 @@ def test_what_is_told_goes_to_no_file_outside_of_the_project(key: str, path: str
         parsed(f'[track]\n{key} = "{path}"\n')
 
 
+def test_predictions_are_kept_at_least_until_their_outcomes_count() -> None:
+    text = MINIMAL.replace('target = "y"', 'target = "y"\nmatures = "2d"')
+    with pytest.raises(SpecError, match=r"at least data\.matures, which is 2d"):
+        parse_spec(text + '[stores]\nkeep = "1d"\n', folder=Path("nowhere"))
+    with pytest.raises(SpecError, match=r"at least data\.matures, which is 2d"):
+        parse_spec(text + '[env.prod.stores]\nkeep = "36h"\n', folder=Path("nowhere"), environment="prod")
+    assert parse_spec(text + '[stores]\nkeep = "2d"\n', folder=Path("nowhere")).stores.keep == timedelta(days=2)
+
+
 def test_a_spec_is_loaded_for_an_environment(tmp_path: Path) -> None:
     (tmp_path / "flyball.toml").write_text(MINIMAL + "[env.prod.serve]\nworkers = 3\n")
     assert load_spec(tmp_path, "prod").serve.workers == 3

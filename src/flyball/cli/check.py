@@ -40,7 +40,7 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     _query(spec)
     elsewhere = differing(spec.folder)
     table = _table(spec)
-    warnings = [*_warnings(spec), *unguarded(spec.folder), *_columns(spec, table)]
+    warnings = [*_warnings(spec), *unguarded(spec.folder), *_starved(spec), *_columns(spec, table)]
     found = look_ahead(settings, spec, table, at_time(now))
     if as_json:
         plain = {key: value for key, value in _plain(spec).items() if key != "folder"}
@@ -164,6 +164,25 @@ def _warnings(spec: Spec) -> list[str]:
             "training is refused; add sample_weight=None to its parameters and pass it on to fit"
         )
     return found
+
+
+def _starved(spec: Spec) -> list[str]:
+    """What looks further back than predictions are kept. Rows are compared and scored once their outcomes count, so that comes on top."""
+    keep, matures = spec.stores.keep, spec.data.matures
+    if keep is None:
+        return []
+    backward = {"monitor.performance_window": spec.monitor.performance_window + matures}
+    if spec.retrain.window is not None and spec.retrain.source != "source":
+        backward["retrain.window"] = spec.retrain.window
+    if spec.rollout.strategy != "immediate":
+        backward["rollout.deadline"] = spec.rollout.deadline + matures
+    return [
+        f"stores.keep is {format_duration(keep)}, and {name} looks back {format_duration(span)}"
+        + (f" ({format_duration(matures)} of them until outcomes count)" if matures and name != "retrain.window" else "")
+        + ": the oldest rows are gone by then"
+        for name, span in backward.items()
+        if keep < span
+    ]
 
 
 def _query(spec: Spec) -> None:

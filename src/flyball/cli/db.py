@@ -6,13 +6,8 @@ from datetime import datetime, timedelta
 import click
 
 from flyball.cli.frame import as_json, at_time, need, now_option, project, say, show_json, show_table, span, when
-from flyball.core.errors import FlyballError, UsageError
+from flyball.core.errors import UsageError
 from flyball.core.window import format_duration
-from flyball.ports.history import Retention
-from flyball.settings import Settings
-
-_A_TICK = 20_000
-"""Rows that a tick drops one by one at most, so that it does not last; the next one goes on."""
 
 
 @click.group()
@@ -115,9 +110,11 @@ def prune(ctx: click.Context, older_than: str | None, now: str | None, as_json: 
     """Forget predictions, with their shadows and outcomes, that are older than [stores] keep. Every tick does the same, bit by bit.
 
     Whole days (UTC) go: in PostgreSQL as partitions, at once; in flyball.db row by row, in small transactions. Counts, reports and the
-    journal stay. What is gone cannot be trained on or compared any more: keep more than [retrain] window and [data] matures.
+    journal stay. A --now that is still to come counts as the time it is. What is gone cannot be trained on or compared any more: keep more
+    than [retrain] window and [data] matures.
     """
-    from flyball.stores import open_stores
+    from flyball.loop.forgetting import forget_before
+    from flyball.stores import open_stores, wall_clock
 
     settings, _ = project(ctx)
     keep = span("--older-than", older_than) or settings.stores.keep
@@ -125,7 +122,7 @@ def prune(ctx: click.Context, older_than: str | None, now: str | None, as_json: 
         raise UsageError("nothing says how long to keep predictions", hint="give --older-than 90d, or write [stores] keep in flyball.toml")
     if keep < timedelta(days=1):
         raise UsageError("--older-than is less than a day", hint="write for example 90d")
-    before = at_time(now) - keep
+    before = forget_before(keep, now=at_time(now), clock=wall_clock())
     stores = open_stores(settings)
     dropped = stores.retention.drop_before(before)
     if as_json:
@@ -134,17 +131,3 @@ def prune(ctx: click.Context, older_than: str | None, now: str | None, as_json: 
     click.echo(f"{dropped.predictions} predictions from before {when(before)} UTC are gone ({len(dropped.days)} whole days at once)")
     if dropped.more:
         say("some days are in use just now: run it again, or leave it to the next tick")
-
-
-def forget(settings: Settings, retention: Retention, *, now: datetime) -> None:
-    """What a tick does at its end: forget what is older than [stores] keep, if that is said."""
-    if settings.stores.keep is None:
-        return
-    keep = format_duration(settings.stores.keep)
-    try:
-        dropped = retention.drop_before(now - settings.stores.keep, most=_A_TICK)
-    except FlyballError as error:  # the tick is done all the same
-        say(f"warning: predictions older than {keep} could not be forgotten, the next tick tries again: {error}")
-        return
-    if dropped.predictions:
-        say(f"{dropped.predictions} predictions older than {keep} are gone")

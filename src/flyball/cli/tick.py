@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import click
 
-from flyball.cli.db import forget
 from flyball.cli.frame import as_json, at_time, console, each_project, now_option, projects, say, show_json, told, when
 from flyball.core.reason import because
 from flyball.journal.explain import tell
@@ -14,7 +13,7 @@ from flyball.loop.records import TickReport
 from flyball.loop.world import World
 from flyball.settings import Settings
 from flyball.spec.records import Spec
-from flyball.stores import open_stores
+from flyball.stores import open_stores, wall_clock
 from flyball.wiring import open_world
 
 _ASKED_EVERY = 1.0  # seconds between two looks at a training that is waited for
@@ -35,6 +34,7 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
 
     With -C on a folder of projects: each of them, and one that fails does not keep the others from their turn.
     """
+    from flyball.loop.forgetting import forget
     from flyball.loop.leading import leading, tick_if_leading
     from flyball.loop.memory import Memory
 
@@ -45,15 +45,16 @@ def command(ctx: click.Context, wait: bool, now: str | None, as_json: bool) -> N
             done = tick_if_leading(world, spec, memory, leadership, now=moment)
             if not as_json:
                 show(done, settings)
+            executor = world.executor if leadership is None else leadership.on_one_machine(world.executor)
             for _ in range(_MOST_WAITS if wait and done.stands_by is None else 0):
-                if not _outlasted(world, spec.model.name):
+                if not _outlasted(replace(world, executor=executor), spec.model.name):
                     break
                 after = tick_if_leading(world, spec, memory, leadership, now=at_time(now))
                 if not as_json:
                     show(after, settings)
                 done = _together(done, after)
         if done.stands_by is None:
-            forget(settings, open_stores(settings).retention, now=moment)
+            forget(open_stores(settings).retention, settings.stores.keep, now=moment, clock=wall_clock(), say=say)
         return plain(done, settings)
 
     found, well = each_project(ctx, look)

@@ -1,9 +1,11 @@
 """`flyball train`: prepare, train, evaluate, gate, register."""
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +18,11 @@ from flyball.loop.making.workshop import Workshop
 from flyball.loop.records import Written
 from flyball.settings import Settings
 from flyball.spec.records import Spec
+from flyball.stores import open_stores
 from flyball.wiring import open_lineage, open_workshop, open_world
+
+if TYPE_CHECKING:
+    from flyball.loop.trainings import Kept
 
 
 @click.command()
@@ -85,7 +91,9 @@ def command(
         fetch(workshop)
     work = partial(train, spec, workshop, now=moment, cause=cause, action=action, actor="loop" if action else settings.actor)
     lineage = open_lineage(spec, say=say)
-    result = traced(lineage, "train", cause, partial(work, force=force, register=register, progress=say))
+    with _kept(settings, spec.model.name, action) as kept:
+        result = traced(lineage, "train", cause, partial(work, force=force, register=register, progress=say))
+        kept.registered = result.status == "registered"
     leave_candidate(settings.state, result, moment)
     followed = Written(entries=(), trouble="")
     if register and not action:
@@ -97,6 +105,13 @@ def command(
     tell_written(followed, settings)
     if result.gate.verdict is not Verdict.PASS:
         sys.exit(1)
+
+
+def _kept(settings: Settings, model: str, action: str) -> AbstractContextManager["Kept"]:
+    """Tell other machines that the loop's training runs here; a person's own is nobody else's business."""
+    from flyball.loop.trainings import Kept, kept_training
+
+    return kept_training(open_stores(settings).leases, model, action, settings.replica) if action else nullcontext(Kept())
 
 
 def _leave(result: TrainResult, settings: Settings, spec: Spec, workshop: Workshop, *, push: bool, folder: Path | None) -> None:

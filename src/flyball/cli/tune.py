@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import tomllib
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -111,7 +111,7 @@ def _tuned(
         spec = replace(spec, evaluate=replace(spec.evaluate, metrics=(*spec.evaluate.metrics, request.metric)))
     folder = settings.state / "tune"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="search-", dir=folder) as made:
+    with _alone(folder / "lock") if storage is None else nullcontext(), tempfile.TemporaryDirectory(prefix="search-", dir=folder) as made:
         scratch = Path(made)
         rows = search_rows(spec, open_workshop(settings, spec, echo=say), scratch, now=now, progress=say)
         most = 1 if on == LOCAL and request.at_once == 1 else processes
@@ -128,6 +128,24 @@ def _tuned(
                 clock=wall_clock,
                 say=say,
             )
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Alone among the searches that are kept in this folder; RefusedError if another one runs."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two searches at once then try some parameters twice
+        yield
+        return
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(
+                "another search runs in this folder", hint="wait for its end; the same command then goes on from there"
+            ) from None
+        yield
 
 
 def _study(settings: Settings, spec: Spec, rows: TuneRows, request: TuneRequest, storage: str | None) -> Study:

@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from flyball.cli.admission import allow
-from flyball.cli.db import forget
 from flyball.cli.frame import opened, projects, say, span, told, when
 from flyball.cli.serve import trusted_option
 from flyball.cli.tick import show
@@ -100,6 +99,7 @@ class _Project:
 
     def look(self) -> None:
         """One tick, if this machine leads; whatever is wrong with it, the server goes on answering."""
+        from flyball.loop.forgetting import forget
         from flyball.loop.leading import tick_if_leading
         from flyball.stores import wall_clock
 
@@ -111,7 +111,7 @@ class _Project:
             if done.entries or done.trouble or done.told or done.untold or (changed and self.stands_by):
                 show(done, self.settings)
             if not self.stands_by:
-                forget(self.settings, self.retention, now=done.at)
+                forget(self.retention, self.settings.stores.keep, now=done.at, clock=wall_clock(), say=say)
         except Exception as error:  # noqa: BLE001 - see above
             say(f"{self.spec.model.name}: this tick failed, the next one tries again: {type(error).__name__}: {error}")
         if self.server is None:

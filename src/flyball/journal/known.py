@@ -162,6 +162,10 @@ class State:
             return None
         return self.freeze
 
+    def made(self, action: str) -> list[int]:
+        """The versions that came of a training."""
+        return [number for number, known in self.versions.items() if known.registered.action == action]
+
     def silenced(self, key: str, now: datetime) -> Silence | None:
         """The silence that covers an alert at a time, the one that ends last if there are several."""
         found = [silence for pattern, silence in self.silences.items() if now < silence.until and matches(pattern, key)]

@@ -47,6 +47,7 @@ from flyball.loop.records import (
     EndRollout,
     EndWatch,
     Evidence,
+    Finished,
     MoveShare,
     Notify,
     Promote,
@@ -86,7 +87,8 @@ def tick(
     ingested = world.predictions.ingest()
     appended: list[Entry] = []
     state = fold(model, world.journal.read(model))
-    if state.running is not None:  # whoever wrote it down may have died before starting it; the same action never starts twice
+    if state.running is not None and not state.made(state.running.started.action):
+        # whoever wrote it down may have died before starting it; the same action never starts twice
         world.executor.submit(training_job(state.running.started, spec.folder, state.running.at))
     with suppress(ConflictError):  # else the next tick ends them
         appended += close_silent(world.journal, state, actor=actor, now=now)
@@ -178,6 +180,13 @@ def training_job(started: RetrainStarted, folder: Path, now: datetime) -> Job:
     return Job(action=started.action, verb=verb, folder=folder)
 
 
+def training_ended(done: Finished) -> RetrainEnded:
+    """How a training ended, as the journal has it."""
+    return RetrainEnded(
+        action=done.action, outcome=done.outcome, version=done.version, reason=done.reason, cost=done.cost, currency=done.currency
+    )
+
+
 def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Event]:
     match action:
         case Retrain():
@@ -185,11 +194,7 @@ def _events(action: Action, spec: Spec, state: State, now: datetime) -> list[Eve
         case Suppress():
             return [Suppressed(cause=action.cause, reason=action.reason, because=action.because)]
         case CloseTraining():
-            done = action.finished
-            outcome: Event = RetrainEnded(
-                action=done.action, outcome=done.outcome, version=done.version, reason=done.reason, cost=done.cost, currency=done.currency
-            )
-            return [outcome]
+            return [training_ended(action.finished)]
         case Promote():
             return _promotion(action, spec, state, now)
         case RollBack():

@@ -10,19 +10,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from flyball.core.errors import FlyballError, StaleLeaderError
+from flyball.core.errors import ConflictError, FlyballError, StaleLeaderError
 from flyball.core.reason import because
 from flyball.journal.chain import Link
 from flyball.journal.events import Entry, Event
+from flyball.journal.known import State
 from flyball.journal.leading import ALONE, Lease
 from flyball.journal.state import fold
-from flyball.loop.engine import ACTOR, tick
+from flyball.loop.engine import ACTOR, tick, training_ended
+from flyball.loop.evidence.finished import finished_training
 from flyball.loop.local import settle_local
 from flyball.loop.memory import Memory
 from flyball.loop.records import TickReport
+from flyball.loop.trainings import OnOneMachine
 from flyball.loop.world import World
 from flyball.ports.history import Journal
 from flyball.ports.leading import Leases
+from flyball.ports.training import Executor
 from flyball.spec.records import Spec
 
 LASTS = timedelta(seconds=15)
@@ -61,6 +65,10 @@ class Leadership:
         now = self._leases.current(self._model)
         if now is not None and now.epoch > lease.epoch:
             raise StaleLeaderError(f"{now.holder} acts for {self._model!r} by now", hint="this machine stands by")
+
+    def on_one_machine(self, executor: Executor) -> OnOneMachine:
+        """The executor for trainings that no other machine is to run at the same time."""
+        return OnOneMachine(executor, self._leases, self._model, self.holder)
 
     def leader(self) -> Lease | None:
         """Who leads now, if that can be told."""
@@ -113,22 +121,37 @@ def tick_if_leading(
     if lease is None:
         return _stand_by(world, spec, leadership, now=now)
     try:
-        fenced = replace(world, journal=FencedJournal(world.journal, lease.epoch))
+        executor = leadership.on_one_machine(world.executor)
+        fenced = replace(world, journal=FencedJournal(world.journal, lease.epoch), executor=executor)
         return tick(fenced, spec, memory, now=now, actor=actor, check=lambda: leadership.check(lease))
     except StaleLeaderError as error:
         return replace(_stand_by(world, spec, leadership, now=now), trouble=error.message)
 
 
 def _stand_by(world: World, spec: Spec, leadership: Leadership, *, now: datetime) -> TickReport:
-    """Nothing is decided here. What a person did on this machine by itself is written down all the same: nobody else can."""
+    """Nothing is decided here. What a person did on this machine by itself, and how a training ended that ran here, is written down all the
+    same: nobody else can.
+    """
     state = fold(spec.model.name, world.journal.read(spec.model.name))
-    _, entries = settle_local(world, spec, state, [])
+    state, entries = settle_local(world, spec, state, [])
+    entries += _ended_here(world, spec, state, now=now)
     leader = leadership.leader()
     until = "" if leader is None else f"{leader.until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     reason = because("tick.led_by_nobody") if leader is None else because("tick.stands_by", holder=leader.holder, until=until)
     return TickReport(
         model=spec.model.name, at=now, ingested=world.predictions.ingest(), evidence=None, entries=tuple(entries), stands_by=reason
     )
+
+
+def _ended_here(world: World, spec: Spec, state: State, *, now: datetime) -> list[Entry]:
+    """The end of a training that ran on this machine: whoever leads waits for it, and cannot know what it took or why it failed."""
+    if state.running is None or world.executor.poll(state.running.started.action).state not in ("done", "failed"):
+        return []
+    ended = finished_training(world, state, spec)
+    assert ended is not None  # its process is gone
+    with suppress(ConflictError):  # the next look tries again
+        return world.journal.append(state.model, [training_ended(ended)], expected=state.seq, actor=ACTOR, at=now)
+    return []
 
 
 class FencedJournal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from flyball.core.errors import DataError, FlyballError, IntegrityError
+from flyball.core.errors import DataError, FlyballError, IntegrityError, StoreError
 from flyball.ports.serving import BundleStore
 from flyball.registry.bundle import read_manifest
 from flyball.serving.deployment import LiveModel, LiveVersion
@@ -54,6 +54,10 @@ def open_version(bundles: BundleStore, deployment: Deployment, number: int, *, t
         version.warm()
     except FlyballError:
         raise
+    except OSError as error:
+        raise StoreError(
+            f"version {number} cannot be read: {error.strerror or error}", hint="see to the permissions and the space of this machine"
+        ) from error
     except Exception as error:
         raise IntegrityError(f"version {number} cannot be loaded: {type(error).__name__}") from error
     return version

@@ -133,7 +133,7 @@ class OutcomeLog(Protocol):
 
 @record
 class Dropped:
-    """What retention took away: predictions with what hangs on them, and for which days (since 1970) at once. `more`: some are left."""
+    """What retention took away: predictions with what hangs on them, and for which days (since 1970) at once. `more`: some may be left."""
 
     predictions: int = 0
     days: tuple[int, ...] = ()
@@ -145,7 +145,7 @@ class Retention(Protocol):
 
     def drop_before(self, at: datetime, *, most: int | None = None) -> Dropped:
         """Drop the predictions of the days (UTC) before the one in which this time lies, with their shadows and outcomes; where they go
-        row by row, at most about `most` of them.
+        row by row, at most about `most` of them, shadows included. The newest row may have to stay.
 
         Others can read and write meanwhile. Places in the order of arrival stay what they were, and are never given twice.
         """

@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from flyball.core.errors import FlyballError
+from flyball.core.errors import FlyballError, StoreError
 from flyball.core.reason import Reason, because
 from flyball.core.window import from_micros
 from flyball.journal.events import Promoted, RolloutStarted, Staged
 from flyball.loop.live import live_of, open_version
+from flyball.server.again import Again
 from flyball.server.guard import Guard
 from flyball.server.memory import give_back
 from flyball.server.metrics import Metrics
@@ -35,7 +36,8 @@ class Reloader:
     """Keeps `live` at what the deployments table says. `live` is None until a first deployment has been taken up.
 
     A deployment whose champion cannot be taken up (a bundle that fails verification, an engine that cannot score) changes nothing: `error`
-    says why, the table is told, and it is not tried again until it changes. A challenger or shadow that cannot be taken up is left out:
+    says why, the table is told, and it is not tried again until it changes, or, where a store or disk did not answer, a while later
+    (`again.py`). A challenger or shadow that cannot be taken up is left out:
     the champion answers its share, and the table is told of that. A table that cannot be read changes nothing either: `stale` is true.
     Versions are loaded aside, so that one that hangs while it is loaded keeps nobody from taking up what comes after it. A rollback of
     this machine is looked for without the table, and `guard` takes versions out of what serves. `behind` says why this worker is not to
@@ -62,6 +64,8 @@ class Reloader:
         self._answer: str | None = None  # what hinders this worker from answering with it; None: not known yet
         self._spare: dict[str, LiveVersion] = {}  # what was loaded for it
         self._preparing: asyncio.Task[None] | None = None
+        self._ahead, self._again = Again(), Again()  # when the next, and what is current, are tried again
+        self._unread: dict[int, StoreError] = {}  # versions that a store did not give
         self._trouble = ""  # what the table said when it was last asked, if that was an error
         self._settings = settings
         self._ports = ports
@@ -187,9 +191,15 @@ class Reloader:
                 self._next, self._answer, self._spare = None, None, {}
         elif swap.deployment != self._next:
             self._next, self._answer = swap.deployment, None
+            self._ahead.begin(afresh=True)
             self._preparing = asyncio.get_running_loop().create_task(self._get_ready(swap.deployment))
-        elif self._answer is not None and self._worker in swap.waiting and (self._preparing is None or self._preparing.done()):
-            self._preparing = asyncio.get_running_loop().create_task(self._say_ready(swap.deployment, self._answer))
+        elif self._answer is not None and (self._preparing is None or self._preparing.done()):
+            loop = asyncio.get_running_loop()
+            if self._ahead.due(loop.time()):
+                self._ahead.begin(afresh=False)
+                self._preparing = loop.create_task(self._get_ready(self._next))
+            elif self._worker in swap.waiting:
+                self._preparing = loop.create_task(self._say_ready(swap.deployment, self._answer))
 
     @property
     def _being_loaded(self) -> bool:
@@ -206,6 +216,7 @@ class Reloader:
             if self._next is not deployment:
                 return
             self._refuse(wanted, error)
+            self._ahead.failed(error, loop.time())
             self._told = float("-inf")
             self._answer = self.refused
         else:
@@ -269,10 +280,12 @@ class Reloader:
         """Begin to take up what should serve now, if it is not what was tried last."""
         if self._table is None:
             return
-        wanted = as_served(self._table, self._local)
-        if wanted != self._tried and not self._being_loaded:
+        wanted, loop = as_served(self._table, self._local), asyncio.get_running_loop()
+        other = wanted != self._tried
+        if (other or self._again.due(loop.time())) and not self._being_loaded:
+            self._again.begin(afresh=other)
             self._tried, self._told = wanted, float("-inf")
-            self._loading = asyncio.get_running_loop().create_task(self._take_up(wanted, self._table, dict(self._spare)))
+            self._loading = loop.create_task(self._take_up(wanted, self._table, dict(self._spare)))
 
     async def _take_up(self, wanted: Deployment, table: Deployment, spare: Mapping[str, LiveVersion]) -> None:
         loop = asyncio.get_running_loop()
@@ -283,10 +296,16 @@ class Reloader:
                 live = await loop.run_in_executor(self._loads, self._load, wanted, {**self._loaded, **spare}, kept)
             if self._tried is not wanted:
                 return  # something else is wanted meanwhile
-            self._serve(wanted, live)
+            for number in live.failed.keys() & self._unread.keys():
+                self._again.failed(self._unread[number], loop.time())
+                break
+            serving = self.live
+            if serving is None or serving.deployment != wanted or serving.failed.keys() != live.failed.keys():
+                self._serve(wanted, live)
         except Exception as error:  # noqa: BLE001 - whatever it was, what serves goes on, and whoever asks is told why
             if self._tried is wanted:
                 self._refuse(wanted, error)
+                self._again.failed(error, loop.time())
             return
         await loop.run_in_executor(self._loads, self._settle, table)
 
@@ -325,7 +344,12 @@ class Reloader:
             if found is not None and found.version == number and not found.closed:
                 return found
             settings = self._settings
-            return open_version(self._ports.bundles, deployment, number, trusted=settings.trusted, deadline=settings.request_timeout)
+            self._unread.pop(number, None)
+            try:
+                return open_version(self._ports.bundles, deployment, number, trusted=settings.trusted, deadline=settings.request_timeout)
+            except StoreError as error:
+                self._unread[number] = error
+                raise
 
         return live_of(deployment, one, kept=kept)
 

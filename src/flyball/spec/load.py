@@ -9,6 +9,7 @@ from flyball.core.codec import to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import SpecError
 from flyball.core.schema import did_you_mean
+from flyball.core.window import format_duration
 from flyball.spec.delivery import StoresSpec
 from flyball.spec.environments import names, overlaid
 from flyball.spec.load_alerts import read_alerts
@@ -22,6 +23,7 @@ from flyball.spec.load_train import read_retrain, read_train
 from flyball.spec.reader import Section
 from flyball.spec.records import (
     Costs,
+    DataSpec,
     ModelSpec,
     ServeSpec,
     Spec,
@@ -140,12 +142,21 @@ def _parsed(document: Mapping[str, object], folder: Path, environment: str) -> S
     delivery = {
         "resources": resources,
         "price": price,
-        "stores": read_stores(_section(document, "stores")),
+        "stores": _stores(_section(document, "stores"), data),
         "track": read_track(_section(document, "track")),
         "deliver": read_deliver(_section(document, "deliver")),
         "search": read_search(search, trained.params),
     }
     return Spec(**parts, **delivery, folder=folder, digest=digest, environment=environment)  # type: ignore[arg-type]  # exactly the sections
+
+
+def _stores(section: Section, data: DataSpec) -> StoresSpec:
+    """`[stores]`, which must not forget a prediction before its outcome counts."""
+    record = read_stores(section)
+    if record.keep is not None and record.keep < data.matures:
+        least = format_duration(data.matures)
+        raise section.refuse("keep", format_duration(record.keep), f"at least data.matures, which is {least}: outcomes count from then on")
+    return record
 
 
 def _section(document: Mapping[str, object], name: str, *, later: Mapping[str, str] | None = None) -> Section:

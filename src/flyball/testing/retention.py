@@ -66,6 +66,15 @@ class RetentionSuite:
         assert retention.drop_before(NOON).predictions == 1
         assert log.rows("churn", 1, EVER).prediction_id.tolist() == ["b", "c"]
 
+    def test_what_goes_bit_by_bit_is_gone_in_the_end(self, retention: Retention, log: PredictionLog) -> None:
+        log.add(predictions(list("abcdefg"), at=NOON - 2 * DAY))
+        log.add(predictions(list("abcdefg"), at=NOON - 2 * DAY, version=2, shadow=True, features=None))
+        log.add(predictions(["new"], at=NOON))
+        log.add(predictions(["new"], at=NOON, version=2, shadow=True, features=None))
+        dropped = [retention.drop_before(NOON, most=4) for _ in range(5)]
+        assert sum(one.predictions for one in dropped) == 7 and not dropped[-1].more
+        assert [log.rows("churn", version, EVER).prediction_id.tolist() for version in (1, 2)] == [["new"], ["new"]]
+
 
 def _newest_stays(log: PredictionLog) -> int:
     """How many rows are left of those that went: a store may have to keep the newest."""

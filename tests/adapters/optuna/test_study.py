@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -73,6 +74,17 @@ def test_what_was_proposed_and_never_told_is_still_open(study: Callable[..., Opt
     assert study().tried() == [
         Tried(number=asked.number, params=asked.params, value=None, error="it broke", metrics={"brier": 0.2}, seconds=1.5)
     ]
+
+
+def test_the_first_end_of_a_trial_stands_whoever_else_was_at_it(study: Callable[..., OptunaStudy]) -> None:
+    one, other = study(), study()
+    asked = one.propose()
+    assert other.open() == [asked]
+    first = Tried(number=asked.number, params=asked.params, value=0.25, seconds=1.0, metrics={"brier": 0.25})
+    one.tell(first)
+    for late in (replace(first, value=0.5, seconds=9.0), replace(first, value=None, error="late")):
+        other.tell(late)
+    assert one.tried() == other.tried() == [first]
 
 
 def test_a_storage_that_cannot_be_opened_is_an_error_that_says_so(tmp_path: Path) -> None:

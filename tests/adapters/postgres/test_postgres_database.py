@@ -77,6 +77,27 @@ def test_an_older_database_says_how_to_upgrade_and_a_newer_one_is_refused(databa
     assert "pip install --upgrade" in caught.value.hint
 
 
+def test_an_upgrade_is_noticed_on_connections_that_were_kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    _write(database, "before")
+    with psycopg.connect(database._address, autocommit=True) as other:
+        other.execute("UPDATE flyball SET schema_version = %s", (len(MIGRATIONS) + 1,))
+        monkeypatch.setattr(module, "_LOOK", 0.0)
+        for use in (lambda: _write(database, "after"), lambda: _names(database)):
+            with pytest.raises(StoreError, match="newer Flyball"):
+                use()
+        other.execute("UPDATE flyball SET schema_version = %s", (len(MIGRATIONS),))
+    assert _names(database) == ["before"]
+
+
+def test_a_table_that_is_not_there_is_the_stores_fault_and_says_what_to_look_at(database: Database) -> None:
+    with pytest.raises(StoreError, match='relation "shelf" does not exist') as caught, database.read() as connection:
+        connection.execute("SELECT 1 FROM shelf")
+    assert "flyball db status" in caught.value.hint
+    with pytest.raises(StoreError, match="syntax error") as caught, database.read() as connection:
+        connection.execute("SELEC 1")
+    assert "log of the PostgreSQL server" in caught.value.hint
+
+
 def test_an_upgrade_goes_on_from_where_the_database_is_and_keeps_what_it_holds(
     shared: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from flyball.adapters.logged import MICROS_PER_DAY
-from flyball.adapters.postgres.database import Database, one
+from flyball.adapters.postgres.database import Connection, Database, one
 from flyball.adapters.postgres.days import Days, made, name_from
+from flyball.adapters.postgres.held import held
 from flyball.adapters.postgres.predictions import PostgresPredictionLog
 from flyball.adapters.postgres.retention import PostgresRetention
 from flyball.core.ids import id_maker
@@ -107,3 +108,30 @@ def test_ids_of_a_day_begin_with_its_time() -> None:
     first, last = id_maker()(day * MICROS_PER_DAY), id_maker()((day + 1) * MICROS_PER_DAY - 1)
     assert name_from(day) <= first < last < name_from(day + 1)
     assert timedelta(days=1) == DAY
+
+
+def test_a_day_that_goes_while_the_database_is_looked_at_is_passed_over(
+    database: Database, log: PostgresPredictionLog, retention: PostgresRetention, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.add(predictions(["a", "b"], at=[NOON - 9 * DAY, NOON]))
+
+    def dropped_meanwhile(connection: Connection) -> list[int]:
+        days = made(connection)
+        with Database(database._address) as other:
+            PostgresRetention(other).drop_before(NOON)
+        return days
+
+    monkeypatch.setattr("flyball.adapters.postgres.held.made", dropped_meanwhile)
+    found = held(database)
+    assert found.newest == found.oldest == NOON.replace(hour=0)
+
+
+def test_rows_of_no_day_go_beside_days_that_go_whole_and_shadows_count_among_them(
+    database: Database, retention: PostgresRetention, tmp_path: Path, log: PostgresPredictionLog
+) -> None:
+    log.add(predictions(list("abcde"), at=NOON - 2 * DAY))  # a partition
+    loose = PostgresPredictionLog(database, tmp_path / "log", reach=0)
+    loose.add(predictions(list("vwxyz"), at=NOON - 9 * DAY))
+    loose.add(predictions(list("vwxyz"), at=NOON - 9 * DAY, version=2, shadow=True, features=None))
+    dropped = [retention.drop_before(NOON, most=3) for _ in range(4)]
+    assert [(one.predictions, one.more) for one in dropped] == [(5, True), (1, True), (3, True), (1, False)]

@@ -36,3 +36,12 @@ def test_rows_are_told_from_the_ones_they_refer_to_again_afterwards(retention: S
     retention.drop_before(NOON)
     with database.read() as connection:
         assert connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+
+
+def test_shadows_count_for_as_many_as_may_go_at_a_time(retention: SqliteRetention, log: SqlitePredictionLog) -> None:
+    log.add(predictions(list("abcde"), at=NOON - timedelta(days=3)))
+    log.add(predictions(list("abcde"), at=NOON - timedelta(days=3), version=2, shadow=True, features=None))
+    log.add(predictions(["new"], at=NOON))
+    log.add(predictions(["new"], at=NOON, version=2, shadow=True, features=None))
+    dropped = [retention.drop_before(NOON, most=3) for _ in range(4)]
+    assert [(one.predictions, one.more) for one in dropped] == [(0, True), (1, True), (3, True), (1, False)]

@@ -120,8 +120,29 @@ def test_sqlite_gives_the_same_days(tmp_path: Path) -> None:
 def test_what_a_query_changes_is_not_kept(database: Postgres, tmp_path: Path) -> None:
     owner = f"postgresql://postgres@/postgres?host={database.socket}"
     with pytest.raises(DataError, match=r"q\.sql was refused by the warehouse"):
-        asked(project(tmp_path, "DELETE FROM visits RETURNING *"), owner)
+        asked(project(tmp_path, "WITH gone AS (DELETE FROM visits RETURNING *) SELECT * FROM gone"), owner)
     assert asked(project(tmp_path, "SELECT * FROM visits"), owner).rows == 240
+
+
+@pytest.mark.parametrize("query", ["DROP TABLE t", "/* SELECT */ CREATE TABLE x (y)", "-- SELECT\nVACUUM", "/* */ DELETE /* */ SELECT"])
+def test_what_is_no_query_is_not_sent(tmp_path: Path, query: str) -> None:
+    with pytest.raises(DataError, match=r"q\.sql is no query: it begins with neither SELECT nor WITH"):
+        asked(project(tmp_path, query), f"sqlite:///{tmp_path / 'shop.db'}")
+    assert not (tmp_path / "shop.db").exists()
+
+
+@pytest.mark.parametrize("query", ["-- rows\n/* of **\nall */ select * from visits", "WITH x AS (SELECT * FROM visits) SELECT * FROM x"])
+def test_comments_may_stand_before_a_query_and_sqlite_changes_nothing(tmp_path: Path, query: str) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE visits (seen_at TEXT, churned INTEGER)")
+        connection.execute("INSERT INTO visits VALUES ('2024-01-01', 1)")
+        connection.commit()
+    before = path.read_bytes()
+    assert asked(project(tmp_path / "p", query), f"sqlite:///{path}").rows == 1
+    with pytest.raises(DataError, match=r"readonly|read-only"):
+        asked(project(tmp_path / "q", "WITH x AS (SELECT 1) INSERT INTO visits SELECT '2024-01-02', 1 FROM x"), f"sqlite:///{path}")
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,10 @@ _RANDOM = 10  # proposals by lot before the first that follows from what was lea
 
 
 class OptunaStudy:
-    """The port `Study`. `name`: what it is called in the storage, where it is found again."""
+    """The port `Study`. `name`: what it is called in the storage, where it is found again.
+
+    Of a trial that another process ended meanwhile, the first end stands.
+    """
 
     def __init__(self, storage: str, name: str, space: Mapping[str, Searched], *, direction: str, seed: int) -> None:
         optuna.logging.disable_propagation()
@@ -49,7 +52,12 @@ class OptunaStudy:
     def open(self) -> list[Proposal]:
         """What was proposed and never told."""
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [Proposal(number=trial.number, params=json.loads(trial.user_attrs["params"])) for trial in running if trial.user_attrs]
+        # without parameters: another process is just proposing it
+        return [
+            Proposal(number=trial.number, params=json.loads(trial.user_attrs["params"]))
+            for trial in running
+            if "params" in trial.user_attrs
+        ]
 
     def propose(self) -> Proposal:
         """The next parameters."""
@@ -62,12 +70,17 @@ class OptunaStudy:
 
     def tell(self, tried: Tried) -> None:
         """Keep what came of it."""
+        told = json.dumps([tried.error, dict(tried.metrics or {}), tried.seconds])
         trial = optuna.Trial(self._study, self._study.get_trials(deepcopy=False)[tried.number]._trial_id)
-        trial.set_user_attr("told", json.dumps([tried.error, dict(tried.metrics or {}), tried.seconds]))
-        if tried.value is None:
-            self._study.tell(tried.number, state=TrialState.FAIL)
-        else:
-            self._study.tell(tried.number, tried.value)
+        try:
+            trial.set_user_attr("told", told)
+            if tried.value is None:
+                self._study.tell(tried.number, state=TrialState.FAIL)
+            else:
+                self._study.tell(tried.number, tried.value)
+        except (optuna.exceptions.UpdateFinishedTrialError, ValueError):
+            if not self._study.get_trials(deepcopy=False)[tried.number].state.is_finished():
+                raise
 
     def close(self) -> None:
         """End the connections to the storage."""

@@ -1,7 +1,7 @@
 """The shared database: connected to when it is needed, by threads, processes and machines, and never half-written."""
 
 import os
-import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +12,6 @@ from flyball.core.errors import DataError, SpecError, StoreError, UnsupportedErr
 
 try:
     import psycopg
-    from psycopg import errors as sql
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 except ImportError as _error:
     raise UnsupportedError(
@@ -25,10 +24,14 @@ _PATIENCE = 10
 """Seconds to wait for a connection, and for whoever else holds what is needed."""
 _STUCK = 60
 """Seconds after which the server ends a transaction whose process stands still: what it holds must not hold up all others."""
+_LOOK = 60.0
+"""Seconds after which the version of the tables is looked at again: somebody may have upgraded them under a connection that was kept."""
 _IDLE = 4
 """Connections that are kept open between two transactions; a process has as many as it has transactions at once."""
 # The state of SQL, or its first two characters → what to do.
 _HINTS = {
+    "42P01": "a table is not there: `flyball db status` says whether the tables are what this Flyball needs",
+    "42703": "a column is not there: `flyball db status` says whether the tables are what this Flyball needs",
     "08": "see that the server runs, and that stores.database names its host and port",
     "3D000": "make the database (createdb), or correct its name or that of the user in stores.database",
     "28": "correct user and password in the address that stores.database names",
@@ -46,6 +49,13 @@ _HINTS = {
 _REFUSALS = {"does not exist": "3D000", "password": "28", "authentication": "28", "pg_hba.conf": "28", "too many": "53300", " up": "57"}
 
 
+class _Kept(Connection):
+    """A connection that ends when nobody holds it any more, without a word, as SQLite's do: verbs leave open stores to their end."""
+
+    def __del__(self, *_: Any) -> None:
+        """Nothing: what is underneath ends the connection, if it was made in this process."""
+
+
 class Database:
     """One PostgreSQL database, in its schema `flyball`. Nothing is connected before the first use.
 
@@ -61,7 +71,7 @@ class Database:
         self._idle: deque[Connection] = deque()
         self._inherited: list[Connection] = []
         self._process = os.getpid()
-        self._lock = threading.Lock()
+        self._looked_at = float("-inf")  # when the version of the tables was seen last
 
     def __enter__(self) -> "Database":
         return self
@@ -104,11 +114,12 @@ class Database:
             raise DataError(
                 f"a value cannot be stored: {_line(error)}", hint="text must be valid Unicode, integers fit in 64 bits"
             ) from error
-        except (sql.InsufficientPrivilege, psycopg.OperationalError, psycopg.IntegrityError, psycopg.InternalError) as error:
+        except psycopg.Error as error:
             raise self._explained(error) from error
 
     def _explained(self, error: psycopg.Error) -> StoreError:
-        state = error.sqlstate or next((state for words, state in _REFUSALS.items() if words in str(error)), "08")
+        unreached = "08" if isinstance(error, psycopg.OperationalError) else ""
+        state = error.sqlstate or next((state for words, state in _REFUSALS.items() if words in str(error)), unreached)
         hint = _HINTS.get(state) or _HINTS.get(state[:2]) or "see the log of the PostgreSQL server"
         return StoreError(f"the database {self._place} failed: {_line(error)}", hint=hint)
 
@@ -138,9 +149,10 @@ class Database:
                 connection.execute(begin)
             except psycopg.OperationalError:
                 connection.close()
-            else:
-                return connection
-        connection = psycopg.connect(self._address, autocommit=True, prepare_threshold=None)
+                continue
+            self._look_again(connection)
+            return connection
+        connection = _Kept.connect(self._address, autocommit=True, prepare_threshold=None)
         try:
             if self._checked:
                 self._check(connection)
@@ -162,6 +174,16 @@ class Database:
             self._inherited.extend(self._idle)  # they belong to the parent: closing them here would end them there
             self._idle, self._process = deque(), os.getpid()
 
+    def _look_again(self, connection: Connection) -> None:
+        """In the transaction that begins: whether the tables are still those this Flyball knows. One look holds for all connections."""
+        if not self._checked or time.monotonic() < self._looked_at + _LOOK:
+            return
+        try:
+            self._check(connection)
+        except BaseException:
+            connection.close()
+            raise
+
     def _check(self, connection: Connection) -> None:
         version = schema_version(connection)
         if version < len(MIGRATIONS):
@@ -171,6 +193,7 @@ class Database:
                 else f"the database {self._place} has schema version {version}; this Flyball needs {len(MIGRATIONS)}",
                 hint="make them: flyball db upgrade" if version == 0 else "bring it up to date: flyball db upgrade",
             )
+        self._looked_at = time.monotonic()
 
 
 def schema_version(connection: Connection) -> int:

@@ -1,5 +1,7 @@
 """What the shared database holds, in numbers."""
 
+from psycopg import errors as sql
+
 from flyball.adapters.held import Held
 from flyball.adapters.logged import MICROS_PER_DAY
 from flyball.adapters.postgres.database import Connection, Database, one, schema_version
@@ -22,7 +24,7 @@ def held(database: Database) -> Held:
         if version != len(MIGRATIONS):
             return Held(kind="postgresql", place=database.place, version=version, needs=len(MIGRATIONS))
         days = made(connection)
-        with_rows = [day for day in days if one(connection, f"SELECT EXISTS (SELECT 1 FROM predictions_{day})")[0]]  # noqa: S608
+        with_rows = [day for day in days if _has_rows(connection, day)]
         return Held(
             kind="postgresql",
             place=database.place,
@@ -40,6 +42,15 @@ def held(database: Database) -> Held:
                 connection, "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class WHERE relnamespace = %s::regnamespace", (SCHEMA,)
             )[0],
         )
+
+
+def _has_rows(connection: Connection, day: int) -> bool:
+    """Whether a day's partition holds anything; one that was dropped meanwhile does not."""
+    try:
+        with connection.transaction():
+            return bool(one(connection, f"SELECT EXISTS (SELECT 1 FROM predictions_{day})")[0])  # noqa: S608 - a number
+    except sql.UndefinedTable:
+        return False
 
 
 def _rows(connection: Connection, table: str) -> int:

@@ -44,7 +44,9 @@ _WITH_NAME = ("predictions", "shadows", "outcomes")
 
 
 class PostgresRetention:
-    """The port `Retention`. A day that others use just then stays for the next time; that is `more`."""
+    """The port `Retention`. A day that others use just then stays for the next time, and so do rows of no day above `most`; that is
+    `more`. Days that go whole do not count for `most`: they take no longer for many rows than for few.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -60,14 +62,17 @@ class PostgresRetention:
         held = {day: self._drop_day(day) for day in old}
         days = tuple(day for day, rows in held.items() if rows is not None)
         gone = sum(rows or 0 for rows in held.values())
+        rows = 0
         for stream in streams:
-            self._in_pieces(_SHADOWS, stream, before, most)
-            gone += self._in_pieces(_PREDICTIONS, stream, before, None if most is None else max(0, most - gone))
+            rows += self._in_pieces(_SHADOWS, stream, before, None if most is None else most - rows)
+        for stream in streams:
+            found = self._in_pieces(_PREDICTIONS, stream, before, None if most is None else most - rows)
+            rows, gone = rows + found, gone + found
         for table in ("clients", "duplicates"):
-            self._in_pieces(_BY_TIME.format(table=table), 0, before, most)
+            rows += self._in_pieces(_BY_TIME.format(table=table), 0, before, None if most is None else most - rows)
         for day in names:
             self._drop_names(day, before)
-        return Dropped(predictions=gone, days=days, more=len(days) < len(old) or (most is not None and gone >= most))
+        return Dropped(predictions=gone, days=days, more=len(days) < len(old) or (most is not None and rows >= most))
 
     def _drop_day(self, day: int) -> int | None:
         """Drop the partitions of a day; how many predictions they held. None while others hold them."""

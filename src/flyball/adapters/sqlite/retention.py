@@ -28,22 +28,25 @@ class SqliteRetention:
 
     def drop_before(self, at: datetime, *, most: int | None = None) -> Dropped:
         """Drop the predictions of the days before the one in which this time lies, with their shadows and outcomes."""
-        before, gone = to_micros(at) // MICROS_PER_DAY * MICROS_PER_DAY, 0
+        before = to_micros(at) // MICROS_PER_DAY * MICROS_PER_DAY
+        gone = rows = 0  # predictions, and what is dropped with them: shadows count for how long this lasts
         with self._database.read() as connection:
             streams = [stream for (stream,) in connection.execute("SELECT id FROM streams ORDER BY id")]
         with self._unreferenced():
-            for stream in streams:
-                for table in ("shadows", "predictions"):
-                    while most is None or gone < most:
-                        found = self._drop(table, stream, before, _AT_ONCE if most is None else min(_AT_ONCE, most - gone))
+            for table in ("shadows", "predictions"):  # a shadow goes before the answer that it refers to
+                for stream in streams:
+                    while most is None or rows < most:
+                        wanted = _AT_ONCE if most is None else min(_AT_ONCE, most - rows)
+                        found = self._drop(table, stream, before, wanted)
+                        rows += found
                         gone += found if table == "predictions" else 0
-                        if found < _AT_ONCE:
+                        if found < wanted:
                             break
                         time.sleep(_BREATH)
         if gone:
             with self._database.write() as connection:
                 connection.execute("DELETE FROM duplicates WHERE NOT EXISTS (SELECT 1 FROM predictions WHERE id = first)")
-        return Dropped(predictions=gone, more=most is not None and gone >= most)
+        return Dropped(predictions=gone, more=most is not None and rows >= most)
 
     def _drop(self, table: str, stream: int, before: int, rows: int) -> int:
         with self._database.read() as connection:  # mostly there is nothing to do, and no reason to keep others from writing

@@ -112,6 +112,8 @@ def _connected(engine: "Engine", url: "URL", called: str) -> Iterator["Connectio
 
 
 def _execute(connection: "Connection", query: str, url: "URL") -> "CursorResult[Any]":
+    if url.get_backend_name() == "sqlite":  # where some statements are committed as they run
+        connection.exec_driver_sql("PRAGMA query_only = ON")
     options: dict[str, Any] = {"stream_results": True, "yield_per": BATCH, "no_parameters": True}
     if url.get_backend_name() == "postgresql":
         options |= {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}

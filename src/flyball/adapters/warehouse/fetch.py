@@ -1,5 +1,6 @@
 """Brings the rows of a query into the project's folder: `warehouse/<query>/<day>.parquet`."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from flyball.spec.load import FILE
 from flyball.spec.records import Spec
 
 _TOLD_EVERY = 1_000_000  # rows
+_ASKS = re.compile(r"(?:[\s(]|--[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*\*/)*(?:SELECT|WITH)\b", re.IGNORECASE)
+"""How a query begins, after comments."""
 
 
 def fetch(spec: Spec, *, secret: Callable[[str], str], say: Callable[[str], None]) -> Stored:
@@ -58,4 +61,6 @@ def read_query(spec: Spec) -> str:
         raise DataError(f"{spec.data.source} cannot be read: {error}", hint="it must be a UTF-8 text file that you may read") from None
     if not text:
         raise DataError(f"{spec.data.source} is empty", hint="write one SELECT into it")
+    if not _ASKS.match(text):
+        raise DataError(f"{spec.data.source} is no query: it begins with neither SELECT nor WITH", hint="write one SELECT into it")
     return text

@@ -16,7 +16,7 @@ def finished_training(world: World, state: State, spec: Spec) -> Finished | None
     if state.running is None:
         return None
     action = state.running.started.action
-    made = [number for number, known in state.versions.items() if known.registered.action == action]
+    made = state.made(action)
     job = world.executor.poll(action)
     if job.state == "running":
         return None
