@@ -43,6 +43,7 @@ class Actions:
         while len(ran) < len(jobs):
             name = next(one for one, job in jobs.items() if one not in ran and set(job.get("needs", ())) <= set(ran))
             github = {"event_name": event_name, "event": event or {}, "repository": "team/churn", "token": "t", "triggering_actor": "ada"}
+            github |= {"ref": environment.get("GITHUB_REF", "refs/heads/main"), "run_id": str(self.runs)}
             context: Context = {"github": github, "secrets": self.secrets, "runner": {"os": "Linux"}, "steps": {}}
             context["needs"] = {one: {"result": ran[one].result, "outputs": ran[one].outputs} for one in jobs[name].get("needs", ())}
             ran[name] = self._job(name, jobs[name], context, commit, environment)

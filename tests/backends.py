@@ -1,11 +1,12 @@
 """A model server that another team might run, on loopback: it answers as it is told, well or badly."""
 
 import contextlib
+import gzip
 import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -87,6 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         page: Any = {"name": "other", "extensions": []}
+        if self.server.mood == "packed":
+            self._send(200, gzip.compress(b" " * (9 << 20)), {"content-encoding": "gzip"})
+            return
         if self.path == "/v2/models/m":
             page = self.server.v2
         elif self.path.endswith("/metadata"):
@@ -138,9 +142,10 @@ class _Handler(BaseHTTPRequestHandler):
         outputs = [{"name": "probabilities", "datatype": "FP32", "shape": [rows, 2], "data": flat}]
         self._send(200, json.dumps({"outputs": outputs} if v2 else {"predictions": scores}).encode())
 
-    def _send(self, status: int, body: bytes) -> None:
+    def _send(self, status: int, body: bytes, more: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
-        self.send_header("content-type", "application/json")
+        for name, value in {"content-type": "application/json", **(more or {})}.items():
+            self.send_header(name, value)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

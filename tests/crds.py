@@ -62,6 +62,15 @@ _MONITOR = thing(
     namespaceSelector=thing(any=FLAG, matchNames=many(TEXT)),
     sampleLimit=NUMBER,
 )
+_POD_MONITOR = thing(
+    ("podMetricsEndpoints", "selector"),
+    jobLabel=TEXT,
+    podTargetLabels=many(TEXT),
+    podMetricsEndpoints=many(_ENDPOINT),
+    selector=thing(matchLabels=TEXTS, matchExpressions=many(ANY)),
+    namespaceSelector=thing(any=FLAG, matchNames=many(TEXT)),
+    sampleLimit=NUMBER,
+)
 _RUNTIME = thing(
     ("containers",),
     supportedModelFormats=many(thing(("name",), name=TEXT, version=TEXT, autoSelect=FLAG, priority=NUMBER)),
@@ -92,6 +101,7 @@ _SERVICE = thing(("predictor",), predictor=_PREDICTOR, transformer=ANY, explaine
 
 CRDS = {
     "ServiceMonitor": resource("monitoring.coreos.com/v1", "ServiceMonitor", _MONITOR),
+    "PodMonitor": resource("monitoring.coreos.com/v1", "PodMonitor", _POD_MONITOR),
     "ServingRuntime": resource("serving.kserve.io/v1alpha1", "ServingRuntime", _RUNTIME),
     "InferenceService": resource("serving.kserve.io/v1beta1", "InferenceService", _SERVICE),
 }

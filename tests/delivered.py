@@ -25,7 +25,7 @@ on = ["schedule"]
 every = "30d"
 [env.prod.stores]
 database = "env:FLYBALL_DATABASE"
-mlflow = "env:MLFLOW_TRACKING_URI"
+mlflow = "env:FLYBALL_MLFLOW"
 """
 IGNORED = "/mlflow.db\n/mlartifacts/\n/flyball.db*\n/.flyball/\n/evaluation/\n__pycache__/\n"
 ROOT = Path(__file__).resolve().parents[1]
@@ -89,7 +89,7 @@ def team(folder: Path, *, shared: bool = True, spec: str = SPEC + STORES, place:
     with running_postgres(folder / "postgres") as server, mlflow_server(folder / "mlflow") as tracking:
         made.secrets |= {
             "FLYBALL_DATABASE": server.fresh(),
-            "MLFLOW_TRACKING_URI": tracking,
+            "FLYBALL_MLFLOW": tracking,
             "FLYBALL_SIGNING_KEY": "0123456789abcdef" * 4,
             "FLYBALL_ADMIN_TOKEN": ADMIN,
         }

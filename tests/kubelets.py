@@ -1,8 +1,9 @@
 """Containers of rendered pods as processes of this machine: a root file system nobody can write, the volumes, no capability, no new right.
 
 What a kubelet would do is done here: arguments and variables are filled in, init containers run first, probes ask, `preStop` runs before
-SIGTERM. Three things differ from a cluster: the folder of a volume is where the test says and not where the container would see it, and the
-server listens on loopback, on a free port.
+SIGTERM. The processes are those of the user that the pod names, who has no entry among this machine's users; the top folder of a volume
+is another's, as a kubelet makes it. Three things differ from a cluster: the folder of a volume is where the test says and not where the
+container would see it, and the server listens on loopback, on a free port.
 """
 
 import os
@@ -21,6 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
+from flyball.render.kubernetes.pods import USER
 from programs import program
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -32,8 +34,10 @@ for file in $READABLE; do mount --bind "$file" "$file"; mount -o remount,bind,ro
 mount -o remount,bind,ro /
 cd "$PLACE"
 unset WRITABLE READABLE PLACE
-exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all -- "$@"
+exec unshare --user --keep-caps --map-user=%d --map-group=%d -- \
+  setpriv --no-new-privs --inh-caps=-all --ambient-caps=-all --bounding-set=-all -- "$@"
 """
+_NOBODY = 65_534
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ def volumes(folder: Path, spec: str, image: Path | None = None) -> Volumes:
     """New ones."""
     for name in ("project", "tmp"):
         (folder / name).mkdir(parents=True)
+        (folder / name).chmod(0o777)
+        if os.geteuid() == 0:  # who is nobody else cannot give a folder away
+            os.chown(folder / name, _NOBODY, _NOBODY)
     return Volumes(project=folder / "project", tmp=folder / "tmp", spec=spec, image=image)
 
 
@@ -123,7 +130,7 @@ class Container:
         if "--port" in here:
             here[here.index("--port") + 1] = str(self.port)
         here = ["127.0.0.1" if word == "0.0.0.0" else word for word in here]
-        return [program("unshare"), "--mount", "--map-root-user", "sh", "-c", _IN_NAMESPACE, "sh", *here]
+        return [program("unshare"), "--mount", "--map-root-user", "sh", "-c", _IN_NAMESPACE % (USER, USER), "sh", *here]
 
     def _given(self) -> dict[str, str]:
         """The container's variables, and what the namespace is made of: of the volumes what is mounted."""
@@ -136,14 +143,30 @@ class Container:
             file.write_text(self.pod.spec)
             readable.append(str(file))
         writable = [str(place) for name, place in (("project", self.pod.project), ("tmp", self.pod.tmp)) if name in mounted]
-        here = {name: str(self.pod.tmp) + text[4:] for name, text in self.environment.items() if text.partition("/tmp")[:2] == ("", "/tmp")}
+        places = {"/tmp": str(self.pod.tmp), "/project": str(self.pod.project)}
+        here = {
+            name: there + text.removeprefix(place)
+            for name, text in self.environment.items()
+            for place, there in places.items()
+            if text == place or text.startswith(f"{place}/")
+        }
         inside = {**self.environment, **here, "PYTHONPATH": str(SOURCE)}
         return {**inside, "WRITABLE": " ".join(writable), "READABLE": " ".join(readable), "PLACE": str(self.pod.project)}
 
 
 def can_isolate() -> None:
     """Skip, but not in CI, where nobody may make a namespace of mounts."""
-    words = [program("unshare"), "--mount", "--map-root-user", program("setpriv"), "--no-new-privs", "--bounding-set=-all", "true"]
+    words = [
+        program("unshare"),
+        "--mount",
+        "--map-root-user",
+        "unshare",
+        "--user",
+        "--keep-caps",
+        f"--map-user={USER}",
+        f"--map-group={USER}",
+    ]
+    words += [program("setpriv"), "--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "true"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = f"no namespace of mounts can be made here: {done.stderr.strip()}"

@@ -1,6 +1,7 @@
 """Opens the stores of a project, its own or shared ones, and says what time it is to those who keep times."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -137,6 +138,16 @@ def look_at_database(settings: Settings) -> "Held":
 
     with Database(settings.shared, checked=False) as database:
         return held_there(database)
+
+
+@contextmanager
+def older_journal(settings: Settings) -> Iterator[Journal]:
+    """The journal in a shared database whose tables may be older than this Flyball's, for reading."""
+    from flyball.adapters.postgres.database import Database
+    from flyball.adapters.postgres.journal import PostgresJournal
+
+    with Database(settings.shared, checked=False) as database:
+        yield PostgresJournal(database)
 
 
 def upgrade_database(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> tuple[int, int]:

@@ -66,10 +66,28 @@ def admitted(settings: Settings, spec: "Spec") -> None:
     admit(open_stores(settings).journal, spec.model.name, tokens, before=before, now=wall_clock(), actor=settings.actor)
 
 
+def may_upgrade(settings: Settings, spec: "Spec") -> None:
+    """RefusedError where a shared database that is in use would be changed, and no token is at hand that is kept there.
+
+    Tables that are not there yet are made for anybody, and those that are as they should be stay so.
+    """
+    from flyball.loop.admission import must_be_known
+    from flyball.server.admin.tokens import read_tokens
+    from flyball.stores import look_at_database, older_journal
+
+    if not settings.shared:
+        return
+    held = look_at_database(settings)
+    if 0 < held.version < held.needs:
+        tokens = [one.digest for text in (admin_tokens(), admin_tokens_before()) for one in read_tokens(text)]
+        with older_journal(settings) as journal:
+            must_be_known(journal, spec.model.name, tokens)
+
+
 def _tokens_of_server(settings: Settings, stores: Stores) -> "tuple[AdminToken, ...]":
-    """What opens a server's admin routes. In shared stores only tokens that may act there do: a server anybody starts is no way around."""
+    """What opens a server's admin routes. In shared stores only tokens that are kept there do: a server anybody starts is no way around."""
     from flyball.core.errors import FlyballError
-    from flyball.loop.admission import is_admitted
+    from flyball.loop.admission import is_admitted, kept_tokens
     from flyball.server.admin.tokens import read_tokens
     from flyball.spec.load import load_spec
 
@@ -79,6 +97,12 @@ def _tokens_of_server(settings: Settings, stores: Stores) -> "tuple[AdminToken, 
     try:
         model = load_spec(settings.folder, settings.environment).model.name
         found = tuple(one for one in tokens if is_admitted(stores.journal, model, [one.digest]))
+        if not found and not kept_tokens(stores.journal.read(model)):
+            _say(
+                f"no admin token is kept with {model} in these shared stores yet, so the admin routes stay closed: let a verb that acts "
+                f"run once with {FOR_ADMINS}, such as `flyball tick`, and start the server again"
+            )
+            return ()
     except FlyballError as error:
         _say(f"the admin routes stay closed until the server starts again: who may use them cannot be read: {error.message}")
         return ()

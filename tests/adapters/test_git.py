@@ -64,3 +64,16 @@ def test_a_difference_that_does_not_fit_is_refused(project: Path, tmp_path: Path
     tree = working_tree(project)
     with pytest.raises(IntegrityError, match="does not fit commit"):
         GitSources(project).checkout(tree.commit, tree.diff.replace(b"-C = 1", b"-C = 7"), tmp_path / "out")
+
+
+def test_a_repository_that_git_cannot_read_is_told_from_one_that_is_not_there(project: Path, tmp_path: Path) -> None:
+    assert working_tree(project).trouble == ""
+    (tmp_path / "outside").mkdir()
+    assert working_tree(tmp_path / "outside").trouble == ""
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    git(fresh, "init", "-q")
+    assert working_tree(fresh).trouble == "", "it has no commit yet"
+    (project.parents[1] / ".git" / "HEAD").write_text("nothing that git knows\n")
+    found = working_tree(project)
+    assert found.commit == "" and "not a git repository" in found.trouble

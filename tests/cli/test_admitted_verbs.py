@@ -10,8 +10,27 @@ from flyball.api.project import Project
 from flyball.cli.admission import ACTS, ADDS, INNER, READS, reach
 from flyball.cli.main import VERBS
 from flyball.core.errors import RefusedError
+from flyball.wiring import server_ports
 from trained import CUSTOMER, Shop, change, flyball, running
 
+ACTING = {
+    "adopt": ("http://127.0.0.1:1/v2/models/churn", "--name", "churn"),
+    "train": (),
+    "register": ("r",),
+    "promote": ("1",),
+    "rollout": ("abort",),
+    "approve": ("1", "--reason", "x"),
+    "decline": ("1", "--reason", "x"),
+    "rollback": (),
+    "reference": ("make", "d.csv"),
+    "silence": ("drift:*", "--for", "1h", "--reason", "x"),
+    "tick": (),
+    "up": (),
+    "freeze": ("--reason", "x"),
+    "thaw": (),
+    "db": ("prune",),
+}
+"""Every verb that acts, with words that let it."""
 SECRET, OTHER = "a" * 40, "b" * 40
 
 
@@ -59,11 +78,43 @@ def test_what_a_verb_does_may_hang_on_its_options(verb: str, options: dict[str, 
 def test_a_laptop_does_not_act_in_production_without_a_token(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert flyball(shared, "tick", "--now", "2025-03-04T00:00:00Z").status == 0
     monkeypatch.setenv("FLYBALL_ENV", "prod")
-    for words in (("tick",), ("up",), ("freeze", "--reason", "x"), ("promote", "1"), ("rollback",), ("train",), ("register", "r")):
-        said = flyball(shared, *words)
-        assert (said.status, "no admin token is at hand" in said.err) == (1, True), (words, said.err)
+    assert set(ACTING) == set(ACTS)
+    for verb, words in ACTING.items():
+        said = flyball(shared, verb, *words)
+        assert (said.status, "no admin token is at hand" in said.err) == (1, True), (verb, said.err)
     for words in (("status",), ("models",), ("why", "1"), ("journal",), ("rollout",), ("check",)):
         assert flyball(shared, *words).status == 0, words
+
+
+def test_a_server_makes_no_champion_of_another_servers_model_without_a_token(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(shared, "[env.prod.serve]", '[env.prod.serve]\nbackend = "http://127.0.0.1:1/v2/models/churn"')
+    monkeypatch.setenv("FLYBALL_ENV", "prod")
+    said = flyball(shared, "serve")
+    assert (said.status, "no admin token is at hand" in said.err) == (1, True), said.err
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", SECRET)
+    said = flyball(shared, "serve")
+    assert (said.status, "does not answer" in said.err) == (1, True), said.err
+
+
+def test_a_server_opens_admin_routes_for_tokens_that_are_kept_and_for_no_other(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FLYBALL_ENV", "prod")
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", f"{SECRET} bob:{OTHER}")
+    assert server_ports(shared).tokens == ()
+    assert "no admin token is kept with churn in these shared stores yet" in capsys.readouterr().err
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", SECRET)
+    assert flyball(shared, "freeze", "--reason", "audit").status == 0
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", f"{SECRET} bob:{OTHER}")
+    assert [one.actor for one in server_ports(shared).tokens] == ["admin"]
+    assert "1 of 2 tokens in FLYBALL_ADMIN_TOKEN may not act" in capsys.readouterr().err
+
+
+def test_check_warns_of_stores_that_are_shared_without_the_database_that_keeps_tokens(shared: Path) -> None:
+    (warning,) = [one for one in flyball(shared, "check", "--json").json["warnings"] if "shares" in one]
+    assert warning.startswith("in prod, [stores] shares remote and no database: each machine has a journal of its own")
+    change(shared, "[env.prod.stores]", '[env.prod.stores]\ndatabase = "env:DB"')
+    assert not [one for one in flyball(shared, "check", "--json").json["warnings"] if "shares" in one]
 
 
 def test_the_token_that_came_first_is_asked_for_ever_after(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,8 +159,8 @@ def test_check_refuses_a_receiver_whose_variable_is_not_set_and_lists_the_others
     assert "alerts.to[1].url: the variable ALERT_URL is not set" in said.err and "export ALERT_URL=" in said.err
     monkeypatch.setenv("ALERT_URL", "https://hooks.example.com/very-secret")
     said = ok(flyball(tmp_path, "check"))
-    assert "log stderr, webhook env:ALERT_URL" in said.out and "secret" not in said.out
-    assert "secret" not in json.dumps(ok(flyball(tmp_path, "check", "--json")).json)
+    assert "log stderr, webhook env:ALERT_URL" in said.out and "very-secret" not in said.out
+    assert "very-secret" not in json.dumps(ok(flyball(tmp_path, "check", "--json")).json)
 
 
 def test_alerts_shows_what_outside_alerts_ask_for(tmp_path: Path) -> None:

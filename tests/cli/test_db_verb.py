@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from flyball.adapters.postgres import upgrade as upgrading
 from flyball.adapters.postgres.database import Database
+from flyball.adapters.postgres.journal import PostgresJournal
+from flyball.adapters.postgres.migrations import MIGRATIONS
 from flyball.adapters.postgres.retention import PostgresRetention
 from flyball.adapters.sqlite.database import Database as OwnDatabase
 from flyball.adapters.sqlite.predictions import SqlitePredictionLog
 from flyball.core.window import Window
+from flyball.loop.admission import admit
 from flyball.loop.forgetting import forget
+from flyball.server.admin.tokens import read_tokens
 from flyball.stores import wall_clock
 from flyball.testing.samples import NOON, predictions
 from postgresql import Postgres
@@ -71,6 +76,26 @@ def test_a_shared_database_says_whether_it_is_ready(team: Path, shared: str) -> 
     for words in (("db", "status"), ("db", "upgrade"), ("models",), ("tick",), ("journal",)):
         _fails(flyball(team, *words), "newer Flyball", "pip install --upgrade")
     assert not (team / "flyball.db").exists()
+
+
+def test_a_database_in_use_is_upgraded_by_whoever_may_act_on_a_model_in_it(
+    team: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_DATABASE", address := postgres.fresh(migrated=False))
+    monkeypatch.delenv("FLYBALL_ADMIN_TOKEN", raising=False)
+    with monkeypatch.context() as earlier, Database(address, checked=False) as database:
+        earlier.setattr(upgrading, "MIGRATIONS", MIGRATIONS[:1])
+        assert upgrading.upgrade(database) == (0, 1)
+        tokens = [one.digest for one in read_tokens("a" * 40)]
+        admit(PostgresJournal(database), "another", tokens, now=NOON, actor="person")
+    _fails(flyball(team, "db", "upgrade"), "no admin token is at hand")
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "b" * 40)
+    _fails(flyball(team, "db", "upgrade"), "is not one of those that are kept there")
+    monkeypatch.setenv("FLYBALL_ADMIN_TOKEN", "a" * 40)
+    said = flyball(team, "db", "upgrade", "--json")
+    assert said.json == {"from": 1, "to": len(MIGRATIONS)}, said.err
+    monkeypatch.delenv("FLYBALL_ADMIN_TOKEN")
+    assert flyball(team, "db", "upgrade").out.endswith("nothing to do\n")
 
 
 def test_an_empty_shared_database_sends_every_verb_to_the_upgrade(team: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,6 +117,13 @@ def test_a_folder_that_holds_something_is_left_alone(lived: Path, tmp_path: Path
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine.txt"]
 
 
+def test_a_folder_that_cannot_be_made_is_told(lived: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file" / "out", Path("/proc/x/y")):
+        said = flyball(lived, "export", str(folder))
+        assert (said.status, f"{folder} cannot be made: " in said.err) == (1, True), said.err
+
+
 def test_an_edited_journal_is_told_and_leaves_no_half_export(lived: Path, tmp_path: Path) -> None:
     import shutil
     import sqlite3

@@ -157,3 +157,50 @@ def test_one_machine_needs_no_shared_stores(project: Path, target: str, count: i
     said = flyball(project, "render", target, "--json", "--program", "/opt/flyball", "--user", "ada")
     assert said.status == 0 and len(said.json["files"]) == count
     assert any("/opt/flyball tick" in text for text in said.json["files"].values())
+
+
+_STORES = '\n[stores]\ndatabase = "env:DB"\nmlflow = "env:ML"\n'
+
+
+def with_stores(project: Path, more: str = "") -> None:
+    with (project / "flyball.toml").open("a") as file:
+        file.write(_STORES + more)
+
+
+def test_a_gitlab_ci_file_of_ones_own_is_left_alone_and_what_it_needs_is_printed(project: Path) -> None:
+    with_stores(project, 'remote = "s3://bucket/churn"\n')
+    own = project / ".gitlab-ci.yml"
+    own.write_text("stages: [build]\n")
+    said = flyball(project, "render", "gitlab", "--out", str(project))
+    assert said.status == 0 and own.read_text() == "stages: [build]\n"
+    assert "left alone; it needs:\ninclude:\n  - local: '/.gitlab/flyball-churn.yml'" in said.err
+    assert (project / ".gitlab" / "flyball-churn.yml").is_file()
+    own.write_text("include:\n  - local: '/.gitlab/flyball-churn.yml'\n")
+    assert "it needs" not in flyball(project, "render", "gitlab", "--out", str(project)).err
+    assert flyball(project, "render", "gitlab", "--out", str(project), "--force").status == 0
+    assert "Made by" in own.read_text()
+
+
+@pytest.mark.parametrize("target", ["github", "gitlab", "jenkins"])
+def test_where_no_step_could_push_the_rows_that_the_next_one_needs_nothing_is_rendered(project: Path, target: str) -> None:
+    with_stores(project)
+    said = flyball(project, "render", target)
+    assert said.status != 0 and "has no DVC remote" in said.err and "dvc remote add -d" in said.err
+    assert flyball(project, "render", target, "--review").status == 0
+    (project / ".dvc").mkdir()
+    (project / ".dvc" / "config").write_text("[core]\n    analytics = false\n['remote \"team\"']\n    url = s3://b/c\n")
+    assert flyball(project, "render", target).status != 0, "there is one, but none that is used unasked"
+    (project / ".dvc" / "config").write_text("[core]\n    analytics = false\n    remote = team\n['remote \"team\"']\n    url = s3://b/c\n")
+    assert flyball(project, "render", target).status == 0
+
+
+def test_an_environment_that_asks_for_trainings_and_would_not_see_them_is_warned_of(project: Path) -> None:
+    asks = 'external = { kind = "repository_dispatch", url = "https://api.github.com/repos/a/b/dispatches", token = "env:GH_X" }\n'
+    stores = 'database = "env:DB"\nmlflow = "env:ML"\nremote = "s3://bucket/churn"\n'
+    with (project / "flyball.toml").open("a") as file:
+        file.write(f"\n[env.prod.stores]\n{stores}[env.loop.train]\n{asks}")
+    said = flyball(project, "--env", "prod", "render", "github")
+    assert said.status == 0 and "[env.loop.stores] names no shared stores" in said.err
+    with (project / "flyball.toml").open("a") as file:
+        file.write(f"[env.loop.stores]\n{stores}")
+    assert "warning" not in flyball(project, "--env", "prod", "render", "github").err

@@ -17,7 +17,7 @@ import pytest
 
 import flyball
 from flyball import Project
-from flyball.cli.admission import reach
+from flyball.cli.admission import INNER, reach
 from flyball.cli.main import VERBS, cli
 from flyball.core.errors import FlyballError, SpecError
 from flyball.server.metrics import Metrics, Page, render
@@ -182,10 +182,10 @@ def test_what_each_verb_may_do_in_shared_stores_is_documented() -> None:
     for does, verbs, _ in rows(text, "it"):
         for verb in codes(verbs):
             name, *words = verb.split()
-            options: dict[str, object] = (
-                {"register": False} if "--no-register" in words else {"action": words[0]} if name == "rollout" else {}
-            )
+            options: dict[str, object] = {"register": False} if "--no-register" in words else {}
+            options |= {key: words[0] for of, key in (("rollout", "action"), ("db", INNER)) if name == of}
             options |= {"register": True} if verb == "train" else {"data": "rows.csv"} if name == "reference" else {}
+            options |= {INNER: words[0]} if name == "db" else {}
             if name not in ("resume", "abort"):
                 assert reach(name, options) == does, verb
 
@@ -256,9 +256,9 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(there), target
 
 
-def test_every_page_is_in_the_navigation() -> None:
-    listed = set(re.findall(r"^\s+- ([\w./-]+\.md)$", read("mkdocs.yml"), flags=re.MULTILINE))
-    assert listed == {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+def test_every_page_is_in_the_navigation_once() -> None:
+    listed = re.findall(r"^\s+- ([\w./-]+\.md)$", read("mkdocs.yml"), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -7,7 +7,7 @@ import pytest
 from flyball.adapters.memory.journal import MemoryJournal
 from flyball.core.errors import RefusedError
 from flyball.journal.events import Admitted
-from flyball.loop.admission import admit, is_admitted, kept_tokens
+from flyball.loop.admission import admit, is_admitted, kept_tokens, must_be_known
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OURS, THEIRS, NEXT = b"a" * 32, b"b" * 32, b"c" * 32
@@ -19,7 +19,7 @@ def let_in(journal: MemoryJournal, *tokens: bytes, before: tuple[bytes, ...] = (
 
 def test_the_first_token_that_comes_is_kept_and_tells_nothing_of_itself() -> None:
     journal = MemoryJournal()
-    assert not is_admitted(journal, "churn", [])
+    assert not is_admitted(journal, "churn", []) and not is_admitted(journal, "churn", [OURS])
     assert let_in(journal, OURS) == 1
     (entry,) = journal.read("churn")
     assert isinstance(entry.event, Admitted)
@@ -55,6 +55,29 @@ def test_tokens_are_replaced_by_whoever_has_one_of_them() -> None:
     with pytest.raises(RefusedError):
         let_in(journal, OURS)
     assert let_in(journal, NEXT, before=(NEXT,)) == 0
+
+
+def test_whoever_still_names_the_token_of_before_is_let_in_by_the_new_one() -> None:
+    journal = MemoryJournal()
+    let_in(journal, OURS)
+    assert let_in(journal, NEXT, THEIRS, before=(OURS,)) == 1
+    for tokens in ((NEXT, THEIRS), (NEXT,), (THEIRS, NEXT)):
+        assert let_in(journal, *tokens, before=(OURS,)) == 0
+    with pytest.raises(RefusedError):
+        let_in(journal, OURS, before=(OURS,))
+    assert len(journal.read("churn")) == 2
+
+
+def test_what_all_models_of_a_database_share_is_changed_by_a_token_of_any_of_them() -> None:
+    journal = MemoryJournal()
+    must_be_known(journal, "new", [])
+    let_in(journal, OURS)
+    admit(journal, "other", [THEIRS], now=NOW, actor="person")
+    for tokens, why in (([], "no admin token is at hand"), ([NEXT], "is not one of those that are kept there")):
+        with pytest.raises(RefusedError, match=why):
+            must_be_known(journal, "new", tokens)
+    must_be_known(journal, "new", [NEXT, THEIRS])
+    assert journal.models() == ["churn", "other"]
 
 
 def test_each_model_has_tokens_of_its_own() -> None:

@@ -59,3 +59,19 @@ def test_a_project_with_stores_of_its_own_cannot_be_run_on_machines_that_forget(
     with pytest.raises(SpecError, match="database and mlflow") as refused:
         shared(parse_spec(MINIMAL, folder=Path("nowhere")), by="GitHub Actions")
     assert "[stores]" in refused.value.hint
+
+
+def test_only_what_makes_a_version_or_puts_it_to_work_has_the_admin_token_and_only_what_signs_or_verifies_the_key() -> None:
+    more = (
+        '[stores]\ndatabase = "env:DB"\nmlflow = "env:ML"\n[track]\nlineage = "env:LINEAGE"\n[deliver]\nsecrets = ["X"]\n'
+        '[alerts]\nto = [ { kind = "webhook", url = "env:CHAT" } ]\n'
+    )
+    plan = make_plan(parse_spec(MINIMAL + more, folder=Path("nowhere")))
+    for steps in (plan.review, plan.renew):
+        given = {step.name: step.secrets for step in steps}
+        assert given["check"] == given["data"] == ("DB", "ML", "X")
+        assert given["train"] == ("DB", "ML", "LINEAGE", "FLYBALL_SIGNING_KEY", "X")
+        assert given["test"] == ("DB", "ML", "FLYBALL_SIGNING_KEY", "X")
+    assert {step.name for step in (*plan.review, *plan.renew) if "FLYBALL_ADMIN_TOKEN" in step.secrets} == {"register", "deploy"}
+    assert {"CHAT", "FLYBALL_ADMIN_TOKEN"} <= set(plan.watch.secrets)
+    assert all(set(step.secrets) <= set(plan.secrets) for step in (*plan.review, *plan.renew, plan.watch))

@@ -45,16 +45,16 @@ def test_words_of_the_spec_are_said_as_they_are() -> None:
     files = [render("docker", order(text(requirements=word)))["Dockerfile"] for word in WORDS]
     for word, steps in zip(WORDS, parsed(*files), strict=True):
         assert ["pip", "install", "-r", word] in [step["value"] for step in steps if step["cmd"].upper() == "RUN"]
-        assert len(steps) == 11 and not any(step["heredocs"] for step in steps)
+        assert len(steps) == 14 and not any(step["heredocs"] for step in steps)
 
 
 @settings(deadline=None, max_examples=100)
 @given(word=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40))
 def test_any_word_stays_on_its_line_and_reads_back(word: str) -> None:
     lines = render("docker", order(text(requirements=word)))["Dockerfile"].split("\n")
-    assert len(lines) == 13
-    assert json.loads(lines[6].removeprefix("RUN ")) == ["pip", "install", "-r", word]
-    assert lines[6].isascii() and lines[6].endswith("]")
+    assert len(lines) == 16
+    assert json.loads(lines[9].removeprefix("RUN ")) == ["pip", "install", "-r", word]
+    assert lines[9].isascii() and lines[9].endswith("]")
 
 
 def test_the_slim_image_installs_in_the_ranges_of_the_package_and_no_more_than_a_server_needs() -> None:
@@ -72,4 +72,16 @@ def test_the_slim_image_installs_in_the_ranges_of_the_package_and_no_more_than_a
 @pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.server"])
 def test_what_is_of_this_machine_alone_is_left_out_of_the_image(name: str) -> None:
     left = render("docker", order())[f"{name}.dockerignore"].splitlines()
-    assert {".flyball", "mlartifacts"} <= set(left) or left[1:] == ["*", "!requirements-server.txt"]
+    wanted = {"**/.flyball", "**/mlartifacts", "**/.dvc/config.local", "**/.env", "**/*.env", "**/.venv*", "evaluation", ".git/config"}
+    assert wanted <= set(left) or left[1:] == ["*", "!requirements-server.txt"]
+
+
+def test_the_commit_goes_into_the_image_and_what_a_ci_system_writes_into_gits_configuration_does_not() -> None:
+    left = render("docker", order())["Dockerfile.dockerignore"].splitlines()
+    assert not {".git", "**/.git", ".git/HEAD", ".git/objects", ".git/refs", ".git/packed-refs", ".git/index"} & set(left)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.server"])
+def test_the_user_whom_no_list_of_users_knows_has_a_name_and_a_home(name: str) -> None:
+    [*_, said] = [line for line in render("docker", order())[name].splitlines() if line.startswith("ENV ")]
+    assert said == "ENV HOME=/tmp USER=flyball LOGNAME=flyball TMPDIR=/tmp DVC_SITE_CACHE_DIR=/tmp/dvc"

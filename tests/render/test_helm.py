@@ -67,11 +67,14 @@ def test_what_the_values_say_is_what_is_installed(chart: Path) -> None:
             rate="50",
             serverResources=resources,
             trainingResources=resources,
+            databasePort=6432,
             monitor=False,
             networkPolicies=False,
         )
     )
     assert not [name for name in found if name.startswith(("ServiceMonitor", "NetworkPolicy"))]
+    policy = objects(helm(chart, databasePort=6432))["NetworkPolicy/churn"]
+    assert policy["spec"]["egress"][1]["ports"][0]["port"] == 6432
     [server] = found["Deployment/churn"]["spec"]["template"]["spec"]["containers"]
     assert (server["image"], server["resources"]) == ("slim:2", resources)
     assert {env["valueFrom"]["secretKeyRef"]["name"] for env in server["env"] if "secretKeyRef" in env.get("valueFrom", {})} == {"theirs"}

@@ -1,7 +1,9 @@
 """The rendered containers run on a root they cannot write: servers answer from the shared database alone and drain, the loop looks."""
 
+import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +17,14 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+import yaml
 
-from clustered import pod_of, trees
+from clustered import order, pod_of, trees
+from flyball.render.kubernetes.pods import USER
+from flyball.render.targets import render
 from kubelets import Container, Volumes, can_isolate, free_port, image_of, run, volumes
 from postgresql import Postgres
+from recorded import git
 from trained import CUSTOMER, begin, spawn
 
 _CLUSTER = """
@@ -70,10 +76,18 @@ def mlflow_server(folder: Path) -> Iterator[str]:
 
 
 def made_image(project: Path, folder: Path) -> Path:
-    """What the image holds of a project. Data is pushed to where a pod's project sees a folder of its own."""
+    """What the image holds of a project, of its repository too. Data is pushed to where a pod's project sees a folder of its own."""
     image = image_of(project, folder)
-    for words in (["init", "-q", "--no-scm"], ["remote", "add", "-q", "-d", "there", "../tmp/remote"]):
+    git(image, "init", "-q")
+    for words in (["init", "-q"], ["remote", "add", "-q", "-d", "there", "../tmp/remote"]):
         subprocess.run([sys.executable, "-m", "dvc", *words], cwd=image, check=True)
+    git(image, "add", "-A")
+    git(image, "commit", "-qm", "begin")
+    for name in render("docker", order())["Dockerfile.dockerignore"].splitlines():
+        if name.startswith(".git/") and "*" not in name:
+            place = image / name
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+    assert (image / ".git").is_dir() and not (image / ".git" / "config").exists()
     return image
 
 
@@ -115,6 +129,17 @@ def place(tmp_path: Path, installed: Installed) -> Volumes:
 def test_the_steps_of_a_training_run_one_after_the_other_in_one_pod_and_make_the_first_version(installed: Installed) -> None:
     assert [(name, status) for name, (status, said) in installed.steps.items() if status] == [], installed.steps
     assert list(installed.steps) == ["project", "check", "data", "train", "test", "register", "deploy"]
+    assert "cannot read the repository" not in installed.steps["train"][1]
+
+
+def test_a_version_made_in_a_pod_says_which_commit_it_was_made_from(installed: Installed) -> None:
+    address = f"{installed.secrets['FLYBALL_MLFLOW']}/api/2.0/mlflow"
+    experiments = httpx.get(f"{address}/experiments/search", params={"max_results": 100}).json()["experiments"]
+    asked = {"experiment_ids": [one["experiment_id"] for one in experiments]}
+    runs = httpx.post(f"{address}/runs/search", json=asked).json()["runs"]
+    tags = [{tag["key"]: tag["value"] for tag in one["data"]["tags"]} for one in runs]
+    said = {(one["mlflow.source.git.commit"], one["flyball.dirty"]) for one in tags if "flyball.snapshot" in one}
+    assert said == {(git(installed.image, "rev-parse", "HEAD").strip(), "no")}
 
 
 def test_a_server_with_nothing_but_the_spec_answers_from_the_shared_database_and_drains_in_time(
@@ -157,6 +182,65 @@ def test_the_loop_looks_is_found_alive_and_ends_when_it_is_asked_to(installed: I
         status = loop.stop(pod["terminationGracePeriodSeconds"])
     assert status == 0, loop.said()
     assert "failed" not in loop.said(), loop.said()
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a Dockerfile leaves: where the project is, whose that folder is, and where, as whom and with which variables commands run."""
+
+    project: str
+    owned: list[str]
+    place: str
+    user: str
+    variables: dict[str, str]
+
+
+def built(dockerfile: str) -> Built:
+    place, user, project, owned = "/", "0:0", "", []
+    variables: dict[str, str] = {}
+    for word, _, rest in (line.partition(" ") for line in dockerfile.splitlines()):
+        match word:
+            case "WORKDIR":
+                place = rest
+            case "USER":
+                user = rest
+            case "COPY" if rest.endswith('[".", "."]'):
+                project = place
+            case "ENV":
+                variables |= dict(one.split("=", 1) for one in rest.split(" "))
+            case "RUN" if json.loads(rest)[:5] == ["install", "-d", "-o", str(USER), "-g"]:
+                owned = json.loads(rest)[6:]
+    return Built(project=project, owned=owned, place=place, user=user, variables=variables)
+
+
+def test_the_steps_of_kubeflow_run_in_the_image_as_its_dockerfile_leaves_it(installed: Installed, tmp_path: Path) -> None:
+    (written := tmp_path / "written").mkdir()
+    (written / "flyball.toml").write_text(installed.spec.replace("$(HOME)", "at home"))  # an expression to Kubeflow, which refuses it
+    rendered = [spawn(written, "--env", "prod", "render", one, "--json") for one in ("docker", "kubeflow")]
+    assert [one.err for one in rendered if one.status] == []
+    dockerfile, pipelines = (one.json["files"] for one in rendered)
+    image = built(dockerfile["Dockerfile"])
+    assert image.user == f"{USER}:{USER}" and image.place in image.owned, "the user may write where it works"
+    pipeline, platform = yaml.safe_load_all(pipelines["churn-prod/pipeline.yaml"])
+    tmp = volumes(tmp_path / "pod", installed.spec).tmp
+    for name in ("check", "data", "train"):
+        folder = tmp.parent / name
+        if image.place == image.project:
+            shutil.copytree(installed.image, folder)
+        else:
+            folder.mkdir()
+        step = pipeline["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
+        [given] = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][f"exec-{name}"]["secretAsEnv"]
+        assert given["secretName"] == "churn"
+        plain = {key: text for key, text in image.variables.items() if key != "PATH"} | {one["name"]: one["value"] for one in step["env"]}
+        found = [{"name": key, "value": text} for key, text in plain.items()]
+        found += [{"name": one["envVar"], "value": installed.secrets[one["secretKey"]]} for one in given["keyToEnv"]]
+        arguments = [str(tmp / "artifact") if word.startswith("{{$") else word for word in step["args"]]
+        mounts = [{"name": "project"}, {"name": "tmp"}]
+        tree = {"name": name, "command": step["command"], "args": arguments, "env": found, "volumeMounts": mounts}
+        status, said = run(tree, Volumes(project=folder, tmp=tmp, spec=installed.spec), {})
+        assert status == 0, f"{name}: {said}"
+        assert "cannot read the repository" not in said
 
 
 def test_without_its_secrets_a_server_says_what_is_missing_and_ends(installed: Installed, place: Volumes) -> None:

@@ -166,6 +166,41 @@ def test_nobody_reaches_the_servers_without_the_clients_label_and_nobody_the_loo
     assert {"protocol": "TCP", "port": 5432} in made()["NetworkPolicy/churn"]["spec"]["egress"][1]["ports"]
 
 
+def test_the_port_of_a_database_whose_address_is_a_secret_is_said_and_can_be_named() -> None:
+    assert "--database-port" in made()["NetworkPolicy/churn"]["metadata"]["annotations"]["flyball.dev/egress"]
+    policy = made(database_port=6432)["NetworkPolicy/churn"]
+    assert policy["spec"]["egress"][1]["ports"][0]["port"] == 6432
+    assert "as --database-port says" in policy["metadata"]["annotations"]["flyball.dev/egress"]
+
+
+def test_the_servers_of_kserve_are_guarded_watched_and_kept_as_the_others() -> None:
+    plain, objects = made(), made("kserve")
+    pods = objects["InferenceService/churn"]["spec"]["predictor"]["labels"]
+    for name in ("NetworkPolicy/churn", "PodDisruptionBudget/churn"):
+        assert objects[name] == plain[name]
+        spec = objects[name]["spec"]
+        assert spec.get("podSelector", spec.get("selector"))["matchLabels"].items() <= pods.items()
+    monitor = objects["PodMonitor/churn"]["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= pods.items() and pods[monitor["jobLabel"]] == JOB
+    [endpoint] = monitor["podMetricsEndpoints"]
+    assert [endpoint] == plain["ServiceMonitor/churn"]["spec"]["endpoints"]
+    [container] = objects["ServingRuntime/churn"]["spec"]["containers"]
+    assert endpoint["port"] in [port["name"] for port in container["ports"]]
+
+
+@pytest.mark.parametrize("target", ["kubernetes", "kserve"])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_whoever_runs_flyball_has_a_name_a_home_and_git_may_read_the_project(target: str, loop: str) -> None:
+    objects = made(target, loop=loop)
+    found = [one for tree in pods(objects) for one in containers(tree) if one["command"] == ["flyball"]]
+    found += objects["ServingRuntime/churn"]["spec"]["containers"] if target == "kserve" else []
+    for one in found:
+        said = {env["name"]: env.get("value") for env in one["env"]}
+        assert said["USER"] and said["LOGNAME"] and said["HOME"] == "/tmp"
+        count = int(said["GIT_CONFIG_COUNT"])
+        assert [(said[f"GIT_CONFIG_KEY_{at}"], said[f"GIT_CONFIG_VALUE_{at}"]) for at in range(count)] == [("safe.directory", "/project")]
+
+
 def test_a_training_is_given_what_the_spec_says_it_needs_and_runs_the_plan_in_its_order() -> None:
     job = made()["CronJob/churn-train"]
     assert job["spec"]["suspend"] is True and job["spec"]["jobTemplate"]["spec"]["backoffLimit"] == 0

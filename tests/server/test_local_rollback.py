@@ -43,8 +43,10 @@ def roll_back(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def garbage(folder: Path) -> None:
-    for path in folder.glob("flyball.db*"):
-        path.write_bytes(b"no database at all" * 1000)
+    """Overwritten to its end, as by a disk that fails. Nothing is cut off: what of `-shm` is mapped and gone would kill any process."""
+    for path in (folder / "flyball.db", folder / "flyball.db-wal"):
+        with path.open("r+b") as file:
+            file.write((b"no database at all" * (path.stat().st_size // 18 + 1))[: path.stat().st_size])
 
 
 def locked(folder: Path) -> sqlite3.Connection:

@@ -83,6 +83,53 @@ def test_predictions_are_kept_at_least_until_their_outcomes_count() -> None:
     assert parse_spec(text + '[stores]\nkeep = "2d"\n', folder=Path("nowhere")).stores.keep == timedelta(days=2)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://u@h/db?password=SEKRET",
+        "postgresql://u@h/db?Pass%77ord=SEKRET",
+        "postgresql://u@h/db?sslmode=require&passfile=SEKRET",
+        "postgresql://u@h/db?sslpassword=SEKRET",
+        "postgresql://u:SEKRET@h/db",
+        "postgresql://[u:SEKRET@h/db",
+        "host=h password=SEKRET",
+        "mysql://u:SEKRET@h/db",
+        "ftp://u:SEKRET@h",
+        "env:NAME SEKRET",
+        "https://h/x?api_key=SEKRET",
+        "https://h/x#token=SEKRET",
+        "s3://ID:SEKRET@bucket",
+    ],
+)
+@pytest.mark.parametrize(
+    ("section", "key"), [("stores", "database"), ("stores", "remote"), ("stores", "mlflow"), ("track", "events"), ("track", "lineage")]
+)
+def test_a_secret_in_an_address_is_refused_and_never_repeated(section: str, key: str, address: str) -> None:
+    if (key, address[:5]) == ("mlflow", "mysql"):
+        address = address.replace("mysql", "postgresql")
+    with pytest.raises(SpecError) as refused:
+        parsed(f'[{section}]\n{key} = "{address}"\n')
+    assert "SEKRET" not in str(refused.value) and f"{section}.{key}" in str(refused.value)
+
+
+def test_an_address_that_is_no_text_is_not_repeated_either() -> None:
+    with pytest.raises(SpecError) as refused:
+        parsed('[stores]\ndatabase = ["postgresql://u:SEKRET@h/db"]\n')
+    assert "SEKRET" not in str(refused.value)
+
+
+def test_what_is_no_secret_may_stand_in_an_address() -> None:
+    more = '[stores]\ndatabase = "postgresql://u@h/db?sslmode=require&sslrootcert=/ca.pem"\n[track]\nevents = "file:told/events.jsonl"\n'
+    assert parsed(more).stores.database.endswith("/ca.pem") and parsed(more).track.events == "file:told/events.jsonl"
+
+
+@pytest.mark.parametrize("path", ["file:../../x/y", "file:///etc/x", "file:/etc/x", "file://../x", "file:a/../../x", "file:", "file:."])
+@pytest.mark.parametrize("key", ["events", "lineage"])
+def test_what_is_told_goes_to_no_file_outside_of_the_project(key: str, path: str) -> None:
+    with pytest.raises(SpecError, match=f"track.{key} cannot be used"):
+        parsed(f'[track]\n{key} = "{path}"\n')
+
+
 def test_a_spec_is_loaded_for_an_environment(tmp_path: Path) -> None:
     (tmp_path / "flyball.toml").write_text(MINIMAL + "[env.prod.serve]\nworkers = 3\n")
     assert load_spec(tmp_path, "prod").serve.workers == 3

@@ -16,7 +16,7 @@ def working_tree(project: Path) -> WorkingTree:
     """The commit and the difference of tracked files under the project (without its snapshots); both empty outside git."""
     commit = _git(project, "rev-parse", "--verify", "-q", "HEAD").decode().strip()
     if not commit:
-        return WorkingTree(commit="", diff=b"")
+        return WorkingTree(commit="", diff=b"", trouble=_trouble(project))
     diff = _git(project, "diff", "HEAD", "--binary", "--no-color", "--no-ext-diff", "--", ".", ":(exclude)snapshots")
     if len(diff) > _LARGEST_DIFF:
         diff = diff[:_LARGEST_DIFF] + b"\n(cut off here)\n"
@@ -69,6 +69,18 @@ def _does_not_fit(commit: str, said: str) -> FlyballError:
     return IntegrityError(
         f"the kept difference does not fit commit {commit[:12]}: {said}", hint="was it cut off, or the history rewritten?"
     )
+
+
+def _trouble(project: Path) -> str:
+    """Why git tells nothing of a repository that is there; empty where there is none, or none with a commit."""
+    if not any((place / ".git").exists() for place in (project, *project.parents)):
+        return ""
+    try:
+        done = subprocess.run(["git", "-C", str(project), "rev-parse", "--git-dir"], capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return said[0].removeprefix("fatal: ") if done.returncode and said else ""
 
 
 def _git(project: Path, *words: str) -> bytes:

@@ -51,7 +51,9 @@ def reach(verb: str, options: Mapping[str, object]) -> Reach:
         return "reads"
     if verb == "reference" and options.get("data") is None:
         return "reads"
-    if verb == "db":  # tables are made, and copied into while they are empty, before there is a journal that could know a token
+    if (
+        verb == "db"
+    ):  # tables are made, and copied into while they are empty, before there is a journal that could know a token; see `allow`
         inner: Mapping[object, Reach] = {"status": "reads", "upgrade": "adds", "copy": "adds"}
         return inner.get(options.get(INNER), "acts")
     if verb == "rollback" and options.get("local"):
@@ -74,3 +76,7 @@ def allow(verb: str, options: Mapping[str, object], settings: Settings, spec: Sp
         from flyball.wiring import admitted
 
         admitted(settings, spec)
+    elif verb == "db" and options.get(INNER) == "upgrade":
+        from flyball.wiring import may_upgrade
+
+        may_upgrade(settings, spec)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from flyball.adapters.remote.address import address_of
+from flyball.cli.admission import allow
 from flyball.cli.foreign import classes_of
 from flyball.cli.frame import say, show_json
 from flyball.core.errors import DataError, RefusedError
@@ -34,6 +35,8 @@ def adopt_address(folder: Path, asked: str, data: Path | None, target: str | Non
     folder.mkdir(parents=True, exist_ok=True)
     settings = read_settings(folder)
     known = project_of(settings)
+    if known is not None:
+        allow("adopt", {}, settings, known)
     name = said.name or (known.model.name if known is not None else address.name)
     if known is not None and known.model.name != name:
         raise RefusedError(

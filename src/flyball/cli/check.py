@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from flyball.alerting.receivers import receiver_name
-from flyball.cli.environments import differing, lines
+from flyball.cli.environments import differing, lines, unguarded
 from flyball.cli.frame import as_json, at_time, now_option, project, say, show_json, show_table, told
 from flyball.core.codec import to_plain
 from flyball.core.errors import DataError, SpecError
@@ -40,7 +40,7 @@ def command(ctx: click.Context, now: str | None, as_json: bool) -> None:
     _query(spec)
     elsewhere = differing(spec.folder)
     table = _table(spec)
-    warnings = [*_warnings(spec), *_starved(spec), *_columns(spec, table)]
+    warnings = [*_warnings(spec), *_starved(spec), *unguarded(spec.folder), *_columns(spec, table)]
     found = look_ahead(settings, spec, table, at_time(now))
     if as_json:
         plain = {key: value for key, value in _plain(spec).items() if key != "folder"}

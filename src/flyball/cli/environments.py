@@ -26,6 +26,22 @@ def differing(folder: Path) -> dict[str, Differences]:
     return found
 
 
+def unguarded(folder: Path) -> list[str]:
+    """What is said of every environment, and of the file without one, that shares stores but not the one where tokens are kept."""
+    text = (folder / FILE).read_text(encoding="utf-8")
+    found = []
+    for name in ("", *environments(text)):
+        stores = parse_spec(text, folder=folder, environment=name).stores
+        if (stores.mlflow or stores.remote) and not stores.database:
+            shared = " and ".join(key for key in ("mlflow", "remote") if getattr(stores, key))
+            found.append(
+                f"{f'in {name}, ' if name else ''}[stores] shares {shared} and no database: each machine has a journal of its own, which "
+                "keeps the first admin token that comes there, so nothing asks another machine for it; who may write to what is shared is "
+                "decided by its own users and keys"
+            )
+    return found
+
+
 def lines(differences: Differences) -> str:
     """The differences of one environment in one cell of a table."""
     return "\n".join(f"{key} = {_shown(there)} (else {_shown(here)})" for key, (here, there) in differences.items()) or "nothing differs"

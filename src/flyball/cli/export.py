@@ -110,7 +110,10 @@ def _draft(folder: Path) -> Iterator[Path]:
     """A folder that becomes the one that is wanted when all went well, and else is gone."""
     there = folder.absolute()
     draft = there.with_name(f".{there.name}.{os.getpid()}.part")
-    draft.mkdir(parents=True)
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise RefusedError(f"{folder} cannot be made: {error.strerror}", hint="name a folder where you may write") from None
     try:
         yield draft
         if there.exists():

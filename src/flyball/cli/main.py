@@ -31,7 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "package": ("flyball.cli.package", "Write a version for Triton, KServe, MLflow, TensorFlow Serving."),
     "replay": ("flyball.cli.replay", "Ask a version what was asked of late, and compare its answers."),
     "promote": ("flyball.cli.promote", "Make a version champion (or challenger)."),
-    "rollout": ("flyball.cli.rollout", "How a new version's comparison stands; pause, resume, abort it."),
+    "rollout": ("flyball.cli.rollout", "A new version's comparison: status, start, pause, abort."),
     "approve": ("flyball.cli.approve", "Let a promotion that waits for a person go through."),
     "decline": ("flyball.cli.decline", "Refuse a promotion that waits for a person."),
     "rollback": ("flyball.cli.rollback", "Go back to the previous champion."),

@@ -34,7 +34,7 @@ from flyball.spec.adopted import Around, propose_around
 from flyball.spec.load import FILE, load_spec, parse_spec
 from flyball.spec.records import Spec
 from flyball.stores import wall_clock
-from flyball.wiring import open_shelf
+from flyball.wiring import admitted, open_shelf
 
 _REFERENCE_ROWS = 20_000
 
@@ -104,11 +104,15 @@ def take_remote(
 
 
 def ensure_backend(settings: Settings, spec: Spec, *, say: Callable[[str], None]) -> None:
-    """Make the version that `[serve] backend` names, unless there is one of that address already; it becomes champion."""
+    """Make the version that `[serve] backend` names, unless there is one of that address already; it becomes champion.
+
+    In stores that others share that moves what serves for all of them, so it needs an admin token; a server that finds it does not.
+    """
     address = address_of(spec.serve.backend)
     state = fold(spec.model.name, open_shelf(settings).journal.read(spec.model.name))
     if any(known.registered.source == address.url for known in state.versions.values()):
         return
+    admitted(settings, spec)
     wish = Wish(features=spec.data.features or ())
     cut, name = spec.model.cut, spec.model.name
     taken = take_remote(settings, spec.serve.backend, wish, name=name, data=None, promote=True, say=say, threshold=cut)

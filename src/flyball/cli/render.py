@@ -4,6 +4,8 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigError
 from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
@@ -15,9 +17,9 @@ import click
 
 from flyball.cli.frame import as_json, projects, say, show_json, span
 from flyball.core.digest import sha256_bytes
-from flyball.core.errors import FlyballError, RefusedError, UsageError
+from flyball.core.errors import FlyballError, RefusedError, SpecError, UsageError
 from flyball.render.records import Files, Order, Source
-from flyball.render.targets import TARGETS, find, render
+from flyball.render.targets import TARGETS, Target, find, render
 from flyball.settings import chosen_environment
 from flyball.spec.load import FILE, environments, load_spec, parse_spec
 from flyball.spec.records import Spec
@@ -66,6 +68,13 @@ _LONGEST = timedelta(seconds=1)  # the last bucket of the servers' histogram: be
 @click.option(
     "--server-image", default="", metavar="IMAGE", help="The image of a cluster's servers (default: [deliver] image with -server)."
 )
+@click.option(
+    "--database-port",
+    type=click.IntRange(min=1, max=65_535),
+    default=None,
+    metavar="NUMBER",
+    help="Where a cluster's servers reach the database (default: the port of its address, or 5432 where that is a secret).",
+)
 @as_json
 @click.pass_context
 def command(
@@ -86,7 +95,7 @@ def command(
 
     With -C on a folder of projects, one rendering for all of them.
     """
-    after = find(target).then
+    found = find(target)
     specs, well = _specs(ctx)
     if not specs:
         raise UsageError(f"no project in {ctx.obj} can be read", hint="correct what is said above, then render again")
@@ -99,15 +108,24 @@ def command(
         root=_repository(specs[0].folder),
         sources={spec.model.name: _source(spec) for spec in specs},
         release=version("flyball"),
-        **{**chosen, "program": chosen["program"] or _program(), "user": chosen["user"] or _owner(specs[0].folder)},
+        **{
+            **chosen,
+            "program": chosen["program"] or _program(),
+            "user": chosen["user"] or _owner(specs[0].folder),
+            "database_port": chosen["database_port"] or 0,
+        },
     )
     files = render(target, order)
+    if found.machines and not order.review:
+        _have_remotes(specs, order.root)
+        _warn_of_loops(order)
     if out is not None:
+        files, more = (files, "") if force else leave_theirs(files, out, found)
         written = write(files, out, force=force)
         if as_json:
             show_json({"target": target, "out": str(out), "files": sorted(files), "written": written})
-        say(f"{len(files)} files in {out}, {len(written)} of them new or changed")
-        say(f"next: {after.format(out=shlex.quote(str(out)))}")
+        say(f"{len(files)} files in {out}, {len(written)} of them new or changed{more}")
+        say(f"next: {found.then.format(out=shlex.quote(str(out)))}")
     elif as_json:
         show_json({"target": target, "files": dict(files)})
     else:
@@ -178,6 +196,52 @@ def write(files: Files, out: Path, *, force: bool) -> list[str]:
         _replace(out / name, files[name])
     _replace(out / MADE, json.dumps({**made, **{name: sha256_bytes(text.encode()) for name, text in files.items()}}, indent=2) + "\n")
     return fresh
+
+
+def leave_theirs(files: Files, out: Path, target: Target) -> tuple[Files, str]:
+    """Without the file that a project has one of its own of, and what that file needs to say; all of them where there is none."""
+    if target.theirs is None:
+        return files, ""
+    name, above, line = target.theirs
+    there = _content(out / name)
+    if name not in files or there is None or there == files[name].encode() or _made(out / MADE).get(name) == sha256_bytes(there):
+        return files, ""
+    kept = {one: text for one, text in files.items() if one != name}
+    said = "".join(f"\n{line.format(name=one)}" for one in kept if one not in there.decode(errors="replace"))
+    return kept, f"\n{name} is yours and was left alone" + (f"; it needs:\n{above}{said}" if said else "")
+
+
+def _have_remotes(specs: list[Spec], root: Path | None) -> None:
+    """SpecError unless the rows of each project can be pushed where another machine finds them."""
+    for spec in specs:
+        if not spec.stores.remote and not _dvc_remote(spec.folder, root):
+            where = f"[env.{spec.environment}.stores]" if spec.environment else "[stores]"
+            raise SpecError(
+                f"{spec.model.name} has no DVC remote: one step could not push the rows that the next one needs",
+                hint=f'dvc remote add -d NAME URL, or remote = "s3://..." under {where}; or render with --review what needs none',
+            )
+
+
+def _warn_of_loops(order: Order) -> None:
+    """Say which environments ask for trainings and would not see what comes of them."""
+    for model, source in order.sources.items():
+        for name, spec in source.environments.items():
+            if spec.train.external is not None and not (spec.stores.database and spec.stores.mlflow):
+                say(f"warning: {model}: [env.{name}.train] external asks others to train, and [env.{name}.stores] names no shared stores")
+
+
+def _dvc_remote(folder: Path, root: Path | None) -> bool:
+    """Whether DVC has a default remote, in the nearest of its configurations that are committed."""
+    top = root or folder
+    for place in (folder, *(one for one in folder.parents if one.is_relative_to(top))):
+        if (place / ".dvc").is_dir():
+            config = ConfigParser(strict=False, interpolation=None)
+            try:
+                config.read(place / ".dvc" / "config", encoding="utf-8")
+            except (ConfigError, UnicodeDecodeError):
+                return True  # DVC itself says what is wrong with it
+            return bool(config.get("core", "remote", fallback=""))
+    return False
 
 
 def _content(path: Path) -> bytes | None:

@@ -24,18 +24,18 @@ def admit(journal: Journal, model: str, tokens: Sequence[bytes], *, before: Sequ
     """Let through whoever has one of the tokens that are kept; RefusedError for everybody else. Give what was written down.
 
     `tokens`: SHA-256 of those at hand; where none is kept yet, they are from now on. `before`: of those that were kept until now, where
-    the ones at hand are to take their place.
+    the ones at hand are to take their place; where they have done so already, `before` says nothing any more.
     """
     for _ in range(_ATTEMPTS):
         entries = journal.read(model)
         kept = kept_tokens(entries)
         if not tokens:
             raise _refused(model, "no admin token is at hand")
-        if kept and any(_known(token, kept) for token in tokens) and not before:
-            return []
-        if kept and not any(_known(token, kept) for token in (before or tokens)):
+        found = [_known(token, kept) for token in tokens]
+        replaces = any(_known(token, kept) for token in before)
+        if kept and not replaces and not any(found):
             raise _refused(model, "the admin token at hand is not one of those that are kept with the model")
-        if kept and all(_known(token, kept) for token in tokens) and len(kept) == len(tokens):
+        if kept and (not replaces or (all(found) and len(kept) == len(tokens))):
             return []
         code = "admission.changed" if kept else "admission.first"
         event = Admitted(tokens=tuple(_kept(token) for token in tokens), reason=because(code, tokens=len(tokens)))
@@ -47,9 +47,19 @@ def admit(journal: Journal, model: str, tokens: Sequence[bytes], *, before: Sequ
 
 
 def is_admitted(journal: Journal, model: str, tokens: Sequence[bytes]) -> bool:
-    """Whether one of the tokens is kept, or none is yet. Nothing is written."""
+    """Whether one of the tokens is kept. Nothing is written."""
     kept = kept_tokens(journal.read(model))
-    return bool(tokens) and (not kept or any(_known(token, kept) for token in tokens))
+    return any(_known(token, kept) for token in tokens)
+
+
+def must_be_known(journal: Journal, model: str, tokens: Sequence[bytes]) -> None:
+    """RefusedError unless one of the tokens is kept, with this model or another of the same database, or none is kept there at all.
+
+    For what changes the database of all of them before anything can be written into it. Nothing is written.
+    """
+    kept = [one for name in journal.models() for one in kept_tokens(journal.read(name))]
+    if kept and not any(_known(token, kept) for token in tokens):
+        raise _refused(model, "the admin token at hand is not one of those that are kept there" if tokens else "no admin token is at hand")
 
 
 def kept_tokens(entries: Iterable[Entry]) -> tuple[str, ...]:

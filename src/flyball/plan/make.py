@@ -22,9 +22,11 @@ def make_plan(spec: Spec) -> Plan:
     A version is registered only after its own tests, and put to work only after that: what fails on the way never answers anybody.
     """
     environment = ("--env", spec.environment) if spec.environment else ()
+    given = _secrets(spec)
 
     def step(name: str, *verb: str, says: str, needs: str = "", timeout: timedelta = timedelta(hours=1), **more: Any) -> Step:
-        return Step(name=name, verb=(*environment, *verb), says=says, needs=(needs,) if needs else (), timeout=timeout, **more)
+        words, before = (*environment, *verb), (needs,) if needs else ()
+        return Step(name=name, verb=words, says=says, needs=before, timeout=timeout, secrets=given[name], **more)
 
     short, kept = timedelta(minutes=30), ("--report", REPORT)
     check = step("check", "check", says="flyball.toml means what it should", timeout=timedelta(minutes=10))
@@ -56,7 +58,6 @@ def make_plan(spec: Spec) -> Plan:
         timeout=short,
         retries=1,
     )
-    secrets = dict.fromkeys([*named(spec.stores), *_asked(spec), *spec.deliver.secrets])
     return Plan(
         model=spec.model.name,
         slug=slug(spec.model.name),
@@ -69,7 +70,7 @@ def make_plan(spec: Spec) -> Plan:
         alerted="alert" in spec.retrain.on or spec.train.external is not None,
         serve=(*environment, "serve", "--host", "0.0.0.0", "--port", str(spec.serve.port), "--workers", str(spec.serve.workers)),  # noqa: S104 - in a container of its own
         port=spec.serve.port,
-        secrets=tuple(secrets),
+        secrets=given["watch"],
         variables=dict(spec.deliver.variables),
     )
 
@@ -87,16 +88,29 @@ def shared(spec: Spec, *, by: str) -> None:
 
 def named(stores: StoresSpec) -> list[str]:
     """The variables that the addresses of stores are read from."""
-    return [text.removeprefix("env:") for text in (stores.database, stores.mlflow, stores.remote) if text.startswith("env:")]
+    return _variables(stores.database, stores.mlflow, stores.remote)
 
 
-def _asked(spec: Spec) -> list[str]:
-    """What else is read from variables: who is told, and what opens the admin routes."""
-    texts = [spec.data.connection, spec.track.lineage, spec.track.events]
-    for receiver in spec.alerts.to:
-        texts += [receiver.url, receiver.server, receiver.user, receiver.password]
-    if spec.train.external is not None:
-        texts += [spec.train.external.url, spec.train.external.token]
-    found = [text.removeprefix("env:") for text in texts if text.startswith("env:")]
-    shared_stores = spec.stores.database or spec.stores.mlflow or spec.stores.remote
-    return [*found, *([KEY] if spec.stores.database else []), *([ADMIN] if shared_stores else [])]
+def _secrets(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """What each step is given: only what makes a version or puts it to work may act, and only what signs or verifies has the key."""
+    stores, track = named(spec.stores), _variables(spec.track.lineage, spec.track.events)
+    rows = _variables(spec.data.connection)
+    told = _variables(*(text for one in spec.alerts.to for text in (one.url, one.server, one.user, one.password)))
+    asked = [] if spec.train.external is None else _variables(spec.train.external.url, spec.train.external.token)
+    key = [KEY] if spec.stores.database else []
+    admin = [ADMIN] if spec.stores.database or spec.stores.mlflow or spec.stores.remote else []
+    own = {
+        "check": [],
+        "data": rows,
+        "train": [*rows, *track, *asked, *key],
+        "test": key,
+        "register": [*track, *key, *admin],
+        "deploy": [*track, *told, *key, *admin],
+        "watch": [*rows, *track, *told, *asked, *key, *admin],
+    }
+    return {name: tuple(dict.fromkeys([*stores, *more, *spec.deliver.secrets])) for name, more in own.items()}
+
+
+def _variables(*texts: str) -> list[str]:
+    """The variables that texts of the spec stand for."""
+    return [text.removeprefix("env:") for text in texts if text.startswith("env:")]

@@ -15,6 +15,7 @@ class Step:
     """One verb to run. `verb`: the words after `flyball`; `needs`: the names of steps that must have gone well before.
 
     `says`: what it is for, in one line. `retries`: how often it may be tried again; a step that must not run twice has none.
+    `secrets`: the variables it needs, and no more; where every step runs in the same surroundings, `Plan.secrets` has those of all.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Step:
     timeout: timedelta = timedelta(hours=1)
     retries: int = 0
     resources: Resources = Resources()
+    secrets: tuple[str, ...] = ()
 
 
 @record
@@ -34,7 +36,8 @@ class Plan:
     puts it to work, on the main branch, on a schedule and when an alert asks for it. From `train` on, each step is handed the folder
     `evaluation` as the steps before it left it. `watch`: the loop's look, every `look`.
     `every`: how often to renew (None: no schedule); `alerted`: whether alerts may ask for it. `serve`: the server's verb, at `port`.
-    `secrets` and `variables`: what every step is given. `files`: what has to be there in the project's folder, such as a query.
+    `secrets`: what all steps together are given, each step its own of them; `variables`: what every
+    step is given. `files`: what has to be there in the project's folder, such as a query.
     """
 
     model: str

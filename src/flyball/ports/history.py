@@ -102,6 +102,13 @@ class PredictionLog(Protocol):
         """One answered prediction by its own or the client's id, with its outcome."""
         ...
 
+    def find_all(self, prediction_ids: Sequence[str]) -> Mapping[str, tuple[Prediction, Outcome | None]]:
+        """The answered predictions with these ids of their own, each as `find` gives it, by id; an id that nobody has is left out.
+
+        For some thousands of ids at once.
+        """
+        ...
+
     def count(self, model: str, window: Window) -> Mapping[int, int]:
         """Answered predictions per version in a window."""
         ...

@@ -11,6 +11,13 @@ from flyball.render.records import Files, Order
 from flyball.spec.delivery import Resources
 from flyball.spec.records import Spec
 
+# A value is what stands after the first =, without the single quotes around it. Nothing in it is executed.
+_READ = (
+    'while IFS= read -r one || [ -n "$one" ]; do case $one in '
+    "[A-Za-z_]*=\\'*\\') one=${one%\\'}; export \"${one%%=*}=${one#*=\\'}\" ;; "
+    '[A-Za-z_]*=*) export "$one" ;; esac; done'
+)
+
 
 def files(order: Order) -> Files:
     """`MODEL.crontab` for each project: the look of the loop, which trains, promotes and rolls back by itself."""
@@ -25,11 +32,14 @@ def crontab(spec: Spec, program: str) -> str:
     if spec.resources != Resources():
         said.append("# cron limits nothing: what [train] resources says is not kept here.")
     secrets = f"$HOME/.config/flyball/{plan.slug}.env"
-    known = [f"# Secrets stand in ~/.config/flyball/{plan.slug}.env, which only you may read: {', '.join(plan.secrets)}"]
+    known = [
+        f"# Secrets stand in ~/.config/flyball/{plan.slug}.env, which only you may read: {', '.join(plan.secrets)}",
+        f"# One a line, such as {(*plan.secrets, 'NAME')[0]}='value'; no shell reads a value, whatever it holds.",
+    ]
     variables = [f"{name}={text}" for name, text in plan.variables.items()]
     run = shlex.join(["flock", "--nonblock", "--conflict-exit-code", "0", ".flyball/tick.lock"])
     words = [*(["env", *variables] if variables else []), program, *plan.watch.verb]
-    read = f'set -a && . "{secrets}" && set +a && ' if plan.secrets else ""
+    read = f'{_READ} < "{secrets}" && ' if plan.secrets else ""
     line = f"cd {shlex.quote(folder)} && mkdir -p .flyball && {read}{run} {shlex.join(words)} >> .flyball/tick.log 2>&1"
     return "\n".join(
         [

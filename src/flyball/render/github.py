@@ -1,11 +1,12 @@
 """Workflows of GitHub Actions: one for proposed changes, one for what makes a new version and puts it to work."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from flyball.core.errors import SpecError
 from flyball.core.slug import slug
-from flyball.plan.make import REPORT
+from flyball.plan.make import ADMIN, REPORT
 from flyball.plan.records import Step
 from flyball.render.calendar import cron
 from flyball.render.dump import Tree, to_yaml
@@ -16,6 +17,7 @@ from flyball.render.pipelines.parts import (
     Pipeline,
     below,
     command,
+    given,
     head,
     minutes,
     needs_runner,
@@ -35,6 +37,8 @@ USES = {
 _LEAST = timedelta(minutes=5)
 _OURS = "github.event.pull_request.head.repo.full_name == github.repository"
 _AFTER_TRAINING = ("test", "register")
+_OF_ROWS = ("data", "train", "test")
+_OWN = "GITHUB_TOKEN"
 
 
 def files(order: Order) -> Files:
@@ -42,12 +46,49 @@ def files(order: Order) -> Files:
     made = {}
     for model in pipelines(order, by=BY):
         needs_runner(model, by="GitHub")
+        _named(model)
         name = f".github/workflows/flyball-{model.plan.slug}"
-        made[f"{name}-review.yml"] = to_yaml(review(model), head=head("github", model))
+        made[f"{name}-review.yml"] = to_yaml(review(model), head=head("github", model, secrets=_to_make(model.plan.review)))
         if not order.review:
             rounded = cron(model.plan.every, model.plan.slug, key="retrain.every", least=_LEAST).rounded if model.plan.every else ""
-            made[f"{name}.yml"] = to_yaml(renew(model), head=head("github", model, rounded))
+            first = head("github", model, *_notes(model), rounded, secrets=_to_make(model.plan.renew))
+            made[f"{name}.yml"] = to_yaml(renew(model), head=first)
     return made
+
+
+def _named(model: Pipeline) -> None:
+    """SpecError for a secret that GitHub does not let anybody make."""
+    for name in model.plan.secrets:
+        if name.upper().startswith("GITHUB_") and name.upper() != _OWN:
+            raise SpecError(
+                f"GitHub lets nobody make a secret named {name}: names that begin with GITHUB_ are its own",
+                hint=f"name the variable GH_{name[len('GITHUB_') :]} in flyball.toml",
+            )
+
+
+def _to_make(steps: Sequence[Step]) -> list[str]:
+    return [name for name in given(steps) if name != _OWN]
+
+
+def _notes(model: Pipeline) -> list[str]:
+    """What has to be set in the repository beside the secrets."""
+    branch = model.spec.deliver.branch
+    notes = [
+        f"Jobs run on {branch} alone. GitHub runs schedules and the loop's requests on the repository's default branch: that has to be it."
+    ]
+    asks = _environments(model)
+    if asks:
+        where = " and ".join(dict.fromkeys(asks.values()))
+        notes.append(f"{ADMIN} is better made in the environments {where} than in the repository, with {branch} as their only branch.")
+    return notes
+
+
+def _environments(model: Pipeline) -> dict[str, str]:
+    """The environments of GitHub by the steps that act. Of two, so that who must agree is asked once for a version, before it answers."""
+    if not model.plan.environment:
+        return {}
+    name = slug(model.plan.environment)
+    return {"register": f"{name}-register", "deploy": name}
 
 
 def review(model: Pipeline) -> dict[str, Tree]:
@@ -67,7 +108,8 @@ def review(model: Pipeline) -> dict[str, Tree]:
 def renew(model: Pipeline) -> dict[str, Tree]:
     """What makes a version: a push, the schedule, the loop, a person. One at a time, and none is ended for another."""
     plan = model.plan
-    asked = f"github.event_name != 'repository_dispatch' || github.event.client_payload.model == {expression(plan.model)}"
+    branch = f"github.ref == {expression(f'refs/heads/{model.spec.deliver.branch}')}"
+    ours = f"{branch} && (github.event_name != 'repository_dispatch' || github.event.client_payload.model == {expression(plan.model)})"
     on: dict[str, Tree] = {"push": {"branches": [_pattern(model.spec.deliver.branch)], **_paths(model)}}
     if plan.every:
         on["schedule"] = [{"cron": cron(plan.every, plan.slug, key="retrain.every", least=_LEAST).line}]
@@ -77,8 +119,12 @@ def renew(model: Pipeline) -> dict[str, Tree]:
         "name": f"flyball {plan.slug}",
         "on": on,
         "permissions": {"contents": "read"},
-        "concurrency": {"group": f"flyball-{plan.slug}", "cancel-in-progress": False},
-        "jobs": {step.name: _job(model, step, asked if not step.needs else "") for step in plan.renew},
+        # what does nothing here is in a group of its own: in this one it would take the place of a run that waits
+        "concurrency": {
+            "group": f"flyball-{plan.slug}${{{{ !({ours}) && format('-{{0}}', github.run_id) || '' }}}}",
+            "cancel-in-progress": False,
+        },
+        "jobs": {step.name: _job(model, step, ours if not step.needs else "") for step in plan.renew},
     }
 
 
@@ -105,7 +151,7 @@ def expression(text: str) -> str:
 
 
 def _job(model: Pipeline, step: Step, condition: str) -> dict[str, Tree]:
-    spec, plan = model.spec, model.plan
+    spec = model.spec
     own = not spec.deliver.runner or step.name != "train"
     limit = min(minutes(step), int(OWN_HOURS.total_seconds() // 60)) if own else minutes(step)
     job: dict[str, Tree] = {"name": step.name}
@@ -114,30 +160,34 @@ def _job(model: Pipeline, step: Step, condition: str) -> dict[str, Tree]:
     if condition:
         job["if"] = condition
     job |= {"runs-on": "ubuntu-24.04" if own else list(spec.deliver.runner), "timeout-minutes": limit}
-    if step.name in ("register", "deploy") and plan.environment:
-        job["environment"] = slug(plan.environment)
+    if step.name in (found := _environments(model)):
+        job["environment"] = found[step.name]
     if step.name == "train":
         job["outputs"] = {"evaluation": "${{ steps.evaluation.outputs.artifact-url }}"}
-    job["steps"] = [*_begin(model), *_given(model, step), _verb(model, step), *_left(model, step)]
+    job["steps"] = [*_begin(model), *_rows(model, step), *_given(model, step), _verb(model, step), *_left(model, step)]
     return _in_place(model, job)
 
 
 def _begin(model: Pipeline) -> list[Tree]:
     spec = model.spec
     key = f"flyball-{model.plan.slug}-${{{{ runner.os }}}}-{spec.deliver.python}-"
-    dependencies = "${{ hashFiles('**/requirements*.txt', '**/*.lock', '**/pyproject.toml', '**/*.dvc') }}"
+    dependencies = "${{ hashFiles('**/requirements*.txt', '**/*.lock', '**/pyproject.toml') }}"
     return [
         {"uses": USES["checkout"], "with": {"persist-credentials": False}},
         {"uses": USES["python"], "with": {"python-version": spec.deliver.python}},
-        {
-            "uses": USES["cache"],
-            "with": {
-                "path": "\n".join(["~/.cache/pip", literal(below(model.place, ".dvc/cache"))]),
-                "key": key + dependencies,
-                "restore-keys": key,
-            },
-        },
+        {"uses": USES["cache"], "with": {"path": "~/.cache/pip", "key": key + dependencies, "restore-keys": key}},
         {"name": "install", "run": literal(shlex.join(spec.deliver.install))},
+    ]
+
+
+def _rows(model: Pipeline, step: Step) -> list[Tree]:
+    """What DVC has fetched. Under a key of its own: what is kept first under a key is never replaced."""
+    if step.name not in _OF_ROWS:
+        return []
+    key = f"flyball-{model.plan.slug}-rows-"
+    path = literal(below(model.place, ".dvc/cache"))
+    return [
+        {"uses": USES["cache"], "with": {"path": path, "key": key + "${{ hashFiles('**/*.dvc', '**/dvc.lock') }}", "restore-keys": key}}
     ]
 
 
@@ -153,7 +203,7 @@ def _given(model: Pipeline, step: Step) -> list[Tree]:
 
 
 def _verb(model: Pipeline, step: Step) -> dict[str, Tree]:
-    env = {name: f"${{{{ secrets.{name} }}}}" for name in model.plan.secrets}
+    env = {name: f"${{{{ secrets.{name} }}}}" for name in step.secrets}
     env |= {name: literal(text) for name, text in model.plan.variables.items()}
     run = literal(command(step))
     if step.name == "register":
@@ -223,7 +273,7 @@ def _upload(model: Pipeline, name: str, paths: list[str], *, always: bool) -> di
     step: dict[str, Tree] = {"uses": USES["upload"]}
     if always:
         step["if"] = "${{ !cancelled() }}"
-    given: dict[str, Tree] = {
+    about: dict[str, Tree] = {
         "name": f"flyball-{model.plan.slug}-{name}",
         "path": "\n".join(literal(_globbed(below(model.place, path))) for path in paths),
         "if-no-files-found": "ignore" if always else "error",
@@ -231,8 +281,8 @@ def _upload(model: Pipeline, name: str, paths: list[str], *, always: bool) -> di
         "retention-days": 30 if always else 1,
     }
     if name == "state":
-        given["include-hidden-files"] = True
-    return {**step, "with": given}
+        about["include-hidden-files"] = True
+    return {**step, "with": about}
 
 
 def _download(model: Pipeline, name: str, into: str) -> dict[str, Tree]:

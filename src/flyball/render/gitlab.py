@@ -4,7 +4,7 @@ import shlex
 
 from flyball.core.errors import SpecError
 from flyball.core.slug import slug
-from flyball.plan.make import REPORT
+from flyball.plan.make import ADMIN, REPORT
 from flyball.plan.records import Step
 from flyball.render.calendar import cron
 from flyball.render.dump import Tree, to_yaml
@@ -14,6 +14,7 @@ from flyball.render.pipelines.parts import (
     Pipeline,
     below,
     command,
+    given,
     head,
     minutes,
     needs_runner,
@@ -35,12 +36,14 @@ def files(order: Order) -> Files:
     made = {}
     for model in models:
         needs_runner(model, by="gitlab.com")
-        made[_path(model)] = to_yaml(jobs(model, review_only=order.review), head=head("gitlab", model, *_notes(model, order.review)))
-    first = (
+        secrets = given(model.plan.review if order.review else model.plan.renew)
+        first = head("gitlab", model, *_notes(model, order.review), secrets=secrets)
+        made[_path(model)] = to_yaml(jobs(model, review_only=order.review), head=first)
+    about = (
         "Made by `flyball render gitlab`; change flyball.toml and render again.\nIn a file of your own, include these beside what it has."
     )
     includes: Tree = [{"local": f"/{_path(model)}"} for model in models]
-    return {".gitlab-ci.yml": to_yaml({"include": includes}, head=first), **made}
+    return {".gitlab-ci.yml": to_yaml({"include": includes}, head=about), **made}
 
 
 def jobs(model: Pipeline, *, review_only: bool = False) -> dict[str, Tree]:
@@ -63,6 +66,10 @@ def _notes(model: Pipeline, review_only: bool) -> list[str]:
     notes = [f"For the comment on merge requests: {TOKEN}, an access token of the project with the scope api."]
     if review_only:
         return notes
+    if ADMIN in model.plan.secrets:
+        notes.append(
+            f"Make {ADMIN} a protected variable, and {model.spec.deliver.branch!r} a protected branch: reviews then do not get it."
+        )
     if model.plan.every:
         found = cron(model.plan.every, model.plan.slug, key="retrain.every")
         said = f" ({found.rounded})" if found.rounded else ""
@@ -148,7 +155,7 @@ def _comment(model: Pipeline) -> dict[str, Tree]:
         "stage": "test",
         "needs": [f"{of}train", {"job": f"{of}test", "optional": True}],
         "rules": [{"if": f'$CI_PIPELINE_SOURCE == "merge_request_event" && ${TOKEN}', "when": "always"}],
-        "script": [review_command(model) + ' --link "$CI_PIPELINE_URL"'],
+        "script": [f'if [ -f {REPORT}/training.json ]; then {review_command(model)} --link "$CI_PIPELINE_URL"; fi'],
         "timeout": "10 minutes",
     }
 
@@ -160,8 +167,9 @@ def _rules(model: Pipeline, occasion: str) -> list[Tree]:
     if occasion == "review":
         return [{"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', **changes}]
     quote = "'" if '"' in branch else '"'
-    pushed = f"$CI_PIPELINE_SOURCE == {quote}push{quote} && $CI_COMMIT_BRANCH == {quote}{branch}{quote}"
-    asked = f'$CI_PIPELINE_SOURCE =~ /^(schedule|trigger|web)$/ && ${RETRAIN} == "{model.plan.slug}"'
+    there = f"$CI_COMMIT_BRANCH == {quote}{branch}{quote}"
+    pushed = f"$CI_PIPELINE_SOURCE == {quote}push{quote} && {there}"
+    asked = f'$CI_PIPELINE_SOURCE =~ /^(schedule|trigger|web)$/ && ${RETRAIN} == "{model.plan.slug}" && {there}'
     return [{"if": pushed, **changes}, {"if": asked}]
 
 

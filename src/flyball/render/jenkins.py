@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from flyball.plan.make import REPORT
 from flyball.plan.records import Step
 from flyball.render.calendar import cron
-from flyball.render.pipelines.parts import ACTION, Pipeline, below, command, head, minutes, pipelines, review_command
+from flyball.render.pipelines.parts import ACTION, Pipeline, below, command, given, head, minutes, needs_gpu, pipelines, review_command
 from flyball.render.records import Files, Order
+from flyball.spec.delivery import Resources
 
 BY = "Jenkins"
 _VENV = ".flyball-venv"
@@ -17,6 +18,8 @@ _REVIEWED = ("check", "data", "train", "test")
 def files(order: Order) -> Files:
     """`Jenkinsfile` for one project; for several `Jenkinsfile.MODEL` each."""
     models = pipelines(order, by=BY)
+    for model in models:
+        needs_gpu(model, by=BY)
     names = ["Jenkinsfile"] if len(models) == 1 else [f"Jenkinsfile.{model.plan.slug}" for model in models]
     return {name: jenkinsfile(model, review_only=order.review) for name, model in zip(names, models, strict=True)}
 
@@ -39,9 +42,14 @@ def jenkinsfile(model: Pipeline, *, review_only: bool = False) -> str:
     notes = [cron(plan.every, plan.slug, key="retrain.every").rounded if plan.every and not review_only else ""]
     if not _comment(model):
         notes.append('For a comment on pull requests: [deliver] secrets = ["GITHUB_TOKEN"] (or GITLAB_TOKEN), and the credential.')
-    comment = head("jenkins", model, *notes).replace("Secrets to make", "Credentials to make (secret text)")
-    label = " && ".join(spec.deliver.runner)
+    if spec.resources != Resources() and not spec.deliver.runner:
+        notes.append(
+            "Any agent may train: what [train] resources asks for is not kept here. [deliver] runner names the labels of one that has it."
+        )
     steps = plan.review if review_only else plan.renew
+    made = head("jenkins", model, *notes, secrets=given(steps))
+    comment = made.replace("Secrets to make", "Credentials to make (secret text)")
+    label = " && ".join(spec.deliver.runner)
     stages = [_stage(model, step) for step in steps]
     lines = [
         *(f"// {line}" for line in comment.splitlines()),
@@ -82,7 +90,16 @@ def _parameters() -> list[str]:
 
 def _environment(model: Pipeline) -> list[str]:
     path = f'PATH = "${{env.WORKSPACE}}/{_VENV}/bin:${{env.PATH}}"'
-    return [path, "FLYBALL_ACTOR = 'jenkins'", *(f"{name} = credentials('{name}')" for name in model.plan.secrets)]
+    return [path, "FLYBALL_ACTOR = 'jenkins'", *_credentials(_of_all(model))]
+
+
+def _of_all(model: Pipeline) -> list[str]:
+    """What every step is given, and the comment too."""
+    return [name for name in model.plan.secrets if all(name in step.secrets for step in model.plan.renew)]
+
+
+def _credentials(names: Iterable[str]) -> list[str]:
+    return [f"{name} = credentials('{name}')" for name in names]
 
 
 def _install(model: Pipeline) -> list[str]:
@@ -99,9 +116,11 @@ def _stage(model: Pipeline, step: Step) -> list[str]:
     if step.retries:
         run = _block(f"retry({step.retries + 1})", run)
     options = _block("options", [f"timeout(time: {minutes(step)}, unit: 'MINUTES')"])
+    own = _credentials(name for name in step.secrets if name not in _of_all(model))
+    secrets = _block("environment", own) if own else []
     main = _block("when", [f"branch comparator: 'EQUALS', pattern: {quoted(model.spec.deliver.branch)}"])
     guard = main if step.name not in _REVIEWED else []
-    return _block(f"stage('{step.name}')", [*guard, *options, *_block("steps", _placed(model, run))])
+    return _block(f"stage('{step.name}')", [*guard, *options, *secrets, *_block("steps", _placed(model, run))])
 
 
 def _comment(model: Pipeline) -> list[str]:

@@ -67,6 +67,8 @@ def readme(model: str, left: Left, tables: Mapping[str, TableSaid]) -> str:
         "- JSON has no word for some numbers: there they are the texts `NaN`, `Infinity` and `-Infinity`.",
         "- What clients sent stands here as they sent it. If you make CSV of it, put an apostrophe before texts that begin with `=`, `+`,",
         "  `-` or `@`: spreadsheets run them as formulas.",
+        "- `journal` also holds `admitted` entries with digests (scrypt) of the admin tokens of shared stores. Nobody gets a token of good",
+        "  length back from them; leave them out all the same before you hand the journal to strangers.",
         "- The models are in MLflow, as they always were: `mlflow.pyfunc.load_model` reads them.",
         "",
     ]

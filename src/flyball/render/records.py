@@ -32,7 +32,8 @@ class Order:
 
     In a cluster: `loop`: a process that always runs, or one that looks at set times and goes; `rate`: predictions a second from which
     one more server is wanted; `called`: further names under which the servers are reached; `server_image`: theirs, where it is not to
-    be derived from the spec's.
+    be derived from the spec's; `database_port`: where the servers reach the database; 0: the port of its address, PostgreSQL's own where
+    that is a secret.
     """
 
     specs: tuple[Spec, ...]
@@ -49,3 +50,4 @@ class Order:
     rate: int = 1000
     called: tuple[str, ...] = ()
     server_image: str = ""
+    database_port: int = 0

@@ -153,6 +153,7 @@ def _unit(sections: dict[str, Section], plan: Plan) -> str:
     lines = ["# Made by `flyball render systemd`; change flyball.toml and render again."]
     if plan.secrets:
         lines.append(f"# Secrets stand in /etc/flyball/{plan.slug}.env (root, mode 0600): {', '.join(plan.secrets)}")
+        lines.append(f"# One a line, such as {plan.secrets[0]}='value'; no shell reads a value, whatever it holds.")
     for name, values in sections.items():
         lines += ["", f"[{name}]"]
         for key, value in values.items():

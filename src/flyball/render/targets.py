@@ -12,11 +12,17 @@ from flyball.render.records import Files, Order
 
 @record
 class Target:
-    """One target: `module:function` from an Order to files, what it is, and what to do with it (`{out}` is the folder)."""
+    """One target: `module:function` from an Order to files, what it is, and what to do with it (`{out}` is the folder).
+
+    `theirs`: a file of which a project may have one of its own, and what that has to say: a line above, and one for each other file.
+    `machines`: each step runs on a machine of its own, which finds the rows in DVC's remote.
+    """
 
     function: str
     says: str
     then: str
+    theirs: tuple[str, str, str] | None = None
+    machines: bool = False
 
 
 TARGETS = {
@@ -34,16 +40,20 @@ TARGETS = {
         function="flyball.render.github:files",
         says="workflows of GitHub Actions: review of changes, and train, test, register, deploy",
         then="make the secrets that the files name (Settings, Secrets and variables, Actions), then commit and push {out}/.github",
+        machines=True,
     ),
     "gitlab": Target(
         function="flyball.render.gitlab:files",
         says="pipelines of GitLab CI: review of changes, and train, test, register, deploy",
-        then="make the variables that the files name (Settings, CI/CD, Variables), then commit and push both files of {out}",
+        then="make the variables that the files name (Settings, CI/CD, Variables), then commit and push the files of {out}",
+        theirs=(".gitlab-ci.yml", "include:", "  - local: '/{name}'"),
+        machines=True,
     ),
     "jenkins": Target(
         function="flyball.render.jenkins:files",
         says="a declarative Jenkinsfile with the same stages",
         then="make the credentials that the file names, commit it, and point a multibranch pipeline at the repository",
+        machines=True,
     ),
     "cron": Target(
         function="flyball.render.cron:files",

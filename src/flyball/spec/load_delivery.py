@@ -2,16 +2,19 @@
 
 import re
 from datetime import timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from flyball.core.errors import SpecError
 from flyball.spec.delivery import DeliverSpec, Price, Resources, StoresSpec, TrackSpec
+from flyball.spec.file_address import is_file_address, stays_inside
 from flyball.spec.reader import Section, shown
 
 FILE = "flyball.toml"
 _SIZES = {"": 1, "K": 1000, "M": 1000**2, "G": 1000**3, "T": 1000**4, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3, "Ti": 1024**4}
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _POSTGRES = ("postgresql", "postgres")
+_SECRET = re.compile(r"pass|pwd|secret|token|credential|signature|^sig$|key$|^auth(orization)?$", re.IGNORECASE)
+"""What the name of a value in an address says, if the value is a secret or leads to one."""
 
 
 def read_stores(section: Section) -> StoresSpec:
@@ -93,27 +96,38 @@ def read_price(section: Section) -> Price:
 
 
 def _address(section: Section, key: str, schemes: tuple[str, ...], example: str) -> str:
-    """An address without a password in it, or `env:NAME`."""
+    """An address without a password in it, or `env:NAME`. What was found is never shown: whatever it is, it could hold a password."""
     if not section.has(key):
         return ""
-    found = section.text(key, example=example)
+    found = section.raw(key)
+    if not isinstance(found, str):
+        raise _no_address(section, key, f'an address such as "{example}", or "env:NAME"')
     if found.startswith("env:"):
         if not VARIABLE.fullmatch(found.removeprefix("env:")):
-            raise section.refuse(key, found, '"env:NAME", with the name of an environment variable')
+            raise _no_address(section, key, '"env:NAME", with the name of an environment variable')
         return found
     try:
         parts = urlsplit(found)
-        secret, scheme = parts.password, parts.scheme
+        scheme, named = parts.scheme, [name for part in (parts.query, parts.fragment) for name, _ in parse_qsl(part, True)]
+        holds_secret = parts.password is not None or any(_SECRET.search(name) for name in named)
     except ValueError:
-        secret, scheme = None, ""
+        scheme, holds_secret = "", False
     if scheme not in schemes or any(ord(c) < 33 for c in found):
-        raise section.refuse(key, found, f'an address such as "{example}", or "env:NAME"')
-    if secret is not None:
+        raise _no_address(section, key, f'an address such as "{example}", or "env:NAME"')
+    if holds_secret:
         raise SpecError(
-            f"{FILE}: {section.path}.{key} holds a password, which everybody who reads the file could use",
+            f"{FILE}: {section.path}.{key} holds a password or a key, which everybody who reads the file could use",
             hint=f'put the address into a variable where it is used and write {key} = "env:NAME"',
         )
+    if is_file_address(found) and not stays_inside(found):
+        raise _no_address(section, key, 'a path in the project\'s folder, such as "file:events.jsonl"')
     return found
+
+
+def _no_address(section: Section, key: str, write: str) -> SpecError:
+    return SpecError(
+        f"{FILE}: {section.path}.{key} cannot be used; what it says is not shown, since it may hold a password", hint=f"write {write}"
+    )
 
 
 def _branch(section: Section, default: str) -> str:

@@ -274,6 +274,18 @@ class PredictionLogSuite:
         assert found is not None
         assert found[1] == Outcome(actual="left", at=NOON + HOUR, prediction_id="p1")
 
+    def test_many_are_found_at_once_by_their_own_ids_as_one_by_one(self, log: PredictionLog, outcomes: OutcomeLog) -> None:
+        ids = [f"p{number}" for number in range(1200)] + ["nul \0 and 温度"]
+        times = [NOON + number * HOUR for number in range(len(ids))]
+        log.add(predictions(ids, at=times, client_id=[f"c{name}" for name in ids], context=[{"n": name} for name in ids], unit="u"))
+        log.add(predictions(["p0", "lone"], version=2, shadow=True))
+        log.add(predictions(["again"], client_id="cp3"))
+        outcomes.take("churn", [Outcome(actual=1, at=times[-1] + HOUR, prediction_id=name, value=2.5) for name in ids[::2]], within=ALWAYS)
+        found = log.find_all([*ids, "lone", "again", "cp3", "nobody", "p0"])
+        assert found == {name: log.find(name) for name in ids}
+        assert [one[1] is None for one in found.values()].count(True) == len(ids) // 2
+        assert log.find_all([]) == {}
+
     def test_answered_rows_are_counted_per_version(self, log: PredictionLog) -> None:
         log.add(predictions(["p1", "p2", "p3", "p3"], version=[1, 2, 2, 1], shadow=[False, False, False, True]))
         log.add(predictions(["p4"], version=5, model="fraud"))

@@ -19,10 +19,14 @@ class CodeFile:
 
 @record
 class WorkingTree:
-    """The commit the project stands at (empty without git) and what differs from it (empty when clean)."""
+    """The commit the project stands at (empty without git) and what differs from it (empty when clean).
+
+    `trouble`: what git says where it stands in a repository and git cannot read that.
+    """
 
     commit: str
     diff: bytes
+    trouble: str = ""
 
 
 @record

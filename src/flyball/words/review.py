@@ -8,8 +8,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "review.first": ("There is no champion to compare with.", "没有可比较的冠军版本。"),
     "review.same": (
-        "The same data, code and spec were trained before: this is {version}.",
-        "相同的数据、代码和规格已训练过：即 {version}。",
+        "Nothing that the model is made of changes here: the same data, code and spec made {version}. "
+        "Its gate stands below as it was when it was registered.",
+        "此处未改变模型的任何组成：相同的数据、代码和规格已产生 {version}。下方门禁结论为其注册时的结论。",
     ),
     "review.rows": (
         "Against the champion {version} on {rows:,} rows that are new to both, in {blocks:,} blocks.",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flyball.adapters.optuna.study import OptunaStudy
-from flyball.core.errors import StoreError
+from flyball.core.errors import SpecError, StoreError
 from flyball.ports.searching import Proposal, Tried
 from flyball.spec.records import Range, Searched
 
@@ -88,9 +88,26 @@ def test_the_first_end_of_a_trial_stands_whoever_else_was_at_it(study: Callable[
 
 
 def test_a_storage_that_cannot_be_opened_is_an_error_that_says_so(tmp_path: Path) -> None:
-    for address in (f"sqlite:///{tmp_path / 'nowhere' / 'trials.db'}", "nonsense"):
+    for address in (f"sqlite:///{tmp_path / 'nowhere' / 'trials.db'}", "nothing://here"):
         with pytest.raises(StoreError, match="the search cannot be kept"):
             OptunaStudy(address, "one", SPACE, direction="lower", seed=0)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "SEKRET is nonsense",
+        "postgresql://u:SEKRET@127.0.0.1:port/db",
+        "postgresql://u:one@SEKRET@127.0.0.1/db",
+        "postgresql://u:SEKRET@127.0.0.1:1/db",
+        "nothing://u:SEKRET@127.0.0.1/db",
+        "postgresql://u@127.0.0.1:1/db?password=SEKRET&connect_timeout=SEKRET",
+    ],
+)
+def test_no_error_repeats_a_password_of_the_storage(address: str) -> None:
+    with pytest.raises((SpecError, StoreError)) as refused:
+        OptunaStudy(address, "one", SPACE, direction="lower", seed=0)
+    assert "SEKRET" not in str(refused.value) and "--storage" in str(refused.value)
 
 
 def test_a_search_is_kept_in_postgresql_as_in_sqlite(

@@ -199,3 +199,9 @@ def test_columns_of_their_own_are_told_apart_by_their_types() -> None:
 def test_a_server_that_does_not_answer_is_named() -> None:
     with pytest.raises(StoreError, match="does not answer"):
         describe(address_of("http://127.0.0.1:1/v2/models/m"), Wish())
+
+
+def test_of_what_a_server_says_of_its_model_no_more_is_read_than_may_be(server: Backend) -> None:
+    server.mood = "packed"
+    with pytest.raises(StoreError, match="more than 8 MiB"):
+        describe(address_of(f"{server.url}/v2/models/m"), Wish())

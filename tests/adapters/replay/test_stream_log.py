@@ -196,6 +196,7 @@ def test_a_prediction_is_found_with_the_outcome_that_is_known() -> None:
         assert mine is not None and wanted is not None
         assert (replace(mine[0], worker="w0"), mine[1]) == wanted
     assert ours.find("nobody") is None
+    assert ours.find_all([*one.ids[:8].tolist(), "nobody"]) == {name: ours.find(name) for name in one.ids[:8].tolist()}
 
 
 def test_what_was_answered_is_the_champions_score() -> None:

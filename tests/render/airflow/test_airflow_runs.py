@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -42,9 +43,8 @@ print("LOOKED" + json.dumps({"errors": bag.import_errors, "dags": dags}))
 """
 NEWER = """
 import json, sys, runpy
-from pathlib import Path
 made = runpy.run_path(sys.argv[1])
-found = [made["is_newer"](Path(path), since) for path, since in json.loads(sys.argv[2])]
+found = [made["is_newer"](*one) for one in json.loads(sys.argv[2])]
 snapshot, versions = json.loads(sys.argv[3])
 print("LOOKED" + json.dumps([found, made["is_unknown"](snapshot, versions), made["is_unknown"](snapshot, versions[:1])]))
 """
@@ -75,6 +75,20 @@ class Airflow:
         return json.loads(said.split("LOOKED", 1)[1].splitlines()[0])
 
 
+def only_the_pointer(folder: Path, remote: Path) -> None:
+    """Leave of the data what a fresh checkout has: DVC's pointer, and a remote."""
+    dvc = [sys.executable, "-m", "dvc"]
+    for words in (
+        ["init", "--no-scm", "-q"],
+        ["remote", "add", "-d", "-q", "far", str(remote)],
+        ["add", "-q", "data/customers.csv"],
+        ["push", "-q"],
+    ):
+        ran([*dvc, *words], folder, {})
+    (folder / "data" / "customers.csv").unlink()
+    shutil.rmtree(folder / ".dvc" / "cache", ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     yield Airflow(tmp_path_factory.mktemp("airflow") / "home")
@@ -94,12 +108,13 @@ def test_airflow_imports_what_is_rendered_and_finds_every_task_as_planned(airflo
             assert (task["pod"] or {}) == step["resources"]
             assert task["after"] == (step["needs"] or (["new_data"] if part["new_data"] else []))
     assert found["dags"]["flyball_churn"]["schedule"].startswith("30 days")
-    assert found["dags"]["flyball_churn_watch"]["schedule"] == "0:15:00"
+    assert found["dags"]["flyball_churn-watch"]["schedule"] == "0:15:00"
 
 
-def test_every_step_runs_in_airflow_and_the_version_answers_at_the_end(airflow: Airflow, tmp_path: Path) -> None:
+def test_every_step_runs_in_airflow_where_dvc_has_the_data_and_the_version_answers_at_the_end(airflow: Airflow, tmp_path: Path) -> None:
     folder = project(tmp_path / "churn")
     change(folder, '"drift"]', '"drift", "schedule"]\nevery = "30d"')
+    only_the_pointer(folder, tmp_path / "remote")
     write_down(files(Order(specs=(load_spec(folder),))), airflow.dags)
     said = airflow.says(
         "dags",
@@ -151,7 +166,7 @@ def test_no_word_of_a_project_is_run_or_filled_in_and_secrets_come_from_airflow(
 def test_a_secret_that_nobody_gave_is_an_error_that_says_where_to_put_it(airflow: Airflow, tmp_path: Path) -> None:
     write_down(files(Order(specs=(full(),))), tmp_path)
     done = subprocess.run(
-        [airflow.python, "-m", "airflow", "dags", "test", "flyball_churn_watch"],
+        [airflow.python, "-m", "airflow", "dags", "test", "flyball_churn-watch"],
         cwd=airflow.home,
         env={**os.environ, **airflow.surroundings, "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path), "AIRFLOW_VAR_FLYBALL_CHURN_PROJECT": "."},
         capture_output=True,
@@ -163,24 +178,65 @@ def test_a_secret_that_nobody_gave_is_an_error_that_says_where_to_put_it(airflow
     assert "set the Airflow variable flyball_churn_FLYBALL_DATABASE or FLYBALL_DATABASE" in said
 
 
-def test_data_are_new_when_a_file_was_written_after_the_last_run_or_no_version_learnt_from_the_rows(
-    airflow: Airflow, tmp_path: Path
-) -> None:
+def newer(airflow: Airflow, module: Path, *asked: tuple[object, str, float | None]) -> list[bool]:
+    """What the rendered sensor says of data in a project's folder: is something newer than a time."""
     ((_, text),) = files(Order(specs=(full(),))).items()
-    module, lake = tmp_path / "dag.py", tmp_path / "lake"
     module.write_text(text)
-    (lake / "2025").mkdir(parents=True)
-    (lake / "2025" / "01.parquet").write_text("x")
-    os.utime(lake / "2025" / "01.parquet", (1000, 1000))
+    found: list[bool] = airflow.looks(
+        NEWER, str(module), json.dumps([(str(folder), *rest) for folder, *rest in asked]), '[{"digest": ""}, []]'
+    )[0]
+    return found
+
+
+def write(path: Path, at: float, text: str = "x") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (at, at))
+
+
+def test_files_are_new_when_one_was_written_after_the_last_run(airflow: Airflow, tmp_path: Path) -> None:
+    write(tmp_path / "lake" / "2025" / "01.parquet", 1000)
     (tmp_path / "empty").mkdir()
-    asked = [
-        (str(lake), None),
-        (str(lake), 999),
-        (str(lake), 1000),
-        (str(lake / "2025" / "01.parquet"), 999),
-        (str(tmp_path / "empty"), None),
-        (str(tmp_path / "nowhere"), None),
+    asked: list[tuple[object, str, float | None]] = [
+        (tmp_path, "lake", None),
+        (tmp_path, "lake", 999),
+        (tmp_path, "lake", 1000),
+        (tmp_path, "lake/2025/01.parquet", 999),
+        (tmp_path, "empty", None),
+        (tmp_path, "nowhere", None),
+        (tmp_path / "empty", str(tmp_path / "lake"), 999),
     ]
+    assert newer(airflow, tmp_path / "dag.py", *asked) == [True, True, False, True, False, False, True]
+
+
+def test_what_dvc_tracks_is_new_when_its_pointer_is_whatever_lies_beside_it(airflow: Airflow, tmp_path: Path) -> None:
+    fresh, old, whole, parts, stage = (tmp_path / name for name in ("fresh", "old", "whole", "parts", "stage"))
+    write(fresh / "data" / "customers.csv.dvc", 2000)
+    write(old / "data" / "customers.csv.dvc", 2000)
+    write(old / "data" / "customers.csv", 5000)  # pulled by the last run: not new
+    write(whole / "data.dvc", 2000)
+    write(whole / "data" / "customers.csv", 5000)
+    write(parts / "lake" / "2025.dvc", 2000)
+    write(parts / "lake" / "2025" / "01.parquet", 5000)
+    write(parts / "lake" / "loose.parquet", 2500)
+    outs = "schema: '2.0'\nstages:\n  fetch:\n    cmd: make\n    outs:\n    - path: data/customers.csv\n      md5: abc\n"
+    write(stage / "dvc.lock", 2000, outs)
+    write(stage / "data" / "other.csv", 1000)
+    asked: list[tuple[object, str, float | None]] = []
+    for folder, source in (
+        (fresh, "data/customers.csv"),
+        (old, "data/customers.csv"),
+        (whole, "data/customers.csv"),
+        (stage, "data/customers.csv"),
+    ):
+        asked += [(folder, source, None), (folder, source, 1999), (folder, source, 2000)]
+    asked += [(parts, "lake", 2499), (parts, "lake", 2500), (stage, "data/other.csv", 1000)]
+    assert newer(airflow, tmp_path / "dag.py", *asked) == [True, True, False] * 4 + [True, False, False]
+
+
+def test_rows_of_a_query_are_new_when_no_version_learnt_from_them(airflow: Airflow, tmp_path: Path) -> None:
+    ((_, text),) = files(Order(specs=(full(),))).items()
+    module = tmp_path / "dag.py"
+    module.write_text(text)
     rows = [{"digest": "b"}, [{"version": 1, "snapshot": "a"}, {"version": 2, "snapshot": "b"}]]
-    found = airflow.looks(NEWER, str(module), json.dumps(asked), json.dumps(rows))
-    assert found == [[True, True, False, True, False, False], False, True]
+    assert airflow.looks(NEWER, str(module), "[]", json.dumps(rows)) == [[], False, True]

@@ -51,7 +51,7 @@ def test_every_step_is_a_task_with_its_timeout_its_retries_and_what_it_may_use()
 
 def test_renewing_follows_the_schedule_and_watching_the_look() -> None:
     plan: Any = tree(full())
-    assert [(dag["dag"], dag["every"]) for dag in plan["dags"]] == [("flyball_churn", 30 * 86_400.0), ("flyball_churn_watch", 900.0)]
+    assert [(dag["dag"], dag["every"]) for dag in plan["dags"]] == [("flyball_churn", 30 * 86_400.0), ("flyball_churn-watch", 900.0)]
     unscheduled: Any = tree(full(FULL.replace('["schedule"]', '["drift"]')))
     assert unscheduled["dags"][0]["every"] is None
 
@@ -74,8 +74,31 @@ def test_environments_of_a_model_are_dags_of_their_own() -> None:
     text = FULL + '[env.prod.deliver]\nlook = "5m"\n[env."pre prod".deliver]\nlook = "5m"\n'
     specs = [parse_spec(text, folder=Path("nowhere"), environment=name) for name in ("", "prod", "pre prod")]
     made = files(order(*specs))
-    assert list(made)[:2] == ["flyball_churn.py", "flyball_churn_prod.py"] and len(made) == 3
+    assert list(made)[:2] == ["flyball_churn.py", "flyball_churn__prod.py"] and len(made) == 3
     assert tree(specs[1])["dags"][0]["steps"][0]["verb"] == ["--env", "prod", "check"]  # type: ignore[index,call-overload]
+
+
+def test_no_two_models_and_environments_share_a_name() -> None:
+    named = [
+        ("churn", ""),
+        ("churn", "prod"),
+        ("churn-prod", ""),
+        ("churn", "watch"),
+        ("churn-watch", ""),
+        ("churn-prod", "watch"),
+        ("churn", "prod-watch"),
+    ]
+    specs = [
+        parse_spec(
+            FULL.replace('"churn"', f'"{model}"') + (f'[env.{name}.deliver]\nlook = "5m"\n' if name else ""),
+            folder=Path("nowhere"),
+            environment=name,
+        )
+        for model, name in named
+    ]
+    plans: list[Any] = [tree(spec) for spec in specs]
+    assert len(files(order(*specs))) == len(named)
+    assert len({dag["dag"] for plan in plans for dag in plan["dags"]}) == 2 * len(named)
 
 
 def test_two_projects_of_one_name_are_refused() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from flyball.core.errors import SpecError, UsageError
 from flyball.render.kubeflow.compiled import pipeline, platform
 from flyball.render.kubeflow.pipeline import files, tree
+from flyball.render.kubernetes.naming import object_name
 from flyball.render.records import Order
 from orchestrated import FULL, NAMES, TEXTS, agreed, data_and_code, full, hostile
 
@@ -63,8 +64,15 @@ def test_a_project_without_shared_stores_is_refused() -> None:
 
 
 def test_a_project_without_an_image_is_refused() -> None:
-    with pytest.raises(SpecError, match="names no image"):
+    with pytest.raises(SpecError, match="names no image") as refused:
         files(order(full(FULL.replace('image = "registry.example.com/team/churn:1"\n', ""))))
+    assert "`flyball render docker`" in refused.value.hint
+
+
+def test_the_secret_is_the_one_of_the_manifests_also_for_a_name_that_begins_with_a_number() -> None:
+    found: Any = tree(full(FULL.replace('name = "churn"', 'name = "2024 churn"')))
+    assert found["secret"] == object_name("2024 churn")
+    assert found["secret"].startswith("m-2024-churn")
 
 
 def test_two_projects_of_one_name_are_refused() -> None:

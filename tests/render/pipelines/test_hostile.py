@@ -80,6 +80,7 @@ def test_githubs_expressions_and_shells_give_back_what_was_written(
     context: dict[str, Any] = {
         "github": {"token": "LEAKED", "event_name": "repository_dispatch", "event": {"client_payload": {"model": name}}}
     }
+    context["github"] |= {"ref": "refs/heads/main", "run_id": "77"}
     trees: list[Any] = [github.review(model), github.renew(model)]
     for made, tree in zip(render("github", order).values(), trees, strict=True):
         assert yaml.safe_load(made) == json.loads(json.dumps(tree))
@@ -95,8 +96,11 @@ def test_githubs_expressions_and_shells_give_back_what_was_written(
                     assert words(filled(step["run"], context))[:3] == ["flyball", *planned.verb[:2]]
     condition = trees[1]["jobs"]["check"]["if"]
     assert evaluate(condition, context) is True
+    group = trees[1]["concurrency"]["group"]
+    assert filled(group, context) == f"flyball-{model.plan.slug}"
     context["github"]["event"]["client_payload"]["model"] = name + "x"
     assert evaluate(condition, context) is False
+    assert filled(group, context) == f"flyball-{model.plan.slug}-77", "it takes no place from a run that waits"
 
 
 @settings(deadline=None, max_examples=30, phases=QUICK)

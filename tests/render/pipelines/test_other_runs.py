@@ -36,8 +36,11 @@ def test_gitlab_trains_tests_registers_and_deploys_what_a_trigger_asks_for(share
     payload.write_text(json.dumps({"model": "churn", "action": ""}))
     text = (shared.work / ".gitlab" / "flyball-churn.yml").read_text()
     variables = {**shared.secrets, "TRIGGER_PAYLOAD": str(payload), "CI_PIPELINE_SOURCE": "trigger", "FLYBALL_RETRAIN": "other"}
+    variables["CI_COMMIT_BRANCH"] = "main"
     assert gitlab(text, shared.origin, commit, tmp_path / "other", variables, shared.environment) == {}
-    variables["FLYBALL_RETRAIN"] = "churn"
+    variables |= {"FLYBALL_RETRAIN": "churn", "CI_COMMIT_BRANCH": "another"}
+    assert gitlab(text, shared.origin, commit, tmp_path / "branch", variables, shared.environment) == {}
+    variables["CI_COMMIT_BRANCH"] = "main"
     ran = gitlab(text, shared.origin, commit, tmp_path / "jobs", variables, shared.environment)
     assert {name: said[-1] for name, said in ran.items()} == {
         f"churn:{one}": "0" for one in ("check", "data", "train", "test", "register", "deploy")

@@ -118,8 +118,15 @@ def test_why_nothing_could_be_compared_is_told(both: list[tuple[TrainResult, Exa
     assert "could not be compared with: it is \\_gone\\_" in markdown(
         result, replace(found, against=replace(nothing, trouble="it is _gone_"))
     )
-    same = replace(result, status="unchanged", version=1)
-    assert "this is `churn@1`" in markdown(same, replace(found, against=None))
+
+
+def test_that_nothing_changed_is_said_first_and_nothing_that_is_not_so(both: list[tuple[TrainResult, Examined]]) -> None:
+    result, found = both[0]
+    again = replace(result, status="unchanged", version=1, test_rows=0)  # as a training that was found again is told
+    text = markdown(again, found)
+    assert "Nothing that the model is made of changes here" in text.split("\n\n")[2] and "`churn@1`" in text.split("\n\n")[2]
+    assert f"judged on {found.held:,} held out" in text and found.held == result.test_rows > 0
+    assert "There is no champion to compare with." not in text.partition("### Gate")[0]
 
 
 def test_only_an_address_of_the_web_is_linked() -> None:

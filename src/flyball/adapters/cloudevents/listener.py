@@ -13,6 +13,7 @@ from flyball.core.reason import Reason
 from flyball.core.slug import slug
 from flyball.journal.events import KINDS, Entry
 from flyball.journal.explain import tell
+from flyball.spec.file_address import file_in, is_file_address
 
 _STRUCTURED = "application/cloudevents+json; charset=UTF-8"
 _PATIENCE, _ONE_STEP = 8.0, 4.0  # seconds: for all that is told at once, and for one event
@@ -32,8 +33,8 @@ class CloudEvents:
             return 0, ""
         try:
             place = self._secret(where)
-            if place.startswith("file:"):
-                self._write(self._folder / place.removeprefix("file:").removeprefix("//"), entries)
+            if is_file_address(place):
+                self._write(file_in(self._folder, place), entries)
                 return len(entries), ""
             place = address(place)
         except (SpecError, OSError) as error:

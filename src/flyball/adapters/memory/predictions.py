@@ -165,13 +165,12 @@ class MemoryPredictionLog:
         """One answered prediction by its own or the client's id, with its outcome."""
         with self.lock:
             row = self.named(prediction_id)
-            if row is None:
-                return None
-            outcome = self.outcomes.get(row.prediction_id)
-        if outcome is None:
-            return _prediction(row), None
-        actual, at, value = outcome
-        return _prediction(row), Outcome(actual=actual, at=from_micros(at), prediction_id=row.prediction_id, value=value)
+            return None if row is None else self._found(row)
+
+    def find_all(self, prediction_ids: Sequence[str]) -> Mapping[str, tuple[Prediction, Outcome | None]]:
+        """The answered predictions with these ids of their own, each with its outcome, by id."""
+        with self.lock:
+            return {name: self._found(self.answered[name]) for name in prediction_ids if name in self.answered}
 
     def count(self, model: str, window: Window) -> Mapping[int, int]:
         """Answered predictions per version in a window; versions without any are not listed."""
@@ -191,6 +190,13 @@ class MemoryPredictionLog:
         clients = [key for key in self._clients if key[1] == prediction_id] if model is None else [(model, prediction_id)]
         first = next((self._clients[key] for key in clients if key in self._clients), None) or self._repeats.get(prediction_id)
         return None if first is None else self.answered[first]
+
+    def _found(self, row: Row) -> tuple[Prediction, Outcome | None]:
+        outcome = self.outcomes.get(row.prediction_id)
+        if outcome is None:
+            return _prediction(row), None
+        actual, at, value = outcome
+        return _prediction(row), Outcome(actual=actual, at=from_micros(at), prediction_id=row.prediction_id, value=value)
 
     def _row(self, batch: PredictionBatch, number: int) -> Row:
         return Row(

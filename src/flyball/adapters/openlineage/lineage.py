@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flyball.core.errors import FlyballError
 from flyball.core.slug import slug
 from flyball.ports.training import Learned
+from flyball.spec.file_address import file_in, is_file_address
 from flyball.spec.records import Spec
 
 if TYPE_CHECKING:
@@ -72,10 +72,10 @@ class OpenLineage:
 
     def _transport(self) -> Any:
         where = self._secret(self._spec.track.lineage)
-        if where.startswith("file:"):
+        if is_file_address(where):
             from openlineage.client.transport.file import FileConfig, FileTransport
 
-            path: Path = self._spec.folder / where.removeprefix("file:").removeprefix("//")
+            path = file_in(self._spec.folder, where)
             path.parent.mkdir(parents=True, exist_ok=True)
             return FileTransport(FileConfig(log_file_path=str(path), append=True))
         from openlineage.client.transport.http import HttpConfig, HttpTransport

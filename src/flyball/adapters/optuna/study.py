@@ -11,6 +11,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from flyball.adapters.warehouse.connect import database_url, without_secret
 from flyball.core.errors import StoreError
 from flyball.ports.searching import Proposal, Tried
 from flyball.spec.records import Param, Range, Searched
@@ -28,8 +29,9 @@ class OptunaStudy:
         optuna.logging.disable_propagation()
         optuna.logging.get_logger("optuna").setLevel(logging.CRITICAL)
         self._space, self._seed = space, seed
+        url = database_url(storage, "--storage")
         try:
-            self._storage = optuna.storages.RDBStorage(_address(storage))
+            self._storage = optuna.storages.RDBStorage(url.render_as_string(hide_password=False))
             self._study = optuna.create_study(
                 storage=self._storage,
                 study_name=name,
@@ -38,7 +40,7 @@ class OptunaStudy:
             )
         except (SQLAlchemyError, ImportError, RuntimeError) as error:
             raise StoreError(
-                f"the search cannot be kept: {str(error).splitlines()[0]}",
+                f"the search cannot be kept: {without_secret(error, url)}",
                 hint="look at --storage: is the database there, its driver installed?",
             ) from None
 
@@ -104,11 +106,3 @@ def _tried(trial: FrozenTrial) -> Tried:
     params: dict[str, Any] = json.loads(trial.user_attrs.get("params", "{}"))
     value = trial.value if trial.state is TrialState.COMPLETE else None
     return Tried(number=trial.number, params=params, value=value, error=error, metrics=metrics, seconds=seconds)
-
-
-def _address(storage: str) -> str:
-    """A PostgreSQL address with the driver that Flyball brings."""
-    for scheme in ("postgresql://", "postgres://"):
-        if storage.startswith(scheme):
-            return f"postgresql+psycopg://{storage.removeprefix(scheme)}"
-    return storage

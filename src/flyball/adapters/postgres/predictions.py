@@ -64,12 +64,12 @@ WHERE p.model = %(model)s AND p.at >= %(earliest)s AND p.at <= %(old)s
     AND o.made_for >= %(earliest)s AND o.made_for <= %(old)s)
 ORDER BY p.at, p.id
 """
-_ONE = """
+_FOUND = """
 SELECT p.prediction_id, m.name, t.version, p.variant, p.worker, p.at, p.made_at, p.unit, p.entity, p.client_id, p.label, p.score, p.scores,
   p.features, p.context, c.feature_names, o.actual, o.at, p.propensity, o.value
 FROM predictions p JOIN models m ON m.id = p.model JOIN streams t ON t.id = p.stream JOIN contracts c ON c.id = p.contract
-  LEFT JOIN outcomes o ON o.prediction = p.id AND o.made_for = p.at
-WHERE p.id = %s AND p.at = %s
+  LEFT JOIN outcomes o ON o.prediction = p.id AND o.made_for = p.at AND o.made_for >= %(first)s AND o.made_for <= %(last)s
+WHERE p.id = ANY(%(ids)s) AND p.at >= %(first)s AND p.at <= %(last)s
 """
 _NEVER = 2**62
 
@@ -186,8 +186,16 @@ class PostgresPredictionLog:
         """One answered prediction by its own or the client's id, with its outcome."""
         with self._database.read() as connection:
             found = find(connection, prediction_id)
-            row = None if found is None else connection.execute(_ONE, (found.id, found.at)).fetchone()
-        return None if row is None else _prediction(row)
+            rows = [] if found is None else _found(connection, [found])
+        return _prediction(rows[0]) if rows else None
+
+    def find_all(self, prediction_ids: Sequence[str]) -> Mapping[str, tuple[Prediction, Outcome | None]]:
+        """The answered predictions with these ids of their own, each with its outcome, by id."""
+        names = [stored.kept(name) for name in prediction_ids]
+        with self._database.read() as connection:
+            places = connection.execute("SELECT id, at FROM names WHERE prediction_id = ANY(%s)", (names,)).fetchall()
+            rows = _found(connection, [Found(id=id, at=at) for id, at in places])
+        return {found[0].prediction_id: found for found in map(_prediction, rows)}
 
     def count(self, model: str, window: Window) -> Mapping[int, int]:
         """Answered predictions per version in a window; versions without any are not listed."""
@@ -232,6 +240,14 @@ def find(connection: Connection, prediction_id: str, *, model: int | None = None
 def _named(connection: Connection, name: str) -> tuple[Found, int] | None:
     row = connection.execute("SELECT id, at, model FROM names WHERE prediction_id = %s", (name,)).fetchone()
     return None if row is None else (Found(id=row[0], at=row[1]), row[2])
+
+
+def _found(connection: Connection, places: Sequence[Found]) -> list[tuple[Any, ...]]:
+    """What stands at these places. They lie in few partitions if their event times lie near each other."""
+    if not places:
+        return []
+    times = [place.at for place in places]
+    return connection.execute(_FOUND, {"ids": [place.id for place in places], "first": min(times), "last": max(times)}).fetchall()
 
 
 def _fetch(connection: Connection, query: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:

@@ -17,6 +17,7 @@ from flyball.spec.records import Task
 _TIMEOUT = 10.0
 _LARGEST = 8 << 20
 _MOST_FEATURES = 20_000
+_HEADERS = {"accept": "application/json", "accept-encoding": "identity"}
 _SCORES = ("predict_proba", "probabilities", "output_probability", "scores", "variable")
 _KINDS: Mapping[str, Kind] = {"BOOL": "boolean", "BYTES": "category"}
 _DTYPES = {
@@ -207,15 +208,27 @@ def _listed(value: object) -> list[Any]:
 
 def _json(client: httpx.Client, url: str) -> Mapping[str, Any]:
     try:
-        answer = client.get(url)
+        with client.stream("GET", url, headers=_HEADERS) as answer:
+            body = _body(answer, url)
     except httpx.HTTPError as error:
         raise StoreError(f"{url} does not answer: {type(error).__name__}", hint="is the server up, and the address right?") from error
-    if answer.status_code != 200 or len(answer.content) > _LARGEST:
-        raise StoreError(f"{url} answered with the status {answer.status_code}", hint="is the model loaded there, and its name right?")
     try:
-        found = answer.json()
-    except ValueError as error:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{url} answered with something that is not JSON", hint="is this the address of a model's metadata?") from error
     if not isinstance(found, dict):
         raise DataError(f"{url} answered with no object")
     return found
+
+
+def _body(answer: httpx.Response, url: str) -> bytes:
+    """What was answered. No more of it is read than may be, also of what was packed."""
+    if answer.status_code != 200:
+        raise StoreError(f"{url} answered with the status {answer.status_code}", hint="is the model loaded there, and its name right?")
+    parts, size = [], 0
+    for part in answer.iter_bytes():
+        size += len(part)
+        if size > _LARGEST:
+            raise StoreError(f"{url} answered with more than {_LARGEST >> 20} MiB", hint="is this the address of a model's metadata?")
+        parts.append(part)
+    return b"".join(parts)

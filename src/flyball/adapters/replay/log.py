@@ -186,6 +186,10 @@ class StreamLog:
         value = _number(stream.value[row])
         return prediction, Outcome(actual=stream.actual[row], at=when, prediction_id=prediction_id, value=value)
 
+    def find_all(self, prediction_ids: Sequence[str]) -> Mapping[str, tuple[Prediction, Outcome | None]]:
+        """Answered predictions by their ids, each with its outcome."""
+        return {name: found for name in prediction_ids if (found := self.find(name)) is not None}
+
     def count(self, model: str, window: Window) -> Mapping[int, int]:
         """Answered predictions per version in a window; versions without any are not listed."""
         first, last = self._between(window)

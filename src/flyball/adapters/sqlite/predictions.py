@@ -58,13 +58,14 @@ FROM predictions p
 WHERE p.stream = ?1 AND p.at >= ?2 AND p.at <= ?5 AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.prediction = p.id AND o.at <= ?3)
 ORDER BY p.at
 """
-_ONE = """
+_FOUND = """
 SELECT p.prediction_id, m.name, t.version, p.variant, p.worker, p.at, p.made_at, p.unit, p.entity, p.client_id, p.label, p.score,
   p.features, p.context, c.feature_names, o.actual, o.at, p.propensity, o.value
 FROM predictions p JOIN models m ON m.id = p.model JOIN streams t ON t.id = p.stream JOIN contracts c ON c.id = p.contract
   LEFT JOIN outcomes o ON o.prediction = p.id
-WHERE p.id = ?
 """
+_AT_ONCE = 500
+"""Ids in one query; SQLite takes no more than a thousand values where it was built long ago."""
 _NEVER = 2**62
 
 
@@ -170,8 +171,18 @@ class SqlitePredictionLog:
         """One answered prediction by its own or the client's id, with its outcome."""
         with self._database.read() as connection:
             key = find(connection, prediction_id)
-            row = None if key is None else connection.execute(_ONE, (key,)).fetchone()
+            row = None if key is None else connection.execute(f"{_FOUND} WHERE p.id = ?", (key,)).fetchone()
         return None if row is None else _prediction(row)
+
+    def find_all(self, prediction_ids: Sequence[str]) -> Mapping[str, tuple[Prediction, Outcome | None]]:
+        """The answered predictions with these ids of their own, each with its outcome, by id."""
+        rows: list[tuple[Any, ...]] = []
+        with self._database.read() as connection:
+            for first in range(0, len(prediction_ids), _AT_ONCE):
+                some = prediction_ids[first : first + _AT_ONCE]
+                query = f"{_FOUND} WHERE p.prediction_id IN ({', '.join('?' * len(some))})"
+                rows += connection.execute(query, some).fetchall()
+        return {row[0]: _prediction(row) for row in rows}
 
     def count(self, model: str, window: Window) -> Mapping[int, int]:
         """Answered predictions per version in a window; versions without any are not listed."""

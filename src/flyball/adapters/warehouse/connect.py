@@ -30,7 +30,7 @@ def asked(query: str, *, address: str, called: str, file: str) -> Iterator[Asked
 
     StoreError if there is no connection, or none any more; DataError if the query is refused. Nothing the query does is committed.
     """
-    url = _url(address, called)
+    url = database_url(address, called)
     engine = _engine(url, called)
     try:
         with _connected(engine, url, called) as connection:
@@ -57,15 +57,19 @@ def asked(query: str, *, address: str, called: str, file: str) -> Iterator[Asked
         engine.dispose()
 
 
-def _url(address: str, called: str) -> "URL":
+def database_url(address: str, called: str) -> "URL":
+    """An address as SQLAlchemy understands it, with the driver that Flyball brings. SpecError, which never repeats it, if it is none."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):  # their texts repeat the address
+        url = None
+    if url is None or "@" in (url.host or ""):  # a part of the password, which drivers would look up and tell as the name of a host
         raise SpecError(
-            f"what {called} holds is no address of a database", hint="postgresql://user:password@host/database, sqlite:////path/of.db"
+            f"what {called} holds is no address of a database",
+            hint="postgresql://user:password@host/database (@ : / % of a password as %40 %3A %2F %25), sqlite:////path/of.db",
         ) from None
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
 

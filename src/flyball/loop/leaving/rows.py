@@ -1,6 +1,6 @@
 """From ports to rows: each function gives the rows of a table one after the other, with few of them in memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -17,12 +17,13 @@ from flyball.loop.leaving.records import Row
 from flyball.monitoring.slots import CountKey
 from flyball.ports.history import PredictionLog
 from flyball.ports.watching import CountStore, Reports, Traffic
-from flyball.serving.records import LoggedRows
+from flyball.serving.records import LoggedRows, Outcome, Prediction
 
 _HOUR = 3_600_000_000
 _INSTANT = timedelta(microseconds=1)
 _DAY = timedelta(days=1)
 _REPORTS = 50  # read at once
+_FOUND = 2000  # predictions looked up at once
 
 Cell = tuple[str, str, float | None, float | None, str | None]
 """Column, kind of cell, lower and upper bound, category."""
@@ -45,9 +46,13 @@ def logged(log: PredictionLog, model: str, versions: Sequence[int], window: Wind
     for piece in pieces(log, model, window, most=most):
         for version in versions:
             rows = log.rows(model, version, piece, arms=True)
-            for at in range(len(rows.at)):
-                assert rows.variant is not None, "they were asked for"
-                yield (_shadow(rows, at, model, version), None) if rows.variant[at] == "shadow" else _answered(log, rows.prediction_id[at])
+            assert rows.variant is not None, "they were asked for"
+            for first in range(0, len(rows.at), _FOUND):
+                some = range(first, min(first + _FOUND, len(rows.at)))
+                shadow = rows.variant == "shadow"
+                answered = log.find_all([rows.prediction_id[at] for at in some if not shadow[at]])
+                for at in some:
+                    yield (_shadow(rows, at, model, version), None) if shadow[at] else _answered(answered, rows.prediction_id[at])
 
 
 def counted(
@@ -134,8 +139,8 @@ def happened(links: Sequence[Link], window: Window) -> Iterator[Row]:
             }
 
 
-def _answered(log: PredictionLog, prediction_id: str) -> tuple[Row, Row | None]:
-    found = log.find(prediction_id)
+def _answered(found_all: Mapping[str, tuple[Prediction, Outcome | None]], prediction_id: str) -> tuple[Row, Row | None]:
+    found = found_all.get(prediction_id)
     if found is None:
         raise StoreError(f"the prediction {prediction_id} went away while it was read", hint="export again when nothing is deleted")
     one, outcome = found

@@ -72,8 +72,9 @@ class Bin:
 
 @record
 class Examined:
-    """All of it. `against` and `moved` are None without a champion."""
+    """All of it. `held`: rows held out in this run. `against` and `moved` are None without a champion, and where this is the champion."""
 
+    held: int
     against: Against | None
     moved: Moved | None
     reliability: tuple[Bin, ...]
@@ -91,11 +92,12 @@ def examine(spec: Spec, workshop: Workshop, result: TrainResult) -> Examined:
             rival = None if state.champion in (None, result.version) else rival_of(state, workshop, folder)
             said = _reliability(candidate.test[spec.data.target], candidate.scores, candidate.classes)
             if rival is None:
-                return Examined(against=None, moved=None, reliability=said, champion_reliability=())
+                return Examined(held=candidate.test.rows, against=None, moved=None, reliability=said, champion_reliability=())
             duel = meet(spec, candidate, rival)
             told = () if not isinstance(duel, Duel) else _reliability(duel.rows[spec.data.target], duel.champion, candidate.classes)
             champion = _opened(workshop, state, rival.version, folder / "champion")
             return Examined(
+                held=candidate.test.rows,
                 against=_against(spec, candidate, rival, duel),
                 moved=None if champion is None else _moved(spec, made.rows, made.test, rival.version, *champion),
                 reliability=said,

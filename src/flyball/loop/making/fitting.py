@@ -17,7 +17,7 @@ from flyball.loop.making.sent import answered, sent_for
 from flyball.loop.making.workshop import Workshop
 from flyball.ports.training import Fitted
 from flyball.spec.records import Spec
-from flyball.training.records import FitOrder
+from flyball.training.records import FitOrder, WorkingTree
 
 Progress = Callable[[str], None]
 _MADE = "made-elsewhere"
@@ -129,8 +129,8 @@ def _note(folder: Path, reason: Reason) -> None:
         path.write_text(to_json([*notes, reason]), encoding="utf-8")
 
 
-def noticed(gathered: Gathered, fitted: Fitted, folder: Path) -> tuple[Reason, ...]:
-    """What the reader of the result should know: of the rows, of who made the model, and of what serves it."""
+def noticed(gathered: Gathered, fitted: Fitted, folder: Path, tree: WorkingTree) -> tuple[Reason, ...]:
+    """What the reader of the result should know: of the rows, of who made the model, of what serves it, and of a commit that is lost."""
     found, path = list(gathered.warnings), folder / _MADE
     if path.is_file():
         cut = "" if gathered.split.cut_at is None else f"{gathered.split.cut_at:%Y-%m-%d %H:%M}"
@@ -140,4 +140,6 @@ def noticed(gathered: Gathered, fitted: Fitted, folder: Path) -> tuple[Reason, .
         found += from_json(notes.read_bytes(), list[Reason])
     if fitted.engine == "native":
         found.append(because("train.native", reason=fitted.engine_reason))
+    if tree.trouble:
+        found.append(because("train.no_commit", said=tree.trouble))
     return tuple(found)

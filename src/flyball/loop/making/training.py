@@ -290,7 +290,7 @@ class _Job:
             rows=len(self.gathered.split.train),
             trained_from=first,
             trained_until=until,
-            warnings=noticed(self.gathered, fitted, folder),
+            warnings=noticed(self.gathered, fitted, folder, told.tree),
             hidden=self.gathered.hidden,
             held_back=self.gathered.held_back,
             window=self.gathered.window,

@@ -47,7 +47,7 @@ def tree(spec: Spec) -> dict[str, Tree]:
             "steps": _steps(plan.renew),
         },
         {
-            "dag": f"{prefix}_watch",
+            "dag": f"{prefix}-watch",
             "says": f"{plan.model}: {plan.watch.says}",
             "every": plan.look.total_seconds(),
             "new_data": None,
@@ -65,8 +65,11 @@ def tree(spec: Spec) -> dict[str, Tree]:
 
 
 def prefix_of(plan: Plan) -> str:
-    """What DAGs and Airflow variables of a project begin with: letters, digits and `_`, so that each can be an environment variable."""
-    return "_".join(["flyball", plan.slug, *([slug(plan.environment)] if plan.environment else [])]).replace("-", "_")
+    """What DAGs and Airflow variables of a project begin with: letters, digits and `_`, so that each can be an environment variable.
+
+    A slug has no two dashes in a row, so `__` stands before an environment only, and `-` before `watch` only: no two names can meet.
+    """
+    return "__".join([f"flyball_{plan.slug}", *([slug(plan.environment)] if plan.environment else [])]).replace("-", "_")
 
 
 def _steps(steps: Sequence[Step]) -> list[Tree]:
@@ -93,8 +96,8 @@ def _asked(wanted: Resources) -> dict[str, Tree]:
 
 
 def _new_data(source: str | None, environment: tuple[str, ...], every: timedelta | None) -> dict[str, Tree]:
-    """What a scheduled run waits for, and another that asks for it: something newer in a file or folder; for a query (`source` None), rows
-    that no version was trained on, for which it has to be asked, so not often.
+    """What a scheduled run waits for, and another that asks for it: something newer in a file or folder, or in what DVC says of it; for a
+    query (`source` None), rows that no version was trained on, for which it has to be asked, so not often.
     """
     waits = (min(_WAITS, every / 2) if every else _WAITS).total_seconds()
     return {

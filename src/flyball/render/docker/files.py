@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from flyball.render.docker.slim import REQUIREMENTS
 from flyball.render.kubernetes.naming import object_name
-from flyball.render.kubernetes.pods import IN_IMAGE, PLACE, USER
+from flyball.render.kubernetes.pods import IN_IMAGE, PERSON, PLACE, USER
 from flyball.render.records import Files, Order
 from flyball.spec.records import Spec
 
@@ -13,18 +13,34 @@ FULL, SLIM, LIST = "Dockerfile", "Dockerfile.server", "requirements-server.txt"
 _HEAD = "# Made by `flyball render docker`. Change flyball.toml and render again, rather than this file.\n"
 _VENV = "/opt/venv"
 _Instruction = tuple[str | list[str], ...]
+_NAMED = " ".join(f"{name}={text}" for name, text in PERSON.items())
 _IGNORED = (
-    ".venv",
-    "__pycache__",
-    ".flyball",
-    ".flyball-serve",
-    "flyball.db*",
-    "mlflow.db*",
-    "mlartifacts",
-    ".dvc/cache",
-    ".dvc/tmp",
-    ".env",
+    "**/.venv*",
+    "**/__pycache__",
+    "**/.flyball",
+    "**/.flyball-serve",
+    "**/flyball.db*",
+    "**/mlflow.db*",
+    "**/mlartifacts",
+    "**/.dvc/cache",
+    "**/.dvc/tmp",
+    "**/.dvc/config.local",
+    "**/.env",
+    "**/.envrc",
+    "**/*.env",
+    "**/.netrc",
+    "evaluation",
+    "snapshots/*.parquet",
+    ".git/config",
+    ".git/config.worktree",
+    ".git/hooks",
+    ".git/logs",
+    ".git/FETCH_HEAD",
+    ".git/modules/**/config",
 )
+"""What is of one machine alone, and where secrets stand. The rest of `.git` goes in: a training asks it for its commit; its configuration,
+in which CI systems keep a token, does not.
+"""
 
 
 def files(order: Order) -> Files:
@@ -43,18 +59,25 @@ def files(order: Order) -> Files:
 
 
 def full(spec: Spec) -> str:
-    """Python with a compiler and git, the project, and what the spec's `install` installs, Flyball included."""
+    """Python with a compiler and git, the project, and what the spec's `install` installs, Flyball included.
+
+    The project's folder is the user's own and where commands run: whoever gives the container a disk of its own needs nothing else. Pods
+    whose root cannot be written copy it, and say where they work.
+    """
     return _text(
         [
             ("FROM", f"python:{spec.deliver.python}"),
             ("ENV", f"PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PATH={_VENV}/bin:$PATH"),
             ("RUN", ["python", "-m", "venv", _VENV]),
+            ("RUN", ["install", "-d", "-o", f"{USER}", "-g", f"{USER}", IN_IMAGE, PLACE]),
+            ("RUN", ["git", "config", "--system", "--add", "safe.directory", IN_IMAGE]),
+            ("RUN", ["git", "config", "--system", "--add", "safe.directory", PLACE]),
             ("WORKDIR", IN_IMAGE),
             ("COPY", f"--chown={USER}:{USER}", [".", "."]),
             ("RUN", list(spec.deliver.install)),
             ("RUN", ["flyball", "--version"]),
+            ("ENV", _NAMED),
             ("USER", f"{USER}:{USER}"),
-            ("WORKDIR", PLACE),
             ("ENTRYPOINT", ["flyball"]),
             ("CMD", ["--help"]),
         ]
@@ -76,6 +99,7 @@ def slim(spec: Spec, release: str) -> str:
             ("ENV", f"PYTHONUNBUFFERED=1 PATH={_VENV}/bin:$PATH"),
             ("COPY", "--from=build", [_VENV, _VENV]),
             ("RUN", ["flyball", "--version"]),
+            ("ENV", _NAMED),
             ("USER", f"{USER}:{USER}"),
             ("WORKDIR", PLACE),
             ("ENTRYPOINT", ["flyball"]),

@@ -9,6 +9,7 @@ from flyball.plan.make import REPORT, make_plan, shared
 from flyball.plan.records import Plan, Step
 from flyball.render.dump import Tree, to_python
 from flyball.render.kubeflow.compiled import compiled
+from flyball.render.kubernetes.naming import object_name
 from flyball.render.records import Files, Order
 from flyball.spec.records import Spec
 
@@ -40,7 +41,7 @@ def tree(spec: Spec) -> dict[str, Tree]:
     if not spec.deliver.image:
         raise SpecError(
             "Kubeflow runs each step in a container, and flyball.toml names no image with the project in it",
-            hint='add image = "registry.example.com/team/churn:1" under [deliver]; `flyball render kubernetes` makes its Dockerfile',
+            hint='add image = "registry.example.com/team/churn:1" under [deliver]; `flyball render docker` makes its Dockerfile',
         )
     pipelines: list[Tree] = [
         {
@@ -62,7 +63,7 @@ def tree(spec: Spec) -> dict[str, Tree]:
         "model": plan.model,
         "environment": plan.environment,
         "image": spec.deliver.image,
-        "secret": plan.slug,  # the one that `flyball render kubernetes` reads too
+        "secret": object_name(plan.model),  # the one that `flyball render kubernetes` reads too
         "secrets": list(plan.secrets),
         "variables": dict(plan.variables),
         "pipelines": pipelines,

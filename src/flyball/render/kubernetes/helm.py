@@ -6,6 +6,7 @@ from string import ascii_lowercase
 
 from flyball.render.dump import Tree, to_json, to_yaml
 from flyball.render.kubernetes.loop import MODEST
+from flyball.render.kubernetes.network import database_port
 from flyball.render.kubernetes.objects import clusters, manifests
 from flyball.render.kubernetes.plain import ADAPTER, adapter_file, head, made
 from flyball.render.kubernetes.pods import quantities
@@ -69,6 +70,7 @@ def values(cluster: Cluster) -> dict[str, Tree]:
         **several,
         "serverResources": quantities(deliver.server, otherwise=LITTLE),
         "trainingResources": quantities(spec.resources, otherwise=MODEST),
+        "databasePort": database_port(cluster),
         "monitor": True,
         "networkPolicies": True,
     }
@@ -87,6 +89,8 @@ def holes(cluster: Cluster, what: str) -> dict[tuple[str | int, ...], str]:
         found["spec", "jobTemplate", "spec", "template", "spec", "initContainers", number, "resources"] = _TRAINING
     if what == "loop" and cluster.order.loop == "cronjob":
         found["spec", "jobTemplate", "spec", "template", "spec", "containers", 0, "resources"] = _TRAINING
+    if what == "network-server":
+        found["spec", "egress", 1, "ports", 0, "port"] = "{{ .Values.databasePort }}"
     if what == "autoscaler":
         found["spec", "minReplicas"] = "{{ .Values.replicas }}"
         found["spec", "maxReplicas"] = "{{ .Values.most }}"

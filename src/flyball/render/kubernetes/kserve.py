@@ -2,11 +2,12 @@
 
 from flyball.render.dump import Tree
 from flyball.render.kubernetes.naming import labels, metadata
+from flyball.render.kubernetes.network import of_servers
 from flyball.render.kubernetes.objects import behind, clusters, configuration
 from flyball.render.kubernetes.plain import FOLDER, head, written
 from flyball.render.kubernetes.pods import annotations, rights, volumes
 from flyball.render.kubernetes.records import Cluster, Manifest
-from flyball.render.kubernetes.server import COMPONENT, DRAIN, WITHDRAWN, served
+from flyball.render.kubernetes.server import COMPONENT, DRAIN, WITHDRAWN, disruption, pod_monitor, served
 from flyball.render.records import Files, Order
 
 _CONTAINER = "kserve-container"
@@ -18,7 +19,15 @@ def files(order: Order) -> Files:
     """One file for each object."""
     found: dict[str, str] = {}
     for folder, cluster in clusters(order):
-        objects = {**configuration(cluster), "runtime": runtime(cluster), "inference": inference(cluster), **behind(cluster)}
+        objects = {
+            **configuration(cluster),
+            "runtime": runtime(cluster),
+            "inference": inference(cluster),
+            "disruption": disruption(cluster),
+            "monitor": pod_monitor(cluster),
+            "network-server": of_servers(cluster),
+            **behind(cluster),
+        }
         found |= written(objects, f"{folder}{FOLDER}", head("kserve", cluster))
     return found
 
@@ -26,7 +35,7 @@ def files(order: Order) -> Files:
 def runtime(cluster: Cluster) -> Manifest:
     """How KServe runs a Flyball server. It finds its model by its deployments, so that KServe downloads nothing.
 
-    Which names others call it is the gateway's business, which is the only one to reach it: any will do.
+    Which names others call it is the gateway's business: any will do, for the network policy says who reaches it.
     """
     return {
         "apiVersion": "serving.kserve.io/v1alpha1",

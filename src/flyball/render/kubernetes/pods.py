@@ -18,7 +18,12 @@ FILE = "flyball.toml"
 NAMESPACE, ADDRESS = "FLYBALL_NAMESPACE", "FLYBALL_ADDRESS"
 """Variables that say where a pod is."""
 _PLACES = {NAMESPACE: "metadata.namespace", ADDRESS: "status.podIP", "FLYBALL_REPLICA": "metadata.name"}
-_SCRATCH = {"HOME": "/tmp", "TMPDIR": "/tmp", "DVC_SITE_CACHE_DIR": "/tmp/dvc"}  # noqa: S108 - a volume of the pod's own
+_SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
+_CALLED = "flyball"
+PERSON = {"HOME": _SCRATCH, "USER": _CALLED, "LOGNAME": _CALLED, "TMPDIR": _SCRATCH, "DVC_SITE_CACHE_DIR": f"{_SCRATCH}/dvc"}
+"""Who the user is, whom no image has to know, and where what is passing goes: libraries ask for a home and a name, and fail without."""
+_GIT = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": PLACE}
+"""The top of a volume is not the user's own, and git reads no repository in a folder of somebody else's unless it is told to."""
 
 
 def container(
@@ -41,7 +46,7 @@ def container(
         "volumeMounts": [
             {"name": "project", "mountPath": PLACE},
             {"name": "spec", "mountPath": f"{PLACE}/{FILE}", "subPath": FILE, "readOnly": True},
-            {"name": "tmp", "mountPath": _SCRATCH["TMPDIR"]},
+            {"name": "tmp", "mountPath": _SCRATCH},
         ],
     }
 
@@ -113,7 +118,7 @@ def environment(cluster: Cluster, secrets: Sequence[str], *, optional: str = "")
 
     Without the `optional` one the pod runs too.
     """
-    plain: Mapping[str, str] = {**_SCRATCH, **cluster.plan.variables}
+    plain: Mapping[str, str] = {**PERSON, **_GIT, **cluster.plan.variables}
     given = [name for name in plain if name not in secrets]
     places = [name for name in _PLACES if name not in (*given, *secrets)]
     found: list[Tree] = [{"name": name, "valueFrom": {"fieldRef": {"fieldPath": _PLACES[name]}}} for name in places]

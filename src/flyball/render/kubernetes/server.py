@@ -170,16 +170,32 @@ def monitor(cluster: Cluster) -> Manifest:
         "spec": {
             "jobLabel": "app.kubernetes.io/part-of",
             "selector": {"matchLabels": selector(cluster, COMPONENT)},
-            "endpoints": [
-                {
-                    "port": PORT,
-                    "path": "/metrics",
-                    "interval": "15s",
-                    "honorLabels": True,
-                    "relabelings": [{"action": "replace", "targetLabel": "model", "replacement": cluster.plan.model.replace("$", "$$")}],
-                }
-            ],
+            "endpoints": [_scraped(cluster)],
         },
+    }
+
+
+def pod_monitor(cluster: Cluster) -> Manifest:
+    """The same where somebody else makes the Service, and gives it labels of their own: the pods are found by theirs."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PodMonitor",
+        "metadata": metadata(cluster, COMPONENT),
+        "spec": {
+            "jobLabel": "app.kubernetes.io/part-of",
+            "selector": {"matchLabels": selector(cluster, COMPONENT)},
+            "podMetricsEndpoints": [_scraped(cluster)],
+        },
+    }
+
+
+def _scraped(cluster: Cluster) -> dict[str, Tree]:
+    return {
+        "port": PORT,
+        "path": "/metrics",
+        "interval": "15s",
+        "honorLabels": True,
+        "relabelings": [{"action": "replace", "targetLabel": "model", "replacement": cluster.plan.model.replace("$", "$$")}],
     }
 
 

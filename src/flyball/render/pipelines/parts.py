@@ -1,6 +1,7 @@
 """What every pipeline of a CI system is made of, whatever it calls it."""
 
 import shlex
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ ACTION, RETRAIN = "FLYBALL_ACTION", "FLYBALL_RETRAIN"
 STATE = (".flyball", "flyball.db", "mlflow.db", "mlartifacts", "snapshots")
 """What one step hands to the next where nothing is shared: it is thrown away with the pipeline."""
 OWN_HOURS = timedelta(hours=6)
+_RUNNER = 'name the labels of a machine of yours: [deliver] runner = ["self-hosted", "gpu"]'
 _PLATFORM_CPU, _PLATFORM_MEMORY = 4, 16 * 1024**3
 
 
@@ -87,6 +89,11 @@ def review_command(model: Pipeline) -> str:
     return shlex.join(["flyball", *environment, "comment", REPORT])
 
 
+def given(steps: Sequence[Step]) -> list[str]:
+    """The secrets of all these steps together."""
+    return list(dict.fromkeys(name for step in steps for name in step.secrets))
+
+
 def minutes(step: Step) -> int:
     """How long it may take, in whole minutes."""
     return max(1, -int(-step.timeout.total_seconds() // 60))
@@ -97,20 +104,25 @@ def needs_runner(model: Pipeline, *, by: str) -> None:
     wanted, spec = model.spec.resources, model.spec
     if spec.deliver.runner:
         return
-    hint = 'name the labels of a machine of yours: [deliver] runner = ["self-hosted", "gpu"]'
-    if wanted.gpu:
-        raise SpecError(f"[train] resources asks for {wanted.gpu} GPU, and the machines of {by} have none", hint=hint)
+    needs_gpu(model, by=by)
     if (wanted.cpu or 0) > _PLATFORM_CPU or (wanted.memory or 0) > _PLATFORM_MEMORY:
-        raise SpecError(f"[train] resources asks for more than the machines of {by} have (4 cores, 16 GiB)", hint=hint)
+        raise SpecError(f"[train] resources asks for more than the machines of {by} have (4 cores, 16 GiB)", hint=_RUNNER)
     if spec.train.timeout > OWN_HOURS:
-        raise SpecError(f"train.timeout is longer than the 6 hours after which {by} ends a job on its own machines", hint=hint)
+        raise SpecError(f"train.timeout is longer than the 6 hours after which {by} ends a job on its own machines", hint=_RUNNER)
 
 
-def head(target: str, model: Pipeline, *more: str) -> str:
-    """The first lines of a file: who made it, and what it needs to know beside it."""
+def needs_gpu(model: Pipeline, *, by: str) -> None:
+    """SpecError if training needs a GPU and no machine is named that has one."""
+    gpu = model.spec.resources.gpu
+    if gpu and not model.spec.deliver.runner:
+        raise SpecError(f"[train] resources asks for {gpu} GPU, and no machine of {by} is named that has one", hint=_RUNNER)
+
+
+def head(target: str, model: Pipeline, *more: str, secrets: Sequence[str]) -> str:
+    """The first lines of a file: who made it, and what it needs to know beside it. `secrets`: those that somebody has to make."""
     lines = [f"Made by `flyball render {target}`; change flyball.toml and render again."]
-    if model.plan.secrets:
-        lines.append(f"Secrets to make: {', '.join(model.plan.secrets)}.")
+    if secrets:
+        lines.append(f"Secrets to make: {', '.join(secrets)}.")
     return "\n".join([*lines, *(line for line in more if line)])
 
 

@@ -24,7 +24,8 @@ def markdown(result: TrainResult, found: Examined, language: Language = "en") ->
     parts = [
         mark(result.model),
         f"## {_MARKS[verdict]} {say('title', model=_text(result.model), verdict=verdict)}",
-        _opening(result, say),
+        _nothing_new(result, say),
+        _opening(result, found.held, say),
         _compared(result, found.against, say),
         _gate(result, say),
         _slices(result, say),
@@ -66,18 +67,22 @@ class _Say:
         return _text(sentence(cleaned(reason), self.language))
 
 
-def _opening(result: TrainResult, say: _Say) -> str:
-    told = say(
+def _nothing_new(result: TrainResult, say: _Say) -> str:
+    """First of all that nothing is proposed here, for what follows was said of another day."""
+    if result.status != "unchanged" or result.version is None:
+        return ""
+    return f"**{say('same', version=_version(result.model, result.version))}**"
+
+
+def _opening(result: TrainResult, held: int, say: _Say) -> str:
+    return say(
         "opening",
         rows=result.rows,
-        held=result.test_rows,
+        held=held,
         snapshot=f"`{result.snapshot.digest[:12]}`",
         run=f"`{_code(result.run_id)}`",
         engine=f"`{_code(result.engine)}`",
     )
-    if result.status == "unchanged" and result.version is not None:
-        told += " " + say("same", version=_version(result.model, result.version))
-    return told
 
 
 def _compared(result: TrainResult, against: Against | None, say: _Say) -> str:
@@ -85,7 +90,8 @@ def _compared(result: TrainResult, against: Against | None, say: _Say) -> str:
     title = f"### {say('metrics')}"
     if against is None or not against.gains:
         alone = [(f"`{_code(name)}`", *told) for name, told in held.items()]
-        return "\n\n".join([title, _table((say("metric"), say("held_out"), say("bounds")), alone), _why_not(result, against, say)])
+        parts = [title, _table((say("metric"), say("held_out"), say("bounds")), alone), _why_not(result, against, say)]
+        return "\n\n".join(part for part in parts if part)
     rows = []
     for name, told in held.items():
         gain = against.gains.get(name)

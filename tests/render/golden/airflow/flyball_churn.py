@@ -7,6 +7,7 @@ import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import yaml
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, BaseSensorOperator, Param, Variable
 from airflow.sdk.exceptions import AirflowFailException
@@ -100,7 +101,7 @@ PLAN = {
             ],
         },
         {
-            'dag': 'flyball_churn_watch',
+            'dag': 'flyball_churn-watch',
             'says': 'churn: look at everything and do what follows',
             'every': 900.0,
             'new_data': None,
@@ -188,7 +189,7 @@ class NewData(BaseSensorOperator):
         if self.data["path"] is None:
             return is_unknown(asked(self.data["rows"]), asked(self.data["versions"]))
         since = context["prev_start_date_success"]
-        return is_newer(Path(project()) / self.data["path"], since.timestamp() if since else None)
+        return is_newer(project(), self.data["path"], since.timestamp() if since else None)
 
 
 def asked(words):
@@ -202,10 +203,41 @@ def is_unknown(snapshot, versions):
     return snapshot["digest"] not in [version["snapshot"] for version in versions]
 
 
-def is_newer(path, since):
-    """Whether a file, or any file of a folder, was written after `since` (None: whether there is one)."""
-    files = path.rglob("*") if path.is_dir() else [path]
+def is_newer(folder, source, since):
+    """Whether a file, or any file of a folder, was written after `since` (None: whether there is one).
+
+    Of what DVC tracks only the pointers count: the rows come by `flyball snapshot --pull`, after this and with a time of their own.
+    """
+    path = Path(folder) / source
+    files = pointers(Path(folder), path)
+    if not files:
+        below = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        tracked = {file.with_suffix("") for file in below if file.suffix == ".dvc"}
+        files = [file for file in below if tracked.isdisjoint([file, *file.parents])]
     return any(file.is_file() and (since is None or file.stat().st_mtime > since) for file in files)
+
+
+def pointers(folder, path):
+    """The files by which DVC tracks a path or a folder it lies in: NAME.dvc, and the dvc.lock of a stage that makes it."""
+    found = []
+    for place in [path, *path.parents]:
+        if place == folder or place == place.parent:
+            break
+        found.append(place.with_name(place.name + ".dvc"))
+        for above in place.parents:
+            if makes(above / "dvc.lock", place.relative_to(above).as_posix()):
+                found.append(above / "dvc.lock")
+            if above == folder:
+                break
+    return [file for file in found if file.is_file()]
+
+
+def makes(lock, name):
+    """Whether a dvc.lock says of a file or folder that a stage makes it."""
+    if not lock.is_file():
+        return False
+    stages = (yaml.safe_load(lock.read_text(encoding="utf-8")) or {}).get("stages") or {}
+    return any(out.get("path") == name for stage in stages.values() for out in stage.get("outs") or [])
 
 
 def placed(resources):
