@@ -1,5 +1,6 @@
 """`--on` of the verbs that do heavy work, and `flyball tune`: the same results on a cluster of this machine as in this process."""
 
+import fcntl
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
@@ -107,3 +108,13 @@ def test_tune_finds_the_same_parameters_on_a_cluster_and_writes_them_only_when_t
     assert wrote.json["earlier"] == 2 and wrote.json["written"] is True
     assert tomllib.loads(spec.read_text())["train"]["params"]["max_depth"] == here.json["best"]["params"]["max_depth"]
     assert "# searched by hand before" in spec.read_text()
+
+
+def test_a_second_search_in_one_folder_is_refused(own: Shop) -> None:
+    change(own.folder, "[evaluate]", "[train.search]\nmax_depth = [2, 4]\n\n[evaluate]")
+    lock = own.folder / ".flyball" / "tune" / "lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        said = flyball(own.folder, "tune", "--trials", "1")
+    assert said.status == 1 and "another search runs in this folder" in said.err
