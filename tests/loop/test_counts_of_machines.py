@@ -83,7 +83,7 @@ def test_rows_requests_and_counts_of_machines_that_write_at_the_same_time_add_up
     children = [
         subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, str(machine(tmp_path, f"m{number}")), f"m{number}", str(ROWS)],
-            env=dict(os.environ),
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -1,6 +1,7 @@
 """Batch scoring by many processes: the same bytes as by one, whoever is killed; one part at fault ends the job as it does here."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,7 +28,12 @@ def made(tmp_path: Path) -> Site:
 
 def test_processes_write_what_one_process_writes_also_when_one_is_killed(tmp_path: Path) -> None:
     def children() -> list[int]:
-        return [one.pid for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]
+        found = []
+        for one in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):  # those of other tests that have ended
+                if "spawn_main" in " ".join(one.cmdline()):
+                    found.append(one.pid)
+        return found
 
     same_as_here(LocalMapper(2), tmp_path, children)
 
