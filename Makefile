@@ -127,7 +127,7 @@ unit: $(VENV)/.dev $(BESIDE:%=$(VENV)/%/.done)  ## pytest
 	FLYBALL_CLUSTER_PYTHON=$(CURDIR)/$(VENV)/cluster/bin/python FLYBALL_SLIM_PYTHON=$(CURDIR)/$(VENV)/slim/bin/python \
 	$(BIN)/python -m pytest $(if $(WITH_TORCH),--ignore=tests/adapters/torch) $(if $(WITH_RAY),--ignore=tests/adapters/ray) $(ARGS)
 	$(if $(WITH_TORCH),$(VENV)/torch/bin/python -m pytest -q tests/adapters/torch)
-	$(if $(WITH_RAY),$(VENV)/ray/bin/python -m pytest -q tests/adapters/ray)
+	$(if $(WITH_RAY),PYTHONPATH=$(CURDIR)/tests $(VENV)/ray/bin/python -m pytest -q tests/adapters/ray)
 
 docs: $(UV)  ## the documentation as a web site, in site/
 	@NO_MKDOCS_2_WARNING=1 $(UV) tool run -q --from mkdocs-material mkdocs build -q

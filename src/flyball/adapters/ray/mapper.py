@@ -149,4 +149,8 @@ class Ear:
 
 def run_item(work: Callable[[Any, Say], Any], item: Any, number: int, ear: Any) -> Outcome:
     """On a worker: the work on one item."""
-    return perform(work, item, lambda place, line: ear.hear.remote(number, place, line))
+    told: list[Any] = []
+    try:
+        return perform(work, item, lambda place, line: told.append(ear.hear.remote(number, place, line)))
+    finally:
+        ray.get(told)  # whoever has the result asks for the words no more
