@@ -70,6 +70,7 @@ def shipped() -> dict[str, type]:
 
 def sound(plain: dict[str, Any]) -> None:
     """Fail unless an event has what the library's classes ask for, and nothing they do not know."""
+    assert plain["producer"] == "urn:flyball"
     assert plain["schemaURL"] == event_v2.RunEvent._get_schema()
     assert set(plain) <= {"eventTime", "producer", "run", "job", "eventType", "inputs", "outputs", "schemaURL"}
     datetime.fromisoformat(plain["eventTime"])
@@ -82,7 +83,7 @@ def sound(plain: dict[str, Any]) -> None:
         assert set(given) <= set(fields), (kind, given)
         needed = {name for name, one in fields.items() if one.default is attr.NOTHING}
         assert needed <= set(given), (kind, given)
-        assert facet["_producer"].startswith("https://")
+        assert facet["_producer"].startswith(("urn:flyball", "https://"))  # ours, or the library's own
 
 
 def facets_of(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:

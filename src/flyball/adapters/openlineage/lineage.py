@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
 NAMESPACE = "flyball"
-PRODUCER = "https://pypi.org/project/flyball"
+PRODUCER = "urn:flyball"
 _SECONDS = 4.0
 _MOST_FILES = 200
 """Source files that are named one by one; of more, only the snapshot tells."""
