@@ -1,18 +1,13 @@
 """What monitoring found, window by window, in PostgreSQL."""
 
-import hashlib
 from datetime import datetime, timedelta
 from itertools import count
 
 from flyball.adapters.logged import micros
 from flyball.adapters.postgres.database import Database
-from flyball.core.codec import from_json, not_finite, to_json
-from flyball.core.errors import DataError, UnsupportedError
+from flyball.adapters.reported import LAST, ReadBack, as_row
 from flyball.core.window import Window, from_micros, to_micros
 from flyball.monitoring.records import MonitorReport
-
-_FORMAT = 1
-_LAST = 2**63 - 1
 
 
 class PostgresReports:
@@ -20,24 +15,21 @@ class PostgresReports:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._parsed: dict[str, tuple[bytes, MonitorReport]] = {}
-        self._unreadable: dict[str, set[int]] = {}
+        self._back = ReadBack()
 
     def save(self, model: str, report: MonitorReport) -> None:
         """Keep a report; one of the same version and window replaces the one before."""
-        place = not_finite(report)
-        if place is not None:  # JSON has no NaN: it would be read back as nothing, where a number must be
-            raise DataError(f"a monitor report cannot be kept: {place} is not a finite number")
+        row = as_row(model, report)
         with self._database.write() as connection:
             connection.execute(
                 "INSERT INTO reports (model, ends_at, version, starts_at, format, body) VALUES (%s, %s, %s, %s, %s, %s)"
                 " ON CONFLICT (model, ends_at, version, starts_at) DO UPDATE SET format = excluded.format, body = excluded.body",
-                (model, to_micros(report.window.end), report.version, to_micros(report.window.start), _FORMAT, to_json(report)),
+                row,
             )
 
     def latest(self, model: str, *, by: datetime | None = None) -> MonitorReport | None:
         """The report whose window ends last; with `by`, of those that end then or before. What cannot be read back is passed over."""
-        end = _LAST if by is None else to_micros(by)
+        end = LAST if by is None else to_micros(by)
         for offset in count():
             with self._database.read() as connection:
                 row = connection.execute(
@@ -47,13 +39,8 @@ class PostgresReports:
                 ).fetchone()
             if row is None:
                 return None
-            digest = hashlib.blake2b(f"{row[1]} {row[2]}".encode(errors="surrogatepass")).digest()
-            known = self._parsed.get(model)
-            if known is not None and known[0] == digest:
-                return known[1]
-            report = self._read(model, row)
+            report = self._back.newest(model, row)
             if report is not None:
-                self._parsed[model] = (digest, report)
                 return report
         return None
 
@@ -64,7 +51,7 @@ class PostgresReports:
                 "SELECT ends_at, format, body FROM reports WHERE model = %s AND ends_at >= %s AND ends_at < %s ORDER BY ends_at, version",
                 (model, to_micros(window.start), to_micros(window.end)),
             ).fetchall()
-        return [report for report in (self._read(model, row) for row in rows) if report is not None]
+        return [report for report in (self._back.report(model, row) for row in rows) if report is not None]
 
     def thin(self, model: str, window: Window, *, every: timedelta | None) -> int:
         """Of the reports whose windows end within a window keep the last of each `every` since 1970 (None: none). Say how many went."""
@@ -91,14 +78,4 @@ class PostgresReports:
 
     def passed_over(self, model: str) -> list[datetime]:
         """When the windows of those end that were asked for since this was opened, and could not be read back."""
-        return [from_micros(end) for end in sorted(self._unreadable.get(model, ()))]
-
-    def _read(self, model: str, row: tuple[int, int, str]) -> MonitorReport | None:
-        end, version, body = row
-        if version > _FORMAT:
-            raise UnsupportedError("a monitor report was written by a newer Flyball", hint="upgrade flyball on this machine")
-        try:
-            return from_json(body, MonitorReport)
-        except DataError:
-            self._unreadable.setdefault(model, set()).add(end)
-            return None
+        return self._back.passed_over(model)
