@@ -14,18 +14,13 @@ from flyball.adapters.remote.engine import RemoteEngine
 from flyball.core.codec import to_json, to_plain
 from flyball.core.digest import sha256_json
 from flyball.core.errors import FlyballError, RefusedError
-from flyball.core.reason import because
 from flyball.core.record import record
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
-from flyball.core.verdict import Verdict
 from flyball.data.profile import REFERENCE_FILE, SCHEMA_VERSION, Reference, build_reference, reference_to_json, score_columns
-from flyball.evaluation.records import Check, Decision
-from flyball.journal.events import Registered
 from flyball.journal.known import State
 from flyball.journal.state import fold
-from flyball.loop.adopt import Examined, Source, adopt, known_identities
-from flyball.registry.bundle import write_bundle
+from flyball.loop.adopt import Examined, Source, adopt
 from flyball.registry.records import Lineage, Manifest
 from flyball.serving.backend import FILE as BACKEND_FILE
 from flyball.serving.engine import labels
@@ -89,7 +84,8 @@ def take_remote(
         source = Source(asked=asked, uri=address.url, name=manifest.model, version=0, run_id="", identity=identity)
         named = {file: str(path) for file, path in files.items()}
         examined = Examined(source=source, manifest=manifest, files=named, parity_rows=0, reference_rows=reference.rows, notes=())
-        state, version = _shelved(settings, examined, work, promote=promote)
+        shelf, model, now = open_shelf(settings), manifest.model, wall_clock()
+        state, version = adopt(shelf, model, examined, work=work, borrowed=True, actor=settings.actor, now=now, promote=promote)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     notes = [] if reference.rows else ["no reference: drift is not measured (adopt it with --data FILE for one)"]
@@ -155,46 +151,6 @@ def remote_spec(settings: Settings, taken: TakenRemote, asked: str, data: Path |
 def project_of(settings: Settings) -> Spec | None:
     """The project that is in a folder already, if one is."""
     return load_spec(settings.folder, settings.environment) if (settings.folder / FILE).exists() else None
-
-
-def _shelved(settings: Settings, found: Examined, work: Path, *, promote: bool) -> tuple[State, int]:
-    shelf, model = open_shelf(settings), found.source.name
-    state = fold(model, shelf.journal.read(model))
-    assert found.manifest is not None
-    if promote or state.champion is None:
-        return adopt(shelf, model, found, work=work, borrowed=True, actor=settings.actor, now=wall_clock())
-    known = known_identities(state).get(found.source.identity)
-    if known is not None:
-        return state, known
-    folder = work / "bundle"
-    write_bundle(folder, found.manifest, {name: Path(path) for name, path in found.files.items()}, shelf.key)
-    event = _registered(found.source, found.manifest, max(state.versions) + 1, shelf.bundles.put(folder))
-    entries = shelf.journal.append(model, [event], expected=state.seq, actor=settings.actor, at=wall_clock())
-    return fold(model, entries, start=state), event.version
-
-
-def _registered(source: Source, manifest: Manifest, version: int, bundle: str) -> Registered:
-    never_asked = Check(metric="", verdict=Verdict.NOT_APPLICABLE, reason=because("adopt.no_gate"))
-    return Registered(
-        version=version,
-        run_id="",
-        bundle=bundle,
-        snapshot="",
-        identity=source.identity,
-        engine=manifest.engine,
-        metrics={},
-        lower={},
-        upper={},
-        gate=Decision(verdict=Verdict.NOT_APPLICABLE, checks=(never_asked,)),
-        cause="manual",
-        action="",
-        rows=0,
-        trained_from=None,
-        trained_until=None,
-        seconds={},
-        source=source.uri,
-        borrowed=True,
-    )
 
 
 def _manifest(name: str, found: Described, identity: str, threshold: float) -> Manifest:

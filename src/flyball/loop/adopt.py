@@ -77,19 +77,29 @@ def known_identities(state: State) -> dict[str, int]:
 
 
 def adopt(
-    shelf: Shelf, model: str, found: Examined, *, work: Path, borrowed: bool, actor: str, now: datetime, followed: str = ""
+    shelf: Shelf,
+    model: str,
+    found: Examined,
+    *,
+    work: Path,
+    borrowed: bool,
+    actor: str,
+    now: datetime,
+    followed: str = "",
+    promote: bool = True,
 ) -> tuple[State, int]:
     """Keep what was examined as a version, make it champion, and tell servers; the state after that, and the version.
 
     What is champion already stays so and nothing is written. FrozenError if another would become champion while the loop is frozen.
-    `borrowed`: the registry it came from will never be written to. `followed`:
-    the alias whose move is the reason. The bundle is put together in the folder `work`.
+    `borrowed`: the registry it came from will never be written to. `followed`: the alias whose move is the reason. Without `promote` it
+    is put beside the champion, if there is one. The bundle is put together in the folder `work`.
     """
     bundle = "" if found.manifest is None else _keep(shelf, found.manifest, found.files, work)
     for _ in range(_ATTEMPTS):
         state = fold(model, shelf.journal.read(model))
-        events = _events(state, found, bundle, borrowed=borrowed, actor=actor, followed=followed)
-        if any(isinstance(event, Promoted) for event in events):
+        events = _events(state, found, bundle, borrowed=borrowed, actor=actor, followed=followed, promote=promote)
+        promoted = any(isinstance(event, Promoted) for event in events)
+        if promoted:
             refuse_frozen(state, now)
         version = known_identities(state).get(found.source.identity) or _number(state, found.source)
         try:
@@ -97,7 +107,8 @@ def adopt(
         except ConflictError:
             continue
         state = fold(model, entries, start=state)
-        bring_up(shelf.deployments, deployment_of(state))
+        if promoted or promote:
+            bring_up(shelf.deployments, deployment_of(state))
         return state, version
     raise ConflictError(f"the journal of {model} is being written by others all the time", hint="try again")
 
@@ -111,7 +122,7 @@ def refuse_frozen(state: State, now: datetime) -> None:
     raise FrozenError(f"{state.model} is frozen{until} ({freeze.reason})", hint="`flyball thaw` ends it")
 
 
-def _events(state: State, found: Examined, bundle: str, *, borrowed: bool, actor: str, followed: str) -> list[Event]:
+def _events(state: State, found: Examined, bundle: str, *, borrowed: bool, actor: str, followed: str, promote: bool) -> list[Event]:
     version = known_identities(state).get(found.source.identity)
     events: list[Event] = []
     if version is None:
@@ -119,7 +130,7 @@ def _events(state: State, found: Examined, bundle: str, *, borrowed: bool, actor
             raise RefusedError(f"nothing is known of {found.source.asked}", hint="run the command again")
         version = _number(state, found.source)
         events.append(_registered(found.source, found.manifest, version, bundle, borrowed=borrowed))
-    if state.champion == version:
+    if state.champion == version or not (promote or state.champion is None):
         return events
     code = "adopt.followed" if followed else "adopt.by_hand"
     why = because(code, version=version, source=found.source.asked, actor=actor)
