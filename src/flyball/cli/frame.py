@@ -68,13 +68,22 @@ def projects(ctx: click.Context) -> list[Path]:
 
 def each_project(ctx: click.Context, look: Callable[[Settings, Spec], R]) -> tuple[list[R], bool]:
     """Do something with each project; one that fails is told and never keeps the others from their turn. Say whether all went well."""
+
+    def one(folder: Path) -> R:
+        settings, spec = opened(folder)
+        allow(_verb(ctx), {**ctx.params, INNER: ctx.info_name}, settings, spec)
+        return look(settings, spec)
+
+    return each_folder(ctx, one)
+
+
+def each_folder(ctx: click.Context, look: Callable[[Path], R]) -> tuple[list[R], bool]:
+    """The same with the folders of projects, of which nothing has been read yet."""
     folders = projects(ctx)
     found, well = [], True
     for folder in folders:
         try:
-            settings, spec = opened(folder)
-            allow(_verb(ctx), {**ctx.params, INNER: ctx.info_name}, settings, spec)
-            found.append(look(settings, spec))
+            found.append(look(folder))
         except FlyballError as error:
             if len(folders) == 1:
                 raise

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from flyball.cli.frame import as_json, projects, say, show_json, span
+from flyball.cli.frame import as_json, each_folder, say, show_json, span
 from flyball.core.digest import sha256_bytes
-from flyball.core.errors import FlyballError, RefusedError, SpecError, UsageError
+from flyball.core.errors import RefusedError, SpecError, UsageError
 from flyball.render.records import Files, Order, Source
 from flyball.render.targets import TARGETS, Target, find, render
 from flyball.settings import chosen_environment
@@ -96,7 +96,8 @@ def command(
     With -C on a folder of projects, one rendering for all of them.
     """
     found = find(target)
-    specs, well = _specs(ctx)
+    # the specs alone: what is rendered names variables, so none of their values is needed here
+    specs, well = each_folder(ctx, lambda folder: load_spec(folder.resolve(), chosen_environment()))
     if not specs:
         raise UsageError(f"no project in {ctx.obj} can be read", hint="correct what is said above, then render again")
     specs = [replace(spec, folder=spec.folder.resolve()) for spec in specs]
@@ -151,21 +152,6 @@ def _owner(folder: Path) -> str:
         return folder.owner()
     except (KeyError, OSError):  # nobody by name
         return "flyball"
-
-
-def _specs(ctx: click.Context) -> tuple[list[Spec], bool]:
-    """The specs alone: what is rendered names variables, so none of their values is needed here. Say whether all could be read."""
-    folders = projects(ctx)
-    found, well = [], True
-    for folder in folders:
-        try:
-            found.append(load_spec(folder.resolve(), chosen_environment()))
-        except FlyballError as error:
-            if len(folders) == 1:
-                raise
-            well = False
-            say(f"{folder.name}: error: {error}")
-    return found, well
 
 
 def _source(spec: Spec) -> Source:
