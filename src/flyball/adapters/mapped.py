@@ -1,7 +1,7 @@
 """What every engine does with one item: work on it, note what is said, and tell how it ended so that any process can read it."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Literal
 
 from flyball.core.errors import FlyballError, StoreError
@@ -79,3 +79,28 @@ def died(where: str) -> StoreError:
         f"a part of this computation ended one process after the other {where} without a word",
         hint="memory may have run out there: fewer at a time need less",
     )
+
+
+def in_order(
+    items: Iterator[Any], most: int, found: MutableMapping[int, Any], *, submit: Callable[[int, Any], None], wait: Callable[[], None]
+) -> Iterator[Any]:
+    """The results in the order of the items, of which at most so many are taken ahead of the result that is waited for.
+
+    `submit` begins the work on an item, by its number; `wait` waits a moment for work to end and puts what came of it into `found`.
+    """
+    following = taken = 0
+    more = True
+    while more or following < taken:
+        while more and taken - following < most:
+            try:
+                item = next(items)
+            except StopIteration:
+                more = False
+                break
+            submit(taken, item)
+            taken += 1
+        if following in found:
+            yield found.pop(following)
+            following += 1
+        elif following < taken:
+            wait()

@@ -42,6 +42,7 @@ class TestRay(MapperSuite):
 
 def test_a_folder_is_scored_on_the_cluster_as_it_is_here_also_when_a_worker_is_killed(mapper: RayMapper, tmp_path: Path) -> None:
     def workers() -> list[int]:
-        return [one.pid for one in psutil.process_iter() if any("ray::run_item" in word for word in one.cmdline())]
+        running = psutil.process_iter(["cmdline"])  # what ended meanwhile, or was never waited for, has no words
+        return [one.pid for one in running if any("ray::run_item" in word for word in one.info["cmdline"] or ())]
 
     same_as_here(mapper, tmp_path, workers)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from distributed import Client, Future, LocalCluster, Worker, get_worker
 from distributed.scheduler import KilledWorker
 
-from flyball.adapters.mapped import EndedError, Heard, Outcome, died, perform, settled
+from flyball.adapters.mapped import EndedError, Heard, Outcome, died, in_order, perform, settled
 from flyball.core.errors import StoreError
 from flyball.ports.mapping import Say
 
@@ -108,23 +108,9 @@ class _Run:
         self._found: dict[int, Any] = {}
 
     def results(self) -> Iterator[Any]:
-        following = taken = 0
-        more = True
         self._client.subscribe_topic(self._run, self._hear)
         try:
-            while more or following < taken:
-                while more and taken - following < self._most:
-                    try:
-                        self._submit(taken, next(self._items))
-                    except StopIteration:
-                        more = False
-                        break
-                    taken += 1
-                if following in self._found:
-                    yield self._found.pop(following)
-                    following += 1
-                elif following < taken:
-                    self._wait()
+            yield from in_order(self._items, self._most, self._found, submit=self._submit, wait=self._wait)
         finally:
             self._end()
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from flyball.adapters.mapped import ATTEMPTS, Heard, Outcome, died, perform, settled
+from flyball.adapters.mapped import ATTEMPTS, Heard, Outcome, died, in_order, perform, settled
 from flyball.core.errors import StoreError
 from flyball.ports.mapping import Say
 
@@ -82,27 +82,15 @@ class _Run:
         self._remote = ray.remote(num_cpus=1, max_retries=ATTEMPTS - 1)(run_item)
 
     def results(self) -> Iterator[Any]:
-        following = taken = 0
-        more = True
         try:
-            while more or following < taken:
-                while more and taken - following < self._most:
-                    try:
-                        item = next(self._items)
-                    except StopIteration:
-                        more = False
-                        break
-                    self._tasks[self._remote.remote(self._work, item, taken, self._ear)] = taken
-                    taken += 1
-                if following in self._found:
-                    yield self._found.pop(following)
-                    following += 1
-                elif following < taken:
-                    self._wait()
+            yield from in_order(self._items, self._most, self._found, submit=self._submit, wait=self._wait)
         finally:
             for left in self._tasks:
                 ray.cancel(left, force=True)
             ray.kill(self._ear)
+
+    def _submit(self, number: int, item: Any) -> None:
+        self._tasks[self._remote.remote(self._work, item, number, self._ear)] = number
 
     def _wait(self) -> None:
         """A moment for a task to end, and what was said in it."""
