@@ -56,6 +56,17 @@ def test_a_lake_is_counted_on_a_cluster_as_it_is_here(own: Shop) -> None:
     assert "monthly_charges" in page.read_text()
 
 
+def test_workers_verify_bundles_with_the_key_that_machines_share(own: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, folder = own.folder / ".flyball" / "key", lake(own)
+    monkeypatch.setenv("FLYBALL_SIGNING_KEY", key.read_text().strip())
+    key.unlink()
+    looked = flyball(own.folder, "monitor", "--data", str(folder), "--json", "--now", "2026-01-01T00:00:00Z")
+    assert looked.status == 0, looked.err
+    scored = flyball(own.folder, "predict", str(folder), str(own.folder / "out.csv"), "--on", "dask")
+    assert scored.status == 0, scored.err
+    assert not key.exists(), "nobody made a key of their own"
+
+
 def test_what_is_for_served_rows_does_not_go_with_files_and_the_other_way_round(own: Shop) -> None:
     for option in (("--window", "7d"), ("--rebuild",), ("--watch",)):
         said = flyball(own.folder, "monitor", "--data", "lake", *option)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from flyball.adapters.arrow.source import FileSource
 from flyball.adapters.engines import open_mapper
-from flyball.adapters.local.bundles import LocalBundles
 from flyball.cli.frame import say
 from flyball.core.window import Window
 from flyball.data.profile import REFERENCE_FILE, Reference, reference_from_json
@@ -21,11 +20,13 @@ from flyball.registry.bundle import read_file, read_manifest
 from flyball.registry.records import Manifest
 from flyball.settings import Settings
 from flyball.spec.records import Spec
+from flyball.stores import open_bundles, open_stores
 
 
 def look_at_files(settings: Settings, spec: Spec, state: State, version: int, path: Path, *, on: str, now: datetime) -> Picture:
     """How far the rows of these files are from what a version was trained on. Only features are looked at: nobody asked the model."""
     digest = state.versions[version].registered.bundle
+    open_stores(settings).bundles.path(digest)  # where the database is shared, it may not be on this machine yet
     opened = partial(open_files, settings, spec, digest, path.resolve())
     here = opened()
     manifest, reference = _bundle(settings, digest)
@@ -53,6 +54,6 @@ def open_files(settings: Settings, spec: Spec, digest: str, path: Path) -> Opene
 
 
 def _bundle(settings: Settings, digest: str) -> tuple[Manifest, Reference]:
-    folder = LocalBundles(settings.bundles, settings.key).path(digest)
+    folder = open_bundles(settings).path(digest)
     manifest = read_manifest(folder, digest)
     return manifest, reference_from_json(read_file(folder, manifest, REFERENCE_FILE))

@@ -93,10 +93,10 @@ def order_for(settings: Settings, spec: Spec, given: Given, wishes: Wishes, live
 
 def order_elsewhere(settings: Settings, spec: Spec, given: Given, wishes: Wishes, deployment: Deployment) -> "BatchOrder":
     """The same job in a process of a cluster, which needs the project's bundles and no database."""
-    from flyball.adapters.local.bundles import LocalBundles
     from flyball.loop.live import open_live
+    from flyball.stores import open_bundles
 
-    live = open_live(LocalBundles(settings.bundles, settings.key), deployment, trusted=wishes.trusted)
+    live = open_live(open_bundles(settings), deployment, trusted=wishes.trusted)
     return order_for(settings, spec, given, wishes, live)
 
 
