@@ -17,10 +17,22 @@ class Calls:
     refused: int = 0
 
 
-async def call(url: str, ask: bytes, seconds: float, *, keeping: int = 8, fresh: int = 0, enough: asyncio.Event | None = None) -> Calls:
-    """Ask for so long, or until `enough`, or until connections are refused; `keeping` clients keep their connection, `fresh` do not."""
+async def call(
+    url: str,
+    ask: bytes,
+    seconds: float,
+    *,
+    keeping: int = 8,
+    fresh: int = 0,
+    enough: asyncio.Event | None = None,
+    into: Calls | None = None,
+) -> Calls:
+    """Ask for so long, or until `enough`, or until connections are refused; `keeping` clients keep their connection, `fresh` do not.
+
+    What comes is added to `into` while it comes, for who wants to look meanwhile.
+    """
     until, enough = time.monotonic() + seconds, enough or asyncio.Event()
-    calls = Calls()
+    calls = Calls() if into is None else into
     await asyncio.gather(*(_one(url, ask, until, enough, calls, keep=number < keeping) for number in range(keeping + fresh)))
     return calls
 
