@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lived import live
 from postgresql import Postgres, running_postgres
 from recorded import copied, make_recorded
 from trained import Shop, make_shop, running
@@ -68,6 +70,16 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recorded(recorded_once: Path, tmp_path: Path) -> Path:
     """A copy of that project, its repository included, that a test may change."""
     return copied(recorded_once, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four weeks of flights with trainings, an experiment and a promotion; tests only read it, and copy what they change."""
+    folder = tmp_path_factory.mktemp("lived") / "flights"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what MLflow imports
+        live(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Hands each part its ports: the one place that knows which adapter stands behind which promise, and what time it is."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flyball.adapters.cloudevents.listener import CloudEvents
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
+    from flyball.dashboard.records import DashboardPorts, Project
     from flyball.loop.adopt import Shelf
     from flyball.loop.backtest.records import BacktestReport, Request
     from flyball.loop.making.training import Workshop
@@ -268,15 +269,23 @@ def server_ports(folder: Path) -> "ServerPorts":
 
 def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
     """What the admin routes work with: the loop's world but for the registry, which needs MLflow; the next tick brings that up to date."""
-    from flyball.adapters.local.no_registry import LaterRegistry
-    from flyball.adapters.remembered import RememberedJournal
-    from flyball.loop.world import Post, World
     from flyball.server.settings import AdminPorts
     from flyball.spec.load import load_spec
     from flyball.words.sentences import Language, sentence
 
     language: Language = "zh" if settings.language == "zh" else "en"
-    world = World(
+    world = _without_registry(settings, stores)
+    read = partial(load_spec, settings.folder, settings.environment)
+    return AdminPorts(world=world, spec=read, sentence=partial(sentence, language=language))
+
+
+def _without_registry(settings: Settings, stores: Stores) -> "World":
+    """The loop's world but for the registry, which needs MLflow; the next tick brings that up to date."""
+    from flyball.adapters.local.no_registry import LaterRegistry
+    from flyball.adapters.remembered import RememberedJournal
+    from flyball.loop.world import Post, World
+
+    return World(
         journal=RememberedJournal(stores.journal),
         predictions=stores.predictions,
         outcomes=stores.outcomes,
@@ -292,8 +301,40 @@ def _admin_ports(settings: Settings, stores: Stores) -> "AdminPorts":
         post=Post(outbox=stores.outbox, sender=open_sender(settings), listener=open_listener(settings)),
         leases=stores.leases,
     )
-    return AdminPorts(
-        world=world, spec=partial(load_spec, settings.folder, settings.environment), sentence=partial(sentence, language=language)
+
+
+def open_dashboard(folders: "Sequence[Path]") -> "DashboardPorts":
+    """What the dashboard over these projects needs; each project's database is opened when a page first asks for it."""
+    from flyball.dashboard.records import DashboardPorts, Links
+
+    all_settings = [read_settings(folder) for folder in folders]
+    first = all_settings[0]
+    mlflow = first.tracking_uri or ""
+    return DashboardPorts(
+        projects=tuple(_project_to_show(settings) for settings in all_settings),
+        clock=wall_clock,
+        language=first.language,
+        links=Links(mlflow=mlflow if mlflow.startswith("http") else ""),
+    )
+
+
+def _project_to_show(settings: Settings) -> "Project":
+    from functools import cache
+
+    from flyball.core.slug import slug
+    from flyball.dashboard.records import Project
+    from flyball.spec.load import load_spec
+
+    read = partial(load_spec, settings.folder, settings.environment)
+    name = read().model.name
+    stores = cache(partial(open_stores, settings))
+    return Project(
+        slug=slug(name),
+        name=name,
+        folder=settings.folder,
+        spec=read,
+        world=cache(lambda: _without_registry(settings, stores())),
+        tokens=cache(lambda: _tokens_of_server(settings, stores())),
     )
 
 

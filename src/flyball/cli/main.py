@@ -49,6 +49,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "tune": ("flyball.cli.tune", "Search for the best parameters of the training."),
     "tick": ("flyball.cli.tick", "Look once at everything and do what follows."),
     "up": ("flyball.cli.up", "Server and loop together, until Ctrl-C."),
+    "dashboard": ("flyball.cli.dashboard", "Look at the loop, and take the wheel: pages in a browser."),
     "status": ("flyball.cli.status", "What serves, what runs, what comes next."),
     "freeze": ("flyball.cli.freeze", "Stop promotions and trainings; serving goes on."),
     "thaw": ("flyball.cli.thaw", "Let the loop act again."),

@@ -40,6 +40,16 @@ CATALOGUES = (
     "backtest",
     "behaviour",
     "team",
+    "dashboard",
+    "dashboard_now",
+    "dashboard_model",
+    "dashboard_drift",
+    "dashboard_performance",
+    "dashboard_experiment",
+    "dashboard_decisions",
+    "dashboard_alerts",
+    "dashboard_prediction",
+    "dashboard_backtest",
 )
 
 

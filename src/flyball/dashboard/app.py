@@ -1,0 +1,177 @@
+"""The dashboard as an application: which address shows which page, what every answer is sealed with, what is asked only once a second."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from importlib.resources import files
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from flyball.core.errors import FlyballError, NotFoundError, StoreError
+from flyball.core.reason import because
+from flyball.core.window import format_minute
+from flyball.dashboard.actions import Actions
+from flyball.dashboard.paper import plain_page, section, whole_page
+from flyball.dashboard.records import Ask, DashboardPorts, Maker, Page, Project
+from flyball.dashboard.style import sheet
+from flyball.dashboard.table import maker
+from flyball.render.report.text import clean
+from flyball.server.body import BodyReader
+from flyball.words.sentences import Language, sentence
+
+_log = logging.getLogger("flyball.dashboard")
+_SEAL = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+}
+_FRESH = 1.0  # seconds for which a page that was made is shown to whoever else asks for it: fifty tabs cost as much as one
+_KEPT = 64
+_STATIC = {"dashboard.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+class Dashboard:
+    """Makes pages. Each in a thread, one at a time for the same address, and not again within a second."""
+
+    def __init__(self, ports: DashboardPorts, *, hosts: frozenset[bytes]) -> None:
+        self._ports = ports
+        self._projects: Mapping[str, Project] = {project.slug: project for project in ports.projects}
+        self._models = [(one.slug, one.name) for one in ports.projects]
+        self._bodies = BodyReader(limit=64 * 1024, timeout=10.0, hosts=hosts)
+        self._actions = Actions(ports, self._bodies)
+        self._good: OrderedDict[tuple[str, ...], tuple[datetime, Page]] = OrderedDict()  # what is shown while a store does not answer
+        self._since: dict[str, datetime] = {}  # when a project's stores were first found not to answer
+        self._made: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[tuple[int, str]]]] = OrderedDict()
+
+    def routes(self) -> list[Route]:
+        """The addresses."""
+        return [
+            Route("/", self._sealed(self._first)),
+            Route("/static/dashboard.css", self._sealed(self._style)),
+            Route("/static/{name}", self._sealed(self._static)),
+            Route("/m/{slug}/do/{path:path}", self._sealed(self._do), methods=["POST"]),
+            Route("/m/{slug}", self._sealed(self._model)),
+            Route("/m/{slug}/{page}", self._sealed(self._page)),
+            Route("/health", self._sealed(self._health)),
+        ]
+
+    def _sealed(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def sealed(request: Request) -> Response:
+            foreign = self._bodies.foreign(request.scope)
+            made = PlainTextResponse("this dashboard goes by another name", 421) if foreign else await answer(request)
+            made.headers.update({**_SEAL, "cache-control": made.headers.get("cache-control", "no-store")})
+            return made
+
+        return sealed
+
+    async def _first(self, request: Request) -> Response:
+        if len(self._ports.projects) == 1:
+            return RedirectResponse(f"/m/{self._ports.projects[0].slug}/loop")
+        from flyball.dashboard.pages.fleet import fleet
+
+        language = self._language(request)
+        body = await asyncio.to_thread(fleet, self._ports, language)
+        return _html(plain_page(language, sentence(because("dashboard.fleet.title"), language), {"html": body}))
+
+    async def _model(self, request: Request) -> Response:
+        return RedirectResponse(f"/m/{request.path_params['slug']}/loop")
+
+    async def _page(self, request: Request) -> Response:
+        language, slug, name = self._language(request), request.path_params["slug"], request.path_params["page"]
+        project, make = self._projects.get(slug), maker(name)
+        if project is None or make is None:
+            return self._failed(language, 404, sentence(because("dashboard.no_page"), language))
+        query = dict(list(request.query_params.items())[:20])
+        part = query.pop("part", "")
+        ask = Ask(project=project, page=name, query=query, language=language, now=self._ports.clock(), links=self._ports.links)
+        key = (slug, name, part, language, *(f"{one}={value}" for one, value in sorted(query.items())))
+        status, text = await self._once(key, lambda: self._make(ask, make, part))
+        return _html(text, status)
+
+    def _make(self, ask: Ask, make: Maker, part: str) -> tuple[int, str]:
+        """In a thread: status and text. While the stores do not answer, the page as it was last, and since when that is."""
+        address = (ask.project.slug, ask.page, ask.language, *(f"{one}={value}" for one, value in sorted(ask.query.items())))
+        try:
+            page = make(ask)
+        except FlyballError as error:
+            return self._without(ask, address, error, part)
+        except Exception:  # noqa: BLE001 - one page that fails is told, and the others go on
+            _log.exception("the page %s cannot be made", ask.page)
+            return 500, plain_page(ask.language, ask.t("failed"), ask.t("failed_why"))
+        self._since.pop(ask.project.slug, None)
+        self._good[address] = (ask.now, page)
+        self._good.move_to_end(address)
+        while len(self._good) > _KEPT:
+            self._good.popitem(last=False)
+        if not part:
+            return 200, whole_page(ask, page, models=self._models)
+        found = next((one for one in page.parts if one.key == part), None)
+        return (404, "") if found is None else (200, str(section(found)))
+
+    def _without(self, ask: Ask, address: tuple[str, ...], error: FlyballError, part: str) -> tuple[int, str]:
+        said = clean(f"{error}", 400)
+        if not isinstance(error, StoreError):
+            return (404 if isinstance(error, NotFoundError) else 409), plain_page(ask.language, ask.t("failed"), said)
+        since = self._since.setdefault(ask.project.slug, ask.now)
+        shown, page = self._good.get(address, (None, None))
+        trouble = ask.t("trouble", since=format_minute(since), error=said, shown="-" if shown is None else format_minute(shown))
+        if part:
+            return 503, trouble
+        if page is None:
+            return 503, plain_page(ask.language, ask.t("failed"), trouble)
+        return 200, whole_page(ask, page, models=self._models, trouble=trouble)
+
+    async def _once(self, key: tuple[str, ...], made: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+        now = time.monotonic()
+        known = self._made.get(key)
+        if known is None or (known[1].done() and now - known[0] > _FRESH):
+            task = asyncio.ensure_future(asyncio.to_thread(made))
+            known = self._made[key] = (now, task)
+            self._made.move_to_end(key)
+            while len(self._made) > _KEPT:
+                self._made.popitem(last=False)
+        return await asyncio.shield(known[1])
+
+    async def _do(self, request: Request) -> Response:
+        project = self._projects.get(request.path_params["slug"])
+        if project is None:
+            return PlainTextResponse('{"error": "there is no such model here"}', 404, media_type="application/json")
+        self._made.clear()
+        return await self._actions.answer(request, project, request.path_params["path"])
+
+    async def _style(self, request: Request) -> Response:
+        return Response(sheet(), media_type="text/css", headers={"cache-control": "max-age=300"})
+
+    async def _static(self, request: Request) -> Response:
+        kind = _STATIC.get(request.path_params["name"])
+        if kind is None:
+            return PlainTextResponse("", 404)
+        body = (files("flyball.dashboard") / "static" / request.path_params["name"]).read_bytes()
+        return Response(body, media_type=kind, headers={"cache-control": "max-age=300"})
+
+    async def _health(self, request: Request) -> Response:
+        return PlainTextResponse('{"status": "healthy"}', media_type="application/json")
+
+    def _failed(self, language: Language, status: int, said: str) -> Response:
+        return _html(plain_page(language, str(status), said), status)
+
+    def _language(self, request: Request) -> Language:
+        wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")[:20] or self._ports.language
+        return "zh" if wanted.lower().startswith("zh") else "en"
+
+
+def make_app(ports: DashboardPorts, *, hosts: frozenset[bytes]) -> Starlette:
+    """The application. `hosts`: the names it may be called by; whatever else asks was sent here by a page that lies about its name."""
+    return Starlette(routes=Dashboard(ports, hosts=hosts).routes())
+
+
+def _html(text: str, status: int = 200) -> Response:
+    return Response(text, status, media_type="text/html")

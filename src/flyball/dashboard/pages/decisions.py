@@ -1,0 +1,9 @@
+"""Decisions."""
+
+from flyball.dashboard.paper import filled
+from flyball.dashboard.records import Ask, Page, Part
+
+
+def page(ask: Ask) -> Page:
+    """The page."""
+    return Page(title=ask.t("decisions.title"), parts=[Part(key="main", body=filled("decisions.html", ask))])

@@ -1,0 +1,9 @@
+"""Model."""
+
+from flyball.dashboard.paper import filled
+from flyball.dashboard.records import Ask, Page, Part
+
+
+def page(ask: Ask) -> Page:
+    """The page."""
+    return Page(title=ask.t("model.title"), parts=[Part(key="main", body=filled("model.html", ask))])

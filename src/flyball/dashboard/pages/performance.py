@@ -1,0 +1,9 @@
+"""Performance."""
+
+from flyball.dashboard.paper import filled
+from flyball.dashboard.records import Ask, Page, Part
+
+
+def page(ask: Ask) -> Page:
+    """The page."""
+    return Page(title=ask.t("performance.title"), parts=[Part(key="main", body=filled("performance.html", ask))])
