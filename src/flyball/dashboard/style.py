@@ -14,7 +14,9 @@ _DARK = re.compile(r"prefers-color-scheme: dark\) \{\s*:root \{([^}]*)\}")
 def sheet() -> str:
     """The style sheet as text. A theme that was chosen on the page goes before the system's."""
     shared = str(style())
-    own = (files("flyball.dashboard") / "static" / "dashboard.css").read_text(encoding="utf-8")
+    static = files("flyball.dashboard") / "static"
+    pages = sorted((one for one in (static / "pages").iterdir() if one.name.endswith(".css")), key=lambda one: one.name)
+    own = "".join(one.read_text(encoding="utf-8") for one in (static / "dashboard.css", *pages))
     light, dark = _LIGHT.search(shared), _DARK.search(shared)
     assert light is not None and dark is not None
     themes = {"light": light[1], "dark": dark[1]}
