@@ -8,17 +8,21 @@ from markupsafe import Markup
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.window import format_minute
-from flyball.dashboard.paper import filled, guarded
-from flyball.dashboard.records import Ask, Page
+from flyball.dashboard.paper import filled, guarded, section
+from flyball.dashboard.records import Ask, Page, Part
 from flyball.dashboard.standing import Facts, did, facts, newest, standing
+from flyball.journal.events import AlertFired, AlertResolved
+from flyball.journal.explain import tell
 from flyball.journal.known import State
 from flyball.loop.rollout import rollout_status
 from flyball.loop.stages import Stage, coming, stages
 from flyball.render.report.circle import Station, circle
+from flyball.render.report.svg import joined
 from flyball.render.report.text import clean
 from flyball.spec.records import Spec
 
 _DECISIONS = 5
+_LOOKED_AT = 50  # decisions among which the last that was not about stopping is looked for
 _ALERTS = 4
 _COMING = 5
 
@@ -50,20 +54,23 @@ _MORE = {
 def page(ask: Ask) -> Page:
     """The page."""
     known, spec = facts(ask), ask.project.spec()
-    parts = [
-        guarded(ask, "answer", lambda: _answer(ask, known, spec), every=2),
-        guarded(ask, "stages", lambda: _stages(ask, known, spec), every=2),
-        guarded(ask, "serving", lambda: filled("loop_serving.html", ask, rows=_answering(ask, known.state, known.at)), every=2),
-        guarded(ask, "decisions", lambda: _decided(ask, known), every=2),
-        guarded(ask, "coming", lambda: _next(ask, known, spec), every=2),
+    made = [
+        guarded(ask, "answer", lambda: _answer(ask, known, spec)),
+        guarded(ask, "stages", lambda: _stages(ask, known, spec)),
+        guarded(ask, "serving", lambda: filled("loop_serving.html", ask, rows=_answering(ask, known.state, known.at))),
+        guarded(ask, "decisions", lambda: _decided(ask, known)),
+        guarded(ask, "coming", lambda: _next(ask, known, spec)),
     ]
-    return Page(title=ask.t("loop.title"), parts=parts)
+    # all of it is fetched again at once: each part for itself would make the page anew
+    return Page(title=ask.t("loop.title"), parts=[Part(key="loop", body=joined(section(one) for one in made), every=2)])
 
 
 def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
     state = known.state
     freeze = state.frozen(ask.now)
     alerts = [clean(key, 60) for key in sorted(state.firing)]
+    changed = next((entry for entry in reversed(known.entries) if isinstance(entry.event, AlertFired | AlertResolved)), None)
+    told = next((one for one in newest(known.entries, _LOOKED_AT) if one.action not in ("freeze", "thaw")), None)
     return filled(
         "loop.html",
         ask,
@@ -74,6 +81,8 @@ def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
         alerts=_alerts(ask, alerts),
         champion=state.champion,
         running=state.running,
+        changed=None if changed is None else (changed.at, _sentence(ask, tell(changed).reason), changed.seq),
+        told=None if told is None else (told.entry.at, did(ask, told), _sentence(ask, told.reason), told.entry.seq),
     )
 
 

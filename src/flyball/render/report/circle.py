@@ -39,7 +39,7 @@ def circle(stations: Sequence[Station], middle: Sequence[str], *, title: str, ab
     angles = [2 * math.pi * number / count - math.pi / 2 for number in range(count)]
     arrows = [_arrow(angles[number], angles[(number + 1) % count], stations, number) for number in range(count)]
     inner = [
-        word(_MIDDLE[0], _MIDDLE[1] + 18.0 * (number - (len(middle) - 1) / 2) + 5, line, kind="circle-middle" if number else "circle-first")
+        word(_MIDDLE[0], _MIDDLE[1] + 26.0 * (number - (len(middle) - 1) / 2) + 5, line, kind="circle-middle" if number else "circle-first")
         for number, line in enumerate(middle)
     ]
     return tag(
