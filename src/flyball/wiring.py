@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.surroundings import FOR_ADMINS
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flyball.adapters.cloudevents.listener import CloudEvents
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
+    from flyball.core.errors import FlyballError
     from flyball.dashboard.records import DashboardPorts, Project
     from flyball.loop.adopt import Shelf
     from flyball.loop.backtest.records import BacktestReport, Request
@@ -307,15 +308,49 @@ def open_dashboard(folders: "Sequence[Path]") -> "DashboardPorts":
     """What the dashboard over these projects needs; each project's database is opened when a page first asks for it."""
     from flyball.dashboard.records import DashboardPorts, Links
 
-    all_settings = [read_settings(folder) for folder in folders]
+    found = [_settings_or_why_not(folder) for folder in folders]
+    all_settings = [one for one in found if isinstance(one, Settings)]
+    if not all_settings:
+        read_settings(folders[0])  # raises
     first = all_settings[0]
     mlflow = first.tracking_uri or ""
+    alone = len(folders) == 1
     return DashboardPorts(
-        projects=tuple(_project_to_show(settings) for settings in all_settings),
+        projects=tuple(
+            _project_to_show(first) if alone else _project_or_why_not(folder, one) for folder, one in zip(folders, found, strict=True)
+        ),
         clock=wall_clock,
         language=first.language,
         links=Links(mlflow=mlflow if mlflow.startswith("http") else ""),
     )
+
+
+def _settings_or_why_not(folder: Path) -> "Settings | FlyballError":
+    from flyball.core.errors import FlyballError
+
+    try:
+        return read_settings(folder)
+    except FlyballError as error:
+        return error
+
+
+def _project_or_why_not(folder: Path, settings: "Settings | FlyballError") -> "Project":
+    """One of several projects. One whose file cannot be read goes by its folder's name, and says why wherever it is asked."""
+    from flyball.core.errors import FlyballError
+    from flyball.core.slug import slug
+    from flyball.dashboard.records import Project
+
+    try:
+        if isinstance(settings, FlyballError):
+            raise settings
+        return _project_to_show(settings)
+    except FlyballError as error:
+        why = error
+
+    def fails() -> NoReturn:
+        raise why
+
+    return Project(slug=slug(folder.name), name=folder.name, folder=folder, spec=fails, world=fails, tokens=lambda: ())
 
 
 def _project_to_show(settings: Settings) -> "Project":

@@ -7,11 +7,10 @@ from markupsafe import Markup
 
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
-from flyball.core.window import format_minute
 from flyball.dashboard.paper import filled, guarded, section
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.dashboard.standing import Facts, did, facts, newest, standing
-from flyball.journal.events import AlertFired, AlertResolved
+from flyball.journal.events import AlertFired, AlertResolved, Entry
 from flyball.journal.explain import tell
 from flyball.journal.known import State
 from flyball.loop.rollout import rollout_status
@@ -69,7 +68,7 @@ def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
     state = known.state
     freeze = state.frozen(ask.now)
     alerts = [clean(key, 60) for key in sorted(state.firing)]
-    changed = next((entry for entry in reversed(known.entries) if isinstance(entry.event, AlertFired | AlertResolved)), None)
+    changed = _changed(known.entries)
     told = next((one for one in newest(known.entries, _LOOKED_AT) if one.action not in ("freeze", "thaw")), None)
     return filled(
         "loop.html",
@@ -81,9 +80,21 @@ def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
         alerts=_alerts(ask, alerts),
         champion=state.champion,
         running=state.running,
-        changed=None if changed is None else (changed.at, _sentence(ask, tell(changed).reason), changed.seq),
+        changed=[(entry.at, _sentence(ask, tell(entry).reason), entry.seq) for entry in changed[:1]],
+        with_it=len(changed) - 1,
         told=None if told is None else (told.entry.at, did(ask, told), _sentence(ask, told.reason), told.entry.seq),
     )
+
+
+def _changed(entries: Sequence[Entry]) -> list[Entry]:
+    """The alerts that began or were over at the last look that changed any, as they were written down."""
+    found: list[Entry] = []
+    for entry in reversed(entries):
+        if found and entry.at != found[0].at:
+            break
+        if isinstance(entry.event, AlertFired | AlertResolved):
+            found.append(entry)
+    return found[::-1]
 
 
 def _alerts(ask: Ask, keys: Sequence[str]) -> str:
@@ -96,9 +107,7 @@ def _alerts(ask: Ask, keys: Sequence[str]) -> str:
 def _stages(ask: Ask, known: Facts, spec: Spec) -> Markup:
     found = stages(known.state, spec, known.entries, looks=known.looks, now=ask.now)
     shown = [_shown(ask, one) for one in found]
-    stations = [
-        Station(name=one.name, state=stage.state, said=one.said, when=_day(one.last_at)) for one, stage in zip(shown, found, strict=True)
-    ]
+    stations = [Station(name=one.name, state=stage.state, said=one.said, at=one.last_at) for one, stage in zip(shown, found, strict=True)]
     champion = known.state.champion
     middle = [clean(ask.model, 24), ask.t("loop.answers", version=ask.t("loop.version", version=champion)) if champion else ""]
     about = ". ".join(ask.t("loop.stage_line", name=one.name, state=one.said) for one in shown)
@@ -111,7 +120,7 @@ def _shown(ask: Ask, stage: Stage) -> Shown:
         name=ask.t(f"stage.{stage.name}"),
         state=stage.state,
         said=ask.t(f"state.{stage.state}"),
-        told=(" " if ask.language == "en" else "").join(_sentence(ask, one) for one in stage.reasons),
+        told=("; " if ask.language == "en" else "；").join(_sentence(ask, one) for one in stage.reasons),
         last_at=stage.last_at,
         next_at=stage.next_at,
         address=ask.link(_MORE[stage.name]),
@@ -119,16 +128,11 @@ def _shown(ask: Ask, stage: Stage) -> Shown:
 
 
 def _sentence(ask: Ask, reason: Reason) -> str:
-    """A reason as a sentence of its own, with the cause of a training in the reader's words."""
+    """A reason, with the cause of a training in the reader's words."""
     cause = reason.values.get("cause")
     if cause is not None:
         reason = because(reason.code, **{**reason.values, "cause": ask.t(f"cause.{cause}")})
-    told = ask.tell(reason)
-    return told[:1].upper() + told[1:] + ("" if told.endswith((".", "。", "?", "？")) else "。" if ask.language == "zh" else ".")
-
-
-def _day(moment: datetime | None) -> str:
-    return "" if moment is None else format_minute(moment)
+    return ask.tell(reason)
 
 
 def _answering(ask: Ask, state: State, at: datetime) -> list[tuple[str, int, str, datetime | None]]:
@@ -157,4 +161,5 @@ def _next(ask: Ask, known: Facts, spec: Spec) -> Markup:
     found = coming(known.state, spec, looks=known.looks, now=ask.now)
     rows = [(one.at, ask.tell(one.reason)) for one in found[:_COMING]]
     causes = ", ".join(ask.t(f"cause.{cause}") for cause in spec.retrain.on if cause != "schedule")
-    return filled("loop_coming.html", ask, rows=rows, causes=causes)
+    frozen = known.state.frozen(ask.now) is not None
+    return filled("loop_coming.html", ask, rows=rows, causes=causes, frozen=frozen)

@@ -21,8 +21,8 @@
     const is = Object.fromEntries(zone.formatToParts(at).map((part) => [part.type, part.value]));
     return `${is.year}-${is.month}-${is.day} ${is.hour}:${is.minute} ${is.timeZoneName}`;
   };
-  const times = (where) => all("time[datetime]", where).forEach((time) => {
-    const at = new Date(time.dateTime);
+  const times = (where) => all("time[datetime], [data-at]", where).forEach((time) => {
+    const at = new Date(time.dateTime || time.dataset.at);
     if (!Number.isNaN(at.getTime())) { time.title = time.textContent; time.textContent = local(at); }
   });
 

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Literal
 
 from markupsafe import Markup
 
 from flyball.core.record import record
 from flyball.render.report.svg import joined, tag, word
+from flyball.render.report.text import when
 
 Standing = Literal["done", "work", "waits", "failed", "stopped", "idle"]
 WIDTH, HEIGHT, RADIUS, SIZE = 600, 440, 140, 30
@@ -25,12 +27,12 @@ _SIGNS: dict[Standing, str] = {
 
 @record
 class Station:
-    """One station. `state` is drawn, `said` is the state in a word, `when` a short word about its time."""
+    """One station. `state` is drawn, `said` is the state in a word, `at` when it was there last."""
 
     name: str
     state: Standing
     said: str
-    when: str = ""
+    at: datetime | None = None
 
 
 def circle(stations: Sequence[Station], middle: Sequence[str], *, title: str, about: str, key: str) -> Markup:
@@ -71,9 +73,13 @@ def _words(one: Station, angle: float) -> Markup:
     anchor = "middle" if abs(side) < 0.2 else "start" if side > 0 else "end"
     gap = SIZE + 14.0
     x += 0.0 if anchor == "middle" else gap if side > 0 else -gap
-    top = y - 10.0 if anchor != "middle" else y + gap + 8.0 if lift > 0 else y - gap - (32.0 if one.when else 16.0)
-    lines = [(one.name, "circle-name"), (one.said, "circle-said"), (one.when, "circle-when")]
-    return joined(word(x, top + 17.0 * number, text, anchor=anchor, kind=kind) for number, (text, kind) in enumerate(lines) if text)
+    top = y - 10.0 if anchor != "middle" else y + gap + 8.0 if lift > 0 else y - gap - (16.0 if one.at is None else 32.0)
+    lines = [(one.name, "circle-name"), (one.said, "circle-said")]
+    found = [word(x, top + 17.0 * number, text, anchor=anchor, kind=kind) for number, (text, kind) in enumerate(lines)]
+    if one.at is not None:  # a script may write it in the reader's zone
+        iso = f"{one.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        found.append(tag("text", when(one.at), x=x, y=top + 34.0, text_anchor=anchor, class_="circle-when", data_at=iso))
+    return joined(found)
 
 
 def _arrow(start: float, end: float, stations: Sequence[Station], number: int) -> Markup:
