@@ -1,10 +1,10 @@
 """Hands each part its ports: the one place that knows which adapter stands behind which promise, and what time it is."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.surroundings import FOR_ADMINS
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from flyball.adapters.cloudevents.listener import CloudEvents
     from flyball.adapters.mlflow.store import MlflowStore
     from flyball.adapters.notify.sender import NotifySender
-    from flyball.core.errors import FlyballError
     from flyball.dashboard.records import DashboardPorts, Project
     from flyball.loop.adopt import Shelf
     from flyball.loop.backtest.records import BacktestReport, Request
@@ -304,72 +303,67 @@ def _without_registry(settings: Settings, stores: Stores) -> "World":
     )
 
 
-def open_dashboard(folders: "Sequence[Path]") -> "DashboardPorts":
-    """What the dashboard over these projects needs; each project's database is opened when a page first asks for it."""
+def open_dashboard(folders: "Sequence[Path]", *, own: str = "", read_only: bool = False) -> "DashboardPorts":
+    """What the dashboard over these projects needs; each project's database is opened when a page first asks for it.
+
+    `own`: a secret made for this run, which opens the actions of projects whose stores are not shared, for a bearer called `dashboard`.
+    With `read_only` nothing opens them.
+    """
+    from flyball.core.errors import FlyballError
     from flyball.dashboard.records import DashboardPorts, Links
 
-    found = [_settings_or_why_not(folder) for folder in folders]
-    all_settings = [one for one in found if isinstance(one, Settings)]
-    if not all_settings:
-        read_settings(folders[0])  # raises
-    first = all_settings[0]
-    mlflow = first.tracking_uri or ""
-    alone = len(folders) == 1
+    found: list[Project] = []
+    readable: list[Settings] = []
+    for folder in folders:
+        try:
+            readable.append(read_settings(folder))
+        except FlyballError:
+            if len(folders) == 1:
+                raise
+        found.append(_project_to_show(folder, own, read_only, taken={one.slug for one in found}, alone=len(folders) == 1))
+    mlflow = (readable[0].tracking_uri if readable else None) or ""
     return DashboardPorts(
-        projects=tuple(
-            _project_to_show(first) if alone else _project_or_why_not(folder, one) for folder, one in zip(folders, found, strict=True)
-        ),
+        projects=tuple(found),
         clock=wall_clock,
-        language=first.language,
+        language=readable[0].language if readable else "en",
         links=Links(mlflow=mlflow if mlflow.startswith("http") else ""),
     )
 
 
-def _settings_or_why_not(folder: Path) -> "Settings | FlyballError":
-    from flyball.core.errors import FlyballError
-
-    try:
-        return read_settings(folder)
-    except FlyballError as error:
-        return error
-
-
-def _project_or_why_not(folder: Path, settings: "Settings | FlyballError") -> "Project":
-    """One of several projects. One whose file cannot be read goes by its folder's name, and says why wherever it is asked."""
-    from flyball.core.errors import FlyballError
-    from flyball.core.slug import slug
-    from flyball.dashboard.records import Project
-
-    try:
-        if isinstance(settings, FlyballError):
-            raise settings
-        return _project_to_show(settings)
-    except FlyballError as error:
-        why = error
-
-    def fails() -> NoReturn:
-        raise why
-
-    return Project(slug=slug(folder.name), name=folder.name, folder=folder, spec=fails, world=fails, tokens=lambda: ())
-
-
-def _project_to_show(settings: Settings) -> "Project":
+def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collection[str]", alone: bool) -> "Project":
+    """A project whose spec cannot be read is shown among others by its folder's name; alone, that is an error."""
     from functools import cache
 
+    from flyball.core.errors import FlyballError
     from flyball.core.slug import slug
     from flyball.dashboard.records import Project
+    from flyball.server.admin.tokens import read_tokens
     from flyball.spec.load import load_spec
 
-    read = partial(load_spec, settings.folder, settings.environment)
-    name = read().model.name
-    stores = cache(partial(open_stores, settings))
+    settings = cache(partial(read_settings, folder))
+    stores = cache(lambda: open_stores(settings()))
+
+    def read() -> "Spec":
+        return load_spec(settings().folder, settings().environment)
+
+    def tokens() -> "tuple[AdminToken, ...]":
+        if own and not settings().is_shared:
+            return read_tokens(f"dashboard:{own}")
+        return () if read_only else _tokens_of_server(settings(), stores())
+
+    try:
+        name = read().model.name
+    except FlyballError:
+        if alone:
+            raise
+        name = folder.name
     return Project(
-        slug=slug(name),
+        slug=next(one for one in (slug(name), *(f"{slug(name)}-{number}" for number in range(2, 10_000))) if one not in taken),
         name=name,
-        folder=settings.folder,
+        folder=folder.resolve(),
         spec=read,
-        world=cache(lambda: _without_registry(settings, stores())),
-        tokens=cache(lambda: _tokens_of_server(settings, stores())),
+        world=cache(lambda: _without_registry(settings(), stores())),
+        tokens=cache(tokens),
     )
 
 

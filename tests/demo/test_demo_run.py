@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -46,10 +47,11 @@ def servers_of(folder: Path) -> list[int]:
 @pytest.mark.slow
 def test_days_of_flights_are_replayed_without_a_failed_request(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    with demo(folder, "--days", "4", "--seed", "3") as run:
+    with demo(folder, "--days", "4", "--seed", "3", "--dashboard") as run:
         out, err = run.communicate(timeout=240)
     assert run.returncode == 0, err
     told = json.loads(out)
+    assert re.search(r"the dashboard is at http://127\.0\.0\.1:\d+/#token=dashboard:\S{32,}\n", err)
     assert told["failed_requests"] == 0
     assert told["rejected_outcomes"] == 0
     assert told["finished"]

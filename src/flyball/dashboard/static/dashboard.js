@@ -13,6 +13,13 @@
     return null;
   };
 
+  // The address that a terminal prints brings the token behind the #, which no server is sent; it is taken out of the address at once.
+  const given = /^#token=(\S+)$/.exec(location.hash);
+  if (given) {
+    kept(sessionStorage, "token", decodeURIComponent(given[1]));
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+
   // One way of writing times in every language, so that 01/02 is never a riddle: 2026-01-31 08:05, and the reader's zone by name.
   const zone = new Intl.DateTimeFormat("en-GB", {
     year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
