@@ -26,9 +26,7 @@ def written(*events: tuple[datetime, Event]) -> list[Entry]:
     return [Entry(model="m", seq=seq, at=at, actor="loop", event=event, prev_hash="", hash="") for seq, (at, event) in enumerate(events, 1)]
 
 
-def stood(
-    *events: tuple[datetime, Event], spec: Spec = SPEC, looks: Sequence[datetime] = HOURLY, now: datetime = NOW
-) -> dict[str, Stage]:
+def stood(*events: tuple[datetime, Event], spec: Spec = SPEC, looks: Sequence[datetime] = HOURLY, now: datetime = NOW) -> dict[str, Stage]:
     entries = written(*events)
     found = stages(fold("m", entries), spec, entries, looks=looks, now=now)
     assert [one.name for one in found] == ["prepare", "train", "evaluate", "deploy", "monitor", "retrain"]

@@ -1,6 +1,7 @@
 """How a model stands, in the fewest words: what the loop page begins with and the list of models says in a row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from flyball.core.record import record
@@ -58,7 +59,10 @@ def facts(ask: Ask) -> Facts:
     report, looks = ask.world.reports.latest(ask.model), ask.world.looks.looks(ask.model)
     seen = [*looks[-1:], *([report.window.end] if report is not None else [])] or [entry.at for entry in entries[-1:]]
     at = min(max(seen, default=ask.now), ask.now)
-    return Facts(entries=entries, state=fold(ask.model, entries), report=report, looks=looks, at=at)
+    state = fold(ask.model, entries)
+    if state.freeze is not None and state.frozen(ask.now) is None:  # it has ended since, whatever time all else is about
+        state = replace(state, freeze=None)
+    return Facts(entries=entries, state=state, report=report, looks=looks, at=at)
 
 
 def standing(ask: Ask, known: Facts | None = None, spec: Spec | None = None) -> Standing:
