@@ -9,6 +9,7 @@ import httpx
 from flyball.dashboard.app import make_app
 from flyball.dashboard.records import Ask, DashboardPorts
 from flyball.dashboard.table import maker
+from flyball.journal.events import Event
 from flyball.wiring import open_dashboard
 from flyball.words.sentences import Language
 
@@ -29,6 +30,13 @@ def made(folder: Path, page: str, language: Language = "en", now: datetime | Non
     found = "".join(str(part.body) for part in make(asked(folder, page, language, now, **query)).parts)
     well_formed(found)
     return found
+
+
+def write(folder: Path, *events: Event) -> None:
+    """Happen: append events to the journal of the project in a folder, now, by `loop`."""
+    ask = asked(folder, "loop")
+    journal = ask.world.journal
+    journal.append(ask.model, events, expected=len(journal.read(ask.model)), actor="loop", at=ask.now)
 
 
 def client(ports: DashboardPorts) -> httpx.AsyncClient:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
 
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -73,13 +74,19 @@ class Dashboard:
         return sealed
 
     async def _first(self, request: Request) -> Response:
-        if len(self._ports.projects) == 1:
-            return RedirectResponse(f"/m/{self._ports.projects[0].slug}/loop")
-        from flyball.dashboard.pages.fleet import fleet
-
+        chosen = "lang" if "lang" in request.query_params else ""
         language = self._language(request)
-        body = await asyncio.to_thread(fleet, self._ports, language)
-        return _html(plain_page(language, sentence(because("dashboard.fleet.title"), language), {"html": body}))
+        if len(self._ports.projects) == 1:
+            return RedirectResponse(f"/m/{self._ports.projects[0].slug}/loop" + (f"?lang={language}" if chosen else ""))
+        from flyball.dashboard.pages.fleet import fleet_section
+
+        def made() -> tuple[int, str]:
+            return 200, str(fleet_section(self._ports, language, chosen=language if chosen else ""))
+
+        _, body = await self._once(("", "fleet", language, chosen), made)
+        if request.query_params.get("part"):
+            return _html(body)
+        return _html(plain_page(language, sentence(because("dashboard.fleet.title"), language), {"html": Markup(body)}))  # noqa: S704 - escaped
 
     async def _model(self, request: Request) -> Response:
         return RedirectResponse(f"/m/{request.path_params['slug']}/loop")

@@ -116,7 +116,7 @@ def take_picture(
         decisions=tuple(tell(entry) for entry in entries if period.start <= entry.at <= now),
         reference=reference,
         counts=counts,
-        source=_source(world, state, memory, report.version),
+        source=_source(world, state, memory, report.version) if past else None,
         freeze=state.frozen(now),
     )
 

@@ -20,12 +20,17 @@
     history.replaceState(null, "", location.pathname + location.search);
   }
 
-  const zone = new Intl.DateTimeFormat(document.documentElement.lang, {
+  // One way of writing times in every language, so that 01/02 is never a riddle: 2026-01-31 08:05, and the reader's zone by name.
+  const zone = new Intl.DateTimeFormat("en-GB", {
     year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
   });
-  const times = (where) => all("time[datetime]", where).forEach((time) => {
-    const at = new Date(time.dateTime);
-    if (!Number.isNaN(at.getTime())) { time.title = time.textContent; time.textContent = zone.format(at); }
+  const local = (at) => {
+    const is = Object.fromEntries(zone.formatToParts(at).map((part) => [part.type, part.value]));
+    return `${is.year}-${is.month}-${is.day} ${is.hour}:${is.minute} ${is.timeZoneName}`;
+  };
+  const times = (where) => all("time[datetime], [data-at]", where).forEach((time) => {
+    const at = new Date(time.dateTime || time.dataset.at);
+    if (!Number.isNaN(at.getTime())) { time.title = time.textContent; time.textContent = local(at); }
   });
 
   const dark = kept(localStorage, "theme");
@@ -41,6 +46,7 @@
   }
 
   const away = one("#away");
+  const shownAs = new WeakMap();
   const again = async (section) => {
     const address = new URL(location.href);
     address.searchParams.set("part", section.dataset.part);
@@ -53,13 +59,15 @@
       }
       const open = all("details[open][id]", section).map((found) => found.id);
       const focus = section.contains(document.activeElement) ? document.activeElement.id : "";
+      if (away) away.hidden = true;
+      if (shownAs.get(section) === text) return; // nothing new: what moves, is selected or is open is left alone
       const fresh = new DOMParser().parseFromString(text, "text/html").body.firstElementChild;
       if (!fresh || fresh.dataset.part !== section.dataset.part) return;
+      shownAs.set(section, text);
       section.replaceChildren(...fresh.childNodes);
       open.forEach((id) => { const found = document.getElementById(id); if (found) found.open = true; });
       if (focus) document.getElementById(focus)?.focus();
       times(section);
-      if (away) away.hidden = true;
     } catch {
       if (away) { away.textContent = away.dataset.away; away.hidden = false; }
     }
@@ -137,4 +145,5 @@
     if (event.target.closest("form[data-at-once]")) event.target.form.requestSubmit();
   });
   times(document);
+  one("nav.menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 })();
