@@ -18,7 +18,7 @@ import pytest
 
 from flyball.api.client import Client
 from flyball.cli.monitor_screen import as_object, one_line
-from flyball.cli.monitor_traffic import numbers
+from flyball.server.pulse import numbers
 from flyball.cli.monitor_watch import Watcher
 from flyball.core.reason import because
 from flyball.journal.events import AlertFired, AlertResolved

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from flyball.cli.frame import need
-from flyball.cli.monitor_traffic import Numbers, Traffic, asker, traffic
+from flyball.server.pulse import Numbers, Traffic, asker, traffic
 from flyball.core.errors import FlyballError, StoreError
 from flyball.core.record import record
 from flyball.core.window import Window

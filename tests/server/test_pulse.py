@@ -1,6 +1,6 @@
 """Rates out of a real page of metrics, asked for twice."""
 
-from flyball.cli.monitor_traffic import address, asker, fetch, numbers, traffic
+from flyball.server.pulse import address, asker, fetch, numbers, traffic
 from flyball.server.metrics import Metrics, Page, render
 from flyball.spec.records import ServeSpec
 
