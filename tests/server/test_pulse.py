@@ -1,7 +1,7 @@
 """Rates out of a real page of metrics, asked for twice."""
 
-from flyball.server.pulse import address, asker, fetch, numbers, traffic
 from flyball.server.metrics import Metrics, Page, render
+from flyball.server.pulse import address, asker, fetch, numbers, traffic
 from flyball.spec.records import ServeSpec
 
 

@@ -85,7 +85,7 @@ def answers_by_hour(ask: Ask, known: Facts) -> Markup:
         Strand(kind=kind, points=_hourly(answered[role], window), filled=kind == "now") for role, kind in _KINDS.items() if role in answered
     ]
     keys = {"now": "line-now", "guess": "guess"}
-    legend = tuple((keys[kind], ask.t(f"now.role_{role}")) for role, kind in _KINDS.items() if role in answered)
+    legend = tuple((keys[kind], ask.t(f"now.role.{role}")) for role, kind in _KINDS.items() if role in answered)
     return _figure(ask, "hours", strands, window, legend=legend, empty=not answered)
 
 
@@ -96,7 +96,7 @@ def _hourly(hours: Mapping[int, int], window: Window) -> list[tuple[datetime, fl
 
 def _figure(ask: Ask, name: str, strands: list[Strand], window: Window, *, legend: tuple[tuple[str, str], ...], empty: bool) -> Markup:
     values = [value for one in strands for _, value in one.points if value is not None]
-    title = ask.t(f"now.chart_{name}")
+    title = ask.t(f"now.chart.{name}")
     drawn = Markup("")
     if not empty:
         about = ask.t(
