@@ -20,7 +20,7 @@ from flyball.loop.telling.delivered import Delivery, deliveries, mailboxes
 from flyball.render.report.text import clean
 from flyball.spec.records import Receiver
 
-FIRING, OVER, HISTORY = 25, 15, 40  # rows of a page
+FIRING, OVER, HISTORY = 15, 10, 20  # rows of a page
 LENGTHS = ("1h", "24h", "7d")
 _LONGEST_PATTERN = 200
 _OLD = timedelta(hours=1)
