@@ -12,9 +12,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "dashboard.alerts.on": ("Further", "下一页"),
     "dashboard.alerts.paged": ("{first} to {last} of {total}", "第 {first} 至 {last} 项，共 {total} 项"),
     "dashboard.alerts.firing": ("{count} {count:alert fires|alerts fire}.", "{count} 项警报。"),
-    "dashboard.alerts.of_them": (
-        "{critical} {critical:is|are} critical; of {quiet} nobody is told, because {quiet:it is|they are} silenced.",
-        "其中 {critical} 项严重；{quiet} 项已静默，不发送通知。",
+    "dashboard.alerts.of_them": ("{critical} {critical:is|are} critical.", "其中 {critical} 项严重。"),
+    "dashboard.alerts.quiet": (
+        "{quiet} {quiet:is silenced: nobody is told of it|are silenced: nobody is told of them}.",
+        "{quiet} 项已静默，不发送通知。",
     ),
     "dashboard.alerts.what_next": (
         "Look at the evidence behind the name; what is known already can be silenced for a while. The loop acts by itself on what it may.",

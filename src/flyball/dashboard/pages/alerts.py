@@ -121,7 +121,7 @@ def _firing(ask: Ask, known: Facts, fits: Callable[[str], bool]) -> Markup:
         lengths=LENGTHS,
         trouble=trouble,
         nobody=asking is not None and not asking.receivers,
-        old=known.at if known.entries and ask.now - known.at > _OLD else None,
+        old=known.measured_at if known.entries and ask.now - known.measured_at > _OLD else None,
         measured=known.report is not None,
     )
 
@@ -154,7 +154,7 @@ def _row(ask: Ask, known: Facts, one: Firing, asking: Asking | None) -> Row:
         told = deliveries(known.state, known.entries, asking.receivers, asking.ledger, asking.waiting, one.key, now=ask.now)
     return Row(
         alert=one,
-        lasts=max(0.0, (known.at - one.since).total_seconds()),
+        lasts=max(0.0, (known.measured_at - one.since).total_seconds()),
         evidence=_evidence(ask, one.key),
         silence=one.key if len(one.key) <= _LONGEST_PATTERN and one.key.isprintable() else "",
         told=told,

@@ -102,7 +102,7 @@ def page(ask: Ask) -> Page:
         "now.html",
         ask,
         headline=_headline(ask, seen),
-        old=seen.facts.at if seen.facts.entries and ask.now - seen.facts.at > _OLD else None,
+        old=seen.facts.measured_at if seen.facts.entries and ask.now - seen.facts.measured_at > _OLD else None,
         address=address(seen.serve),
         spec_error=seen.spec_error,
         tiles=_tiles(ask, seen),
@@ -189,7 +189,7 @@ def _written(ask: Ask, seen: Seen) -> tuple[str, float, float]:
 
 
 def _answering(ask: Ask, seen: Seen) -> list[Answering]:
-    state, deployed, at = seen.facts.state, seen.deployed, seen.facts.at
+    state, deployed, at = seen.facts.state, seen.deployed, seen.facts.measured_at
     champion = state.champion if deployed is None else deployed.champion
     challenger = state.challenger if deployed is None else deployed.challenger
     share = state.challenger_share if deployed is None else deployed.challenger_share

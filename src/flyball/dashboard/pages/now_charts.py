@@ -69,8 +69,8 @@ def answers_by_hour(ask: Ask, known: Facts) -> Markup:
     """Rows in an hour of their event time, of who answers: what a replay of the past has instead of requests of now."""
     state = known.state
     named = {one: role for role, one in (("challenger", state.challenger), ("champion", state.champion)) if one is not None}
-    end = known.at.replace(minute=0, second=0, microsecond=0)
-    end += _HOUR if end < known.at else timedelta(0)
+    end = known.measured_at.replace(minute=0, second=0, microsecond=0)
+    end += _HOUR if end < known.measured_at else timedelta(0)
     window = Window(start=end - _SHOWN, end=end)
     rows = rows_by_hour(ask.world, ask.model, named, window)
     answered: dict[str, dict[int, int]] = {}

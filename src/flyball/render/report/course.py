@@ -29,7 +29,7 @@ def course(
     about: str,
     key: str,
     ago: Callable[[float], str],
-    height: int = 150,
+    height: int = 140,
 ) -> Markup:
     """The lines over a window. `ago` says a number of seconds before its end, 0 included."""
     seconds = window.length.total_seconds()
@@ -41,7 +41,7 @@ def course(
         high=0.0,
         bottom=0.0,
         top=top,
-        width=480,
+        width=400,
         height=height,
         right=18,
         marks=tuple((mark, ago(-mark)) for mark in marks),
