@@ -18,13 +18,13 @@ import pytest
 
 from flyball.api.client import Client
 from flyball.cli.monitor_screen import as_object, one_line
-from flyball.cli.monitor_traffic import numbers
 from flyball.cli.monitor_watch import Watcher
 from flyball.core.reason import because
 from flyball.journal.events import AlertFired, AlertResolved
 from flyball.loop.memory import Memory
 from flyball.render.report.text import Words
 from flyball.server.metrics import Metrics, Page, render
+from flyball.server.pulse import numbers
 from flyball.settings import read_settings
 from flyball.spec.load import load_spec
 from flyball.wiring import open_world

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from flyball.cli.frame import console, told
 from flyball.cli.monitor_report import plain
-from flyball.cli.monitor_traffic import address
 from flyball.cli.monitor_view import columns_table, headline, performance_lines, title
 from flyball.cli.monitor_watch import Look, Moved
 from flyball.core.codec import to_json, to_plain
@@ -19,6 +18,7 @@ from flyball.journal.explain import Told
 from flyball.loop.picture import Picture, furthest
 from flyball.render.report.answer import answer
 from flyball.render.report.text import Words, clean
+from flyball.server.pulse import address
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from flyball.cli.frame import need
-from flyball.cli.monitor_traffic import Numbers, Traffic, asker, traffic
 from flyball.core.errors import FlyballError, StoreError
 from flyball.core.record import record
 from flyball.core.window import Window
@@ -27,6 +26,7 @@ from flyball.loop.picture import Picture, take_picture
 from flyball.loop.world import World
 from flyball.monitoring.records import MonitorReport
 from flyball.monitoring.records import State as ColumnState
+from flyball.server.pulse import Numbers, Traffic, asker, traffic
 from flyball.settings import Settings
 from flyball.spec.records import Spec
 

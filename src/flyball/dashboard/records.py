@@ -1,6 +1,7 @@
 """Nouns of the dashboard: whose pages they are, what a page is asked, and what it answers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from markupsafe import Markup
 
 from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
+from flyball.dashboard.pulses import Pulse
 from flyball.journal.known import State
 from flyball.journal.state import fold
 from flyball.loop.world import World
@@ -22,7 +24,7 @@ from flyball.words.sentences import Language, sentence
 @record
 class Project:
     """One model's project. `spec` reads flyball.toml as it is now; `world` are its ports and `tokens` what opens its actions (none: they
-    are closed), both opened at the first use."""
+    are closed), both opened at the first use. `pulse` asks its server how fast it answers."""
 
     slug: str
     name: str
@@ -30,6 +32,7 @@ class Project:
     spec: Callable[[], Spec]
     world: Callable[[], World]
     tokens: Callable[[], tuple[AdminToken, ...]]
+    pulse: Pulse = field(default_factory=Pulse)
 
 
 @record

@@ -52,6 +52,11 @@ class Facts:
     looks: Sequence[datetime]
     at: datetime
 
+    @property
+    def measured_at(self) -> datetime:
+        """When was measured last: what people wrote into the journal since is later, and moves nothing that was measured."""
+        return self.at if self.report is None else min(self.report.window.end, self.at)
+
 
 def facts(ask: Ask) -> Facts:
     """What is known of the model now."""

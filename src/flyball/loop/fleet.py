@@ -1,6 +1,8 @@
 """The machines that serve one model: which version each of their workers answers with, what they get ready for, and who acts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
+from datetime import datetime
 
 from flyball.core.record import record
 from flyball.core.window import format_minute
@@ -14,23 +16,28 @@ from flyball.serving.records import Swap
 
 @record
 class Fleet:
-    """What is known of the machines. `current`: the seq of what is to serve (0: nothing); `champions`: who answers by which seq."""
+    """What is known of the machines. `current`: the seq of what is to serve (0: nothing); `champions`: who answers by which seq, and
+    `since` when that version was to answer.
+    """
 
     workers: Mapping[str, tuple[int, str]]
     current: int = 0
     champions: Mapping[int, int | None]
     swap: Swap | None = None
     leader: Lease | None = None
+    since: Mapping[int, datetime | None] = field(default_factory=dict)
 
 
 def fleet_of(model: str, entries: Sequence[Entry], deployments: Deployments, leases: Leases | None) -> Fleet:
     """Look at the machines of a model whose journal holds these entries."""
     swap, current, workers = deployments.pending(model), deployments.current(model), deployments.workers(model)
     seqs = {seq for seq, _ in workers.values()} - {0}
+    known = {seq: fold(model, [entry for entry in entries if entry.seq <= seq]) for seq in seqs}
     return Fleet(
         workers=workers,
         current=0 if current is None else current.seq,
-        champions={seq: fold(model, [entry for entry in entries if entry.seq <= seq]).champion for seq in seqs},
+        champions={seq: state.champion for seq, state in known.items()},
+        since={seq: state.champion_since for seq, state in known.items()},
         swap=swap,
         leader=None if leases is None else leases.current(model),
     )

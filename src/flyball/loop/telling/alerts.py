@@ -83,6 +83,22 @@ class Overview:
 
 def overview(state: State, entries: Sequence[Entry], spec: Spec, waiting: Sequence[Letter], *, now: datetime, last: int = 20) -> Overview:
     """How things stand, with the `last` entries of the journal that are about alerts."""
+    receivers = []
+    for receiver in spec.alerts.to:
+        name = receiver_name(receiver)
+        letters = [one for one in waiting if one.receiver == receiver_id(receiver)]
+        receivers.append(Reached(name=name, waiting=not_told(name, letters) if letters else None))
+    return Overview(
+        firing=firing_now(state, now),
+        silences=silences_now(state, now),
+        requests=asked_now(state),
+        receivers=tuple(receivers),
+        history=tuple(map(tell, about_alerts(entries)[:last])),
+    )
+
+
+def firing_now(state: State, now: datetime) -> tuple[Firing, ...]:
+    """What fires, the worst first and then the oldest."""
     firing = []
     for key in state.firing:
         standing, silence = state.standing[key], state.silenced(key, now)
@@ -96,22 +112,28 @@ def overview(state: State, entries: Sequence[Entry], spec: Spec, waiting: Sequen
                 answered=key in state.answered_keys,
             )
         )
-    receivers = []
-    for receiver in spec.alerts.to:
-        name = receiver_name(receiver)
-        letters = [one for one in waiting if one.receiver == receiver_id(receiver)]
-        receivers.append(Reached(name=name, waiting=not_told(name, letters) if letters else None))
-    history = [tell(entry) for entry in entries if isinstance(entry.event, _OF_ALERTS)]
-    return Overview(
-        firing=tuple(sorted(firing, key=lambda one: (one.severity != "critical", one.since, one.key))),
-        silences=_silences(state, now),
-        requests=tuple(
-            Asked(key=key, since=one.at, reason=one.reason, answered=one.answered)
-            for key, one in sorted(state.requests.items(), key=lambda item: item[1].at)
-        ),
-        receivers=tuple(receivers),
-        history=tuple(reversed(history[-last:])),
-    )
+    return tuple(sorted(firing, key=lambda one: (one.severity != "critical", one.since, one.key)))
+
+
+def asked_now(state: State) -> tuple[Asked, ...]:
+    """What alerts from outside ask for, the oldest first."""
+    found = sorted(state.requests.items(), key=lambda item: item[1].at)
+    return tuple(Asked(key=key, since=one.at, reason=one.reason, answered=one.answered) for key, one in found)
+
+
+def about_alerts(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries that are about alerts, the newest first."""
+    return [entry for entry in reversed(entries) if isinstance(entry.event, _OF_ALERTS)]
+
+
+def silences_now(state: State, now: datetime) -> tuple[Quiet, ...]:
+    """The silences in force, the one that ends first before the others."""
+    found = []
+    for pattern, one in state.silences.items():
+        if now < one.until:
+            covers = sum(matches(pattern, key) for key in state.firing)
+            found.append(Quiet(pattern=pattern, since=one.at, until=one.until, actor=one.actor, reason=one.reason, covers=covers))
+    return tuple(sorted(found, key=lambda one: (one.until, one.pattern)))
 
 
 def try_receivers(sender: Sender, spec: Spec, state: State, *, now: datetime) -> list[tuple[str, str]]:
@@ -129,12 +151,3 @@ def try_receivers(sender: Sender, spec: Spec, state: State, *, now: datetime) ->
     )
     errors = sender.send([Parcel(receiver=receiver, notification=test) for receiver in spec.alerts.to])
     return [(receiver_name(receiver), error) for receiver, error in zip(spec.alerts.to, errors, strict=True)]
-
-
-def _silences(state: State, now: datetime) -> tuple[Quiet, ...]:
-    found = []
-    for pattern, one in state.silences.items():
-        if now < one.until:
-            covers = sum(matches(pattern, key) for key in state.firing)
-            found.append(Quiet(pattern=pattern, since=one.at, until=one.until, actor=one.actor, reason=one.reason, covers=covers))
-    return tuple(sorted(found, key=lambda one: (one.until, one.pattern)))

@@ -112,8 +112,8 @@ def percent(share: float) -> str:
 def lasting(seconds: float | None) -> str:
     """A span of time, roughly.
 
-    >>> lasting(None), lasting(42.0), lasting(5400.0), lasting(200000.0)
-    ('-', '42 s', '1.5 h', '2.3 d')
+    >>> lasting(None), lasting(42.0), lasting(5400.0), lasting(200000.0), lasting(1e7)
+    ('-', '42 s', '1.5 h', '2.3 d', '116 d')
     """
     if seconds is None:
         return "-"
@@ -121,7 +121,8 @@ def lasting(seconds: float | None) -> str:
     for size, unit in ((timedelta(days=2), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min")):
         if span >= size:
             one = timedelta(days=1) if unit == "d" else size
-            return f"{span / one:.2g} {unit}"
+            number = span / one
+            return f"{number:.0f} {unit}" if number >= 10 else f"{number:.2g} {unit}"
     return f"{seconds:.2g} s"
 
 

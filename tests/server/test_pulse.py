@@ -1,7 +1,7 @@
 """Rates out of a real page of metrics, asked for twice."""
 
-from flyball.cli.monitor_traffic import address, asker, fetch, numbers, traffic
 from flyball.server.metrics import Metrics, Page, render
+from flyball.server.pulse import address, asker, fetch, numbers, so_far, steady, traffic
 from flyball.spec.records import ServeSpec
 
 
@@ -88,3 +88,28 @@ def test_living_workers_say_where_to_ask_and_the_port_of_the_spec_goes_first() -
     assert found("made elsewhere") == ["8000"]
     assert found("8765-w0", "8765-w1") == ["8765"]
     assert found("7000-w0", "8000-w3", "8765-w1") == ["8000", "7000", "8765"]
+
+
+def test_who_answered_is_told_by_version_and_variant() -> None:
+    metrics = Metrics()
+    first = numbers(page(metrics), "town", 10.0)
+    metrics.took(0.001)
+    metrics.predictions("town", 3, "champion").number += 30
+    metrics.predictions("town", 4, "challenger").number += 10
+    second = numbers(page(metrics), "town", 20.0)
+    assert first is not None and second is not None
+    found = traffic(first, second)
+    assert found is not None and found.answers == ((3, "champion", 3.0), (4, "challenger", 1.0))
+
+
+def test_of_all_requests_since_the_start_half_and_nearly_all_have_a_bound() -> None:
+    metrics = Metrics()
+    for number in range(200):
+        metrics.took(0.0004 if number < 190 else 0.09)
+    found = numbers(page(metrics), "town", 1.0)
+    assert found is not None and so_far(found) == (0.0005, 0.1)
+
+
+def test_asking_again_and_again_gives_nothing_where_nobody_answers() -> None:
+    get = steady(0.2)
+    assert get("http://127.0.0.1:9/metrics") is None and get("no address") is None
