@@ -14,6 +14,7 @@ from flyball.journal.events import (
     AlertResolved,
     Cause,
     Entry,
+    Event,
     Promoted,
     Registered,
     RetrainEnded,
@@ -44,6 +45,8 @@ Became = Literal[
     "rolled back",
 ]
 _NOTHING: Became = "nothing"
+# What happens to a version. Of the thousands of other entries none says what became of one.
+_TURNS = (RolloutStarted, RolloutEnded, GuardrailTripped, ApprovalAsked, Approved, Declined, Promoted, WatchEnded, RolledBack)
 
 
 @record
@@ -122,6 +125,11 @@ class PutOff:
 
 def trainings(entries: Sequence[Entry]) -> list[Training | PutOff]:
     """Every training of the loop and of people, and between them those that were put off, in order of when they were asked for."""
+    return _trainings(entries, None)
+
+
+def _trainings(entries: Sequence[Entry], only: int | None) -> list[Training | PutOff]:
+    """With `only`, the training that made this version, without a look at what became of all the others."""
     made = {entry.event.action: entry.event for entry in entries if isinstance(entry.event, Registered) and entry.event.action}
     ended = {entry.event.action: entry for entry in entries if isinstance(entry.event, RetrainEnded)}
     found: list[Training | PutOff] = []
@@ -132,6 +140,8 @@ def trainings(entries: Sequence[Entry]) -> list[Training | PutOff]:
             firing[event.key] = event.reason
         elif isinstance(event, AlertResolved):
             firing.pop(event.key, None)
+        elif only is not None and only != _comes_to(event, made):
+            continue
         elif isinstance(event, RetrainStarted):
             end, version = ended.get(event.action), made.get(event.action)
             found.append(_training(entry, version, entries, dict(firing), started=event, end=end))
@@ -144,8 +154,21 @@ def trainings(entries: Sequence[Entry]) -> list[Training | PutOff]:
 
 def training_of(entries: Sequence[Entry], version: int) -> Training | None:
     """The training that made a version; None for one that was adopted, or is not known."""
-    found = (one for one in trainings(entries) if isinstance(one, Training) and one.gate is not None)
+    found = (one for one in _trainings(entries, version) if isinstance(one, Training) and one.gate is not None)
     return next((one for one in found if one.version == version), None)
+
+
+def _comes_to(event: Event, made: Mapping[str, Registered]) -> int:
+    """The version that a training came to by the entry of its beginning, or of a person's training; 0 for every other entry."""
+    if isinstance(event, RetrainStarted):
+        return made[event.action].version if event.action in made else 0
+    return event.version if isinstance(event, Registered) else 0
+
+
+def standings_of(entries: Sequence[Entry], versions: Iterable[Registered]) -> dict[int, tuple[Became, datetime | None]]:
+    """What became of each of these versions, and when (None: nothing happened to it since it was made)."""
+    turns = [entry for entry in entries if isinstance(entry.event, _TURNS)]
+    return {made.version: _became(turns, made) for made in versions}
 
 
 def standing_of(entries: Iterable[Entry], made: Registered) -> Became:

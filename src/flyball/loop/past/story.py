@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flyball.core.record import record
 from flyball.journal.events import Entry, Registered
 from flyball.journal.explain import Told, about, registered
-from flyball.loop.past.price import Bought, Training, comparisons_of, standing_of, training_of
+from flyball.loop.past.price import Became, Bought, Training, comparisons_of, standing_of, training_of
 
 
 @record
@@ -18,7 +18,7 @@ class Story:
     model: str
     version: int
     registered: Registered
-    standing: str
+    standing: Became
     training: Training | None
     told: tuple[Told, ...]
     comparisons: tuple[Bought, ...]
