@@ -13,7 +13,7 @@ from flyball.ports.watching import Reports
 Unit = Literal["hour", "day", "week"]
 LENGTH: dict[Unit, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 # Columns of time that can be told apart beside each other, and looks that are read for all of them together.
-MOST, READ = 60, 160
+MOST, READ = 60, 120
 _INSTANT = timedelta(microseconds=1)
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
@@ -81,9 +81,12 @@ def stretch(start: datetime, end: datetime) -> Stretch:
     return Stretch(window=Window(start=max(start, begins), end=end), unit=unit, starts=starts, cut=many > MOST)
 
 
-def read_looks(reports: Reports, model: str, wanted: Stretch) -> list[MonitorReport]:
-    """The kept reports of a stretch in order of time; where there are very many, some of each unit, always with its last."""
-    ends = [end for end in reports.ends(model) if wanted.window.start < end <= wanted.window.end]
+def read_looks(reports: Reports, model: str, wanted: Stretch, known: Sequence[datetime]) -> list[MonitorReport]:
+    """The kept reports of a stretch in order of time; where there are very many, some of each unit, always with its last.
+
+    `known`: what `reports.ends` said.
+    """
+    ends = [end for end in known if wanted.window.start < end <= wanted.window.end]
     each = max(1, READ // len(wanted.starts))
     chosen = [end for _, group in groupby(ends, wanted.place) for end in _spread(list(group), each)]
     if len(chosen) == len(ends):

@@ -59,7 +59,7 @@ def column_then(world: World, state: State, version: int, name: str, window: Win
     first = _first_cell(reference, name)
     ledger = CountKey(version=version, against=version, reference=reference_digest(reference))
     slots = world.counts.slots(state.model, ledger, window)[-_MOST:]
-    sums, hours = np.zeros(len(column.counts), dtype=np.int64), dict[int, int]()
+    sums, hours = np.zeros(column.size, dtype=np.int64), dict[int, int]()
     for slot in slots:
         tally = slot.tally()
         low, high = np.searchsorted(tally.cells, (first, first + len(sums))).tolist()
@@ -132,5 +132,5 @@ def _first_cell(reference: Reference, name: str) -> int:
     for other, column in reference.columns.items():
         if other == name:
             break
-        at += len(column.edges) + 5 if column.kind == "number" else len(column.categories) + 2
+        at += column.size
     return at

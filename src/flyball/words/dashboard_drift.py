@@ -52,6 +52,12 @@ _MAP: dict[str, tuple[str, str]] = {
     "dashboard.drift.column": ("Column", "列"),
     "dashboard.drift.version": ("Version", "版本"),
     "dashboard.drift.now": ("distance / threshold in the last look:", "最近一次查看的距离 / 阈值："),
+    "dashboard.drift.by_missing": ("missing", "缺失"),
+    "dashboard.drift.by_new_categories": ("new", "新类别"),
+    "dashboard.drift.by_out_of_range": ("outside", "超出范围"),
+    "dashboard.drift.by_infinite": ("infinite", "无穷大"),
+    "dashboard.drift.by_unparsable": ("no number", "不是数字"),
+    "dashboard.drift.worst": ("Look at {column}", "查看 {column}"),
     "dashboard.drift.matching": ("{rows} of {every} features match.", "{every} 个特征中有 {rows} 个匹配。"),
     "dashboard.drift.listed": (
         "Shown: {first} to {last} of {rows}, the worst first.",
@@ -82,7 +88,7 @@ _COLUMN: dict[str, tuple[str, str]] = {
     ),
     "dashboard.drift.look": ("Look at version @{version} at", "查看版本 @{version}，时间"),
     "dashboard.drift.strip": ("Looks over time; choose one to see the column as it was then:", "各次查看；选择一次以查看该列当时的情况："),
-    "dashboard.drift.shape": ("Training of version @{version} and then", "版本 @{version} 的训练数据与当时"),
+    "dashboard.drift.shape": ("What version @{version} learned from, and what it was asked", "版本 @{version} 的训练数据与收到的请求"),
     "dashboard.drift.rows_between": ("{rows} rows,", "{rows} 行，"),
     "dashboard.drift.no_values": ("There is nothing to draw: one side has no value.", "没有可绘制的内容：有一侧没有值。"),
     "dashboard.drift.no_counts": (

@@ -8,14 +8,13 @@ from markupsafe import Markup
 from flyball.core.record import record
 from flyball.core.window import parse_time
 from flyball.dashboard.pages.drift_column import column_parts
-from flyball.dashboard.pages.drift_table import table
+from flyball.dashboard.pages.drift_table import Telling, table
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.dashboard.standing import Facts, facts
 from flyball.loop.drift_map import DriftMap, MapRow, Stretch, drift_map, read_looks, stretch
 from flyball.loop.kept_counts import features_read
 from flyball.monitoring.records import MonitorReport
-from flyball.render.report.text import Words
 
 ROWS = 40
 _DAY = timedelta(days=1)
@@ -31,6 +30,7 @@ class Shown:
     looks: Sequence[MonitorReport]
     map: DriftMap
     features: frozenset[str]
+    ends: Sequence[datetime]
     wrong: str
 
 
@@ -62,11 +62,12 @@ def choice(ask: Ask) -> dict[str, object]:
 
 
 def _shown(ask: Ask, known: Facts, report: MonitorReport) -> Shown:
-    wanted, wrong = _stretch(ask, known, report)
-    looks = read_looks(ask.world.reports, ask.model, wanted)
+    ends = ask.world.reports.ends(ask.model)
+    wanted, wrong = _stretch(ask, known, report, ends)
+    looks = read_looks(ask.world.reports, ask.model, wanted, ends)
     features = frozenset(features_of(ask, known, report))
     found = drift_map(looks, wanted, features)
-    return Shown(known=known, report=report, looks=looks, map=found, features=features, wrong=wrong)
+    return Shown(known=known, report=report, looks=looks, map=found, features=features, ends=ends, wrong=wrong)
 
 
 def features_of(ask: Ask, known: Facts, report: MonitorReport) -> Sequence[str]:
@@ -77,9 +78,8 @@ def features_of(ask: Ask, known: Facts, report: MonitorReport) -> Sequence[str]:
     return [name for name in report.columns if name.removeprefix("model_").partition("_")[0] not in ("score", "answer")]
 
 
-def _stretch(ask: Ask, known: Facts, report: MonitorReport) -> tuple[Stretch, str]:
+def _stretch(ask: Ask, known: Facts, report: MonitorReport, ends: Sequence[datetime]) -> tuple[Stretch, str]:
     """The stretch that was asked for, and what of the question could not be read."""
-    ends = ask.world.reports.ends(ask.model)
     end, start, wrong = known.at, None, ""
     for name in ("from", "to"):
         text = ask.query.get(name, "").strip()
@@ -92,16 +92,16 @@ def _stretch(ask: Ask, known: Facts, report: MonitorReport) -> tuple[Stretch, st
         except (ValueError, OverflowError):
             wrong = text
     first = ends[0] - report.window.length if ends else end - 28 * _DAY
-    begin = max(end - 28 * _DAY, first) if start is None else start
-    if begin >= end:
-        begin, wrong = end - 28 * _DAY, wrong or ask.query.get("from", "")
+    if start is not None and start >= end:
+        start, wrong = None, wrong or ask.query.get("from", "")
+    begin = max(end - 28 * _DAY if start is None else start, min(first, end - _DAY))
     return stretch(begin, end), wrong
 
 
 def _chooser(ask: Ask, shown: Shown) -> Markup:
     wanted = shown.map.stretch
     names = [row for row in shown.map.rows if row.newest is not None]
-    worst = next((row.newest for row in names if row.newest is not None and row.newest.found.state == "drift"), None)
+    worst = next((row for row in names if row.newest is not None and row.newest.found.state == "drift"), None)
     end = shown.known.at
     presets = [
         (ask.t(f"drift.last_{code}"), ask.link("drift", **{"from": f"{end - days * _DAY:%Y-%m-%d}", "find": ask.query.get("find")}))
@@ -115,19 +115,15 @@ def _chooser(ask: Ask, shown: Shown) -> Markup:
         presets=presets,
         dataset=shown.report.dataset,
         worst=worst,
+        worst_link="" if worst is None else ask.link("drift", column=worst.name, **choice(ask)),
         start=f"{wanted.window.start:%Y-%m-%d}",
         end=f"{wanted.window.end - timedelta(microseconds=1):%Y-%m-%d}",
         looks=len(shown.looks),
         report=shown.report,
-        first=_ends(ask, 0),
-        last=_ends(ask, -1),
+        first=shown.ends[0] if shown.ends else None,
+        last=shown.ends[-1] if shown.ends else None,
         unit=ask.t(f"drift.unit_{wanted.unit}"),
     )
-
-
-def _ends(ask: Ask, number: int) -> datetime | None:
-    ends = ask.world.reports.ends(ask.model)
-    return ends[number] if ends else None
 
 
 def _said(ask: Ask, shown: Shown) -> Markup:
@@ -172,7 +168,7 @@ def _table(ask: Ask, shown: Shown, rows: Sequence[MapRow], key: str) -> Markup:
     return table(
         shown.map,
         rows,
-        Words(ask.language),
+        told=Telling(ask),
         caption=ask.t(f"drift.caption_{key}"),
         heads=(ask.t("drift.column"), ask.t("drift.version"), ask.t("drift.now")),
         link=lambda name: ask.link("drift", column=name, **carried),

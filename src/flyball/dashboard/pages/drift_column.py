@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from flyball.core.record import record
 from flyball.core.window import Window, parse_time
-from flyball.dashboard.pages.drift_table import CODE, SIGN, label, shade, state_words, told
+from flyball.dashboard.pages.drift_table import CODE, SIGN, Telling, label, shade
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Part
 from flyball.dashboard.standing import Facts
@@ -45,7 +45,7 @@ def column_parts(
     """The sections of one column."""
     column = _column(ask, known, looks, found, name)
     memory = Memory()
-    then = cache(lambda: column_then(ask.world, known.state, column.look.version, name, column.window, memory))
+    then = cache(lambda: _then(ask, known, column, memory))
     return [
         guarded(ask, "column", lambda: _told(ask, column, found, carried)),
         guarded(ask, "shape", lambda: _shape(ask, column, then())),
@@ -70,6 +70,14 @@ def _column(ask: Ask, known: Facts, looks: Sequence[MonitorReport], found: Drift
     return Column(name=name, look=look, found=column, window=span, row=row)
 
 
+def _then(ask: Ask, known: Facts, column: Column, memory: Memory) -> ColumnThen | None:
+    """The counts of what the look is about; where no row of it has a value, those of the whole window of the look."""
+    found = column_then(ask.world, known.state, column.look.version, column.name, column.window, memory)
+    if column.window == column.look.window or (found is not None and drawn(found.reference, found.counts) is not None):
+        return found
+    return column_then(ask.world, known.state, column.look.version, column.name, column.look.window, memory) or found
+
+
 def _time(text: str) -> datetime | None:
     try:
         return parse_time(text) if text else None
@@ -78,8 +86,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _told(ask: Ask, column: Column, found: DriftMap, carried: Mapping[str, object]) -> Markup:
-    one, words = column.found, Words(ask.language)
-    states = state_words(words)
+    one, telling = column.found, Telling(ask)
     strip = []
     for start, cell in zip(found.stretch.starts, column.row.cells if column.row else (), strict=False):
         day = label(start, found.stretch.unit)
@@ -87,7 +94,7 @@ def _told(ask: Ask, column: Column, found: DriftMap, carried: Mapping[str, objec
             strip.append(tag("li", tag("span", "·", class_="none", title=day)))
             continue
         end = f"{cell.at:%Y-%m-%dT%H:%M:%SZ}"
-        text = told(cell, states[cell.found.state])
+        text = telling.whole(cell)
         here = {"aria_current": "true"} if cell.at == column.look.window.end else {}
         address = ask.link("drift", column=column.name, **carried, at=end)
         body = (tag("span", SIGN[cell.found.state] or "●", aria_hidden="true"), tag("span", text, class_="sr"))
@@ -97,13 +104,13 @@ def _told(ask: Ask, column: Column, found: DriftMap, carried: Mapping[str, objec
         ask,
         column=column,
         found=one,
-        state="" if one is None else states[one.state],
+        state="" if one is None else telling.states[one.state],
         code="few" if one is None else CODE[one.state],
         strip=strip,
         back=ask.link("drift", **carried),
         unknown=column.row is None,
-        first=label(found.stretch.starts[0], found.stretch.unit),
-        last=label(found.stretch.starts[-1], found.stretch.unit),
+        first=f"{found.stretch.starts[0]:%Y-%m-%d}",
+        last=f"{found.stretch.window.end:%Y-%m-%d}",
     )
 
 
