@@ -1,9 +1,10 @@
-"""A project of many features that was looked at every day for more than a year, as its store holds it: two versions, counts, no predictions."""
+"""A project of many features that was looked at every day for more than a year, as its store holds it: two versions, no predictions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from flyball.data.season import Season
 from flyball.evaluation.records import Decision
 from flyball.journal.events import Event, Promoted, Registered
 from flyball.loop.evidence.monitor import shortened
+from flyball.loop.world import World
 from flyball.monitoring.counts import Counter
 from flyball.monitoring.drift import drift
-from flyball.monitoring.records import DatasetDrift, MonitorReport, QualityFinding
+from flyball.monitoring.records import ColumnDrift, DatasetDrift, MonitorReport, QualityFinding
 from flyball.monitoring.slots import CountKey, Slot, Step
 from flyball.monitoring.tally import tally_of
 from flyball.registry.bundle import write_bundle
@@ -36,6 +38,13 @@ SPEC = '[model]\nname = "wide"\ntask = "binary"\n[data]\nsource = "d.csv"\ntarge
 EXAMPLE = "01a22e2dfb8170a600000ed9607808d4"
 
 
+class Wide(NamedTuple):
+    """What the features are, and how many rows a day has."""
+
+    schema: Schema
+    rows: int
+
+
 def drifted(folder: Path, names: Sequence[str], *, days: int = 400, season: Season = "none", rows: int = 600) -> Path:
     """The project. From 20 days before the end on the first feature moves, and the second is missing in half of the rows; the third is a
     category with a new name, and of the last feature there are too few rows to say.
@@ -47,14 +56,21 @@ def drifted(folder: Path, names: Sequence[str], *, days: int = 400, season: Seas
     (folder / ".flyball" / "key").chmod(0o600)
     world = open_dashboard([folder]).projects[0].world()
     bundles = LocalBundles(folder / ".flyball" / "bundles", folder / ".flyball" / "key")
-    schema = Schema(columns=tuple(Column(name=name, kind="category" if at % 3 == 2 else "number", nullable=True) for at, name in enumerate(names)))
-    known = SimpleNamespace(folder=folder, schema=schema, season=season, rows=rows)
+    schema = Schema(
+        columns=tuple(Column(name=name, kind="category" if at % 3 == 2 else "number", nullable=True) for at, name in enumerate(names))
+    )
+    known = Wide(schema, rows)
     half = NOW - days * DAY / 2
     events: list[Event] = []
     for version in (1, 2):
         reference = _reference(schema, version, season)
         fresh = folder / "made" / f"v{version}"
-        write_bundle(fresh, manifest(model=MODEL, schema=schema), {"reference.json": reference_to_json(reference)}, load_key(folder / ".flyball" / "key"))
+        write_bundle(
+            fresh,
+            manifest(model=MODEL, schema=schema),
+            {"reference.json": reference_to_json(reference)},
+            load_key(folder / ".flyball" / "key"),
+        )
         events += _came(version, bundles.put(fresh))
         ends = [NOW - number * DAY for number in reversed(range(days)) if (NOW - number * DAY < half) == (version == 1)]
         _looked(world, known, reference, version, ends)
@@ -95,7 +111,7 @@ def _came(version: int, bundle: str) -> list[Event]:
     return [registered, Promoted(version=version, replaced=version - 1 or None, reason=why, forced=False, watch_until=None)]
 
 
-def _looked(world, known, reference: Reference, version: int, ends: Sequence[datetime]) -> None:
+def _looked(world: World, known: Wide, reference: Reference, version: int, ends: Sequence[datetime]) -> None:
     """A look at each of these times, and the counts of the days it needs, in slots as fine as a loop keeps them."""
     counter = Counter(reference)
     calm, late = (_judged(known, reference, counter, last=last) for last in (False, True))
@@ -110,22 +126,29 @@ def _looked(world, known, reference: Reference, version: int, ends: Sequence[dat
     world.counts.add(MODEL, [Step(ledger=ledger, after=None, place=Place(), slots=tuple(slots))])
 
 
-def _judged(known, reference: Reference, counter: Counter, *, last: bool):
+def _judged(known: Wide, reference: Reference, counter: Counter, *, last: bool) -> dict[str, ColumnDrift]:
     table, scores = _rows(known.schema, known.rows, seed=7, shift=15.0, last=last)
     found = drift(reference, counter.count(table, scores), looks=100)
     few = known.schema.columns[-1].name
-    found[few] = found[few].__class__(**{
-        **{name: getattr(found[few], name) for name in found[few].__dataclass_fields__},
-        "state": "insufficient data", "rows": 12, "reason": because("drift.few_rows", column=few, rows=12, needed=500),
-    })  # fmt: skip
+    found[few] = replace(found[few], state="insufficient data", rows=12, reason=because("drift.few_rows", column=few, rows=12, needed=500))
     return found
 
 
-def _report(columns, window: Window, version: int) -> MonitorReport:
+def _report(columns: dict[str, ColumnDrift], window: Window, version: int) -> MonitorReport:
     moved = tuple(name for name, one in columns.items() if one.state == "drift")
     second = list(columns)[1]
-    told = because("drift.dataset_moved", watched=len(columns), found=len(moved), share=len(moved) / len(columns), rate=0.05, names=", ".join(moved[:3]))
-    finding = QualityFinding(severity="warning", column=second, reason=because("drift.all_new", column=second), rows=300, examples=(EXAMPLE,))
+    told = because(
+        "drift.dataset_moved",
+        watched=len(columns),
+        found=len(moved),
+        share=len(moved) / len(columns),
+        rate=0.05,
+        names=", ".join(moved[:3]),
+    )
+    finding = QualityFinding(
+        severity="warning", column=second, reason=because("drift.all_new", column=second), rows=300, examples=(EXAMPLE,)
+    )
+    columns = {name: replace(one, span=window) for name, one in columns.items()}
     report = MonitorReport(
         window=window, version=version, rows=600, columns=columns, performance=None, quality=(finding,),
         dataset=DatasetDrift(discoveries=moved, watched=len(columns), share=len(moved) / len(columns), rate=0.05, reason=told),
@@ -133,7 +156,7 @@ def _report(columns, window: Window, version: int) -> MonitorReport:
     return shortened(report, set())
 
 
-def _slots(known, counter: Counter, end: datetime, moved: bool) -> list[Slot]:
+def _slots(known: Wide, counter: Counter, end: datetime, moved: bool) -> list[Slot]:
     """The counts of a day: in one slot, in quarters of an hour if it is younger than two days, in minutes in the last three hours."""
     size = timedelta(minutes=15) if NOW - end < 2 * DAY else DAY
     rows = known.rows

@@ -26,6 +26,8 @@ _MAP: dict[str, tuple[str, str]] = {
         "answers became worse stands on the page of performance.",
         "对版本 @{version} 的请求中，各列与训练数据相差多少。漂移只是解释；回答是否变差请看性能页面。",
     ),
+    "dashboard.drift.last_look": ("Last look here,", "此处最近一次查看，"),
+    "dashboard.drift.year_earlier": ("this time a year before", "一年前同期"),
     "dashboard.drift.find": ("Feature", "特征"),
     "dashboard.drift.from": ("From", "从"),
     "dashboard.drift.to": ("to", "到"),

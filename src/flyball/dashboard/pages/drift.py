@@ -6,18 +6,18 @@ from datetime import UTC, datetime, timedelta
 from markupsafe import Markup
 
 from flyball.core.record import record
-from flyball.core.window import parse_time
+from flyball.core.window import Window, parse_time
 from flyball.dashboard.pages.drift_column import column_parts
 from flyball.dashboard.pages.drift_table import Telling, table
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.dashboard.standing import Facts, facts
 from flyball.loop.drift_map import DriftMap, MapRow, Stretch, drift_map, read_looks, stretch
-from flyball.loop.kept_counts import features_read
+from flyball.loop.kept_counts import YEAR, features_read
 from flyball.monitoring.records import MonitorReport
 
 ROWS = 40
-_DAY = timedelta(days=1)
+_DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _PRESETS = (("4w", 28), ("13w", 91), ("52w", 364))
 
 
@@ -103,25 +103,29 @@ def _chooser(ask: Ask, shown: Shown) -> Markup:
     names = [row for row in shown.map.rows if row.newest is not None]
     worst = next((row for row in names if row.newest is not None and row.newest.found.state == "drift"), None)
     end = shown.known.at
+    last = shown.looks[-1] if shown.looks else None
     presets = [
         (ask.t(f"drift.last_{code}"), ask.link("drift", **{"from": f"{end - days * _DAY:%Y-%m-%d}", "find": ask.query.get("find")}))
         for code, days in _PRESETS
     ]
+    before = Window(start=wanted.window.start - YEAR, end=wanted.window.end - YEAR)
+    if shown.ends and shown.ends[0] < before.end:
+        dates = {"from": f"{before.start:%Y-%m-%d}", "to": f"{before.end - _INSTANT:%Y-%m-%d}", "find": ask.query.get("find")}
+        presets.append((ask.t("drift.year_earlier"), ask.link("drift", **dates)))
     return filled(
         "drift.html",
         ask,
         wanted=wanted,
         wrong=shown.wrong,
         presets=presets,
-        dataset=shown.report.dataset,
+        newest=last,
         worst=worst,
         worst_link="" if worst is None else ask.link("drift", column=worst.name, **choice(ask)),
         start=f"{wanted.window.start:%Y-%m-%d}",
-        end=f"{wanted.window.end - timedelta(microseconds=1):%Y-%m-%d}",
+        end=f"{wanted.window.end - _INSTANT:%Y-%m-%d}",
         looks=len(shown.looks),
         report=shown.report,
-        first=shown.ends[0] if shown.ends else None,
-        last=shown.ends[-1] if shown.ends else None,
+        kept=(shown.ends[0], shown.ends[-1]) if shown.ends else None,
         unit=ask.t(f"drift.unit_{wanted.unit}"),
     )
 

@@ -109,7 +109,7 @@ def _told(ask: Ask, column: Column, found: DriftMap, carried: Mapping[str, objec
         strip=strip,
         back=ask.link("drift", **carried),
         unknown=column.row is None,
-        first=f"{found.stretch.starts[0]:%Y-%m-%d}",
+        first=f"{found.stretch.window.start:%Y-%m-%d}",
         last=f"{found.stretch.window.end:%Y-%m-%d}",
     )
 

@@ -52,7 +52,7 @@ def table(
             tag("caption", caption, class_="sr"),
             tag("thead", _versions(found, heads[1]), _times(labels, heads[0])),
             tag("tbody", *body),
-            class_=f"heat {'many' if len(labels) > 31 else 'some'}",
+            class_=f"heat {'many' if len(labels) > 31 else 'some' if len(labels) > 14 else 'little'}",
         ),
         class_="wide newest",
         tabindex="0",
