@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -10,9 +11,10 @@ from flyball.core.record import record
 from flyball.loop.picture import Floors, Picture, furthest
 from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.render.report.svg import Frame, Point, band, chart, dot, joined, line, tag, word
-from flyball.render.report.text import Words, clean, day, whole
+from flyball.render.report.text import Words, clean, day, percent, whole
 
 MAP_ROWS, MAP_DAYS = 20, 28
+Share = Literal["missing", "out_of_range", "new_categories", "infinite", "unparsable"]
 _DAY = 86_400.0
 
 
@@ -30,18 +32,40 @@ class Mark:
 
 def distances(picture: Picture, name: str, words: Words, key: str) -> Markup | None:
     """The distance of a column at every look that was kept; None if there were less than two."""
+    return distance_line(picture.history, name, words, key)
+
+
+def distance_line(
+    history: Sequence[MonitorReport], name: str, words: Words, key: str, *, width: int = 360, height: int = 130
+) -> Markup | None:
+    """The distance of a column over these looks, in order of time, with bounds and threshold; None if there were less than two."""
     marks = [
         Mark(at=report.window.end, version=report.version, value=c.distance, lower=c.lower, upper=c.upper, limit=c.threshold)
-        for report in picture.history
+        for report in history
         if (c := report.columns.get(name)) is not None and c.state != "insufficient data"
     ]
     if len(marks) < 2:
         return None
     top = min(1.0, 1.1 * max(max(mark.upper or 0.0, mark.limit or 0.0) for mark in marks))
-    frame = _time_frame(marks, 0.0, top, 130)
+    frame = _time_frame(marks, 0.0, top, height, width=width)
     about = words("distance_about", looks=len(marks), first=marks[0].value, last=marks[-1].value)
     shapes = [*_series(frame, marks, "now"), *_limits(frame, marks), *_changes(frame, marks)]
     return chart(frame, shapes, title=words("distance_title", name=clean(name, 60)), about=about, key=key)
+
+
+def share_line(history: Sequence[MonitorReport], name: str, share: Share, title: str, key: str, *, width: int = 360) -> Markup | None:
+    """The share of rows in which a column is missing, new, out of range, … over these looks; None where it never was, or of one look."""
+    marks = [
+        Mark(at=report.window.end, version=report.version, value=float(getattr(c, share)), lower=None, upper=None, limit=None)
+        for report in history
+        if (c := report.columns.get(name)) is not None
+    ]
+    most = max((mark.value for mark in marks), default=0.0)
+    if len(marks) < 2 or not most:
+        return None
+    frame = _time_frame(marks, 0.0, min(1.0, 1.1 * most), 110, width=width)
+    about = f"{percent(marks[0].value)} → {percent(marks[-1].value)}; ≤ {percent(most)}"
+    return chart(frame, [*_series(frame, marks, "now"), *_changes(frame, marks)], title=title, about=about, key=key, percent=True)
 
 
 def performance(picture: Picture, words: Words, key: str) -> Markup | None:

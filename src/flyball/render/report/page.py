@@ -152,13 +152,14 @@ def _card(picture: Picture, name: str, words: Words, number: int) -> Card:
         column=column,
         shape=distribution(found, name, words, f"s{number}") if found else None,
         past=distances(picture, name, words, f"d{number}"),
-        facts=_facts(column, reference, words),
+        facts=facts(column, reference, words),
     )
 
 
-def _facts(column: ColumnDrift, reference: ColumnReference | None, words: Words) -> tuple[tuple[str, str], ...]:
+def facts(column: ColumnDrift, reference: ColumnReference | None, words: Words) -> tuple[tuple[str, str], ...]:
+    """Label and value of what is known of a column beside its sentence."""
     before = f"{percent(reference.missing / max(reference.rows, 1))} → " if reference else ""
-    facts = [
+    found = [
         (words("fact_distance"), f"{column.distance:.3f} [{column.lower:.3f}, {column.upper:.3f}]"),
         (words("fact_threshold"), f"{column.threshold:.3f}"),
         (words("fact_rows"), whole(column.rows)),
@@ -167,10 +168,10 @@ def _facts(column: ColumnDrift, reference: ColumnReference | None, words: Words)
     for code in ("out_of_range", "new_categories", "infinite", "unparsable"):
         share = getattr(column, code)
         if share:
-            facts.append((words(f"fact_{code}"), percent(share)))
-    facts += [(words(f"fact_{code}"), f"{value:.3f}") for code, value in column.distances.items() if code in ("psi", "js", "wasserstein")]
-    facts += [(words(f"fact_{code}"), f"{value:.3f}") for code in ("first", "previous") if (value := getattr(column, code)) is not None]
-    return tuple(facts)
+            found.append((words(f"fact_{code}"), percent(share)))
+    found += [(words(f"fact_{code}"), f"{value:.3f}") for code, value in column.distances.items() if code in ("psi", "js", "wasserstein")]
+    found += [(words(f"fact_{code}"), f"{value:.3f}") for code in ("first", "previous") if (value := getattr(column, code)) is not None]
+    return tuple(found)
 
 
 def _floor(picture: Picture) -> float | None:

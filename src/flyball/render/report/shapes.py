@@ -7,12 +7,13 @@ from flyball.render.report.svg import Frame, chart, joined, steps, tag, word
 from flyball.render.report.text import Words, clean, percent
 
 
-def distribution(found: Steps | Pairs, name: str, words: Words, key: str) -> Markup:
-    """Training against now: a histogram over a histogram for numbers, bars beside bars for categories."""
-    return _pairs(found, name, words, key) if isinstance(found, Pairs) else _steps(found, name, words, key)
+def distribution(found: Steps | Pairs, name: str, words: Words, key: str, *, title: str = "") -> Markup:
+    """Training against now: a histogram over a histogram for numbers, bars beside bars for categories. `title`: of something else."""
+    told = title or words("shape_title", name=clean(name, 60))
+    return _pairs(found, words, key, told) if isinstance(found, Pairs) else _steps(found, name, words, key, told)
 
 
-def _steps(found: Steps, name: str, words: Words, key: str) -> Markup:
+def _steps(found: Steps, name: str, words: Words, key: str, title: str) -> Markup:
     low, high = found.edges[0], found.edges[-1]
     top = max(*found.before, *found.now, found.below, found.above) * 1.08 or 1.0
     # What is outside everything seen stands at the sides, with a gap: how far out it is was not counted.
@@ -26,10 +27,10 @@ def _steps(found: Steps, name: str, words: Words, key: str) -> Markup:
             shapes.append(tag("rect", tag("title", f"{label} {percent(share)}"), x=x, y=y, width=18, height=base - y, class_="fill now"))
             shapes.append(word(x + 9, base + 15.0, label))
     about = words("shape_about", name=clean(name, 60), below=found.below, above=found.above)
-    return chart(frame, shapes, title=words("shape_title", name=clean(name, 60)), about=about, key=key, percent=True)
+    return chart(frame, shapes, title=title, about=about, key=key, percent=True)
 
 
-def _pairs(found: Pairs, name: str, words: Words, key: str) -> Markup:
+def _pairs(found: Pairs, words: Words, key: str, title: str) -> Markup:
     row, top, left, width = 26, 6, 118, 360
     height = top + row * len(found.names) + 4
     named = len(found.names) - (1 if found.rest else 0)
@@ -56,7 +57,7 @@ def _pairs(found: Pairs, name: str, words: Words, key: str) -> Markup:
     )
     return tag(
         "svg",
-        tag("title", words("shape_title", name=clean(name, 60)), id=f"{key}-t"),
+        tag("title", title, id=f"{key}-t"),
         tag("desc", pairs, id=f"{key}-d"),
         *parts,
         viewBox=f"0 0 {width} {height}",
