@@ -1,6 +1,7 @@
 """Performance over time: what was realised and what was estimated on one axis, and how much was known."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
@@ -36,7 +37,7 @@ def performance_course(
     """
     real = [mark for look in course.looks if (mark := _realised(look)) is not None]
     same = [mark for look in course.looks if (mark := _guess(look, look.same)) is not None]
-    new = [mark for look in course.looks if (mark := _guess(look, look.newest, newest=True)) is not None]
+    new = _rings(course.looks)
     if not (real or same or new):
         return None
     begun = [Mark(at=one.at, version=one.version, value=0.0, lower=None, upper=None, limit=held_out.get(one.version)) for one in real]
@@ -128,13 +129,19 @@ def _realised(look: Look) -> Mark | None:
     return Mark(at=look.known, version=look.version, value=told.value, lower=told.lower, upper=told.upper, limit=told.floor)
 
 
-def _guess(look: Look, told: Estimated | None, *, newest: bool = False) -> Mark | None:
-    """An estimate as a mark. Of the newest ones that stray far no bounds are drawn but those of the last: a day has few rows."""
+def _guess(look: Look, told: Estimated | None) -> Mark | None:
     if told is None or told.value is None:
         return None
-    return Mark(
-        at=look.at if newest else look.known, version=look.version, value=told.value, lower=told.lower, upper=told.upper, limit=None
-    )
+    return Mark(at=look.known, version=look.version, value=told.value, lower=told.lower, upper=told.upper, limit=None)
+
+
+def _rings(looks: Sequence[Look]) -> list[Mark]:
+    """The newest estimate of each look, at its time. Only the last has its bounds: a day has few rows, and 120 days many bounds."""
+    marks = [(look, mark) for look in looks if (mark := _guess(look, look.newest)) is not None]
+    return [
+        replace(mark, at=look.at, **({} if number == len(marks) else {"lower": None, "upper": None}))
+        for number, (look, mark) in enumerate(marks, start=1)
+    ]
 
 
 def _stepped(frame: Frame, group: Sequence[Mark]) -> Markup:
