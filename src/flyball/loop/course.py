@@ -34,7 +34,7 @@ class Look:
 @record
 class Course:
     """The looks of a span, and the newest whole report among them. `metrics`: all that some report tells of, `main` first, which is that
-    of the floor, and of the slices. `kept`: how many reports of the span there are; of them `read` were read.
+    of the floor, and of the slices. `kept`: of how many times in the span there are reports; of them `read` were read.
     """
 
     metric: str
@@ -66,7 +66,7 @@ class Alarm:
 
 def course(reports: Reports, model: str, span: Window, *, metric: str = "", version: int | None = None, looks: int = LOOKS) -> Course:
     """What reports of a span say of a metric (none, or one that no report has: the main one), of one version or of whichever answered."""
-    ends = [end for end in reports.ends(model) if span.start <= end <= span.end]
+    ends = list(dict.fromkeys(end for end in reports.ends(model) if span.start <= end <= span.end))
     found = _read(reports, model, thinned(ends, looks), version)
     main = next((one.performance.metric for one in reversed(found) if one.performance is not None), "")
     metrics = dict.fromkeys([main] if main else [])

@@ -45,8 +45,8 @@ _NOW: dict[str, tuple[str, str]] = {
     "dashboard.performance.newest_n": ("Estimated {metric}, newest rows", "估计 {metric}（最新的行）"),
     "dashboard.performance.none_yet": ("no outcomes are known yet", "尚无已知结果"),
     "dashboard.performance.floor": ("Floor", "底线"),
-    "dashboard.performance.floor_lower": ("must not be certainly above", "不得确定高于此值"),
-    "dashboard.performance.floor_higher": ("must not be certainly below", "不得确定低于此值"),
+    "dashboard.performance.floor_is.lower": ("must not be certainly above", "不得确定高于此值"),
+    "dashboard.performance.floor_is.higher": ("must not be certainly below", "不得确定低于此值"),
     "dashboard.performance.floor_other": ("the policy has one for {metric} alone", "策略仅为 {metric} 设了底线"),
     "dashboard.performance.no_floor": (
         "none is set: write floor under [monitor] in flyball.toml",
@@ -67,9 +67,10 @@ _TIME: dict[str, tuple[str, str]] = {
     "dashboard.performance.same": ("estimated, same rows", "估计（同一批行）"),
     "dashboard.performance.newest": ("estimated, newest rows", "估计（最新的行）"),
     "dashboard.performance.held_out": ("held out at training", "训练时的留出值"),
+    "dashboard.performance.floor_line": ("floor", "底线"),
     "dashboard.performance.alarm": ("alert firing", "警报触发中"),
-    "dashboard.performance.how_lower": ("Lower is better.", "越低越好。"),
-    "dashboard.performance.how_higher": ("Higher is better.", "越高越好。"),
+    "dashboard.performance.better.lower": ("Lower is better.", "越低越好。"),
+    "dashboard.performance.better.higher": ("Higher is better.", "越高越好。"),
     "dashboard.performance.how": (
         "Each point stands at the end (UTC) of the rows that it is about; bands are 95 % bounds on each side. Estimates are made "
         "from scores alone, before any outcome: they cannot see that the same inputs have come to mean something else.",

@@ -80,7 +80,7 @@ def _now(ask: Ask, known: Facts, found: Course) -> Now | None:
         version=report.version,
         look=look,
         floor=look.realised.floor if look.realised else None,
-        verdict=verdict,
+        verdict="act" if firing else verdict,
         sentences=tuple(dict.fromkeys(ask.tell(reason) for reason in told)),
         firing=tuple(firing),
     )

@@ -29,7 +29,7 @@ class Legend:
 
 
 def performance_course(
-    course: Course, alarms: Sequence[Alarm], held_out: Mapping[int, float], legend: Legend, key: str, *, width: int = 720
+    course: Course, alarms: Sequence[Alarm], held_out: Mapping[int, float], legend: Legend, key: str, *, width: int = 1000
 ) -> Markup | None:
     """Realised performance with its bounds and floor, the estimate over the same rows with its own, and the newest estimates as rings.
 
@@ -113,8 +113,18 @@ def _frame(marks: Sequence[Mark], more: Sequence[float | None], width: int) -> F
     room = (high - low) * 0.08 or abs(high) * 0.1 or 0.1
     ends = [seconds(mark.at) for mark in marks]
     start, end = min(ends), max(ends)
-    marked = time_marks(start, end, 7 if width > 500 else 4)
-    return Frame(low=start, high=end, bottom=low - room, top=high + room, width=width, height=260, left=48, right=22, marks=marked)
+    marked = time_marks(start, end, 10 if width > 500 else 4)
+    return Frame(
+        low=start,
+        high=end,
+        bottom=low - room,
+        top=high + room,
+        width=width,
+        height=300 if width > 500 else 260,
+        left=48,
+        right=22,
+        marks=marked,
+    )
 
 
 def _plain_frame(times: Sequence[datetime], top: float) -> Frame:
@@ -137,11 +147,8 @@ def _guess(look: Look, told: Estimated | None) -> Mark | None:
 
 def _rings(looks: Sequence[Look]) -> list[Mark]:
     """The newest estimate of each look, at its time. Only the last has its bounds: a day has few rows, and 120 days many bounds."""
-    marks = [(look, mark) for look in looks if (mark := _guess(look, look.newest)) is not None]
-    return [
-        replace(mark, at=look.at, **({} if number == len(marks) else {"lower": None, "upper": None}))
-        for number, (look, mark) in enumerate(marks, start=1)
-    ]
+    marks = [replace(mark, at=look.at) for look in looks if (mark := _guess(look, look.newest)) is not None]
+    return [replace(mark, lower=None, upper=None) for mark in marks[:-1]] + marks[-1:]
 
 
 def _stepped(frame: Frame, group: Sequence[Mark]) -> Markup:
