@@ -138,7 +138,8 @@ def _performance(p: Performance, settings: Settings) -> dict[str, object]:
 
 def _details(details: PerformanceDetails | None, settings: Settings) -> dict[str, object]:
     if details is None:
-        return {"metrics": [], "slices": [], "calibration": [], "coverage": None, "estimated": [], "notes": []}
+        nothing = {"metrics": [], "slices": [], "calibration": [], "coverage": None, "estimated": [], "notes": []}
+        return {**nothing, "confusion": None, "residuals": None}
     coverage = details.coverage
     return {
         "metrics": [_performance(one, settings) for one in details.metrics],
@@ -153,6 +154,8 @@ def _details(details: PerformanceDetails | None, settings: Settings) -> dict[str
         },
         "estimated": [_estimated(one, settings) for one in details.estimated],
         "notes": [told(note, settings) for note in details.notes],
+        "confusion": details.confusion,
+        "residuals": details.residuals,
     }
 
 

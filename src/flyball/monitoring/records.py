@@ -116,6 +116,45 @@ class CalibrationBin:
 
 
 @record
+class Confusion:
+    """What was answered (columns) where a class was true (rows), in rows of the log, by `classes`.
+
+    Of many classes the most frequent ones are named and all others are one. `threshold`: from which score on a binary answer is the
+    second class; None where the most probable class is answered.
+    """
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    threshold: float | None
+
+
+@record
+class ErrorBin:
+    """Rows whose answers lie in one range: the mean answer, and the mean of answer minus truth with bounds (one-sided 95 % each)."""
+
+    answer: float
+    error: float
+    lower: float | None
+    upper: float | None
+    rows: int
+
+
+@record
+class Residuals:
+    """How far the answers of a regression were off: answer minus truth, so that more than 0 is too high.
+
+    `quantiles` are those of 5, 25, 50, 75 and 95 %. `bins` have about equally many rows each, the answers rising.
+    """
+
+    rows: int
+    mean: float
+    lower: float | None
+    upper: float | None
+    quantiles: tuple[float, float, float, float, float]
+    bins: tuple[ErrorBin, ...]
+
+
+@record
 class Coverage:
     """How much of what was predicted is known. `lag_median`, `lag_90`: seconds from a prediction to its outcome, None without outcomes."""
 
@@ -149,6 +188,7 @@ class PerformanceDetails:
     `estimated` has each metric twice where it can be estimated: over the rows of `metrics`, to see how well estimates do, and over the
     newest rows, whose labels are not all known. `notes` say what else there is to know: how far scores are from being probabilities,
     slices that nothing has. `calibration_error`: the mean distance of score and share over the bins of `calibration`, weighted by rows.
+    `confusion` is of classifiers and `residuals` of regressions; None without judged rows, and in reports of before they were kept.
     """
 
     metrics: tuple[Performance, ...]
@@ -158,6 +198,8 @@ class PerformanceDetails:
     estimated: tuple[Estimated, ...]
     calibration_error: float | None = None
     notes: tuple[Reason, ...] = ()
+    confusion: Confusion | None = None
+    residuals: Residuals | None = None
 
 
 @record

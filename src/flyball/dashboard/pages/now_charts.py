@@ -12,7 +12,7 @@ from flyball.dashboard.pulses import KEPT, Beat
 from flyball.dashboard.records import Ask
 from flyball.dashboard.standing import Facts
 from flyball.loop.lately import Requests, rows_by_hour
-from flyball.render.report.course import Strand, course
+from flyball.render.report.strands import Strand, course
 from flyball.render.report.text import lasting
 from flyball.serving.pace import paces
 

@@ -19,6 +19,7 @@ from flyball.loop.world import World
 from flyball.monitoring.calibration import Curve, calibration_curve
 from flyball.monitoring.estimated import Unlabelled, estimated
 from flyball.monitoring.estimation import Estimation
+from flyball.monitoring.mistakes import confusion, residuals
 from flyball.monitoring.performance import Judged, judged, performance_of
 from flyball.monitoring.records import Coverage, Estimated, Performance, PerformanceDetails, SlicePerformance
 from flyball.monitoring.slices import by_slice, members
@@ -77,6 +78,8 @@ def performance_details(
         estimated=_estimates(spec, look, manifest, estimation, now),
         calibration_error=curve.error if curve is not None else None,
         notes=(*_sampled(look), *_of_curve(curve, kept), *unknown, *((because("coverage.late", late=late),) if late else ())),
+        confusion=confusion(kept, manifest.classes, manifest.threshold) if spec.model.task != "regression" else None,
+        residuals=residuals(kept) if spec.model.task == "regression" else None,
     )
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from flyball.core.record import record
 from flyball.loop.picture import Floors, Picture, furthest
 from flyball.monitoring.records import ColumnDrift, MonitorReport
+from flyball.render.report.judged import reliability
 from flyball.render.report.svg import Frame, Point, band, chart, dot, joined, line, tag, word
 from flyball.render.report.text import Words, clean, day, percent, whole
 
@@ -49,7 +50,7 @@ def distance_line(
     top = min(1.0, 1.1 * max(max(mark.upper or 0.0, mark.limit or 0.0) for mark in marks))
     frame = _time_frame(marks, 0.0, top, height, width=width)
     about = words("distance_about", looks=len(marks), first=marks[0].value, last=marks[-1].value)
-    shapes = [*_series(frame, marks, "now"), *_limits(frame, marks), *_changes(frame, marks)]
+    shapes = [*series(frame, marks, "now"), *limits(frame, marks), *changes(frame, marks)]
     return chart(frame, shapes, title=words("distance_title", name=clean(name, 60)), about=about, key=key)
 
 
@@ -65,7 +66,7 @@ def share_line(history: Sequence[MonitorReport], name: str, share: Share, title:
         return None
     frame = _time_frame(marks, 0.0, min(1.0, 1.1 * most), 110, width=width)
     about = f"{percent(marks[0].value)} → {percent(marks[-1].value)}; ≤ {percent(most)}"
-    return chart(frame, [*_series(frame, marks, "now"), *_changes(frame, marks)], title=title, about=about, key=key, percent=True)
+    return chart(frame, [*series(frame, marks, "now"), *changes(frame, marks)], title=title, about=about, key=key, percent=True)
 
 
 def performance(picture: Picture, words: Words, key: str) -> Markup | None:
@@ -80,9 +81,9 @@ def performance(picture: Picture, words: Words, key: str) -> Markup | None:
     low, high = min(numbers), max(numbers)
     room = (high - low) * 0.1 or abs(high) * 0.1 or 0.1
     frame = _time_frame(everything, low - room, high + room, 220, width=720)
-    shapes = [*_series(frame, real, "now"), *_limits(frame, real), *_changes(frame, real)]
+    shapes = [*series(frame, real, "now"), *limits(frame, real), *changes(frame, real)]
     if guessed:
-        shapes += [line([(frame.x(_seconds(one.at)), frame.y(one.value)) for one in group], "guess") for group in _by_version(guessed)]
+        shapes += [line([(frame.x(seconds(one.at)), frame.y(one.value)) for one in group], "guess") for group in by_version(guessed)]
     about = words("performance_about", metric=metric, looks=len(real))
     return chart(frame, shapes, title=words("performance_title", metric=metric), about=about, key=key)
 
@@ -92,16 +93,7 @@ def calibration(picture: Picture, words: Words, key: str) -> Markup | None:
     details = picture.report.details
     if details is None or not details.calibration:
         return None
-    frame = Frame(low=0.0, high=1.0, bottom=0.0, top=1.0, height=300)
-    most = max(one.rows for one in details.calibration) or 1
-    shapes = [tag("line", x1=frame.x(0), y1=frame.y(0), x2=frame.x(1), y2=frame.y(1), class_="limit")]
-    for one in details.calibration:
-        x = frame.x(one.score)
-        label = f"{one.score:.3f} → {one.actual:.3f} [{one.lower:.3f}, {one.upper:.3f}], {whole(one.rows)}"
-        shapes.append(tag("line", x1=x, x2=x, y1=frame.y(one.lower), y2=frame.y(one.upper), class_="bar-now"))
-        shapes.append(tag("g", tag("title", label), dot((x, frame.y(one.actual)), "now", 2.5 + 4.0 * (one.rows / most) ** 0.5)))
-    about = "; ".join(f"{one.score:.2f}: {one.actual:.2f}" for one in details.calibration)
-    return chart(frame, shapes, title=words("calibration_title"), about=about, key=key)
+    return reliability(details.calibration, title=words("calibration_title"), key=key)
 
 
 def heat_map(picture: Picture, words: Words, key: str) -> Markup | None:
@@ -164,44 +156,46 @@ def _estimated(report: MonitorReport, metric: str) -> Mark | None:
     return None
 
 
-def _series(frame: Frame, marks: Sequence[Mark], kind: str) -> list[Markup]:
+def series(frame: Frame, marks: Sequence[Mark], kind: str) -> list[Markup]:
     """Bands and lines, one for each version: a new version has another reference, so its distances go on from nowhere."""
     found = []
-    for group in _by_version(marks):
+    for group in by_version(marks):
         bounded = [one for one in group if one.lower is not None and one.upper is not None]
         if bounded:
-            lower = [(frame.x(_seconds(one.at)), frame.y(one.lower or 0.0)) for one in bounded]
-            upper = [(frame.x(_seconds(one.at)), frame.y(one.upper or 0.0)) for one in bounded]
+            lower = [(frame.x(seconds(one.at)), frame.y(one.lower or 0.0)) for one in bounded]
+            upper = [(frame.x(seconds(one.at)), frame.y(one.upper or 0.0)) for one in bounded]
             found.append(band(lower, upper, kind))
-        points: list[Point] = [(frame.x(_seconds(one.at)), frame.y(one.value)) for one in group]
+        points: list[Point] = [(frame.x(seconds(one.at)), frame.y(one.value)) for one in group]
         found.append(line(points, kind))
         if len(points) > 1:
             found.append(dot(points[-1], kind))
     return found
 
 
-def _limits(frame: Frame, marks: Sequence[Mark]) -> list[Markup]:
+def limits(frame: Frame, marks: Sequence[Mark]) -> list[Markup]:
+    """What marks are held to, as dashed lines."""
     found = []
-    for group in _by_version([one for one in marks if one.limit is not None]):
-        points = [(frame.x(_seconds(one.at)), frame.y(one.limit or 0.0)) for one in group]
+    for group in by_version([one for one in marks if one.limit is not None]):
+        points = [(frame.x(seconds(one.at)), frame.y(one.limit or 0.0)) for one in group]
         if len(points) == 1:
             points = [(points[0][0] - 12.0, points[0][1]), (points[0][0] + 12.0, points[0][1])]
         found.append(line(points, "limit"))
     return found
 
 
-def _changes(frame: Frame, marks: Sequence[Mark]) -> list[Markup]:
+def changes(frame: Frame, marks: Sequence[Mark]) -> list[Markup]:
     """Where another version took over."""
     found = []
     for before, after in pairwise(marks):
         if after.version != before.version:
-            x = frame.x(_seconds(after.at))
+            x = frame.x(seconds(after.at))
             found.append(tag("line", x1=x, x2=x, y1=frame.above, y2=frame.height - frame.below, class_="change"))
             found.append(word(x + 3, frame.above + 9, f"@{after.version}", anchor="start"))
     return found
 
 
-def _by_version(marks: Sequence[Mark]) -> Iterable[list[Mark]]:
+def by_version(marks: Sequence[Mark]) -> Iterable[list[Mark]]:
+    """Marks that follow each other and are of one version."""
     group: list[Mark] = []
     for mark in marks:
         if group and group[-1].version != mark.version:
@@ -213,7 +207,7 @@ def _by_version(marks: Sequence[Mark]) -> Iterable[list[Mark]]:
 
 
 def _time_frame(marks: Sequence[Mark], bottom: float, top: float, height: int, *, width: int = 360) -> Frame:
-    ends = [_seconds(mark.at) for mark in marks]
+    ends = [seconds(mark.at) for mark in marks]
     low, high = min(ends), max(ends)
     wanted = 4 if width < 500 else 7
     labels = [low + (high - low) * part / (wanted - 1) for part in range(wanted)] if high > low else [low]
@@ -225,5 +219,6 @@ def _time_frame(marks: Sequence[Mark], bottom: float, top: float, height: int, *
     return Frame(low=low, high=high, bottom=bottom, top=top, width=width, height=height, right=18, marks=tuple(told))
 
 
-def _seconds(at: datetime) -> float:
+def seconds(at: datetime) -> float:
+    """A time as a number of the axis."""
     return at.timestamp()

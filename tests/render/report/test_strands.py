@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboarded import well_formed
 from flyball.core.window import Window
-from flyball.render.report.course import Strand, course
+from flyball.render.report.strands import Strand, course
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WINDOW = Window(start=NOON - timedelta(hours=1), end=NOON)
