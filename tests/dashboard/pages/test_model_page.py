@@ -87,7 +87,7 @@ def test_an_address_that_makes_no_sense_shows_the_list(lived: Path, query: dict[
 
 
 def test_without_a_version_the_page_says_what_to_do(lived: Path, tmp_path: Path) -> None:
-    assert "flyball train" in html(ask_of(Small(tmp_path, spec_of("shadow")), lived))
+    assert "flyball train" in html(ask_of(Small(tmp_path, spec_of("shadow", shapes=False)), lived))
 
 
 def test_a_bundle_that_is_gone_is_said_and_the_rest_stands(lived: Path, tmp_path: Path) -> None:
@@ -121,18 +121,19 @@ def test_buttons_are_there_for_what_is_possible_and_reasons_for_the_rest(lived: 
 def test_names_from_the_journal_do_nothing(lived: Path, tmp_path: Path) -> None:
     gate = replace(judged(Verdict.FAIL), checks=())
     nasty = registered(1, metrics={NASTY: 0.1, "brier": 0.2}, run_id=NASTY, snapshot=NASTY, bundle=NASTY, gate=gate, source=NASTY)
-    known = Small(tmp_path, spec_of("shadow")).happen(nasty, promoted(1, None), registered(2), actor=NASTY)
+    known = Small(tmp_path, spec_of("shadow", shapes=False)).happen(nasty, promoted(1, None), registered(2), actor=NASTY)
     for query in ({}, {"version": "1"}, {"version": "1", "against": "2"}):
         found = html(ask_of(known, lived, **query))
         assert "<script" not in found and "\x1b" not in found and "\u202e" not in found
 
 
 def test_two_hundred_versions_and_ten_thousand_entries_are_shown_fast(lived: Path, tmp_path: Path) -> None:
-    known = Small(tmp_path, spec_of("shadow"))
+    events: list[Event] = []
     for version in range(1, 201):
-        noise: list[Event] = [AlertFired(key=f"drift:c{number}", reason=because("x")) for number in range(46)]
         rolled = rollout("shadow", version=version, champion=version - 1)
-        known.happen(registered(version), *([rolled] if version > 1 else []), promoted(version, version - 1 or None), *noise)
+        events += [registered(version), *([rolled] if version > 1 else []), promoted(version, version - 1 or None)]
+        events += [AlertFired(key=f"drift:c{number}", reason=because("x")) for number in range(46)]
+    known = Small(tmp_path, spec_of("shadow", shapes=False)).happen(*events)
     assert len(known.entries) > 9_700
     first = html(ask_of(known, lived))
     assert first.count('scope="row"') == 25 + 20 and "page 1 of 8" in first and "@176<" in first and ">@175<" not in first.split("<svg")[0]
