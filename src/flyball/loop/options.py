@@ -92,11 +92,11 @@ def of_version(state: State, spec: Spec, version: int, *, now: datetime) -> list
 
 
 def _promote(state: State, spec: Spec, version: int, now: datetime) -> Option:
-    missing = because("option.is_champion") if version == state.champion else None
     asks = by_hand(state, spec)
-    if missing is None and waits(state, version):
-        missing = because("option.waits_already")
     against = (*_spoken(state, version), *_in_the_way(state, now))
+    missing = because("option.is_champion") if version == state.champion else None
+    if missing is None and asks and not against and waits(state, version):
+        missing = because("option.waits_already")
     if against and asks:  # force does not ask, it promotes
         against = (*against, because("option.past_approval"))
     code = "promote" if not asks or against else "ask"
@@ -159,7 +159,7 @@ def _not_approved(state: State, now: datetime) -> Reason | None:
 def _spoken(state: State, version: int) -> tuple[Reason, ...]:
     known = state.versions[version]
     verdict = known.registered.gate.verdict
-    found = () if verdict is Verdict.PASS else (because("option.gate", verdict=verdict.value),)
+    found = () if verdict is Verdict.PASS else (because("option.gate_failed" if verdict is Verdict.FAIL else "option.gate_undecided"),)
     return (*found, because("option.refused")) if known.refused else found
 
 

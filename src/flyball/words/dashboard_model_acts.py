@@ -81,7 +81,8 @@ ACTS: dict[str, tuple[str, str]] = {
     ),
     "option.trains": ("a training runs since {since}", "自 {since} 起正在训练"),
     "option.frozen": ("the loop is stopped ({reason})", "循环已停止（{reason}）"),
-    "option.gate": ("it did not pass its gate ({verdict})", "它没有通过门槛（{verdict}）"),
+    "option.gate_failed": ("it failed its gate", "它未通过门槛"),
+    "option.gate_undecided": ("its gate could not decide", "它的门槛未能得出结论"),
     "option.refused": ("live rows spoke against it", "线上数据对它不利"),
     "option.past_approval": (
         "this goes past the approval that promotions need here",

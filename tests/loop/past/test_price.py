@@ -21,7 +21,7 @@ from flyball.journal.events import (
     WatchEnded,
 )
 from flyball.journal.moves import ApprovalAsked, Declined, GuardrailTripped
-from flyball.loop.past.price import PutOff, Training, bought_words, comparisons_of, training_of, trainings
+from flyball.loop.past.price import PutOff, Training, bought_words, comparisons_of, standings_of, training_of, trainings
 from flyball.loop.past.story import story_of
 from flyball.words.sentences import sentence
 from versions import judged, registered
@@ -170,3 +170,21 @@ def test_a_story_holds_the_training_and_every_entry_about_the_version() -> None:
     assert [one.action for one in story.told] == ["retrain", "registered", "retrain registered", "compare", "compared: pass", "promote"]
     assert story.standing == "champion"
     assert story_of("m", entries(*RETRAINED), 9) is None
+
+
+def test_what_became_of_many_versions_is_found_at_one_look() -> None:
+    first, second = registered(1), registered(2, action="go")
+    found = entries(first, promoted(1, None), second, rollout(2), ended(2, Verdict.PASS, BETTER), promoted(2, 1))
+    standings = standings_of(found, [first, second])
+    assert {version: word for version, (word, _) in standings.items()} == {1: "replaced", 2: "champion"}
+    assert standings[2][1] == found[-1].at
+
+
+def test_the_training_of_one_version_is_the_one_among_all_trainings() -> None:
+    started = [RetrainStarted(action=name, cause="drift", reason=WHY) for name in ("a", "b")]
+    ends = [RetrainEnded(action=name, outcome="registered", version=n, reason=WHY) for name, n in (("a", 2), ("b", 3))]
+    made = [registered(1), registered(2, action="a"), registered(3, action="b"), registered(4, source="elsewhere")]
+    found = entries(made[0], started[0], made[1], ends[0], started[1], made[2], ends[1], made[3])
+    every = {one.version: one for one in trainings(found) if isinstance(one, Training)}
+    assert {version: training_of(found, version) for version in (1, 2, 3)} == every
+    assert training_of(found, 4) is None

@@ -121,8 +121,8 @@ def _pairs(ask: Ask, one: Known, other: Known, first: Manifest | None, second: M
         ("trained_until", *(_time(known.registered.trained_until) for known in (one, other))),
         ("engine", *(known.registered.engine for known in (one, other))),
         ("seconds", *(_seconds(known.registered) for known in (one, other))),
-        ("node.data", *(known.registered.snapshot[:12] or "-" for known in (one, other))),
-        ("node.bundle", *(known.registered.bundle[:12] for known in (one, other))),
+        ("node.data", *(clean(known.registered.snapshot[:12]) or "-" for known in (one, other))),
+        ("node.bundle", *(clean(known.registered.bundle[:12]) for known in (one, other))),
         ("commit", *(_of(manifest, "commit") for manifest in (first, second))),
         ("code_digest", *(_of(manifest, "code_digest") for manifest in (first, second))),
         ("spec_digest", *(_of(manifest, "spec_digest") for manifest in (first, second))),
@@ -134,7 +134,7 @@ def _pairs(ask: Ask, one: Known, other: Known, first: Manifest | None, second: M
 
 
 def _of(manifest: Manifest | None, name: str) -> str:
-    return "-" if manifest is None else str(getattr(manifest.lineage, name))[:12] or "-"
+    return "-" if manifest is None else clean(str(getattr(manifest.lineage, name))[:12]) or "-"
 
 
 def _time(at: object) -> str:

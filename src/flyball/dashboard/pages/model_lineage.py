@@ -47,7 +47,9 @@ def _nodes(ask: Ask, known: Facts, one: Known, found: Lineage | None) -> list[No
     names = ", ".join(role.text for role in roles(ask, known.state, version))
     run, mlflow = run_link(ask, made.run_id), ask.links.mlflow.rstrip("/")
     model = f"{mlflow}/#/models/{quote(ask.model, safe='')}/versions/{version}" if mlflow and not made.source else ""
-    answers = ask.t("model.node.answered") if version in known.state.champions else ask.t("model.node.never")
+    answers = (
+        ask.t("model.node.answered") if version in known.state.champions or version == known.state.challenger else ask.t("model.node.never")
+    )
     return [
         Node(
             key="data",

@@ -40,7 +40,7 @@ def graph(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, title: str
     return tag(
         "svg",
         tag("title", title, id=f"{key}-t"),
-        tag("desc", about, id=f"{key}-d"),
+        tag("desc", clean(about, 600), id=f"{key}-d"),
         joined(drawn),
         joined(_box(node, places) for node in nodes),
         viewBox=f"0 0 {across * _WIDE + (across - 1) * gap_x + 4} {down * _HIGH + (down - 1) * gap_y + 4}",
@@ -64,7 +64,7 @@ def _box(node: Node, places: Mapping[str, tuple[float, float]]) -> Markup:
     x, y = places[node.key]
     inside = joined(
         [
-            tag("title", node.about),
+            tag("title", clean(node.about, 300)),
             tag("rect", x=x, y=y, width=_WIDE, height=_HIGH, rx=8),
             tag("text", fitting(node.title, _ROOM), x=x + 12, y=y + 24, class_="tick"),
             tag("text", fitting(clean(node.text, 60), _ROOM - 6), x=x + 12, y=y + 46, class_="what"),
