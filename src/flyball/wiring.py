@@ -332,6 +332,7 @@ def _project_to_show(settings: Settings) -> "Project":
         slug=slug(name),
         name=name,
         folder=settings.folder,
+        state=settings.state,
         spec=read,
         world=cache(lambda: _without_registry(settings, stores())),
         tokens=cache(lambda: _tokens_of_server(settings, stores())),

@@ -22,11 +22,12 @@ from flyball.words.sentences import Language, sentence
 @record
 class Project:
     """One model's project. `spec` reads flyball.toml as it is now; `world` are its ports and `tokens` what opens its actions (none: they
-    are closed), both opened at the first use."""
+    are closed), both opened at the first use. `state`: where what can be made again is kept, such as reports of backtests."""
 
     slug: str
     name: str
     folder: Path
+    state: Path
     spec: Callable[[], Spec]
     world: Callable[[], World]
     tokens: Callable[[], tuple[AdminToken, ...]]
@@ -84,7 +85,7 @@ class Ask:
         """Any reason as a sentence, with harmless names in it."""
         return sentence(cleaned(reason), self.language)
 
-    def link(self, page: str = "", **query: object) -> str:
+    def link(self, page: str = "", /, **query: object) -> str:
         """The address of a page of this project, in the reader's language."""
         chosen = {name: str(value) for name, value in query.items() if value is not None}
         if "lang" in self.query:
