@@ -15,7 +15,8 @@ from flyball.loop.experiment import ExperimentView, Trial, experiment_view, tria
 from flyball.loop.memory import Memory
 from flyball.loop.rollout import rollout_status, waiting_status
 from flyball.monitoring.records import ArmsEvidence
-from flyball.render.experiment.charts import Bar, daily, gains, over_time
+from flyball.render.experiment.charts import daily, over_time
+from flyball.render.report.scale import Bar, on_one_scale
 from flyball.render.report.text import Words, whole
 
 _LISTED = 20  # comparisons on a page of the list
@@ -199,7 +200,7 @@ def _all(ask: Ask, found: Sequence[Trial], one: Trial, figures: _Figures) -> Mar
     rows: list[Row] = [row_of(trial, view if trial.seq == one.seq else None) for trial in part]
     same = [row for row in rows if row.metric == one.rollout.metric and row.gain is not None]
     bars = [Bar(name=f"@{row.version}", gain=row.gain or 0.0, lower=row.lower, upper=row.upper) for row in same]
-    drawn = gains(bars, one.rollout.metric, Words(ask.language), "gains")
+    drawn = on_one_scale(bars, title=Words(ask.language)("exp_gain", metric=one.rollout.metric), key="gains")
     shown = {name: value for name, value in ask.query.items() if name == "of"}
     return filled(
         "experiment_all.html",

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from flyball.core.record import record
 from flyball.loop.experiment import ExperimentView, Seen
 from flyball.render.report.svg import Frame, band, chart, dot, line, tag, word
 from flyball.render.report.text import Words, day, whole
@@ -59,41 +58,6 @@ def daily(view: ExperimentView, words: Words, key: str) -> Markup | None:
     shapes.append(tag("line", x1=frame.left, x2=frame.width - frame.right, y1=frame.y(0.0), y2=frame.y(0.0), class_="axis"))
     about = words("exp_daily_about", days=len(gains), better=sum(gain > 0 for gain in gains))
     return chart(frame, shapes, title=words("exp_daily"), about=about, key=key)
-
-
-@record
-class Bar:
-    """A comparison on the common scale: its name, its gain and its bounds, where it has some."""
-
-    name: str
-    gain: float
-    lower: float | None
-    upper: float | None
-
-
-def gains(bars: Sequence[Bar], metric: str, words: Words, key: str) -> Markup | None:
-    """Comparisons on one scale, one below the other: right of zero the new version was better. None with less than two."""
-    if len(bars) < 2:
-        return None
-    values = [value for one in bars for value in (one.gain, one.lower, one.upper) if value is not None]
-    room = (max(*values, 0.0) - min(*values, 0.0)) * 0.05 or 0.01
-    row = 24
-    frame = Frame(
-        low=min(*values, 0.0) - room, high=max(*values, 0.0) + room, bottom=0.0, top=0.0, width=720, height=row * len(bars) + 36, left=58
-    )
-    zero = frame.x(0.0)
-    shapes = [tag("line", x1=zero, x2=zero, y1=frame.above, y2=frame.height - frame.below, class_="limit")]
-    for number, one in enumerate(bars):
-        y = frame.above + row * (number + 0.5)
-        shapes.append(word(frame.left - 6.0, y + 4, one.name, anchor="end"))
-        bounds = "" if one.lower is None or one.upper is None else f" [{one.lower:+.5f}, {one.upper:+.5f}]"
-        label = tag("title", f"{one.name}: {one.gain:+.5f}{bounds}")
-        parts = [label]
-        if one.lower is not None and one.upper is not None:
-            parts.append(tag("line", x1=frame.x(one.lower), x2=frame.x(one.upper), y1=y, y2=y, class_="bar-now"))
-        shapes.append(tag("g", *parts, dot((frame.x(one.gain), y), "now", 4.0)))
-    about = "; ".join(f"{one.name} {one.gain:+.5f}" for one in bars)
-    return chart(frame, shapes, title=words("exp_gain", metric=metric), about=about, key=key)
 
 
 def _band(frame: Frame, bounded: Sequence[tuple[Seen, float, float]]) -> Markup:
