@@ -361,6 +361,7 @@ def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collect
         slug=next(one for one in (slug(name), *(f"{slug(name)}-{number}" for number in range(2, 10_000))) if one not in taken),
         name=name,
         folder=folder.resolve(),
+        state=folder.resolve() / ".flyball",
         spec=read,
         world=cache(lambda: _without_registry(settings(), stores())),
         tokens=cache(tokens),

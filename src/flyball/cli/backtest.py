@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flyball.cli.frame import as_json, console, on_option, say, show_json, show_table, span, told
-from flyball.core.errors import UsageError
+from flyball.core.errors import StoreError, UsageError
 from flyball.core.reason import because
 from flyball.settings import Settings, read_settings
 
@@ -71,7 +71,7 @@ def command(
 
     The first champion learns from what was known before --start. From then on every row asks for a prediction, every outcome is told when
     it became known, and at the end of each step the loop looks, retrains, compares, promotes or refuses as the policy says. Nothing of the
-    project changes: the worlds are in memory, trainings in a scratch folder.
+    project changes: the worlds are in memory, trainings in a scratch folder. The dashboard shows its report.
 
     \b
     flyball backtest --start 2013-03-01
@@ -96,6 +96,7 @@ def command(
         within=span("--within", within),
     )
     report = run_backtest(settings, request, data=data, from_log=from_log, processes=processes, on=on, say=say)
+    _keep(report, settings, from_log=from_log)
     if html is not None:
         from flyball.render.backtest.page import html_page
 
@@ -107,6 +108,17 @@ def command(
         show_json(plain_backtest(report, lambda reason: told(reason, settings)))
     else:
         show(report, settings)
+
+
+def _keep(report: BacktestReport, settings: Settings, *, from_log: bool) -> None:
+    """Keep the report for the dashboard. It was made all the same where that fails."""
+    from flyball.loop.backtest.kept import KeptBacktest, keep
+    from flyball.stores import wall_clock
+
+    try:
+        keep(settings.state, KeptBacktest(at=wall_clock(), actor=settings.actor, report=report, from_log=from_log))
+    except StoreError as error:
+        say(f"warning: {error}")
 
 
 def read_changes(path: Path) -> tuple[datetime, ...]:

@@ -75,25 +75,58 @@ class ExperimentView:
     ended: Reason | None = None
 
 
+@record
+class Trial:
+    """A rollout as the journal tells it: when it was started and by which rules, and the entry that ended it (None: it runs)."""
+
+    seq: int
+    at: datetime
+    rollout: RolloutStarted
+    end: Entry | None
+
+
+def trials(entries: Sequence[Entry]) -> tuple[Trial, ...]:
+    """Every rollout there was, in order of time; only the last may still run."""
+    found: list[Trial] = []
+    for entry in entries:
+        match entry.event:
+            case RolloutStarted():
+                found.append(Trial(seq=entry.seq, at=entry.at, rollout=entry.event, end=None))
+            case RolloutEnded() | Promoted() if found and found[-1].end is None and entry.event.version == found[-1].rollout.version:
+                found[-1] = replace(found[-1], end=entry)
+            case _:
+                pass
+    return tuple(found)
+
+
 def experiment_view(
-    world: World, spec: Spec, state: State, memory: Memory, now: datetime, *, entries: Sequence[Entry] | None = None, looks: int = LOOKS
+    world: World,
+    spec: Spec,
+    state: State,
+    memory: Memory,
+    now: datetime,
+    *,
+    entries: Sequence[Entry] | None = None,
+    looks: int = LOOKS,
+    of: Trial | None = None,
 ) -> ExperimentView:
     """The rollout that runs, else the last that ended. RefusedError if there never was one.
 
-    `entries`: the journal, if the caller has read it; `looks`: how many of the times it was looked at are reckoned again (0: none).
+    `entries`: the journal, if the caller has read it; `looks`: how many of the times it was looked at are reckoned again (0: none);
+    `of`: that rollout instead of the last.
     """
-    if state.rollout is not None:
+    if state.rollout is not None and (of is None or of.end is None):
         return _view(world, spec, state, memory, now, None, looks)
     found = list(world.journal.read(state.model) if entries is None else entries)
-    ended = _last_ended(found)
-    if ended is None:
+    end = next((one.end for one in reversed(trials(found)) if one.end is not None), None) if of is None else of.end
+    if end is None:
         raise RefusedError(
             f"no rollout of {state.model} has been started yet",
             hint="one starts when a new version has passed its gate and there is a champion: `flyball train`, then `flyball tick`",
         )
-    before = fold(state.model, found[:ended])
-    view = _view(world, spec, before, memory, min(found[ended].at, now), found[ended], looks)
-    return _as_ended(view, found[ended].event, world.guards.trips(state.model, since=view.rollout.start_at), found[: ended + 1])
+    before = [entry for entry in found if entry.seq < end.seq]
+    view = _view(world, spec, fold(state.model, before), memory, min(end.at, now), end, looks)
+    return _as_ended(view, end.event, world.guards.trips(state.model, since=view.rollout.start_at), [*before, end])
 
 
 def so_far(evidence: PairedEvidence | ArmsEvidence | None, margin: float, matures: timedelta) -> tuple[Verdict, Reason]:
@@ -170,21 +203,6 @@ def _as_ended(view: ExperimentView, end: Event, trips: Sequence[Trip], entries: 
     if isinstance(end, RolloutEnded) and end.verdict is not view.verdict:
         return replace(view, trips=of_it, verdict=end.verdict, reason=end.reason)
     return replace(view, trips=of_it)
-
-
-def _last_ended(entries: Sequence[Entry]) -> int | None:
-    """The place of the entry that ended the last rollout, if one did."""
-    started: RolloutStarted | None = None
-    found = None
-    for place, entry in enumerate(entries):
-        match entry.event:
-            case RolloutStarted():
-                started = entry.event
-            case RolloutEnded() | Promoted() if started is not None and entry.event.version == started.version:
-                found, started = place, None
-            case _:
-                pass
-    return found
 
 
 def _matured_days(rollout: RolloutStarted, spec: Spec, at: datetime) -> list[Window]:

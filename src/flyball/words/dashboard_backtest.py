@@ -1,6 +1,110 @@
 """Texts of the dashboard, English and Chinese: the page backtest."""
 
-SENTENCES: dict[str, tuple[str, str]] = {
-    "dashboard.menu.backtest": ("Backtest", "回测"),
-    "dashboard.backtest.title": ("Backtest", "回测"),
+_SHORT = {
+    "menu.backtest": ("Backtest", "回测"),
+    "backtest.title": ("Backtest", "回测"),
+    "backtest.which": ("Backtest of", "回测时间"),
+    "backtest.show": ("Show", "显示"),
+    "backtest.made": ("Made", "生成于"),
+    "backtest.by": ("by {actor}", "执行者 {actor}"),
+    "backtest.of_log": ("of the prediction log", "依据预测日志"),
+    "backtest.took": ("It took {seconds:,.0f} s, {cpu:,.0f} s of the processor.", "耗时 {seconds:,.0f} 秒，处理器 {cpu:,.0f} 秒。"),
+    "backtest.policies": ("Policies", "策略"),
+    "backtest.policy": ("policy", "策略"),
+    "backtest.mean": ("mean {metric}", "平均 {metric}"),
+    "backtest.gain": ("gain in {metric} [95 %]", "{metric} 增益 [95 %]"),
+    "backtest.reference": ("the reference", "参照"),
+    "backtest.retrains": ("retrains", "重新训练"),
+    "backtest.failed": ("{count} failed", "失败 {count} 次"),
+    "backtest.promoted": ("promoted", "提升"),
+    "backtest.refused": ("refused", "拒绝"),
+    "backtest.rolled_back": ("rolled back", "回滚"),
+    "backtest.alarms": ("alarms", "警报"),
+    "backtest.judged": ("{false} false, {missed} missed", "误报 {false}，漏报 {missed}"),
+    "backtest.below": ("below floor", "低于底线"),
+    "backtest.cpu": ("CPU of trainings", "训练 CPU"),
+    "backtest.rows": ("rows learned from", "训练行数"),
+    "backtest.over_time": ("Over time", "随时间变化"),
+    "backtest.weekly": ("{metric}, week by week", "{metric}，逐周"),
+    "backtest.months": ("Month by month: {metric}", "逐月：{metric}"),
+    "backtest.month": ("month", "月份"),
+    "backtest.decisions": ("Decisions", "决策"),
+    "backtest.count": ("{count:,} {count:decision|decisions}", "{count:,} 个决策"),
+    "backtest.newest": ("The newest {shown} of {count:,}.", "最新的 {shown} 个，共 {count:,} 个。"),
+    "backtest.at": ("time", "时间"),
+    "backtest.what": ("decision", "决策"),
+    "backtest.why": ("why", "原因"),
+    "backtest.gains": ("Gain in {metric} against {reference}", "相对于 {reference} 的 {metric} 增益"),
+    "backtest.jobs": ("Begun here", "由此启动"),
+    "backtest.state.running": ("running", "进行中"),
+    "backtest.state.failed": ("failed", "失败"),
+    "backtest.state.lost": ("lost", "丢失"),
+    "backtest.cancel": ("End it", "结束"),
+    "backtest.another": ("Run another", "再运行一次"),
+    "backtest.first": ("Run the first", "运行第一次"),
+    "backtest.other": ("another one", "其他策略"),
+    "backtest.start": ("from", "开始"),
+    "backtest.end": ("until", "结束"),
+    "backtest.from_log": ("replay the prediction log", "回放预测日志"),
+    "backtest.put": ("Put together", "生成命令"),
+    "backtest.run": ("Run a backtest", "运行回测"),
+    "backtest.policy.never": ("the first model, left alone", "首个模型，不再更新"),
+    "backtest.policy.evenly": ("as often as the spec retrains, evenly spaced", "与配置训练次数相同，间隔均匀"),
+    "backtest.policy.drift": ("only drift asks for a training", "仅漂移触发训练"),
+    "backtest.policy.performance": ("only performance below its floor asks for a training", "仅性能低于底线触发训练"),
+    "backtest.policy.spec": ("the project's own flyball.toml", "项目自身的 flyball.toml"),
 }
+
+_LONG = {
+    "backtest.none": ("No backtest of this project is kept.", "没有保存此项目的回测。"),
+    "backtest.none_step": (
+        "It replays your own past under several policies and says which would have been best. Run one below, or type:",
+        "回测在您自己的历史数据上重演多种策略，并指出哪种最好。可在下方运行，或输入：",
+    ),
+    "backtest.missed": (
+        "The report that was asked for is not kept any more; this is the newest.",
+        "所请求的报告已不再保存；以下为最新报告。",
+    ),
+    "backtest.best_alone": (
+        "Best by {metric}: {policy} ({value:.4f}), certainly better than every other.",
+        "按 {metric} 最好：{policy}（{value:.4f}），确定优于其他所有策略。",
+    ),
+    "backtest.best_close": (
+        "Best by {metric}: {policy} ({value:.4f}), not certainly better than {others}.",
+        "按 {metric} 最好：{policy}（{value:.4f}），但不确定优于 {others}。",
+    ),
+    "backtest.best_certain": (
+        "Best by {metric}: {policy} ({value:.4f}), certainly better than {reference}.",
+        "按 {metric} 最好：{policy}（{value:.4f}），确定优于 {reference}。",
+    ),
+    "backtest.best_unsure": (
+        "Best by {metric}: {policy} ({value:.4f}), not certainly better than {reference}.",
+        "按 {metric} 最好：{policy}（{value:.4f}），但不确定优于 {reference}。",
+    ),
+    "backtest.chosen": (
+        "The settings that look best on a past are chosen on it: on the next year they will do worse than here.",
+        "在过去数据上看来最好的设置是据此挑选的：在下一年的表现会不如这里。",
+    ),
+    "backtest.gains_legend": (
+        "gain with its 95 % interval over days; right of the dashed line better than the reference",
+        "增益及按天计算的 95 % 区间；虚线右侧优于参照",
+    ),
+    "backtest.over_time_about": (
+        "One line for each policy, told apart by colour, dashes and the number at its end; ▲ is a training. Shaded: the first model, left "
+        "alone, is certainly below its floor.",
+        "每种策略一条线，以颜色、线型和末端编号区分；▲ 为训练。阴影：不更新的首个模型确定低于底线。",
+    ),
+    "backtest.no_weeks": ("No week has enough known outcomes to judge it by.", "没有一周有足够的已知结果可供评判。"),
+    "backtest.unanswered": (
+        "{rows:,} {rows:row|rows} could not be answered: values were missing that the model cannot do without.",
+        "有 {rows:,} 行无法应答：缺少模型必需的值。",
+    ),
+    "backtest.cancel_about": ("It ends and leaves no report.", "它将结束，不留下报告。"),
+    "backtest.about": (
+        "It runs beside the loop on this machine and changes nothing of the project; its report appears on this page. It may take minutes.",
+        "它在本机上与循环并行运行，不改变项目的任何内容；报告将显示在此页面。可能需要几分钟。",
+    ),
+    "backtest.run_about": ("This is started: {command}", "将启动：{command}"),
+}
+
+SENTENCES: dict[str, tuple[str, str]] = {f"dashboard.{code}": texts for code, texts in {**_SHORT, **_LONG}.items()}

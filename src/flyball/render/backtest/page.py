@@ -1,26 +1,20 @@
 """A backtest as one self-contained page: the policies side by side, their performance over time, and every decision."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
 from flyball.core.reason import Reason, because
 from flyball.core.window import format_duration
 from flyball.loop.backtest.records import BacktestReport, Difference, Scored
+from flyball.render.backtest.charts import STYLE, legend, over_time
 from flyball.render.report.paper import whole_page
-from flyball.render.report.svg import Frame, chart, joined, line, tag, word
+from flyball.render.report.svg import joined, tag
 from flyball.render.report.text import clean, cleaned, whole
 from flyball.stats.scores import METRICS
 from flyball.words.sentences import Language, sentence
 
-# Colours that people who see few colours tell apart (Okabe and Ito 2008), for light and dark pages alike.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#6a3d9a", "#b15928", "#1b9e77")
 _MOST_DECISIONS = 200
-_OWN = (
-    "figure { max-width: 100%; } .line.policy { stroke: var(--own); } .mark { fill: var(--own); font-size: 11px; } "
-    ".loss { fill: var(--limit); fill-opacity: .12; }"
-)
 
 
 def html_page(report: BacktestReport, language: Language = "en") -> str:
@@ -36,13 +30,13 @@ def html_page(report: BacktestReport, language: Language = "en") -> str:
         tag("p", sentence(judged_by(report), language), class_="soft"),
         tag("p", say("chosen"), class_="soft"),
         tag("h2", say("over_time")),
-        _legend(report),
-        *(_over_time(report, name, say, f"c{number}") for number, name in enumerate(report.metrics)),
+        legend(report),
+        *(_over_time(report, name, language, f"c{number}") for number, name in enumerate(report.metrics)),
         *(tag("div", _months(report, name, say), class_="wide") for name in report.metrics),
         tag("h2", say("decisions")),
         *(_decisions(one, say, language) for one in report.policies),
     ]
-    return whole_page(say("title", model=clean(report.model)), body, language, own=_OWN)
+    return whole_page(say("title", model=clean(report.model)), body, language, own=STYLE)
 
 
 def span_reason(report: BacktestReport) -> Reason:
@@ -120,57 +114,11 @@ def _table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> M
     return tag("table", tag("thead", top), tag("tbody", *body))
 
 
-def _legend(report: BacktestReport) -> Markup:
-    keys = []
-    for number, one in enumerate(report.policies):
-        swatch = tag("span", class_="key", style=f"background: {_COLOURS[number % len(_COLOURS)]}")
-        keys += [swatch, Markup("&nbsp;"), tag("span", clean(one.name))]
-    return tag("p", *keys, class_="legend")
-
-
-def _over_time(report: BacktestReport, metric: str, say: _Say, key: str) -> Markup:
-    """One line for each policy, week by week, its retrainings marked on it; shaded where the first model, left alone, lost."""
-    lines = [(one, [(_seconds(_day(day)), value) for day, value in one.weeks.get(metric, {}).items()]) for one in report.policies]
-    values = [value for _, points in lines for _, value in points]
-    if not values:
+def _over_time(report: BacktestReport, metric: str, language: Language, key: str) -> Markup:
+    drawn = over_time(report, metric, language, key)
+    if drawn is None:
         return Markup("")
-    room = (max(values) - min(values)) * 0.08 or 0.05
-    low, high = _seconds(report.start), _seconds(report.end)
-    frame = Frame(low=low, high=high, bottom=min(values) - room, top=max(values) + room, width=860, height=260, marks=_marks(report))
-    top, base = frame.above, frame.height - frame.below
-    shapes: list[Markup] = []
-    for loss in report.losses:
-        left, right = frame.x(_seconds(loss.start)), frame.x(_seconds(loss.end + report.step))
-        shapes.append(tag("rect", x=left, y=top, width=max(right - left, 1.0), height=base - top, class_="loss"))
-    for change in report.changes:
-        x = frame.x(_seconds(change))
-        shapes.append(tag("line", x1=x, x2=x, y1=top, y2=base, class_="change"))
-    for number, (one, points) in enumerate(lines):
-        if not points:
-            continue
-        drawn = [(frame.x(at), frame.y(value)) for at, value in points]
-        marks = [word(frame.x(_seconds(at)), frame.y(_near(points, _seconds(at))) + 4, "▲", kind="mark") for at in one.marks]
-        shapes.append(tag("g", line(drawn, "policy"), *marks, style=f"--own: {_COLOURS[number % len(_COLOURS)]}"))
-    title = say("weekly", metric=metric)
-    return joined([tag("h3", title), tag("figure", chart(frame, shapes, title=title, about=say("weekly_about"), key=key))])
-
-
-def _marks(report: BacktestReport) -> tuple[tuple[float, str], ...]:
-    """The first of each month, not more than fit."""
-    found = []
-    at = report.start.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    while at < report.end:
-        if at >= report.start:
-            found.append((_seconds(at), f"{at:%Y-%m}"))
-        at = (at + timedelta(days=32)).replace(day=1)
-    every = max(1, -(-len(found) // 12))
-    return tuple(found[::every])
-
-
-def _near(points: Sequence[tuple[float, float]], at: float) -> float:
-    """The value of the week a time lies in."""
-    before = [value for when, value in points if when <= at]
-    return before[-1] if before else points[0][1]
+    return joined([tag("h3", sentence(because("backtest.weekly", metric=metric), language)), tag("figure", drawn, class_="policies")])
 
 
 def _decisions(one: Scored, say: _Say, language: Language) -> Markup:
@@ -183,10 +131,3 @@ def _decisions(one: Scored, say: _Say, language: Language) -> Markup:
     table = tag("table", tag("thead", heads), tag("tbody", *rows))
     return tag("details", tag("summary", f"{clean(one.name)} ({len(one.decisions)})"), tag("div", table, class_="wide"))
 
-
-def _day(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _seconds(at: datetime) -> float:
-    return at.timestamp()

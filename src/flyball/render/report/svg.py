@@ -12,6 +12,8 @@ from flyball.render.report.text import short
 Point = tuple[float, float]
 
 
+# What a step of a scale is a power of ten times of.
+_FACTORS = (1.0, 2.0, 2.5, 5.0, 10.0)
 # What has no end: in HTML an empty element of any other name would take in what follows it.
 _LEAVES = frozenset({"circle", "line", "path", "polygon", "polyline", "rect", "use", "stop", "meta", "br"})
 
@@ -117,7 +119,13 @@ def nice(low: float, high: float, wanted: int = 4) -> list[float]:
     if not (0.0 < span < math.inf):
         return [low]
     size = 10.0 ** math.floor(math.log10(span / wanted))
-    step = next((size * factor for factor in (1.0, 2.0, 2.5, 5.0) if span / (size * factor) <= wanted), size * 10.0)
+    place = next((at for at, factor in enumerate(_FACTORS) if span / (size * factor) <= wanted), len(_FACTORS) - 1)
+    found = _between(low, high, size * _FACTORS[place], wanted)
+    # one number alone is no scale
+    return found if len(found) > 1 or not place else _between(low, high, size * _FACTORS[place - 1], wanted)
+
+
+def _between(low: float, high: float, step: float, wanted: int) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     found = (number * step for number in range(first, first + 2 * wanted + 2))
     return [value for value in found if math.isfinite(value) and value <= high + step * 1e-9]

@@ -52,8 +52,7 @@ class Jobs:
         """
         verb = VERBS[type(order)]
         key = getattr(order, "key", None)
-        own = self._ids() if key is None else hashlib.sha256(f"{model}\n{verb.name}\n{key}".encode()).hexdigest()[:32]
-        action = f"admin-{verb.name}-{own}"
+        action = f"admin-{verb.name}-{self._ids()}" if key is None else named(model, verb.name, key)
         with self._starting:
             self._running = [one for one in self._running if one != action and self.executor.poll(one).state == "running"]
             if len(self._running) >= MOST_RUNNING:
@@ -61,6 +60,12 @@ class Jobs:
             self.executor.submit(Job(action=action, verb=words(verb, order), folder=self.folder, actor=actor))
             self._running.append(action)
         return action
+
+
+def named(model: str, verb: str, key: str) -> str:
+    """The name of the job that a request with this key starts, or started before."""
+    digest = hashlib.sha256("\n".join((model, verb, key)).encode()).hexdigest()
+    return f"admin-{verb}-{digest[:32]}"
 
 
 def words(verb: Verb, order: routes.Order) -> tuple[str, ...]:
