@@ -319,21 +319,28 @@ def open_dashboard(folders: "Sequence[Path]") -> "DashboardPorts":
 
 
 def _project_to_show(settings: Settings) -> "Project":
+    from dataclasses import replace
     from functools import cache
 
     from flyball.core.slug import slug
+    from flyball.dashboard.kept import KeptJournal
     from flyball.dashboard.records import Project
     from flyball.spec.load import load_spec
 
     read = partial(load_spec, settings.folder, settings.environment)
     name = read().model.name
     stores = cache(partial(open_stores, settings))
+
+    def world() -> "World":
+        made = _without_registry(settings, stores())
+        return replace(made, journal=KeptJournal(made.journal))
+
     return Project(
         slug=slug(name),
         name=name,
         folder=settings.folder,
         spec=read,
-        world=cache(lambda: _without_registry(settings, stores())),
+        world=cache(world),
         tokens=cache(lambda: _tokens_of_server(settings, stores())),
     )
 

@@ -1,0 +1,174 @@
+"""A year of the journal as one drawing: who answered, and what was done of each kind on which day; a month is a link to its entries."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from markupsafe import Markup
+
+from flyball.core.record import record
+from flyball.dashboard.records import Ask
+from flyball.journal.events import Entry, Promoted, RolledBack, RolloutEnded, RolloutStarted
+from flyball.loop.past.search import GROUPS, group_of
+from flyball.render.report.svg import Frame, joined, tag, word
+
+_WIDTH, _LEFT, _RIGHT, _HEAD, _LANE, _FOOT = 1000, 116, 12, 30, 26, 6
+_MONTHS = 12
+
+
+@record
+class Stretch:
+    """A version that answered, or was compared, from one time to another."""
+
+    version: int
+    start: datetime
+    end: datetime
+
+
+def champions(entries: Sequence[Entry], end: datetime) -> list[Stretch]:
+    """Which version was champion when, up to `end`."""
+    moves = [
+        (entry.at, entry.event.version if isinstance(entry.event, Promoted) else entry.event.to)
+        for entry in entries
+        if isinstance(entry.event, Promoted | RolledBack)
+    ]
+    ends = [at for at, _ in moves[1:]] + [end]
+    return [Stretch(version=version, start=at, end=max(at, until)) for (at, version), until in zip(moves, ends, strict=True)]
+
+
+def comparisons(entries: Sequence[Entry], end: datetime) -> list[Stretch]:
+    """Which version was compared when, up to `end`."""
+    found: list[Stretch] = []
+    running: Entry | None = None
+    for entry in entries:
+        if isinstance(entry.event, RolloutStarted):
+            running = entry
+        elif isinstance(entry.event, RolloutEnded) and running is not None:
+            found.append(Stretch(version=entry.event.version, start=running.at, end=entry.at))
+            running = None
+    if running is not None and isinstance(running.event, RolloutStarted):
+        found.append(Stretch(version=running.event.version, start=running.at, end=max(end, running.at)))
+    return found
+
+
+def timeline(ask: Ask, entries: Sequence[Entry], year: int, now: datetime, chosen: tuple[datetime | None, datetime | None]) -> Markup:
+    """The drawing of a year. `chosen`: the span that is listed below it."""
+    start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    height = _HEAD + _LANE * len(GROUPS) + _FOOT
+    frame = Frame(
+        low=start.timestamp(),
+        high=end.timestamp(),
+        bottom=0,
+        top=1,
+        width=_WIDTH,
+        height=height,
+        left=_LEFT,
+        right=_RIGHT,
+        above=0,
+        below=0,
+    )
+    inside = [entry for entry in entries if start <= entry.at < end]
+    shapes = [
+        *_months(ask, frame, inside, year),
+        *_lanes(ask),
+        *_stretches(ask, frame, entries, min(now, end), start),
+        *_marks(ask, frame, inside),
+    ]
+    lower, upper = chosen
+    if lower is not None or upper is not None:
+        left, right = frame.x((lower or start).timestamp()), frame.x((upper or end).timestamp())
+        shapes.insert(0, tag("rect", x=left, y=1, width=max(right - left, 2.0), height=height - 2, class_="chosen"))
+    about = ask.t("decisions.timeline_about", entries=len(inside), year=str(year))
+    return tag(
+        "svg",
+        tag("title", ask.t("decisions.timeline_title", year=str(year)), id="timeline-t"),
+        tag("desc", about, id="timeline-d"),
+        *shapes,
+        viewBox=f"0 0 {_WIDTH} {height}",
+        role="group",
+        class_="timeline",
+        aria_labelledby="timeline-t timeline-d",
+    )
+
+
+def month_span(year: int, month: int) -> tuple[datetime, datetime]:
+    """A month, and the beginning of the one after it."""
+    start = datetime(year, month, 1, tzinfo=UTC)
+    return start, datetime(year + month // _MONTHS, month % _MONTHS + 1, 1, tzinfo=UTC)
+
+
+def _months(ask: Ask, frame: Frame, inside: Sequence[Entry], year: int) -> list[Markup]:
+    counted = Counter(entry.at.astimezone(UTC).month for entry in inside)
+    found = []
+    for month in range(1, _MONTHS + 1):
+        start, end = month_span(year, month)
+        left, right = frame.x(start.timestamp()), frame.x(end.timestamp())
+        name = ask.t(f"decisions.month.{month}")
+        title = tag("title", ask.t("decisions.month_title", month=name, year=str(year), entries=counted[month]))
+        box = tag("rect", x=left, y=2, width=right - left - 1, height=22, rx=3, class_="month" if counted[month] else "month empty")
+        line = tag("line", x1=left, x2=left, y1=2, y2=frame.height - 2, class_="grid")
+        label = word((left + right) / 2, 17, name, kind="tick")
+        last = end - timedelta(days=1)
+        address = ask.link("decisions", **{"from": f"{start:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}", "show": ask.query.get("show") or None})
+        found.append(joined([line, tag("a", title, box, label, href=address, class_="to-month")]))
+    return found
+
+
+def _lanes(ask: Ask) -> list[Markup]:
+    found = []
+    for number, name in enumerate(GROUPS):
+        y = _HEAD + number * _LANE
+        found.append(tag("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y + _LANE - 1, y2=y + _LANE - 1, class_="grid"))
+        found.append(word(_LEFT - 8, y + 17, ask.t(f"decisions.group.{name}"), anchor="end", kind="tick"))
+    return found
+
+
+def _stretches(ask: Ask, frame: Frame, entries: Sequence[Entry], end: datetime, start: datetime) -> list[Markup]:
+    found = []
+    for lane, kind, stretches in (("answers", "champion", champions(entries, end)), ("comparison", "compared", comparisons(entries, end))):
+        y = _HEAD + list(GROUPS).index(lane) * _LANE
+        for number, one in enumerate(stretches):
+            if one.end <= start or one.start >= end:
+                continue
+            left, right = frame.x(one.start.timestamp()), frame.x(one.end.timestamp())
+            shade = f"stretch {kind} {'odd' if number % 2 else 'even'}"
+            said = ask.t(f"decisions.stretch_{kind}", version=one.version, start=f"{one.start:%Y-%m-%d}", end=f"{one.end:%Y-%m-%d}")
+            found.append(tag("rect", tag("title", said), x=left, y=y + 5, width=max(right - left, 2.0), height=_LANE - 11, class_=shade))
+            if right - left > 26:
+                found.append(word(left + 9, y + 17, f"@{one.version}", anchor="start", kind="tick in"))
+    return found
+
+
+def _marks(ask: Ask, frame: Frame, inside: Sequence[Entry]) -> list[Markup]:
+    """One mark for a day of a kind: however many entries a year has, there are no more marks than days."""
+    days: dict[tuple[str, int], list[Entry]] = {}
+    for entry in inside:
+        days.setdefault((group_of(entry), int(entry.at.timestamp() // 86_400)), []).append(entry)
+    found = []
+    for (lane, number), some in sorted(days.items()):
+        at = datetime.fromtimestamp(number * 86_400, tz=UTC)
+        x, y = frame.x((at + timedelta(hours=12)).timestamp()), _HEAD + list(GROUPS).index(lane) * _LANE + 12.5
+        if len(some) == 1:
+            address = ask.link("decisions", entry=some[0].seq)
+        else:
+            address = ask.link("decisions", **{"from": f"{at:%Y-%m-%d}", "to": f"{at:%Y-%m-%d}", "kind": lane})
+        said = ask.t("decisions.mark", day=f"{at:%Y-%m-%d}", group=ask.t(f"decisions.group.{lane}"), entries=len(some))
+        found.append(tag("a", tag("title", said), _shape(lane, x, y), href=address, class_="mark"))
+    return found
+
+
+def _shape(lane: str, x: float, y: float) -> Markup:
+    """A shape of its own for each kind, so that no colour is needed to tell them apart."""
+    match lane:
+        case "answers":
+            return tag("polygon", points=f"{x:.1f},{y - 7:.1f} {x + 6:.1f},{y + 5:.1f} {x - 6:.1f},{y + 5:.1f}", class_="is-answers")
+        case "training":
+            return tag("circle", cx=x, cy=y, r=4.5, class_="is-training")
+        case "comparison":
+            return tag("rect", x=x - 2, y=y - 8, width=4, height=16, class_="is-comparison")
+        case "people":
+            return tag(
+                "polygon", points=f"{x:.1f},{y - 6:.1f} {x + 6:.1f},{y:.1f} {x:.1f},{y + 6:.1f} {x - 6:.1f},{y:.1f}", class_="is-people"
+            )
+        case _:
+            return tag("line", x1=x, x2=x, y1=y - 6, y2=y + 6, class_="is-alerts")
