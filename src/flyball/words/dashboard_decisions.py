@@ -39,8 +39,8 @@ _PAGE: dict[str, tuple[str, str]] = {
     "bad_kind": ("There is no kind of entry {text}. It was left out.", "没有 {text} 这类条目。已忽略。"),
     "found": ("{found} {found:entry|entries}, the newest first", "{found} 条，最新在前"),
     "left_out": (
-        "Alerts and trainings that were put off are left out: {hidden} alert entries in the whole journal.",
-        "未列出警报与被推迟的训练：整个日志共有 {hidden} 条警报类条目。",
+        "{hidden} {hidden:entry is|entries are} left out: alerts, and trainings that were put off.",
+        "未列出 {hidden} 条：警报与被推迟的训练。",
     ),
     "show_everything": ("Show every entry", "显示所有条目"),
     "caption": ("What was done, why, and by whom", "做了什么、为什么、由谁"),
@@ -280,6 +280,7 @@ _NUMBERS: dict[str, tuple[str, str]] = {
     "lower": ("lower bound", "下界"),
     "margin": ("margin", "容差"),
     "metric": ("metric", "指标"),
+    "missed": ("rows not scored", "未评分的行数"),
     "min_days": ("at least, days", "至少天数"),
     "money": ("price", "费用"),
     "needed": ("needed", "需要"),

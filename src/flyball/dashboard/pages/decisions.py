@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
@@ -136,8 +137,8 @@ def _list(ask: Ask, entries: Sequence[Entry], asked: Asked) -> Markup:
     number = min(asked.page, pages)
     rows = [(one, did(ask, one)) for one in found[(number - 1) * EACH : number * EACH]]
     hidden = 0
-    if not asked.wanted.kind and not asked.wanted.every:
-        hidden = sum(1 for entry in entries if KINDS[type(entry.event)] in GROUPS["alerts"])
+    if not (asked.wanted.kind or asked.wanted.every or asked.wanted.text):
+        hidden = len(search(entries, replace(asked.wanted, every=True), ask.tell)) - len(found)
     turns = {name: _turn(ask, other) if 1 <= other <= pages else "" for name, other in (("newer", number - 1), ("older", number + 1))}
     story = story_of(ask.model, entries, asked.wanted.version) if asked.wanted.version else None
     bought = [ask.tell(bought_words(one)) for one in story.comparisons] if story else []

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
@@ -29,6 +29,8 @@ from flyball.journal.explain import Told, about, tell
 from flyball.loop.past.history import production_at
 from flyball.loop.past.plain import evidence_of
 from flyball.loop.past.price import bought_words, comparisons_of, training_of
+from flyball.loop.past.stretches import champions
+from flyball.monitoring.records import MonitorReport
 from flyball.render.report.text import clean
 from flyball.words.sentences import catalogue
 
@@ -56,7 +58,7 @@ def evidence(ask: Ask, entries: Sequence[Entry]) -> Page:
         Part(key="entry", body=_head(ask, entries, told)),
         Part(key="rests", body=_rests(ask, entries, told)),
         Part(key="around", body=_around(ask, entries, told)),
-        guarded(ask, "report", lambda: _report(ask, told)),
+        guarded(ask, "report", lambda: _report(ask, entries, told)),
         guarded(ask, "chain", lambda: _chain(ask, told)),
     ]
     return Page(title=ask.t("decisions.entry_title", seq=number), parts=parts)
@@ -223,10 +225,24 @@ def _version_of(entries: Sequence[Entry], told: Told) -> int:
     return next((one.version for one in ended), 0)
 
 
-def _report(ask: Ask, told: Told) -> Markup:
-    """The newest report that had been made when the entry was written: what the loop looked at."""
+def _at_hand(ask: Ask, entries: Sequence[Entry], told: Told) -> MonitorReport | None:
+    """The newest report that had been made when the entry was written: what the loop looked at.
+
+    Of two of that very moment, the later one can be that of a version that was champion only from this entry on.
+    """
+    reports = ask.world.reports
+    report = reports.latest(ask.model, by=told.entry.at)
+    stretches = champions(entries[: told.entry.seq - 1], told.entry.at)
+    if report is None or not stretches or report.version == stretches[-1].version or report.window.end < told.entry.at:
+        return report
+    before = reports.latest(ask.model, by=report.window.end - timedelta(microseconds=1))
+    return before if before is not None and before.version == stretches[-1].version else report
+
+
+def _report(ask: Ask, entries: Sequence[Entry], told: Told) -> Markup:
+    """The report that was at hand, and the way to the pages of that time."""
     at = told.entry.at
-    report = ask.world.reports.latest(ask.model, by=at)
+    report = _at_hand(ask, entries, told)
     furthest = []
     if report is not None:
         columns = sorted(report.columns.items(), key=lambda pair: -(pair[1].distance / (pair[1].threshold or 1.0)))

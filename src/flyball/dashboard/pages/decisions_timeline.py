@@ -6,49 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
-from flyball.core.record import record
 from flyball.dashboard.records import Ask
-from flyball.journal.events import Entry, Promoted, RolledBack, RolloutEnded, RolloutStarted
+from flyball.journal.events import Entry
 from flyball.loop.past.search import GROUPS, group_of
+from flyball.loop.past.stretches import champions, comparisons
 from flyball.render.report.svg import Frame, joined, tag, word
 
 _WIDTH, _LEFT, _RIGHT, _HEAD, _LANE, _FOOT = 1000, 116, 12, 30, 26, 6
 _MONTHS = 12
-
-
-@record
-class Stretch:
-    """A version that answered, or was compared, from one time to another."""
-
-    version: int
-    start: datetime
-    end: datetime
-
-
-def champions(entries: Sequence[Entry], end: datetime) -> list[Stretch]:
-    """Which version was champion when, up to `end`."""
-    moves = [
-        (entry.at, entry.event.version if isinstance(entry.event, Promoted) else entry.event.to)
-        for entry in entries
-        if isinstance(entry.event, Promoted | RolledBack)
-    ]
-    ends = [at for at, _ in moves[1:]] + [end]
-    return [Stretch(version=version, start=at, end=max(at, until)) for (at, version), until in zip(moves, ends, strict=True)]
-
-
-def comparisons(entries: Sequence[Entry], end: datetime) -> list[Stretch]:
-    """Which version was compared when, up to `end`."""
-    found: list[Stretch] = []
-    running: Entry | None = None
-    for entry in entries:
-        if isinstance(entry.event, RolloutStarted):
-            running = entry
-        elif isinstance(entry.event, RolloutEnded) and running is not None:
-            found.append(Stretch(version=entry.event.version, start=running.at, end=entry.at))
-            running = None
-    if running is not None and isinstance(running.event, RolloutStarted):
-        found.append(Stretch(version=running.event.version, start=running.at, end=max(end, running.at)))
-    return found
 
 
 def timeline(ask: Ask, entries: Sequence[Entry], year: int, now: datetime, chosen: tuple[datetime | None, datetime | None]) -> Markup:
