@@ -67,7 +67,7 @@ def rows_of(ask: Ask, entries: Sequence[Entry], version: int) -> list[Row]:
     named = (state.champion, state.challenger, state.previous)
     versions = [version] if version else list(dict.fromkeys(one for one in named if one is not None))
     ends = {one.version: one.end for one in champions(entries, ask.now + _FAR)}
-    start, late = ask.now - _FAR, ask.now + _FAR
+    start, late = from_micros(0), ask.now + _FAR
     made: list[Row] = []
     for one in versions:
         # What scored in shadow after it was replaced answered nobody: the list of a former champion ends where it was replaced.
