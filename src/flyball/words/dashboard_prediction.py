@@ -44,6 +44,7 @@ _PAGE: dict[str, tuple[str, str]] = {
     "propensity": ("For this unit that was {share} likely.", "对该单元，这种可能性为 {share}。"),
     "stood": ("In production then:", "当时在生产中："),
     "stood_challenger": ("challenger {version}, answering {share} of the units", "挑战者 {version}，应答 {share} 的单元"),
+    "stood_shadow": ("version {version} scoring the same rows in shadow", "版本 {version} 在影子模式下对相同的行评分"),
     "nobody": ("nothing", "无"),
     "entry": ("entry {seq} of the journal", "日志第 {seq} 条"),
     "variant": ("answered as", "应答身份"),
@@ -64,8 +65,8 @@ _PAGE: dict[str, tuple[str, str]] = {
 _FEATURES: dict[str, tuple[str, str]] = {
     "features": ("What it was asked: {count} {count:feature|features}", "输入：{count} 个特征"),
     "features_about": (
-        "Each against the {rows} rows version {version} was trained on, the rarest first.",
-        "每个特征与版本 {version} 的 {rows} 行训练数据对照，最罕见的在前。",
+        "Each against the {rows} rows of the reference of version {version}, the rarest first.",
+        "每个特征与版本 {version} 参照数据的 {rows} 行对照，最罕见的在前。",
     ),
     "legend_training": ("training", "训练数据"),
     "legend_here": ("this value", "此值"),
@@ -84,6 +85,7 @@ _FEATURES: dict[str, tuple[str, str]] = {
     "others": ("others", "其他"),
     "chart_title": ("{name} in training, with the value {value} marked", "{name} 在训练数据中的分布，标出值 {value}"),
     "is_number": ("higher than {below} of training", "高于 {below} 的训练数据"),
+    "is_score": ("higher than {below} of the scores of held-out rows", "高于 {below} 的留出数据得分"),
     "is_category": ("{share} of training had this value", "{share} 的训练数据为此值"),
     "is_rare": ("; rarer than {usual} of training", "；比 {usual} 的训练数据更罕见"),
     "is_unseen": ("never seen in training", "训练中从未出现"),

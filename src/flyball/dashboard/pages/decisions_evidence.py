@@ -36,6 +36,7 @@ from flyball.words.sentences import catalogue
 
 _AROUND = 15
 _FURTHEST = 6
+_BEFORE = timedelta(days=27)
 Line = tuple[str, str]
 
 
@@ -65,8 +66,17 @@ def evidence(ask: Ask, entries: Sequence[Entry]) -> Page:
 
 
 def at_that_time(ask: Ask, page: str, at: datetime, **more: object) -> str:
-    """The address of another page as it was at a time."""
-    return ask.link(page, at=f"{at:%Y-%m-%dT%H:%M:%SZ}", **more)
+    """The address of another page as it was at a time: the weeks before it."""
+    last = at - timedelta(microseconds=1)
+    return ask.link(page, **more, **{"from": f"{last - _BEFORE:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"})
+
+
+def _comparison(entries: Sequence[Entry], told: Told) -> int:
+    """The version whose comparison an entry is about, or the newest that had begun by then; 0: none had."""
+    begun = [one.event.version for one in entries if isinstance(one.event, RolloutStarted)]
+    if told.version in begun:
+        return told.version
+    return next((one.event.version for one in reversed(entries[: told.entry.seq]) if isinstance(one.event, RolloutStarted)), 0)
 
 
 def numbers(ask: Ask, told: Told) -> list[Named]:
@@ -247,12 +257,13 @@ def _report(ask: Ask, entries: Sequence[Entry], told: Told) -> Markup:
     if report is not None:
         columns = sorted(report.columns.items(), key=lambda pair: -(pair[1].distance / (pair[1].threshold or 1.0)))
         furthest = [
-            (name, one, at_that_time(ask, "drift", report.window.end, column=name))
+            (name, one, at_that_time(ask, "drift", report.window.end, column=name, at=f"{report.window.end:%Y-%m-%dT%H:%M:%SZ}"))
             for name, one in columns
             if one.state != "insufficient data"
         ][:_FURTHEST]
     where = {name: at_that_time(ask, name, report.window.end if report else at) for name in ("drift", "performance")}
-    experiment = at_that_time(ask, "experiment", at, version=told.version or None)
+    compared = _comparison(entries, told)
+    experiment = ask.link("experiment", of=compared) if compared else ""
     return filled("decisions_report.html", ask, report=report, furthest=furthest, experiment=experiment, **where)
 
 

@@ -1,6 +1,7 @@
 """The features of one answer, each against the rows its version was trained on: the rarest first."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from flyball.render.report.text import clean, percent
 
 _CARDS = 12
 _TABLE = 50
-_RARE, _VERY_RARE = 0.05, 0.01
+_RARE = 0.05
 
 
 @record
@@ -124,7 +125,7 @@ def _drawn(ask: Ask, one: Feature, column: ColumnReference | None, number: int) 
         return one
     title = ask.t("prediction.chart_title", name=clean(one.name, 60), value=one.shown)
     chart = marked(column, one.value, one.placed, title=title, about=one.said, others=ask.t("prediction.others"), key=f"f{number}")
-    return Feature(name=one.name, value=one.value, shown=one.shown, placed=one.placed, call=one.call, said=one.said, chart=chart)
+    return replace(one, chart=chart)
 
 
 def _score(ask: Ask, chain: Chain, columns: Mapping[str, ColumnReference]) -> Feature | None:
@@ -133,4 +134,8 @@ def _score(ask: Ask, chain: Chain, columns: Mapping[str, ColumnReference]) -> Fe
     name = next((one for one in ("model_score", "score") if one in columns and one not in chain.prediction.features), "")
     if isinstance(score, tuple) or not name:
         return None
-    return _drawn(ask, _feature(ask, name, score, columns[name]), columns[name], 999)
+    one = _feature(ask, name, score, columns[name])
+    if one.placed is not None and one.placed.stands == "inside":
+        said = ask.t("prediction.is_score", below=percent(one.placed.below)) + _rare(ask, one.placed)
+        one = replace(one, said=said)
+    return _drawn(ask, one, columns[name], 999)
