@@ -11,7 +11,7 @@ from markupsafe import Markup
 from flyball.core.errors import IntegrityError
 from flyball.core.record import record
 from flyball.dashboard.pages.decisions_evidence import evidence
-from flyball.dashboard.pages.decisions_timeline import timeline
+from flyball.dashboard.pages.decisions_timeline import month_start, named, span_of, timeline, year_of
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.journal.events import KINDS, Entry
@@ -46,11 +46,10 @@ def page(ask: Ask) -> Page:
     if not entries:
         return Page(title=ask.t("decisions.title"), parts=[Part(key="main", body=filled("decisions_none.html", ask))])
     asked = read_query(ask)
-    year = (asked.wanted.since or asked.wanted.until or entries[-1].at).astimezone(UTC).year
     return Page(
         title=ask.t("decisions.title"),
         parts=[
-            Part(key="timeline", body=_timeline(ask, entries, asked, year)),
+            Part(key="timeline", body=_timeline(ask, entries, asked)),
             Part(key="form", body=_form(ask, entries, asked)),
             guarded(ask, "list", lambda: _list(ask, entries, asked), every=5 if asked.page == 1 else 0),
         ],
@@ -110,15 +109,18 @@ def kind_code(kind: str) -> str:
     return "decisions.kind." + kind.replace(" ", "_")
 
 
-def _timeline(ask: Ask, entries: Sequence[Entry], asked: Asked, year: int) -> Markup:
-    first, last = entries[0].at.astimezone(UTC).year, entries[-1].at.astimezone(UTC).year
-    drawn = timeline(ask, entries, year, min(ask.now, entries[-1].at), (asked.wanted.since, asked.wanted.until))
-    turn = {name: _year(ask, other) if first <= other <= last else "" for name, other in (("before", year - 1), ("after", year + 1))}
-    return filled("decisions_timeline.html", ask, drawn=drawn, year=str(year), groups=list(GROUPS), **turn)
+def _timeline(ask: Ask, entries: Sequence[Entry], asked: Asked) -> Markup:
+    since, until = asked.wanted.since, asked.wanted.until
+    first = year_of(entries, since or (until - timedelta(microseconds=1) if until else None))
+    drawn = timeline(ask, entries, first, min(ask.now, entries[-1].at), (since, until))
+    inside = {"before": entries[0].at < month_start(first), "after": entries[-1].at >= month_start(first + 12)}
+    turn = {name: _year(ask, first + (12 if name == "after" else -12)) if there else "" for name, there in inside.items()}
+    return filled("decisions_timeline.html", ask, drawn=drawn, first=named(ask, first), last=named(ask, first + 11), **turn)
 
 
-def _year(ask: Ask, year: int) -> str:
-    return ask.link("decisions", **{"from": f"{year:04}-01-01", "to": f"{year:04}-12-31", "show": ask.query.get("show") or None})
+def _year(ask: Ask, first: int) -> str:
+    start, last = span_of(first)
+    return ask.link("decisions", **{"from": start, "to": last, "show": ask.query.get("show") or None})
 
 
 def _form(ask: Ask, entries: Sequence[Entry], asked: Asked) -> Markup:

@@ -65,9 +65,9 @@ def evidence(ask: Ask, entries: Sequence[Entry]) -> Page:
     return Page(title=ask.t("decisions.entry_title", seq=number), parts=parts)
 
 
-def at_that_time(ask: Ask, page: str, at: datetime, **more: object) -> str:
+def at_that_time(ask: Ask, page: str, then: datetime, **more: object) -> str:
     """The address of another page as it was at a time: the weeks before it."""
-    last = at - timedelta(microseconds=1)
+    last = then - timedelta(microseconds=1)
     return ask.link(page, **more, **{"from": f"{last - _BEFORE:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}"})
 
 

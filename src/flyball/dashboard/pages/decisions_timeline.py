@@ -1,4 +1,4 @@
-"""A year of the journal as one drawing: who answered, and what was done of each kind on which day; a month is a link to its entries."""
+"""Twelve months of the journal as one drawing: who answered, and what was done of each kind on which day; a month is a link to its entries."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,25 +16,40 @@ _WIDTH, _LEFT, _RIGHT, _HEAD, _LANE, _FOOT = 1000, 116, 12, 30, 26, 6
 _MONTHS = 12
 
 
-def timeline(ask: Ask, entries: Sequence[Entry], year: int, now: datetime, chosen: tuple[datetime | None, datetime | None]) -> Markup:
-    """The drawing of a year. `chosen`: the span that is listed below it."""
-    start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+def year_of(entries: Sequence[Entry], wanted: datetime | None) -> int:
+    """The first of the twelve months that are drawn, counted from the year 0: those up to the newest entry, or as many years before or
+    after them as it takes to have the day that is `wanted` among them."""
+    newest = _number(entries[-1].at)
+    first = newest - _MONTHS + 1
+    if wanted is not None:
+        first += (_number(wanted) - first) // _MONTHS * _MONTHS
+    return min(max(first, _MONTHS), 9998 * _MONTHS)
+
+
+def month_start(number: int) -> datetime:
+    """When a month begins."""
+    return datetime(number // _MONTHS, number % _MONTHS + 1, 1, tzinfo=UTC)
+
+
+def named(ask: Ask, number: int) -> str:
+    """A month with its year."""
+    return ask.t("decisions.month_of", month=ask.t(f"decisions.month.{number % _MONTHS + 1}"), year=str(number // _MONTHS))
+
+
+def span_of(first: int) -> tuple[str, str]:
+    """First and last day of twelve months, as the form has them."""
+    return f"{month_start(first):%Y-%m-%d}", f"{month_start(first + _MONTHS) - timedelta(days=1):%Y-%m-%d}"
+
+
+def timeline(ask: Ask, entries: Sequence[Entry], first: int, now: datetime, chosen: tuple[datetime | None, datetime | None]) -> Markup:
+    """The drawing of twelve months. `chosen`: the span that is listed below it."""
+    start, end = month_start(first), month_start(first + _MONTHS)
     height = _HEAD + _LANE * len(GROUPS) + _FOOT
-    frame = Frame(
-        low=start.timestamp(),
-        high=end.timestamp(),
-        bottom=0,
-        top=1,
-        width=_WIDTH,
-        height=height,
-        left=_LEFT,
-        right=_RIGHT,
-        above=0,
-        below=0,
-    )
+    low, high = start.timestamp(), end.timestamp()
+    frame = Frame(low=low, high=high, bottom=0, top=1, width=_WIDTH, height=height, left=_LEFT, right=_RIGHT, above=0, below=0)
     inside = [entry for entry in entries if start <= entry.at < end]
     shapes = [
-        *_months(ask, frame, inside, year),
+        *_months(ask, frame, inside, first),
         *_lanes(ask),
         *_stretches(ask, frame, entries, min(now, end), start),
         *_marks(ask, frame, inside),
@@ -43,11 +58,10 @@ def timeline(ask: Ask, entries: Sequence[Entry], year: int, now: datetime, chose
     if lower is not None or upper is not None:
         left, right = frame.x((lower or start).timestamp()), frame.x((upper or end).timestamp())
         shapes.insert(0, tag("rect", x=left, y=1, width=max(right - left, 2.0), height=height - 2, class_="chosen"))
-    about = ask.t("decisions.timeline_about", entries=len(inside), year=str(year))
     return tag(
         "svg",
-        tag("title", ask.t("decisions.timeline_title", year=str(year)), id="timeline-t"),
-        tag("desc", about, id="timeline-d"),
+        tag("title", ask.t("decisions.timeline_title"), id="timeline-t"),
+        tag("desc", ask.t("decisions.timeline_about", entries=len(inside)), id="timeline-d"),
         *shapes,
         viewBox=f"0 0 {_WIDTH} {height}",
         role="group",
@@ -56,25 +70,23 @@ def timeline(ask: Ask, entries: Sequence[Entry], year: int, now: datetime, chose
     )
 
 
-def month_span(year: int, month: int) -> tuple[datetime, datetime]:
-    """A month, and the beginning of the one after it."""
-    start = datetime(year, month, 1, tzinfo=UTC)
-    return start, datetime(year + month // _MONTHS, month % _MONTHS + 1, 1, tzinfo=UTC)
+def _number(at: datetime) -> int:
+    known = at.astimezone(UTC)
+    return known.year * _MONTHS + known.month - 1
 
 
-def _months(ask: Ask, frame: Frame, inside: Sequence[Entry], year: int) -> list[Markup]:
-    counted = Counter(entry.at.astimezone(UTC).month for entry in inside)
+def _months(ask: Ask, frame: Frame, inside: Sequence[Entry], first: int) -> list[Markup]:
+    counted = Counter(_number(entry.at) for entry in inside)
     found = []
-    for month in range(1, _MONTHS + 1):
-        start, end = month_span(year, month)
+    for month in range(first, first + _MONTHS):
+        start, end = month_start(month), month_start(month + 1)
         left, right = frame.x(start.timestamp()), frame.x(end.timestamp())
-        name = ask.t(f"decisions.month.{month}")
-        title = tag("title", ask.t("decisions.month_title", month=name, year=str(year), entries=counted[month]))
+        title = tag("title", ask.t("decisions.month_title", month=named(ask, month), entries=counted[month]))
         box = tag("rect", x=left, y=2, width=right - left - 1, height=22, rx=3, class_="month" if counted[month] else "month empty")
         line = tag("line", x1=left, x2=left, y1=2, y2=frame.height - 2, class_="grid")
-        label = word((left + right) / 2, 17, name, kind="tick")
-        last = end - timedelta(days=1)
-        address = ask.link("decisions", **{"from": f"{start:%Y-%m-%d}", "to": f"{last:%Y-%m-%d}", "show": ask.query.get("show") or None})
+        label = word((left + right) / 2, 17, ask.t(f"decisions.month.{month % _MONTHS + 1}"))
+        last = f"{end - timedelta(days=1):%Y-%m-%d}"
+        address = ask.link("decisions", **{"from": f"{start:%Y-%m-%d}", "to": last, "show": ask.query.get("show") or None})
         found.append(joined([line, tag("a", title, box, label, href=address, class_="to-month")]))
     return found
 
