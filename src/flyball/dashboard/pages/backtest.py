@@ -24,7 +24,11 @@ def page(ask: Ask) -> Page:
     name = chosen if chosen in names else next(iter(names), "")
     jobs = going(ask.world.executor, ask.model, names)
     runs = any(one.state == "running" for one in jobs)
-    parts = [Part(key="choose", body=filled("backtest_choose.html", ask, names=names, name=name, missed=chosen not in ("", name), at=kept.made_at))]
+    parts = [
+        Part(
+            key="choose", body=filled("backtest_choose.html", ask, names=names, name=name, missed=chosen not in ("", name), at=kept.made_at)
+        )
+    ]
     if name:
         parts.append(guarded(ask, "report", lambda: _report(ask, name)))
     parts.append(guarded(ask, "jobs", lambda: _jobs(ask, jobs), every=5 if runs else 15))
@@ -64,7 +68,9 @@ def _best(ask: Ask, report: BacktestReport) -> str:
     against = best.against.get(report.metric)
     if against is None:
         rivals = [one for one in report.policies[1:] if (found := one.against.get(report.metric)) is not None and found.upper >= 0]
-        return ask.t("backtest.best_alone" if not rivals else "backtest.best_close", **told, others=", ".join(clean(one.name) for one in rivals))
+        return ask.t(
+            "backtest.best_alone" if not rivals else "backtest.best_close", **told, others=", ".join(clean(one.name) for one in rivals)
+        )
     return ask.t("backtest.best_certain" if against.lower > 0 else "backtest.best_unsure", **told)
 
 

@@ -188,7 +188,9 @@ def _guards(ask: Ask, one: Trial, view: ExperimentView | None) -> Markup:
     else:
         trips = () if view is None else view.trips
     of_it = [trip for trip in trips if trip.version in (one.rollout.version, one.rollout.champion)]
-    return filled("experiment_guards.html", ask, one=one, known=view is not None or one.end is None, guards=guards_of(one, of_it), trips=of_it)
+    return filled(
+        "experiment_guards.html", ask, one=one, known=view is not None or one.end is None, guards=guards_of(one, of_it), trips=of_it
+    )
 
 
 def _all(ask: Ask, found: Sequence[Trial], one: Trial, figures: _Figures) -> Markup:
@@ -223,4 +225,3 @@ def _number(text: str) -> int | None:
 
 def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.5f}"
-

@@ -9,6 +9,7 @@ from flyball.core.record import record
 from flyball.core.slug import slug
 from flyball.journal.events import Entry, Registered
 from flyball.journal.explain import registered
+from flyball.journal.known import State
 from flyball.loop.batch.part import WORKER as BATCH
 from flyball.loop.past.history import Production, production, state_at
 from flyball.ports.history import Journal, PredictionLog
@@ -53,8 +54,7 @@ def chain_of(prediction_id: str, log: PredictionLog, journal: Journal, bundles: 
     lag = outcome.at - prediction.at if outcome is not None else None
     entries = journal.read(prediction.model)
     event = registered(entries, prediction.version)
-    moment = _answered_at(prediction, entries)
-    then = state_at(prediction.model, entries, moment)
+    moment, then = _answered_at(prediction, entries)
     stood = production(then, moment) if entries else None
     part = part_of(prediction, stood) if stood is not None else None
     if event is None:
@@ -118,14 +118,16 @@ def part_of(prediction: Prediction, stood: Production) -> Reason:
     return because("trace.champion", **values)
 
 
-def _answered_at(prediction: Prediction, entries: Sequence[Entry]) -> datetime:
-    """The time of the answer on the journal's clock: the event time, unless only the server's time fits.
+def _answered_at(prediction: Prediction, entries: Sequence[Entry]) -> tuple[datetime, State]:
+    """The time of the answer on the journal's clock, and what was known then: the event time, unless only the server's time fits.
 
     A replay has a clock of its own, which the journal keeps too; a file of old rows is scored long after their event times.
     """
     stood = state_at(prediction.model, entries, prediction.at)
     named = (stood.champion, stood.challenger, stood.previous)
-    return prediction.at if prediction.worker != BATCH and prediction.version in named else prediction.made_at
+    if prediction.worker != BATCH and prediction.version in named:
+        return prediction.at, stood
+    return prediction.made_at, state_at(prediction.model, entries, prediction.made_at)
 
 
 def _later(entries: Sequence[Entry], version: int) -> list[str]:

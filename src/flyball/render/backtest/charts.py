@@ -31,7 +31,11 @@ def legend(report: BacktestReport) -> Markup:
     keys = []
     for number, one in enumerate(report.policies):
         stroke = tag("line", x1=0, x2=34, y1=5, y2=5, class_=f"line policy {_kind(number)}")
-        keys += [tag("svg", stroke, viewBox="0 0 34 10", class_="swatch", aria_hidden="true"), f"{number + 1} ", tag("span", clean(one.name))]
+        keys += [
+            tag("svg", stroke, viewBox="0 0 34 10", class_="swatch", aria_hidden="true"),
+            f"{number + 1} ",
+            tag("span", clean(one.name)),
+        ]
         keys.append("\u2003")
     return tag("p", *keys, class_="legend")
 

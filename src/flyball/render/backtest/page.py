@@ -130,4 +130,3 @@ def _decisions(one: Scored, say: _Say, language: Language) -> Markup:
         rows.append(tag("tr", tag("td", f"{made.at:%Y-%m-%d %H:%M}", class_="t"), tag("td", what), tag("td", why, class_="words")))
     table = tag("table", tag("thead", heads), tag("tbody", *rows))
     return tag("details", tag("summary", f"{clean(one.name)} ({len(one.decisions)})"), tag("div", table, class_="wide"))
-
