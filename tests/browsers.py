@@ -25,6 +25,7 @@ NODE = Path(os.environ.get("FLYBALL_NODE", ROOT / ".venv" / "node"))
 TOKEN = "alice:" + "0123456789abcdef" * 4
 WIDE, NARROW = 1280, 390
 _HEIGHT = 900
+KINDS = ("lived", "fresh", "wide", "nasty")
 _WATCH = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -104,6 +105,15 @@ def axe() -> str:
     if not path.is_file():
         missing("axe-core", "make .venv/node/.done (needs npm)")
     return path.read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A dashboard over several projects: where it is, and the slug of each kind of project."""
+
+    url: str
+    folder: Path
+    slugs: dict[str, str]
 
 
 @dataclass

@@ -47,7 +47,7 @@ window = "2d"
 on = ["schedule"]
 every = "300d"
 """
-_PIPELINE = '''
+_PIPELINE = """
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -58,7 +58,7 @@ def train(frame, target):
     texts = make_column_selector(dtype_exclude="number")
     columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts), remainder="passthrough")
     return make_pipeline(columns, LogisticRegression(max_iter=300)).fit(frame, target)
-'''
+"""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 import nasty
-from browsers import chromium, dashboard
+from browsers import KINDS, Shown, chromium, dashboard
 from flyball.core.slug import slug
 from flyball.spec.load import load_spec
 from grown import Grown, grow
@@ -17,17 +16,6 @@ from trained import flyball
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-KINDS = ("lived", "fresh", "wide", "nasty")
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A dashboard over several projects: where it is, and the slug of each kind of project."""
-
-    url: str
-    folder: Path
-    slugs: dict[str, str]
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 import nasty
-from browsers import NARROW, WIDE, Tab, tab
-from conftest import KINDS, Shown
+from browsers import KINDS, NARROW, WIDE, Shown, Tab, tab
 from flyball.dashboard.table import PAGES
 
 if TYPE_CHECKING:
