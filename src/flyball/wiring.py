@@ -1,7 +1,7 @@
 """Hands each part its ports: the one place that knows which adapter stands behind which promise, and what time it is."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -303,38 +303,67 @@ def _without_registry(settings: Settings, stores: Stores) -> "World":
     )
 
 
-def open_dashboard(folders: "Sequence[Path]") -> "DashboardPorts":
-    """What the dashboard over these projects needs; each project's database is opened when a page first asks for it."""
+def open_dashboard(folders: "Sequence[Path]", *, own: str = "", read_only: bool = False) -> "DashboardPorts":
+    """What the dashboard over these projects needs; each project's database is opened when a page first asks for it.
+
+    `own`: a secret made for this run, which opens the actions of projects whose stores are not shared, for a bearer called `dashboard`.
+    With `read_only` nothing opens them.
+    """
+    from flyball.core.errors import FlyballError
     from flyball.dashboard.records import DashboardPorts, Links
 
-    all_settings = [read_settings(folder) for folder in folders]
-    first = all_settings[0]
-    mlflow = first.tracking_uri or ""
+    found: list[Project] = []
+    readable: list[Settings] = []
+    for folder in folders:
+        try:
+            readable.append(read_settings(folder))
+        except FlyballError:
+            if len(folders) == 1:
+                raise
+        found.append(_project_to_show(folder, own, read_only, taken={one.slug for one in found}, alone=len(folders) == 1))
+    mlflow = (readable[0].tracking_uri if readable else None) or ""
     return DashboardPorts(
-        projects=tuple(_project_to_show(settings) for settings in all_settings),
+        projects=tuple(found),
         clock=wall_clock,
-        language=first.language,
+        language=readable[0].language if readable else "en",
         links=Links(mlflow=mlflow if mlflow.startswith("http") else ""),
     )
 
 
-def _project_to_show(settings: Settings) -> "Project":
+def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collection[str]", alone: bool) -> "Project":
+    """A project whose spec cannot be read is shown among others by its folder's name; alone, that is an error."""
     from functools import cache
 
+    from flyball.core.errors import FlyballError
     from flyball.core.slug import slug
     from flyball.dashboard.records import Project
+    from flyball.server.admin.tokens import read_tokens
     from flyball.spec.load import load_spec
 
-    read = partial(load_spec, settings.folder, settings.environment)
-    name = read().model.name
-    stores = cache(partial(open_stores, settings))
+    settings = cache(partial(read_settings, folder))
+    stores = cache(lambda: open_stores(settings()))
+
+    def read() -> "Spec":
+        return load_spec(settings().folder, settings().environment)
+
+    def tokens() -> "tuple[AdminToken, ...]":
+        if own and not settings().is_shared:
+            return read_tokens(f"dashboard:{own}")
+        return () if read_only else _tokens_of_server(settings(), stores())
+
+    try:
+        name = read().model.name
+    except FlyballError:
+        if alone:
+            raise
+        name = folder.name
     return Project(
-        slug=slug(name),
+        slug=next(one for one in (slug(name), *(f"{slug(name)}-{number}" for number in range(2, 10_000))) if one not in taken),
         name=name,
-        folder=settings.folder,
+        folder=folder.resolve(),
         spec=read,
-        world=cache(lambda: _without_registry(settings, stores())),
-        tokens=cache(lambda: _tokens_of_server(settings, stores())),
+        world=cache(lambda: _without_registry(settings(), stores())),
+        tokens=cache(tokens),
     )
 
 

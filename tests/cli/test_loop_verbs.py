@@ -73,7 +73,7 @@ def test_a_tick_refuses_a_time_that_is_none(own: Shop) -> None:
 
 
 def test_promotions_under_load_fail_no_request_and_up_ends_cleanly(own: Shop) -> None:
-    with running(own.folder, "up", "--every", "1s") as (url, process):
+    with running(own.folder, "up", "--no-dashboard", "--every", "1s") as (url, process):
         stop, answers, errors = threading.Event(), list[int](), list[Exception]()
 
         def ask() -> None:
@@ -116,14 +116,14 @@ def test_promotions_under_load_fail_no_request_and_up_ends_cleanly(own: Shop) ->
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_up_may_be_stopped_in_the_midst_of_its_first_look(own: Shop, sign: signal.Signals) -> None:
-    with running(own.folder, "up", "--every", "1s") as (_, process):
+    with running(own.folder, "up", "--no-dashboard", "--every", "1s") as (_, process):
         time.sleep(0.8)  # about where its first look imports what it needs
         process.send_signal(sign)
         assert process.wait(60) == 0
 
 
 def test_a_server_does_not_outlive_the_up_that_started_it_however_that_ends(own: Shop) -> None:
-    with running(own.folder, "up", "--every", "60s") as (url, process):
+    with running(own.folder, "up", "--no-dashboard", "--every", "60s") as (url, process):
         server = json.loads((own.folder / ".flyball" / "server.json").read_text())["pid"]
         with Client(url) as client:
             client.predict(CUSTOMER)

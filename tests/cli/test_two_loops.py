@@ -7,7 +7,7 @@ import pytest
 
 from trained import Shop, flyball, running
 
-LOOP = ("up", "--every", "1s", "--lease", "5s")
+LOOP = ("up", "--no-dashboard", "--every", "1s", "--lease", "5s")
 
 
 def leader(own: Shop) -> str:

@@ -26,9 +26,14 @@ _INTERRUPTED = 130
     help="Simulated days per second at most (default: as fast as it goes).",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the trainings; a run is a function of it.")
+@click.option(
+    "--dashboard/--no-dashboard", "dashboard", default=None, help="Pages to watch it in a browser, with buttons (default: in a terminal)."
+)
 @as_json
 @click.pass_obj
-def command(folder: Path, project_folder: Path | None, days: int | None, speed: float | None, seed: int, as_json: bool) -> None:
+def command(
+    folder: Path, project_folder: Path | None, days: int | None, speed: float | None, seed: int, dashboard: bool | None, as_json: bool
+) -> None:
     """Replay the departures of 2013 from New York against a real server, with the loop keeping the model good.
 
     The first champion learns from January and February. From March on every departure is a prediction request and every landing its
@@ -41,9 +46,10 @@ def command(folder: Path, project_folder: Path | None, days: int | None, speed: 
 
     target = project_folder or folder / "demo-project"
     talk = Console(stderr=True, highlight=False)
+    dashboard = talk.is_terminal if dashboard is None else dashboard
     view: View = LiveView(talk, "flight-delay") if talk.is_terminal and not as_json else PlainView(talk)
     try:
-        options = Options(folder=target, days=days, speed=speed, seed=seed, language=read_settings(target).language)
+        options = Options(folder=target, days=days, speed=speed, seed=seed, language=read_settings(target).language, dashboard=dashboard)
         summary = run_demo(options, view)
     finally:
         view.close()

@@ -33,10 +33,26 @@ LOOKED = "looked"
 @click.option("--every", default="60s", show_default=True, metavar="SPAN", help="How often the loop looks.")
 @click.option("--lease", default="15s", show_default=True, metavar="SPAN", help="Another machine takes over from one silent for so long.")
 @click.option("--no-server", is_flag=True, help="The loop alone: servers run elsewhere, over the same shared stores.")
+@click.option(
+    "--dashboard/--no-dashboard",
+    "dashboard",
+    default=None,
+    help="Pages to look at it in a browser (default: unless --no-server).",
+)
+@click.option("--dashboard-port", type=click.IntRange(0, 65535), default=None, help="On this machine (default: 8080, or a free one).")
 @trusted_option
 @click.pass_context
-def command(ctx: click.Context, port: int | None, every: str, lease: str, no_server: bool, trusted_code: bool) -> None:
-    """Run the server and the loop in one process tree: it answers, watches, retrains, compares, promotes and rolls back.
+def command(
+    ctx: click.Context,
+    port: int | None,
+    every: str,
+    lease: str,
+    no_server: bool,
+    dashboard: bool | None,
+    dashboard_port: int | None,
+    trusted_code: bool,
+) -> None:
+    """Run the server, the loop and the dashboard in one process tree: it answers, watches, retrains, compares, promotes and rolls back.
 
     One failing tick is reported and the next one tries again; the server goes on answering whatever the loop does. With -C on a folder of
     projects: a server and a loop for each (each needs its own [serve] address), and one that fails does not stop the others.
@@ -62,6 +78,10 @@ def command(ctx: click.Context, port: int | None, every: str, lease: str, no_ser
     # A tick that has begun is finished: interrupted anywhere, it could leave the registry behind the journal.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopping)
+    shown = not no_server if dashboard is None else dashboard
+    if dashboard_port is not None and not shown:
+        raise UsageError("--dashboard-port without a dashboard", hint="leave it out, or add --dashboard")
+    pages = _show(ctx, dashboard_port) if shown else None
     running = [one for one in (_start(folder, options, lasts, alone=len(folders) == 1) for folder in folders) if one is not None]
     try:
         _look_until(running, pause, stop)
@@ -69,7 +89,17 @@ def command(ctx: click.Context, port: int | None, every: str, lease: str, no_ser
         if stop.is_set():
             say("stopping ...")
         statuses = [one.end() for one in running]
+        if pages is not None:
+            pages.terminate()
+            pages.wait()
     sys.exit(max(statuses, default=1) if len(running) == len(folders) else 1)
+
+
+def _show(ctx: click.Context, port: int | None) -> "subprocess.Popen[bytes]":
+    """The dashboard over the same folder. It ends with this process, and whatever becomes of it, the rest goes on."""
+    where = [] if port is None else ["--port", str(port)]
+    words = [sys.executable, "-P", "-m", "flyball", "-C", str(ctx.obj), "dashboard", "--leash", *where]
+    return subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)  # Ctrl-C is this process's: it ends its children
 
 
 class _Project:

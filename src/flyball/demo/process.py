@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from types import TracebackType
 
 from flyball.core.errors import StoreError, UserCodeError
 from flyball.core.record import record
+from flyball.core.surroundings import FOR_ADMINS
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 20.0
@@ -120,6 +122,43 @@ class Server:
     def _last_words(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+
+class Dashboard:
+    """`flyball dashboard` on 8080 or a free port of 127.0.0.1; leaving the block ends it. What goes wrong with it hinders nothing else.
+
+    `address` opens it with a token that is made for this run, so that the wheel can be taken while the year goes by.
+    """
+
+    def __init__(self, folder: Path, *, wanted: bool = True) -> None:
+        self._log = folder / ".flyball" / "dashboard.log"
+        self._folder = folder
+        self._wanted = wanted
+        self._secret = secrets.token_urlsafe(32)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Dashboard:
+        if self._wanted:
+            with self._log.open("wb") as log:
+                self._process = subprocess.Popen(
+                    _flyball(self._folder, "dashboard"),
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
+                    env={**os.environ, FOR_ADMINS: f"dashboard:{self._secret}"},
+                    start_new_session=True,
+                )
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process is not None:
+            stop(self._process)
+
+    @property
+    def address(self) -> str:
+        """Where it is, as soon as it says so; empty until then."""
+        found = _ADDRESS.search(self._log.read_bytes()) if self._process is not None else None
+        return "" if found is None else f"http://127.0.0.1:{int(found[2])}/#token=dashboard:{self._secret}"
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

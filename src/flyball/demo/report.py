@@ -77,7 +77,8 @@ def _figure(value: float | None) -> str:
 def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
     folder, flyball = _near(summary.folder), _program()
     say("Where to look next:")
-    say(f"  {flyball} -C {folder} up                # server and loop over this project; the loop is frozen, `thaw` lets it act")
+    say(f"  {flyball} -C {folder} dashboard         # all of it in a browser: what was done in July and why, and buttons")
+    say(f"  {flyball} -C {folder} up                # server, loop and dashboard over this project; the loop is frozen, `thaw` lets it act")
     if summary.until is not None:
         say(f"  {flyball} -C {folder} monitor --now {summary.until:%Y-%m-%d}T00:00:00Z --html report.html    # a page to mail")
     say(f"  {flyball} -C {folder} retrains          # what each training cost, what became of it, what it bought")

@@ -25,7 +25,7 @@ from flyball.demo.dataset import load_flights, write_flights
 from flyball.demo.days import Interrupted, Seen, Told, replay
 from flyball.demo.decisions import alarms, decided
 from flyball.demo.offline import evenly_spaced, frozen_scores, load_pipeline, scheduled_scores
-from flyball.demo.process import Server, finish_training, start_training, stop
+from flyball.demo.process import Dashboard, Server, finish_training, start_training, stop
 from flyball.demo.project import EXAMPLES, example_files, write_texts
 from flyball.demo.stream import NEVER, Stream, make_stream
 from flyball.demo.summary import Summary, by_month
@@ -49,13 +49,15 @@ _MARK = ".flyball-demo"
 
 @record
 class Options:
-    """What the command line asks for. `days` None: until the end of the year; `speed`: simulated days per second at most."""
+    """What the command line asks for. `days` None: until the end of the year; `speed`: simulated days per second at most; `dashboard`:
+    pages beside it."""
 
     folder: Path
     days: int | None
     speed: float | None
     seed: int
     language: Language = "en"
+    dashboard: bool = False
 
     @property
     def end(self) -> datetime:
@@ -83,11 +85,12 @@ def run_demo(options: Options, view: View) -> Summary:
     seen = Seen(len(stream))
     with _deferred_interrupts() as stopped:
         view.stage("starting the server")
-        with Server(options.folder.resolve()) as server:
+        folder = options.folder.resolve()
+        with Server(folder) as server, Dashboard(folder, wanted=options.dashboard) as dashboard:
             told = Told(host=server.host, port=server.port, start=START, end=options.end, speed=options.speed, language=options.language)
             timer.lap("start of the server")
             try:
-                _run(lambda: replay(stream, told, world, spec, view, seen, alive=server.check, stopped=stopped))
+                _run(lambda: replay(stream, told, world, spec, view, seen, alive=_alive(server, dashboard, view), stopped=stopped))
             except Interrupted:
                 view.stage("stopping")
     # The year is over, the clock on the wall is not in it: nothing is to be retrained on a world without flights.
@@ -97,6 +100,19 @@ def run_demo(options: Options, view: View) -> Summary:
     if summary.finished:
         summary = _afterwards(summary, options, world, spec, prepared, pipeline, stream, seen, view, timer)
     return summary
+
+
+def _alive(server: Server, dashboard: Dashboard, view: View) -> Callable[[], None]:
+    """StoreError once the server is gone; meanwhile, where the dashboard is, as soon as that is known."""
+    told: list[str] = []
+
+    def alive() -> None:
+        server.check()
+        if not told and (address := dashboard.address):
+            told.append(address)
+            view.note(f"the dashboard is at {address}")
+
+    return alive
 
 
 def clear_folder(folder: Path) -> None:

@@ -46,6 +46,10 @@ class View(Protocol):
         """Something that takes a moment begins."""
         ...
 
+    def note(self, text: str) -> None:
+        """Something worth a line of its own."""
+        ...
+
     def waiting(self, text: str) -> None:
         """The replay waits for something; empty: it goes on."""
         ...
@@ -70,6 +74,10 @@ class PlainView:
         self._console = console
 
     def stage(self, text: str) -> None:
+        """Say it."""
+        self._say(text)
+
+    def note(self, text: str) -> None:
         """Say it."""
         self._say(text)
 
@@ -114,6 +122,10 @@ class LiveView:
         if self._stage:
             self._live.console.print(Text(f"  {self._stage}", style="dim"))
         self._stage = text
+
+    def note(self, text: str) -> None:
+        """Print it above the picture."""
+        self._live.console.print(Text(text, style="bold"), soft_wrap=True)
 
     def waiting(self, text: str) -> None:
         """Show it beside the bar."""

@@ -13,6 +13,13 @@
     return null;
   };
 
+  // The address that a terminal prints brings the token behind the #, which no server is sent; it is taken out of the address at once.
+  const given = /^#token=(\S+)$/.exec(location.hash);
+  if (given) {
+    kept(sessionStorage, "token", decodeURIComponent(given[1]));
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+
   const zone = new Intl.DateTimeFormat(document.documentElement.lang, {
     year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
   });
