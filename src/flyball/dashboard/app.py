@@ -63,7 +63,6 @@ class Dashboard:
             Route("/m/{slug}", self._model),
             Route("/m/{slug}/{page}", self._page),
             Route("/health", self._health),
-            Route("/{path:path}", self._nothing),
         ]
 
     def sealed(self, app: ASGIApp) -> ASGIApp:
@@ -97,7 +96,7 @@ class Dashboard:
         language, slug, name = self._language(request), request.path_params["slug"], request.path_params["page"]
         project, make = self._projects.get(slug), maker(name)
         if project is None or make is None:
-            return await self._nothing(request)
+            return await self.nothing(request)
         query = dict(list(request.query_params.items())[:20])
         part = query.pop("part", "")
         ask = Ask(project=project, page=name, query=query, language=language, now=self._ports.clock(), links=self._ports.links)
@@ -131,7 +130,7 @@ class Dashboard:
         return (404, "") if found is None else (200, str(section(found)))
 
     def _without(self, ask: Ask, address: tuple[str, ...], error: FlyballError, part: str) -> tuple[int, str]:
-        said = clean(f"{error}", 400)
+        said = clean(f"{error.message}; {error.hint}" if error.hint else error.message, 400)
         if not isinstance(error, StoreError):
             return (404 if isinstance(error, NotFoundError) else 409), plain_page(ask.language, ask.t("failed"), said)
         since = self._since.setdefault(ask.project.slug, ask.now)
@@ -176,7 +175,8 @@ class Dashboard:
     async def _health(self, request: Request) -> Response:
         return PlainTextResponse('{"status": "healthy"}', media_type="application/json")
 
-    async def _nothing(self, request: Request) -> Response:
+    async def nothing(self, request: Request, _: Exception | None = None) -> Response:
+        """What is answered where there is nothing."""
         language = self._language(request)
         return _html(plain_page(language, "404", sentence(because("dashboard.no_page"), language)), 404)
 
@@ -188,7 +188,7 @@ class Dashboard:
 def make_app(ports: DashboardPorts, *, hosts: frozenset[bytes]) -> ASGIApp:
     """The application. `hosts`: the names it may be called by; whatever else asks was sent here by a page that lies about its name."""
     made = Dashboard(ports, hosts=hosts)
-    return made.sealed(Starlette(routes=made.routes()))
+    return made.sealed(Starlette(routes=made.routes(), exception_handlers={404: made.nothing}))
 
 
 def _html(text: str, status: int = 200) -> Response:

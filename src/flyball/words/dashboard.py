@@ -27,8 +27,8 @@ _FRAME: dict[str, tuple[str, str]] = {
     ),
     "dashboard.no_page": ("There is no such page or model here.", "这里没有此页面或模型。"),
     "dashboard.trouble": (
-        "Not to be read since {since} UTC: {error} What is shown is from {shown} UTC. It is asked again.",
-        "自 {since} UTC 起无法读取：{error} 所示内容来自 {shown} UTC，正在重试。",
+        "Not to be read since {since}: {error}. What is shown is from {shown}. It is asked again.",
+        "自 {since} 起无法读取：{error}。所示内容来自 {shown}，正在重试。",
     ),
     "dashboard.part_away": ("This part cannot be shown: {error}", "无法显示此部分：{error}"),
     "dashboard.failed": ("This page cannot be shown", "无法显示此页面"),
@@ -68,8 +68,8 @@ _LOOP: dict[str, tuple[str, str]] = {
     ),
     "dashboard.standing.frozen": ("the loop was stopped: {reason}", "循环已停止：{reason}"),
     "dashboard.standing.approval": ("a person has to approve version {version}", "版本 {version} 等待人工批准"),
-    "dashboard.standing.training": ("a training runs since {since} UTC", "自 {since} UTC 起正在训练"),
-    "dashboard.standing.due": ("training at {at} UTC, every {every}", "{at} UTC 训练，每 {every} 一次"),
+    "dashboard.standing.training": ("a training runs since {since}", "自 {since} 起正在训练"),
+    "dashboard.standing.due": ("training at {at}, every {every}", "{at} 训练，每 {every} 一次"),
     "dashboard.standing.when": ("training when it is asked for by: {causes}", "由以下原因触发训练：{causes}"),
 }
 
