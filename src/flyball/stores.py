@@ -1,11 +1,14 @@
 """Opens the stores of a project, its own or shared ones, and says what time it is to those who keep times."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flyball.adapters.local.bundles import LocalBundles
+from flyball.core.errors import StoreError
 from flyball.core.record import record
 from flyball.ports.history import Journal, OutcomeLog, PredictionLog, Retention
 from flyball.ports.leading import Leases
@@ -56,6 +59,40 @@ def open_stores(settings: Settings) -> Stores:
     Only the adapters that are used are imported.
     """
     return _shared_stores(settings) if settings.shared else _own_stores(settings)
+
+
+class Followed:
+    """The stores for who looks for long: opened at the first use, and again where somebody has put another file in the database's place.
+
+    A file that was there and is gone is a StoreError, and not made anew: whoever moved it may be about to move it back.
+    """
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._kept: tuple[tuple[int, int], Stores] | None = None
+
+    def __call__(self) -> Stores:
+        """The stores as they are now."""
+        settings = self._settings()
+        with self._lock:
+            if self._kept is None:
+                opened = open_stores(settings)
+            elif settings.shared or _identity(settings.database) == self._kept[0]:
+                return self._kept[1]
+            else:
+                self._kept[1].database.close()
+                opened = open_stores(settings)
+            self._kept = ((0, 0) if settings.shared else _identity(settings.database), opened)
+            return opened
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise StoreError(f"the database {path} is not there any more: {error.strerror}", hint="move it back, or start again") from error
+    return found.st_dev, found.st_ino
 
 
 def _own_stores(settings: Settings) -> Stores:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.surroundings import FOR_ADMINS
 from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret, signing_key
-from flyball.stores import Stores, open_stores, wall_clock
+from flyball.stores import Followed, Stores, open_stores, wall_clock
 
 if TYPE_CHECKING:
     from flyball.adapters.child.behaving import ChildTests
@@ -332,7 +332,7 @@ def open_dashboard(folders: "Sequence[Path]", *, own: str = "", read_only: bool 
 
 def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collection[str]", alone: bool) -> "Project":
     """A project whose spec cannot be read is shown among others by its folder's name; alone, that is an error."""
-    from functools import cache
+    from functools import cache, lru_cache
 
     from flyball.core.errors import FlyballError
     from flyball.core.slug import slug
@@ -341,7 +341,8 @@ def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collect
     from flyball.spec.load import load_spec
 
     settings = cache(partial(read_settings, folder))
-    stores = cache(lambda: open_stores(settings()))
+    stores = Followed(settings)
+    world_of = lru_cache(maxsize=1)(lambda opened: _without_registry(settings(), opened))
 
     def read() -> "Spec":
         return load_spec(settings().folder, settings().environment)
@@ -363,7 +364,7 @@ def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collect
         folder=folder.resolve(),
         state=folder.resolve() / ".flyball",
         spec=read,
-        world=cache(lambda: _without_registry(settings(), stores())),
+        world=lambda: world_of(stores()),
         tokens=cache(tokens),
     )
 

@@ -4,15 +4,17 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
 
 from markupsafe import Markup
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flyball.core.errors import FlyballError, NotFoundError, StoreError
 from flyball.core.reason import because
@@ -55,23 +57,29 @@ class Dashboard:
     def routes(self) -> list[Route]:
         """The addresses."""
         return [
-            Route("/", self._sealed(self._first)),
-            Route("/static/dashboard.css", self._sealed(self._style)),
-            Route("/static/{name}", self._sealed(self._static)),
-            Route("/m/{slug}/do/{path:path}", self._sealed(self._do), methods=["POST"]),
-            Route("/m/{slug}", self._sealed(self._model)),
-            Route("/m/{slug}/{page}", self._sealed(self._page)),
-            Route("/health", self._sealed(self._health)),
+            Route("/", self._first),
+            Route("/static/dashboard.css", self._style),
+            Route("/static/{name}", self._static),
+            Route("/m/{slug}/do/{path:path}", self._do, methods=["POST"]),
+            Route("/m/{slug}", self._model),
+            Route("/m/{slug}/{page}", self._page),
+            Route("/health", self._health),
         ]
 
-    def _sealed(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        async def sealed(request: Request) -> Response:
-            foreign = self._bodies.foreign(request.scope)
-            made = PlainTextResponse("this dashboard goes by another name", 421) if foreign else await answer(request)
-            made.headers.update({**_SEAL, "cache-control": made.headers.get("cache-control", "no-store")})
-            return made
+    def sealed(self, app: ASGIApp) -> ASGIApp:
+        """The application behind its seal: every answer has the headers, and whoever calls it by another name gets none of it."""
 
-        return sealed
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def seal(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    headers = MutableHeaders(scope=message)
+                    headers.update({**_SEAL, "cache-control": headers.get("cache-control", "no-store")})
+                await send(message)
+
+            foreign = scope["type"] == "http" and self._bodies.foreign(scope)
+            await (PlainTextResponse("this dashboard goes by another name", 421) if foreign else app)(scope, receive, seal)
+
+        return answer
 
     async def _first(self, request: Request) -> Response:
         chosen = "lang" if "lang" in request.query_params else ""
@@ -95,7 +103,7 @@ class Dashboard:
         language, slug, name = self._language(request), request.path_params["slug"], request.path_params["page"]
         project, make = self._projects.get(slug), maker(name)
         if project is None or make is None:
-            return self._failed(language, 404, sentence(because("dashboard.no_page"), language))
+            return await self.nothing(request)
         query = dict(list(request.query_params.items())[:20])
         part = query.pop("part", "")
         ask = Ask(project=project, page=name, query=query, language=language, now=self._ports.clock(), links=self._ports.links)
@@ -104,15 +112,20 @@ class Dashboard:
         return _html(text, status)
 
     def _make(self, ask: Ask, make: Maker, part: str) -> tuple[int, str]:
-        """In a thread: status and text. While the stores do not answer, the page as it was last, and since when that is."""
+        """In a thread: status and text. One page that fails is told, and the others go on."""
+        try:
+            return self._shown(ask, make, part)
+        except Exception:  # noqa: BLE001 - whatever it is
+            _log.exception("the page %s cannot be made", ask.page)
+            return 500, plain_page(ask.language, ask.t("failed"), ask.t("failed_why"))
+
+    def _shown(self, ask: Ask, make: Maker, part: str) -> tuple[int, str]:
+        """While the stores do not answer, the page as it was last, and since when that is."""
         address = (ask.project.slug, ask.page, ask.language, *(f"{one}={value}" for one, value in sorted(ask.query.items())))
         try:
             page = make(ask)
         except FlyballError as error:
             return self._without(ask, address, error, part)
-        except Exception:  # noqa: BLE001 - one page that fails is told, and the others go on
-            _log.exception("the page %s cannot be made", ask.page)
-            return 500, plain_page(ask.language, ask.t("failed"), ask.t("failed_why"))
         self._since.pop(ask.project.slug, None)
         self._good[address] = (ask.now, page)
         self._good.move_to_end(address)
@@ -124,7 +137,7 @@ class Dashboard:
         return (404, "") if found is None else (200, str(section(found)))
 
     def _without(self, ask: Ask, address: tuple[str, ...], error: FlyballError, part: str) -> tuple[int, str]:
-        said = clean(f"{error}", 400)
+        said = clean(f"{error.message}; {error.hint}" if error.hint else error.message, 400)
         if not isinstance(error, StoreError):
             return (404 if isinstance(error, NotFoundError) else 409), plain_page(ask.language, ask.t("failed"), said)
         since = self._since.setdefault(ask.project.slug, ask.now)
@@ -151,8 +164,10 @@ class Dashboard:
         project = self._projects.get(request.path_params["slug"])
         if project is None:
             return PlainTextResponse('{"error": "there is no such model here"}', 404, media_type="application/json")
-        self._made.clear()
-        return await self._actions.answer(request, project, request.path_params["path"])
+        try:
+            return await self._actions.answer(request, project, request.path_params["path"])
+        finally:
+            self._made.clear()  # afterwards: what was made meanwhile may not show what was done
 
     async def _style(self, request: Request) -> Response:
         return Response(sheet(), media_type="text/css", headers={"cache-control": "max-age=300"})
@@ -167,17 +182,20 @@ class Dashboard:
     async def _health(self, request: Request) -> Response:
         return PlainTextResponse('{"status": "healthy"}', media_type="application/json")
 
-    def _failed(self, language: Language, status: int, said: str) -> Response:
-        return _html(plain_page(language, str(status), said), status)
+    async def nothing(self, request: Request, _: Exception | None = None) -> Response:
+        """What is answered where there is nothing."""
+        language = self._language(request)
+        return _html(plain_page(language, "404", sentence(because("dashboard.no_page"), language)), 404)
 
     def _language(self, request: Request) -> Language:
         wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")[:20] or self._ports.language
         return "zh" if wanted.lower().startswith("zh") else "en"
 
 
-def make_app(ports: DashboardPorts, *, hosts: frozenset[bytes]) -> Starlette:
+def make_app(ports: DashboardPorts, *, hosts: frozenset[bytes]) -> ASGIApp:
     """The application. `hosts`: the names it may be called by; whatever else asks was sent here by a page that lies about its name."""
-    return Starlette(routes=Dashboard(ports, hosts=hosts).routes())
+    made = Dashboard(ports, hosts=hosts)
+    return made.sealed(Starlette(routes=made.routes(), exception_handlers={404: made.nothing}))
 
 
 def _html(text: str, status: int = 200) -> Response:

@@ -89,7 +89,7 @@ class Ask:
         return sentence(cleaned(reason), self.language)
 
     def link(self, page: str = "", /, **query: object) -> str:
-        """The address of a page of this project, in the reader's language."""
+        """The address of a page of this project, in the reader's language. `page` stands for itself, so that a query may have one too."""
         chosen = {name: str(value) for name, value in query.items() if value is not None}
         if "lang" in self.query:
             chosen = {"lang": self.query["lang"], **chosen}

@@ -27,8 +27,8 @@ _FRAME: dict[str, tuple[str, str]] = {
     ),
     "dashboard.no_page": ("There is no such page or model here.", "这里没有此页面或模型。"),
     "dashboard.trouble": (
-        "Not to be read since {since}: {error} What is shown is from {shown}. It is asked again.",
-        "自 {since} 起无法读取：{error} 所示内容来自 {shown}，正在重试。",
+        "Not to be read since {since}: {error}. What is shown is from {shown}. It is asked again.",
+        "自 {since} 起无法读取：{error}。所示内容来自 {shown}，正在重试。",
     ),
     "dashboard.part_away": ("This part cannot be shown: {error}", "无法显示此部分：{error}"),
     "dashboard.failed": ("This page cannot be shown", "无法显示此页面"),

@@ -109,7 +109,17 @@ class Database:
         except sqlite3.ProgrammingError:
             raise  # our own mistake, not the store's
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                self._drop()  # it has read what is damaged, and would not read it again once the file is restored
             raise self._explained(error) from error
+
+    def _drop(self) -> None:
+        """Close the connection of this thread."""
+        connection: sqlite3.Connection | None = self._local.__dict__.pop("connection", None)
+        if connection is not None:
+            with self._lock:
+                self._open = [one for one in self._open if one[1] is not connection]
+            connection.close()
 
     def _explained(self, error: sqlite3.Error) -> StoreError:
         hints = {
