@@ -175,3 +175,10 @@ def test_a_project_in_which_nothing_was_measured_says_what_to_do(tmp_path: Path)
     found = made(tmp_path, "alerts", now=datetime.now(UTC))
     assert "Nothing has been measured yet." in found and "<code>flyball up</code>" in found
     assert "The journal says nothing about alerts yet." in found
+
+
+def test_no_two_elements_have_the_same_id(fired: Path) -> None:
+    ask = asked(fired, "alerts")
+    silence(ask.world, MODEL, "drift:*", reason="known", length=timedelta(hours=1), actor="ann", now=ask.now)
+    ids = re.findall(r' id="([^"]*)"', made(fired, "alerts"))
+    assert len(ids) == len(set(ids)) > 5

@@ -108,10 +108,14 @@ def test_what_was_refused_is_listed_by_status_with_its_meaning(still: Path) -> N
     minute = ask.now.replace(second=0, microsecond=0) - timedelta(minutes=1)
     counts = [Answers(minute=minute, status=status, requests=number) for status, number in ((200, 540), (429, 60), (418, 3))]
     ask.world.traffic.add(MODEL, counts)
+    assert "No server runs." in shown(ask)  # whoever answered that minute is gone
+    current = ask.world.deployments.current(MODEL)
+    assert current is not None
+    ask.world.deployments.acknowledge(MODEL, "elsewhere-8000-w0", current.seq)
     found = shown(ask)
+    assert "refuses many requests" in found
     assert "more requests than can be answered in time" in found and "the request is wrong" in found
     assert "9.0 / s" in found and "over the last whole minute" in found
-    assert "Their latency is not to be had from here" in found  # it is served, by a machine that cannot be asked
 
 
 def test_workers_are_listed_with_what_they_answer_with_and_troubled_ones_first(still: Path) -> None:
@@ -122,6 +126,7 @@ def test_workers_are_listed_with_what_they_answer_with_and_troubled_ones_first(s
     deployments.acknowledge(MODEL, "machine-1-8000-w0", current.seq)
     found = shown(ask)
     assert f"{MODEL}@{current.champion}</a>" in found and "as deployed" in found and "1 worker answers." in found
+    assert "Their latency is not to be had from here" in found  # it is served, by a machine that cannot be asked
     deployments.acknowledge(MODEL, "zz<script>-w1", current.seq, "the bundle has another signature")
     found = shown(ask)
     assert "1 of 2 workers cannot follow." in found and "the bundle has another signature" in found

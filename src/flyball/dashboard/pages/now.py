@@ -29,6 +29,7 @@ SPANS: Mapping[str, Spans] = {
 }
 MOST_WORKERS = 40
 _OLD = timedelta(hours=1)
+_MANY = 0.05  # of the requests: when more are refused, somebody should look
 _LIVE = timedelta(minutes=2)  # of requests that were written down: so long they say how it goes now
 
 
@@ -140,10 +141,10 @@ def _look(ask: Ask) -> Seen:
 
 
 def _headline(ask: Ask, seen: Seen) -> Headline:
-    workers, fresh = len(seen.fleet.workers), _fresh(ask, seen)
+    workers = len(seen.fleet.workers)
     if seen.facts.state.champion is None and seen.beat.numbers is None:
         return Headline(health="look", word=ask.t("now.nothing"), why=ask.t("now.no_champion"), commands=False)
-    if seen.beat.numbers is None and not workers and not fresh:
+    if seen.beat.numbers is None and not workers:
         newest = seen.came.newest
         why = ask.t("now.never") if newest is None else ask.t("now.none_why")
         return Headline(health="look", word=ask.t("now.none"), why=why, commands=True)
@@ -151,13 +152,14 @@ def _headline(ask: Ask, seen: Seen) -> Headline:
     if troubled:
         first = troubled[0]
         why = ask.t("now.troubled_why", worker=clean(first.name, 60), error=clean(first.error, 200) or ask.t("now.behind"))
-        return Headline(health="act", word=ask.t("now.troubled", troubled=len(troubled), workers=workers), why=why, commands=False)
+        health: Health = "act" if first.error else "look"  # one that is only behind follows in a moment
+        return Headline(health=health, word=ask.t("now.troubled", troubled=len(troubled), workers=workers), why=why, commands=False)
+    _, answered, refused = _rates(ask, seen)
+    if refused > _MANY * (answered + refused):
+        return Headline(health="look", word=ask.t("now.refuses"), why=ask.t("now.refuses_why"), commands=False)
     if seen.beat.numbers is None:
         why = ask.t("now.elsewhere_why", address=address(seen.serve))
         return Headline(health="good", word=ask.t("now.elsewhere", workers=workers), why=why, commands=False)
-    refused = seen.beat.lately is not None and seen.beat.lately.errors > 0.05 * max(seen.beat.lately.requests, 0.1)
-    if refused:
-        return Headline(health="look", word=ask.t("now.refuses"), why=ask.t("now.refuses_why"), commands=False)
     return Headline(health="good", word=ask.t("now.answers"), why=ask.t("now.answers_why", workers=max(workers, 1)), commands=False)
 
 
@@ -165,10 +167,9 @@ def _tiles(ask: Ask, seen: Seen) -> list[Tile]:
     found, lately = seen.beat.numbers, seen.beat.lately
     if lately is not None:
         about, slow = ask.t("now.over", seconds=round(seen.beat.seconds)), (lately.median, lately.slow)
-        told, answered, refused = about, lately.requests, lately.errors
     else:
         about, slow = (ask.t("now.not_told"), (None, None)) if found is None else (ask.t("now.so_far"), so_far(found))
-        told, answered, refused = _written(ask, seen)
+    told, answered, refused = _rates(ask, seen)
     share = refused / (answered + refused) if refused else 0.0
     return [
         Tile(name=ask.t("now.requests"), value=ask.t("now.per_second", rate=_digits(answered)), about=told),
@@ -179,8 +180,13 @@ def _tiles(ask: Ask, seen: Seen) -> list[Tile]:
     ]
 
 
-def _written(ask: Ask, seen: Seen) -> tuple[str, float, float]:
-    """Without a server that tells: the rates of the last whole minute, as servers wrote them down."""
+def _rates(ask: Ask, seen: Seen) -> tuple[str, float, float]:
+    """Over what time, and requests in a second that were answered and refused in it: what a server tells, or else what servers wrote down
+    of the last whole minute.
+    """
+    lately = seen.beat.lately
+    if lately is not None:
+        return ask.t("now.over", seconds=round(seen.beat.seconds)), lately.requests, lately.errors
     if not _fresh(ask, seen):
         return ask.t("now.no_requests"), 0.0, 0.0
     minute = Window(start=seen.came.window.end - timedelta(minutes=1), end=seen.came.window.end)

@@ -88,9 +88,11 @@ def whole(number: int) -> str:
 def short(number: float) -> str:
     """A number in few characters, for axes.
 
-    >>> short(0.5), short(1200000.0), short(1e-9), short(25.0)
-    ('0.5', '1.2M', '1e-09', '25')
+    >>> short(0.5), short(1200000.0), short(1e-9), short(25.0), short(2500.0)
+    ('0.5', '1.2M', '1e-09', '25', '2500')
     """
+    if 1e3 <= abs(number) < 1e4:
+        return f"{number:.0f}"
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if size <= abs(number) < 1e12:
             return f"{number / (1e3 if unit == 'k' else size):.3g}{unit}"
