@@ -1,7 +1,5 @@
 """Texts of the dashboard, English and Chinese: the page model."""
 
-from flyball.words.dashboard_model_acts import ACTS
-
 _LIST: dict[str, tuple[str, str]] = {
     "dashboard.menu.model": ("Model", "模型"),
     "dashboard.model.title": ("Model", "模型"),
@@ -333,6 +331,5 @@ SENTENCES: dict[str, tuple[str, str]] = {
     **_VERSION,
     **_CARD,
     **_COMPARED,
-    **ACTS,
     **_DID,
 }

@@ -1,6 +1,6 @@
 """Texts of the dashboard, English and Chinese: what may be done to a model, and why something cannot be done now."""
 
-ACTS: dict[str, tuple[str, str]] = {
+SENTENCES: dict[str, tuple[str, str]] = {
     "dashboard.model.not_now": ("What cannot be done now, and why", "目前不能执行的操作及原因"),
     "dashboard.model.against_it": (
         "Against it speaks: {reasons}. Doing it all the same needs a reason.",

@@ -43,6 +43,7 @@ CATALOGUES = (
     "dashboard",
     "dashboard_now",
     "dashboard_model",
+    "dashboard_model_acts",
     "dashboard_drift",
     "dashboard_performance",
     "dashboard_experiment",

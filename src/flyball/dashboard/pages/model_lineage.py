@@ -8,6 +8,7 @@ from flyball.dashboard.pages.model_parts import cause, manifest_of, roles, run_l
 from flyball.dashboard.paper import filled
 from flyball.dashboard.records import Ask
 from flyball.dashboard.standing import Facts
+from flyball.journal.events import Registered
 from flyball.journal.known import Known
 from flyball.registry.records import Lineage
 from flyball.render.report.lineage import Node, graph
@@ -44,12 +45,10 @@ def lineage(ask: Ask, known: Facts, one: Known) -> Markup:
 
 def _nodes(ask: Ask, known: Facts, one: Known, found: Lineage | None) -> list[Node]:
     made, version = one.registered, one.registered.version
-    names = ", ".join(role.text for role in roles(ask, known.state, version))
+    state, names = known.state, ", ".join(role.text for role in roles(ask, known.state, version))
     run, mlflow = run_link(ask, made.run_id), ask.links.mlflow.rstrip("/")
     model = f"{mlflow}/#/models/{quote(ask.model, safe='')}/versions/{version}" if mlflow and not made.source else ""
-    answers = (
-        ask.t("model.node.answered") if version in known.state.champions or version == known.state.challenger else ask.t("model.node.never")
-    )
+    answered = version in state.champions or version == state.challenger
     return [
         Node(
             key="data",
@@ -84,10 +83,17 @@ def _nodes(ask: Ask, known: Facts, one: Known, found: Lineage | None) -> list[No
             step=3,
             lane=0,
             title=ask.t("model.node.predictions"),
-            text=answers,
+            text=ask.t("model.node.answered") if answered else ask.t("model.node.never"),
             about=ask.t("model.node.predictions_about", version=version),
             link=ask.link("prediction", version=version),
         ),
+        *_beside(ask, made, found),
+    ]
+
+
+def _beside(ask: Ask, made: Registered, found: Lineage | None) -> list[Node]:
+    version = made.version
+    return [
         _code(ask, found),
         Node(
             key="bundle",
@@ -115,7 +121,7 @@ def _code(ask: Ask, found: Lineage | None) -> Node:
         text, about = "-", ask.t("model.node.code_unknown")
     elif found.commit:
         dirty = bool(found.dirty_diff_sha256)
-        text = found.commit[:12] + (f" {ask.t('model.node.dirty')}" if dirty else "")
+        text = found.commit[:8] + (f" {ask.t('model.node.dirty')}" if dirty else "")
         about = ask.t("model.node.code_about", commit=found.commit) + (f" {ask.t('model.node.dirty_about')}" if dirty else "")
     else:
         text, about = found.code_digest[:12] or "-", ask.t("model.node.no_git", digest=found.code_digest or "-")

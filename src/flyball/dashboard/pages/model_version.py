@@ -24,7 +24,7 @@ from flyball.dashboard.pages.model_parts import (
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Part
 from flyball.dashboard.standing import Facts
-from flyball.journal.events import Promoted, Registered, RolledBack, RolloutEnded, RolloutStarted
+from flyball.journal.events import Promoted, Registered, RolledBack, RolloutEnded, RolloutStarted, Staged
 from flyball.journal.explain import Told
 from flyball.journal.known import Known
 from flyball.journal.moves import ApprovalAsked, Declined, GuardrailTripped
@@ -36,7 +36,7 @@ from flyball.training.identity import recorded_as
 
 STORY, FEATURES, SLICES = 60, 40, 30
 # What settles where a version stands.
-_SETTLES = (Promoted, RolledBack, RolloutStarted, RolloutEnded, Declined, GuardrailTripped, ApprovalAsked)
+_SETTLES = (Promoted, Staged, RolledBack, RolloutStarted, RolloutEnded, Declined, GuardrailTripped, ApprovalAsked)
 
 
 @record
