@@ -18,6 +18,7 @@ from flyball.monitoring.records import MonitorReport
 
 ROWS = 40
 _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
+_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _PRESETS = (("4w", 28), ("13w", 91), ("52w", 364))
 
 
@@ -88,7 +89,9 @@ def _stretch(ask: Ask, known: Facts, report: MonitorReport, ends: Sequence[datet
         try:
             day = len(text) == 10
             at = datetime.fromisoformat(text).replace(tzinfo=UTC) if day else parse_time(text)
-            start, end = (at, end) if name == "from" else (start, at + (_DAY if day else timedelta(0)))
+            if not _EARLIEST < at < known.at + _DAY:
+                raise ValueError("nobody looked then")
+            start, end = (at, end) if name == "from" else (start, min(at + (_DAY if day else timedelta(0)), known.at))
         except (ValueError, OverflowError):
             wrong = text
     first = ends[0] - report.window.length if ends else end - 28 * _DAY
