@@ -66,7 +66,9 @@ def _shown(ask: Ask, known: Facts, report: MonitorReport) -> Shown:
     ends = ask.world.reports.ends(ask.model)
     wanted, wrong = _stretch(ask, known, report, ends)
     looks = read_looks(ask.world.reports, ask.model, wanted, ends)
-    features = frozenset(features_of(ask, known, report))
+    asked = ask.query.get("column")
+    seen = asked is not None and any(asked in look.columns for look in looks)
+    features = frozenset() if seen else frozenset(features_of(ask, known, report))  # of one column that is known they are not needed
     found = drift_map(looks, wanted, features)
     return Shown(known=known, report=report, looks=looks, map=found, features=features, ends=ends, wrong=wrong)
 
