@@ -13,7 +13,7 @@ from flyball.ports.watching import Reports
 Unit = Literal["hour", "day", "week"]
 LENGTH: dict[Unit, timedelta] = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 # Columns of time that can be told apart beside each other, and looks that are read for all of them together.
-MOST, READ = 60, 120
+MOST, READ = 62, 120
 _INSTANT = timedelta(microseconds=1)
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 
@@ -69,10 +69,10 @@ class DriftMap:
 
 
 def stretch(start: datetime, end: datetime) -> Stretch:
-    """The time from `start` to `end` in the finest unit that fits: hours up to two days, days up to six weeks, weeks up to 60 of them."""
+    """The time from `start` to `end` in the finest unit that fits: hours up to two days, days up to two months, weeks up to 62 of them."""
     start = min(start, end - _INSTANT)
     length = end - start
-    unit: Unit = "hour" if length <= timedelta(days=2) else "day" if length <= timedelta(days=45) else "week"
+    unit: Unit = "hour" if length <= timedelta(days=2) else "day" if length <= timedelta(days=62) else "week"
     size = LENGTH[unit]
     first, last = (_MONDAY + (at - _MONDAY) // size * size for at in (start, end - _INSTANT))
     many = (last - first) // size + 1

@@ -31,7 +31,7 @@ _FINE = 10_000_000
 
 @record
 class ColumnThen:
-    """One column of one version in a window. `window`: what the kept slots cover of what was asked, whole slots; `hours`: rows per hour."""
+    """One column of one version in a window. `window`: what was asked for, with all of each slot it touches; `hours`: rows per hour."""
 
     version: int
     reference: ColumnReference
@@ -67,7 +67,10 @@ def column_then(world: World, state: State, version: int, name: str, window: Win
         add_hours(hours, [tally])
     if not sums.any():
         return None
-    covered = Window(start=from_micros(slots[0].start), end=from_micros(min(slots[-1].start + slots[-1].length, to_micros(window.end))))
+    first_slot, last_slot = slots[0], slots[-1]
+    start = first_slot.start if len(slots) == _MOST else min(to_micros(window.start), first_slot.start)
+    end = max(to_micros(window.end), last_slot.start + last_slot.length)
+    covered = Window(start=from_micros(start), end=from_micros(end))
     return ColumnThen(
         version=version, reference=column, counts=sums, window=covered, hours=hours, season=reference.season, zone=reference.zone
     )

@@ -18,6 +18,7 @@ from flyball.monitoring.records import MonitorReport
 
 ROWS = 40
 _DAY, _INSTANT = timedelta(days=1), timedelta(microseconds=1)
+_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _PRESETS = (("4w", 28), ("13w", 91), ("52w", 364))
 
 
@@ -65,7 +66,9 @@ def _shown(ask: Ask, known: Facts, report: MonitorReport) -> Shown:
     ends = ask.world.reports.ends(ask.model)
     wanted, wrong = _stretch(ask, known, report, ends)
     looks = read_looks(ask.world.reports, ask.model, wanted, ends)
-    features = frozenset(features_of(ask, known, report))
+    asked = ask.query.get("column")
+    seen = asked is not None and any(asked in look.columns for look in looks)
+    features = frozenset() if seen else frozenset(features_of(ask, known, report))  # of one column that is known they are not needed
     found = drift_map(looks, wanted, features)
     return Shown(known=known, report=report, looks=looks, map=found, features=features, ends=ends, wrong=wrong)
 
@@ -88,7 +91,9 @@ def _stretch(ask: Ask, known: Facts, report: MonitorReport, ends: Sequence[datet
         try:
             day = len(text) == 10
             at = datetime.fromisoformat(text).replace(tzinfo=UTC) if day else parse_time(text)
-            start, end = (at, end) if name == "from" else (start, at + (_DAY if day else timedelta(0)))
+            if not _EARLIEST < at < known.at + _DAY:
+                raise ValueError("nobody looked then")
+            start, end = (at, end) if name == "from" else (start, min(at + (_DAY if day else timedelta(0)), known.at))
         except (ValueError, OverflowError):
             wrong = text
     first = ends[0] - report.window.length if ends else end - 28 * _DAY

@@ -6,6 +6,7 @@ from functools import cache
 
 from markupsafe import Markup
 
+from flyball.core.errors import IntegrityError, NotFoundError
 from flyball.core.record import record
 from flyball.core.window import Window, parse_time
 from flyball.dashboard.pages.drift_table import CODE, SIGN, Telling, label, shade
@@ -172,7 +173,10 @@ def _year_before(ask: Ask, known: Facts, column: Column, memory: Memory) -> Colu
     look = ask.world.reports.latest(ask.model, by=window.end + _NEAR)
     if look is None or look.window.end < window.start - _NEAR:
         return None
-    return column_then(ask.world, known.state, look.version, column.name, window, memory)
+    try:
+        return column_then(ask.world, known.state, look.version, column.name, window, memory)
+    except (IntegrityError, NotFoundError):  # the bundle of then is gone: what is here is shown without it
+        return None
 
 
 def _examples(ask: Ask, column: Column) -> Markup:

@@ -64,7 +64,7 @@ def share_line(history: Sequence[MonitorReport], name: str, share: Share, title:
     most = max((mark.value for mark in marks), default=0.0)
     if len(marks) < 2 or not most:
         return None
-    frame = _time_frame(marks, 0.0, min(1.0, 1.1 * most), 110, width=width)
+    frame = _time_frame(marks, 0.0, min(1.0, max(1.1 * most, 0.005)), 110, width=width)
     about = f"{percent(marks[0].value)} → {percent(marks[-1].value)}; ≤ {percent(most)}"
     return chart(frame, [*series(frame, marks, "now"), *changes(frame, marks)], title=title, about=about, key=key, percent=True)
 
