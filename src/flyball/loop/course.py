@@ -11,7 +11,7 @@ from flyball.monitoring.records import Coverage, Estimated, MonitorReport, Perfo
 from flyball.ports.watching import Reports
 
 # Looks that are read and drawn at most: each is a report of some hundred kilobytes where there are many columns.
-LOOKS = 120
+LOOKS = 60
 _INSTANT = timedelta(microseconds=1)
 
 

@@ -97,9 +97,9 @@ def _judged(ask: Ask, state: State, found: Course) -> tuple[str, list[Reason]]:
     told = [one for one in (real, guess) if one is not None]
     if not told:
         return "", reasons
-    call = (
-        "act" if Verdict.FAIL in {one.verdict for one in told} else "good" if real is not None and real.verdict is Verdict.PASS else "look"
-    )
+    doubted = guess is not None and guess.reason.code == "estimated.perhaps_below_floor"
+    well = real is not None and real.verdict is Verdict.PASS and not doubted
+    call = "act" if Verdict.FAIL in {one.verdict for one in told} else "good" if well else "look"
     return call, [one.reason for one in told]
 
 

@@ -146,7 +146,7 @@ def _guess(look: Look, told: Estimated | None) -> Mark | None:
 
 
 def _rings(looks: Sequence[Look]) -> list[Mark]:
-    """The newest estimate of each look, at its time. Only the last has its bounds: a day has few rows, and 120 days many bounds."""
+    """The newest estimate of each look, at its time. Only the last has its bounds: a day has few rows, and many days many bounds."""
     marks = [replace(mark, at=look.at) for look in looks if (mark := _guess(look, look.newest)) is not None]
     return [replace(mark, lower=None, upper=None) for mark in marks[:-1]] + marks[-1:]
 

@@ -133,7 +133,7 @@ def _between(low: float, high: float, step: float, wanted: int) -> list[float]:
 
 def _axes(frame: Frame, percent: bool) -> Markup:
     base, found = frame.height - frame.below, []
-    for value in nice(frame.bottom, frame.top, 3):
+    for value in nice(frame.bottom, frame.top, 3 if frame.height < 200 else 5):
         y = frame.y(value)
         found.append(tag("line", x1=frame.left, x2=frame.width - frame.right, y1=y, y2=y, class_="grid"))
         label = f"{value:.0%}" if percent and frame.top >= 0.04 else f"{value:.1%}" if percent else short(value)
