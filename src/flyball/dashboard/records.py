@@ -84,7 +84,7 @@ class Ask:
         """Any reason as a sentence, with harmless names in it."""
         return sentence(cleaned(reason), self.language)
 
-    def link(self, page: str = "", **query: object) -> str:
+    def link(self, page: str = "", /, **query: object) -> str:
         """The address of a page of this project, in the reader's language."""
         chosen = {name: str(value) for name, value in query.items() if value is not None}
         if "lang" in self.query:

@@ -3,18 +3,22 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
 from dashboarded import asked, made
 from flyball.core.errors import NotFoundError
-from flyball.dashboard.pages.decisions import did, kind_code, read_query
+from flyball.dashboard.pages.decisions import EACH, did, kind_code, read_query
 from flyball.dashboard.table import maker
-from flyball.journal.events import EVENTS, Entry, Registered
+from flyball.journal.events import EVENTS, Entry, Frozen, Registered
 from flyball.journal.explain import tell
 from flyball.loop.past.price import Became
 from flyball.testing.samples import one_event_of_each_kind
 from flyball.words.sentences import catalogue
+
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
 def entries(folder: Path) -> list[Entry]:
@@ -32,7 +36,7 @@ def test_what_the_loop_did_and_why_is_told_the_newest_first(lived: Path) -> None
 def test_a_month_is_one_click_and_its_evidence_another(lived: Path) -> None:
     at = entries(lived)[-1].at
     assert f"from={at:%Y-%m}-01&amp;to={at:%Y-%m}" in made(lived, "decisions")
-    month = made(lived, "decisions", **{"from": f"{at:%Y-%m}-01", "to": f"{at:%Y-%m-%d}", "show": "all"})
+    month = made(lived, "decisions", "en", NOW, **{"from": f"{at:%Y-%m}-01", "to": f"{at:%Y-%m-%d}", "show": "all"})
     assert f"entry={entries(lived)[-1].seq}" in month
 
 
@@ -63,18 +67,18 @@ def test_an_entry_that_is_not_there_is_told(lived: Path, text: str) -> None:
 
 @pytest.mark.parametrize("query", [{"from": "July"}, {"to": "2013-02-30"}, {"version": "x"}, {"kind": "<b>"}, {"page": "-1"}])
 def test_what_cannot_be_read_is_said_and_left_out(lived: Path, query: dict[str, str]) -> None:
-    page = made(lived, "decisions", **query)
+    page = made(lived, "decisions", "en", NOW, **query)
     assert 'role="alert"' in page and "<b>" not in page
 
 
 def test_the_last_day_is_part_of_the_span(lived: Path) -> None:
-    wanted = read_query(asked(lived, "decisions", **{"from": "2013-07-01", "to": "2013-07-31"})).wanted
+    wanted = read_query(asked(lived, "decisions", "en", NOW, **{"from": "2013-07-01", "to": "2013-07-31"})).wanted
     assert (wanted.since, wanted.until) == (datetime(2013, 7, 1, tzinfo=UTC), datetime(2013, 8, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1969-07-20"])
 def test_days_far_away_find_nothing_and_break_nothing(lived: Path, day: str) -> None:
-    assert "timeline" in made(lived, "decisions", **{"from": day})
+    assert "timeline" in made(lived, "decisions", "en", NOW, **{"from": day})
 
 
 def test_every_kind_of_entry_has_words(lived: Path) -> None:
@@ -87,3 +91,14 @@ def test_every_kind_of_entry_has_words(lived: Path) -> None:
 
 def test_whatever_becomes_of_a_version_has_words() -> None:
     assert all(f"dashboard.decisions.became.{one.replace(' ', '_')}" in catalogue() for one in Became.__args__)  # type: ignore[attr-defined]
+
+
+def test_a_long_journal_is_turned_page_by_page(lived: Path, tmp_path: Path) -> None:
+    own = tmp_path / "flights"
+    copytree(lived, own, symlinks=True)
+    ask, count = asked(own, "decisions"), len(entries(lived))
+    more = [Frozen(reason=f"pause {number}", until=None) for number in range(2 * EACH)]
+    ask.world.journal.append(ask.model, more, expected=count, actor="ann", at=entries(lived)[-1].at)
+    first, second = made(own, "decisions"), made(own, "decisions", page="2")
+    assert "page=2" in first and "page 2 of" in second
+    assert f"entry={count + 2 * EACH}" in first and f"entry={count + EACH}" in second
