@@ -17,7 +17,6 @@ from flyball.loop.past.price import Became
 from flyball.testing.samples import one_event_of_each_kind
 from flyball.words.sentences import catalogue
 
-
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
 
