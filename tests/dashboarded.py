@@ -17,13 +17,13 @@ TOKEN = "t" * 40
 _VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 
 
-def asked(folder: Path, page: str, language: Language = "en", now: datetime | None = None, **query: str) -> Ask:
+def asked(folder: Path, page: str, /, language: Language = "en", now: datetime | None = None, **query: str) -> Ask:
     """The question for a page of the project in a folder."""
     project = open_dashboard([folder]).projects[0]
     return Ask(project=project, page=page, query=query, language=language, now=now or datetime.now(UTC))
 
 
-def made(folder: Path, page: str, language: Language = "en", now: datetime | None = None, **query: str) -> str:
+def made(folder: Path, page: str, /, language: Language = "en", now: datetime | None = None, **query: str) -> str:
     """The sections of a page, one after the other, as HTML that was checked to be closed properly."""
     make = maker(page)
     assert make is not None

@@ -215,7 +215,7 @@ def _around(ask: Ask, entries: Sequence[Entry], told: Told) -> Markup:
     from flyball.dashboard.pages.decisions import did
 
     seq, version = told.entry.seq, told.version or _version_of(entries, told)
-    related = about(entries, version) if version else []
+    related = about(entries, version) if version else _same_alert(entries, told)
     before = [(one, did(ask, one)) for one in related if one.entry.seq < seq][-_AROUND:]
     after = [(one, did(ask, one)) for one in related if one.entry.seq > seq][:_AROUND]
     stood = production_at(ask.model, entries[: seq - 1], told.entry.at) if seq > 1 else None
@@ -224,6 +224,12 @@ def _around(ask: Ask, entries: Sequence[Entry], told: Told) -> Markup:
     return filled(
         "decisions_around.html", ask, told=told, version=version, before=before, after=after, stood=stood, training=training, bought=bought
     )
+
+
+def _same_alert(entries: Sequence[Entry], told: Told) -> list[Told]:
+    """Every time an alert fired and was resolved, where an entry is about one."""
+    key = getattr(told.entry.event, "key", None)
+    return [] if key is None else [tell(entry) for entry in entries if getattr(entry.event, "key", None) == key]
 
 
 def _version_of(entries: Sequence[Entry], told: Told) -> int:
@@ -255,7 +261,8 @@ def _report(ask: Ask, entries: Sequence[Entry], told: Told) -> Markup:
     report = _at_hand(ask, entries, told)
     furthest = []
     if report is not None:
-        columns = sorted(report.columns.items(), key=lambda pair: -(pair[1].distance / (pair[1].threshold or 1.0)))
+        named = getattr(told.entry.event, "key", "").removeprefix("drift:")
+        columns = sorted(report.columns.items(), key=lambda pair: (pair[0] != named, -(pair[1].distance / (pair[1].threshold or 1.0))))
         furthest = [
             (name, one, at_that_time(ask, "drift", report.window.end, column=name, at=f"{report.window.end:%Y-%m-%dT%H:%M:%SZ}"))
             for name, one in columns

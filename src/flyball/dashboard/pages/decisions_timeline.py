@@ -1,4 +1,4 @@
-"""Twelve months of the journal as one drawing: who answered, and what was done of each kind on which day; a month is a link to its entries."""
+"""Twelve months of the journal as one drawing: who answered, and what was done of each kind on which day; a month is a link."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -12,7 +12,6 @@ from flyball.dashboard.pages.prediction_features import features
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.journal.events import Entry
-from flyball.journal.state import fold
 from flyball.loop.past.lineage import Chain, chain_of
 from flyball.loop.past.stretches import champions
 
@@ -63,15 +62,15 @@ def found(ask: Ask, wanted: str) -> Chain:
 
 def rows_of(ask: Ask, entries: Sequence[Entry], version: int) -> list[Row]:
     """The newest answers: of one version, or (0) of those in production. Read from the end of the log by time, never more than a few."""
-    state = fold(ask.model, entries)
-    named = (state.champion, state.challenger, state.previous)
+    current = ask.world.deployments.current(ask.model)
+    named = () if current is None else (current.champion, current.challenger, current.previous)
     versions = [version] if version else list(dict.fromkeys(one for one in named if one is not None))
     ends = {one.version: one.end for one in champions(entries, ask.now + _FAR)}
     start, late = from_micros(0), ask.now + _FAR
     made: list[Row] = []
     for one in versions:
         # What scored in shadow after it was replaced answered nobody: the list of a former champion ends where it was replaced.
-        end = ends.get(one, late) if version and one != state.champion else late
+        end = ends.get(one, late) if version else late
         if end <= start:
             continue
         logged = ask.world.predictions.rows(ask.model, one, Window(start=start, end=end), newest=NEWEST, arms=True)

@@ -23,7 +23,7 @@ def champions(entries: Sequence[Entry], end: datetime) -> list[Stretch]:
         for entry in entries
         if isinstance(entry.event, Promoted | RolledBack)
     ]
-    ends = [at for at, _ in moves[1:]] + [end]
+    ends = [*(at for at, _ in moves[1:]), end][: len(moves)]
     return [Stretch(version=version, start=at, end=max(at, until)) for (at, version), until in zip(moves, ends, strict=True)]
 
 
