@@ -135,8 +135,8 @@ _LONG = {
         "版本 {version} 胜出：下界升至 {line:g} 以上，并且至少 {needed} 个线上日。目前尚无界限。",
     ),
     "experiment.against": (
-        "Against it: the upper bound falls below 0. It is {upper:+.5f}, {left:.5f} above.",
-        "版本 {version} 落败：上界降至 0 以下。目前为 {upper:+.5f}，高出 {left:.5f}。",
+        "Against it: the upper bound falls below 0. It is {upper:+.5f}.",
+        "版本 {version} 落败：上界降至 0 以下。目前为 {upper:+.5f}。",
     ),
     "experiment.against_unknown": ("Against it: the upper bound falls below 0.", "版本 {version} 落败：上界降至 0 以下。"),
     "experiment.otherwise": (

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from flyball.core.reason import because
 from flyball.dashboard.pages.backtest_jobs import Going, going, wanted
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.loop.backtest import kept
 from flyball.loop.backtest.records import BacktestReport, Scored
-from flyball.render.backtest.charts import legend, over_time
+from flyball.render.backtest.charts import apart, legend, over_time
 from flyball.render.backtest.page import gain, judged_by, ranked_by, span_reason
 from flyball.render.report.scale import Bar, on_one_scale
 from flyball.render.report.text import clean, cleaned
@@ -24,7 +25,11 @@ def page(ask: Ask) -> Page:
     name = chosen if chosen in names else next(iter(names), "")
     jobs = going(ask.world.executor, ask.model, names)
     runs = any(one.state == "running" for one in jobs)
-    parts = [Part(key="choose", body=filled("backtest_choose.html", ask, names=names, name=name, missed=chosen not in ("", name), at=kept.made_at))]
+    parts = [
+        Part(
+            key="choose", body=filled("backtest_choose.html", ask, names=names, name=name, missed=chosen not in ("", name), at=kept.made_at)
+        )
+    ]
     if name:
         parts.append(guarded(ask, "report", lambda: _report(ask, name)))
     parts.append(guarded(ask, "jobs", lambda: _jobs(ask, jobs), every=5 if runs else 15))
@@ -48,6 +53,8 @@ def _report(ask: Ask, name: str) -> Markup:
         best=_best(ask, report),
         gains=_gains(ask, report),
         legend=legend(report),
+        apart=apart(report, ask.language, "apart"),
+        apart_title=ask.tell(because("backtest.apart", metric=report.metric, reference=report.reference)),
         charts=[(metric, drawn) for metric, drawn in charts if drawn is not None],
         months=[(metric, _months(report, metric)) for metric in report.metrics],
         decisions=[_decisions(ask, one) for one in report.policies],
@@ -64,7 +71,9 @@ def _best(ask: Ask, report: BacktestReport) -> str:
     against = best.against.get(report.metric)
     if against is None:
         rivals = [one for one in report.policies[1:] if (found := one.against.get(report.metric)) is not None and found.upper >= 0]
-        return ask.t("backtest.best_alone" if not rivals else "backtest.best_close", **told, others=", ".join(clean(one.name) for one in rivals))
+        return ask.t(
+            "backtest.best_alone" if not rivals else "backtest.best_close", **told, others=", ".join(clean(one.name) for one in rivals)
+        )
     return ask.t("backtest.best_certain" if against.lower > 0 else "backtest.best_unsure", **told)
 
 

@@ -157,11 +157,10 @@ def _decides(ask: Ask, view: ExperimentView) -> tuple[str, ...]:
     lower, upper = (None, None) if e is None else (e.lower, e.upper)
     said = {"version": rollout.version, "champion": rollout.champion, "line": line, "needed": rollout.min_days, "days": days}
     short = None if lower is None else max(line - lower, 0.0)
-    left = None if upper is None else max(upper, 0.0)
     favour = "favour_proven" if short == 0.0 and days < rollout.min_days else "favour" if lower is not None else "favour_unknown"
     return (
         ask.t(f"experiment.{favour}", **said, lower=lower, short=short),
-        ask.t("experiment.against" if upper is not None else "experiment.against_unknown", **said, upper=upper, left=left),
+        ask.t("experiment.against" if upper is not None else "experiment.against_unknown", **said, upper=upper),
     )
 
 
@@ -183,12 +182,12 @@ def _arms(ask: Ask, view: ExperimentView | None) -> Markup:
 
 def _guards(ask: Ask, one: Trial, view: ExperimentView | None) -> Markup:
     """The guardrails: fresh ones of a rollout that runs, those it had of one that is over."""
-    if one.end is None:
-        trips = tuple(ask.world.guards.trips(ask.model, since=one.rollout.start_at))
-    else:
-        trips = () if view is None else view.trips
+    now = ask.world.guards.trips(ask.model, since=one.rollout.start_at) if one.end is None else ()
+    trips = now or (() if view is None else view.trips)
     of_it = [trip for trip in trips if trip.version in (one.rollout.version, one.rollout.champion)]
-    return filled("experiment_guards.html", ask, one=one, known=view is not None or one.end is None, guards=guards_of(one, of_it), trips=of_it)
+    return filled(
+        "experiment_guards.html", ask, one=one, known=view is not None or one.end is None, guards=guards_of(one, of_it), trips=of_it
+    )
 
 
 def _all(ask: Ask, found: Sequence[Trial], one: Trial, figures: _Figures) -> Markup:
@@ -223,4 +222,3 @@ def _number(text: str) -> int | None:
 
 def _signed(value: float | None) -> str:
     return "-" if value is None else f"{value:+.5f}"
-

@@ -74,4 +74,3 @@ def read(state: Path, name: str) -> KeptBacktest:
         raise StoreError(f"the report {name} could not be read: {error}", hint="see to the permissions of the file") from error
     except DataError as error:
         raise DataError(f"the report {name} cannot be read back: {error.message}", hint="run `flyball backtest` again") from error
-
