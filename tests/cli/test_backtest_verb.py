@@ -55,7 +55,7 @@ def test_policies_are_compared_and_the_page_is_written(folder: Path, tmp_path: P
     assert told["cpu_seconds"] > 0
     assert "never: 2026-01-31, 30 of 35 looks" in done.stderr
     found = Page(page.read_text(encoding="utf-8"))
-    assert found.tags.count("svg") == 2
+    assert found.tags.count("figure") == 3  # two metrics, and the gain over the reference
     assert found.loads == [] and "script" not in found.tags
     assert not (folder / "flyball.db").exists()
     kept = read(folder / ".flyball", names(folder / ".flyball")[0])

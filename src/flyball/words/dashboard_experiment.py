@@ -23,6 +23,7 @@ _SHORT = {
     "experiment.expected": ("Expected end", "预计结束"),
     "experiment.expected_if": ("if the gain stays what it is", "若增益保持现状"),
     "experiment.not_before": ("not before the deadline", "期限前不会"),
+    "experiment.stands": ("it stands still", "已暂停"),
     "experiment.earliest": ("promoted not before", "最早提升于"),
     "experiment.took": ("Took", "历时"),
     "experiment.of_most": ("of {days} at most", "最长 {days}"),

@@ -1,6 +1,7 @@
 """Experiment: a new version against the champion, and what would decide between them."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
@@ -21,6 +22,7 @@ from flyball.render.report.text import Words, whole
 
 _LISTED = 20  # comparisons on a page of the list
 _CHOICES = 50  # and in the list to choose from
+_LOOKED = timedelta(days=3)  # a loop that is at work measures more often
 _TONES = {Verdict.PASS: "good", Verdict.FAIL: "act", Verdict.UNDECIDED: "look"}
 
 
@@ -74,13 +76,20 @@ class _Figures:
 def _figures(ask: Ask, known: Facts, one: Trial) -> _Figures:
     """Of a rollout that is over they never change; of one that runs with the journal, and with each hour in which days may mature."""
     world, spec, entries = ask.world, ask.project.spec(), known.entries
-    hour = known.at.replace(minute=0, second=0, microsecond=0)
+    at = _seen_until(known)
+    hour = at.replace(minute=0, second=0, microsecond=0)
     state = (one.end.seq,) if one.end is not None else (entries[-1].seq, hour)
 
     def make() -> ExperimentView:
-        return experiment_view(world, spec, known.state, Memory(), known.at, entries=entries, of=one)
+        return experiment_view(world, spec, known.state, Memory(), at, entries=entries, of=one)
 
     return _Figures(lambda: reckoned().get((str(ask.project.folder), ask.model, one.seq), state, make))
+
+
+def _seen_until(known: Facts) -> datetime:
+    """Until when there may be predictions: where nobody measured for days, as after a replay of the past, nobody asked either."""
+    report = known.report
+    return known.at if report is None or known.at - report.window.end <= _LOOKED else report.window.end
 
 
 def _sections(ask: Ask, known: Facts, one: Trial, figures: _Figures) -> list[tuple[str, Callable[[], Markup]]]:
