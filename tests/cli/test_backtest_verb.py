@@ -10,6 +10,7 @@ import pytest
 
 from flyball.cli.backtest import read_changes
 from flyball.core.errors import UsageError
+from flyball.loop.backtest.kept import names, read
 from quarter import Town
 from replayed import town
 
@@ -54,9 +55,11 @@ def test_policies_are_compared_and_the_page_is_written(folder: Path, tmp_path: P
     assert told["cpu_seconds"] > 0
     assert "never: 2026-01-31, 30 of 35 looks" in done.stderr
     found = Page(page.read_text(encoding="utf-8"))
-    assert found.tags.count("svg") == 2
+    assert found.tags.count("figure") == 3  # two metrics, and the gain over the reference
     assert found.loads == [] and "script" not in found.tags
     assert not (folder / "flyball.db").exists()
+    kept = read(folder / ".flyball", names(folder / ".flyball")[0])
+    assert [one.name for one in kept.report.policies] == [one["name"] for one in told["policies"]]
 
 
 def test_a_table_and_the_decisions_are_printed_for_people(folder: Path) -> None:

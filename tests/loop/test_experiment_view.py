@@ -16,7 +16,7 @@ from flyball.journal.events import Event, RolloutEnded
 from flyball.journal.known import Phase
 from flyball.journal.moves import RolloutPaused, ShareMoved
 from flyball.loop.evidence.live import rollout_evidence
-from flyball.loop.experiment import ExperimentView, _earliest, _expected, experiment_view, so_far
+from flyball.loop.experiment import ExperimentView, _earliest, _expected, experiment_view, so_far, trials
 from flyball.loop.memory import Memory
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.render.experiment.page import experiment_page
@@ -189,3 +189,29 @@ def test_a_shadow_that_begins_within_a_day_counts_from_the_next_midnight_on(tmp_
     assert trial.evidence(START + 1.5 * DAY).rows == 0
     view = trial.view(START + 9 * DAY)
     assert (len(view.days), view.earliest_at) == (7, START + 9 * DAY)
+
+
+def test_what_was_known_at_each_look_is_what_the_loop_found_then(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, shadow=True)
+    view = trial.view(START + 13 * DAY)
+    assert len(view.looks) == 12
+    for look in view.looks:
+        then = trial.evidence(look.at)
+        assert (look.gain, look.lower, look.upper) == pytest.approx((then.gain, then.lower, then.upper))
+        assert look.blocks == then.blocks
+
+
+def test_every_rollout_of_the_journal_can_be_looked_at_again(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    why = because("rollout.by_hand", actor="ada", version=2)
+    trial.happened(START + 10 * DAY, RolloutEnded(version=2, verdict=Verdict.UNDECIDED, reason=why, evidence={}))
+    trial.happened(START + 11 * DAY, started(start_at=START + 11 * DAY))
+    entries = trial.watched.world.journal.read(MODEL)
+    first, second = trials(entries)
+    assert (first.end is not None, second.end, first.at, second.at) == (True, None, START, START + 11 * DAY)
+    past, now = (
+        experiment_view(trial.watched.world, trial.spec, trial.watched.state, Memory(), START + 12 * DAY, entries=entries, of=one)
+        for one in (first, second)
+    )
+    assert (past.running, past.ended_at, now.running) == (False, START + 10 * DAY, True)
+    assert past.evidence is not None and past.evidence.rows > 0

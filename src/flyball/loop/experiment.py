@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
 
 from flyball.core.errors import DataError, RefusedError
 from flyball.core.reason import Reason, Value, because
@@ -14,15 +16,17 @@ from flyball.journal.explain import tell
 from flyball.journal.known import Phase, State
 from flyball.journal.moves import GuardrailTripped
 from flyball.journal.state import fold
-from flyball.loop.evidence.live import TRAFFIC, Rules, compare_arms, compare_live, rollout_evidence
+from flyball.loop.evidence.live import TRAFFIC, Rules, compare_arms, compare_live, head_start_of, rollout_evidence
 from flyball.loop.memory import Memory
 from flyball.loop.world import World
 from flyball.monitoring.records import ArmsEvidence, PairedEvidence
 from flyball.serving.records import Trip
 from flyball.spec.records import Spec
-from flyball.stats.arms import DAY_TUNING, MIN_DAYS, MIN_UNITS, UNIT_TUNING, sequence_factor
+from flyball.stats.arms import DAY_TUNING, MIN_DAYS, MIN_UNITS, ROWS_OF_ARM, UNIT_TUNING, sequence_factor
+from flyball.stats.sequential import block_sequence
 
 _DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Of how many looks the bounds are shown.
 LOOKS = 28
 
@@ -169,7 +173,7 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
     days = _matured_days(rollout, spec, at)
     earliest = _earliest(rollout, state.phases, spec.data.matures)
     awaited = end is None and verdict is Verdict.UNDECIDED and state.paused is None
-    seen = [_seen(world, spec, state, memory, day.end + spec.data.matures) for day in _spread(days, looks)]
+    of_days = tuple(one for one in (_of_day(world, spec, state, memory, day, at) for day in days) if one is not None) if looks else ()
     return ExperimentView(
         model=state.model,
         at=at,
@@ -180,8 +184,8 @@ def _view(world: World, spec: Spec, state: State, memory: Memory, at: datetime, 
         evidence=evidence,
         verdict=verdict,
         reason=reason,
-        looks=tuple(one for one in seen if one is not None),
-        days=tuple(one for one in (_of_day(world, spec, state, memory, day, at) for day in days) if one is not None) if looks else (),
+        looks=_looks(world, spec, state, memory, days, of_days, looks),
+        days=of_days,
         trips=tuple(trip for trip in world.guards.trips(state.model, since=rollout.start_at) if trip.at <= at),
         earliest_at=earliest,
         expected_at=_expected(evidence, rollout, at, earliest) if awaited else None,
@@ -220,6 +224,28 @@ def _spread(days: Sequence[Window], looks: int) -> list[Window]:
         return []
     step = max(1, -(-len(days) // looks))
     return list(days[::-1][::step][::-1])
+
+
+def _looks(
+    world: World, spec: Spec, state: State, memory: Memory, days: Sequence[Window], of_days: Sequence[OfDay], looks: int
+) -> tuple[Seen, ...]:
+    """What was known when each of some days had matured. Paired days that are blocks by themselves need no second look at their rows."""
+    rollout = state.rollout
+    assert rollout is not None
+    whole = len(of_days) == len(days) and all(one.rows >= ROWS_OF_ARM for one in of_days)
+    if rollout.strategy in TRAFFIC or not whole or not spec.data.matures or rollout.champion != state.champion:
+        found = [_seen(world, spec, state, memory, day.end + spec.data.matures) for day in _spread(days, looks)]
+        return tuple(one for one in found if one is not None)
+    head = [one for one in head_start_of(state, rollout) if one.rows]
+    known = []
+    for day in _spread(days, looks):
+        live = [one for one in of_days if one.day < day.end]
+        dates = {(one.day - _EPOCH).days for one in live}
+        means = [one.gain for one in head if one.day not in dates] + [one.gain for one in live]
+        bounds = block_sequence(np.array(means), alpha=rollout.alpha)
+        at = day.end + spec.data.matures
+        known.append(Seen(at=at, gain=bounds.mean, lower=bounds.lower, upper=bounds.upper, blocks=bounds.blocks))
+    return tuple(known)
 
 
 def _seen(world: World, spec: Spec, state: State, memory: Memory, at: datetime) -> Seen | None:

@@ -35,6 +35,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "One line for each policy; a mark on it is a retraining; shaded: the first model, left alone, is certainly below its floor",
         "每种策略一条线；线上的标记为重新训练；阴影：不更新的首个模型确定低于底线",
     ),
+    "backtest.apart": (
+        "Gain in {metric} over {reference}, added up week by week",
+        "相对于 {reference} 的 {metric} 增益，逐周累计",
+    ),
     "backtest.policy": ("policy", "策略"),
     "backtest.mean": ("mean {metric}", "平均 {metric}"),
     "backtest.gain": ("gain in {metric}", "{metric} 增益"),

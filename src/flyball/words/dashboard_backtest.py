@@ -14,6 +14,8 @@ _SHORT = {
     "backtest.mean": ("mean {metric}", "平均 {metric}"),
     "backtest.gain": ("gain in {metric} [95 %]", "{metric} 增益 [95 %]"),
     "backtest.reference": ("the reference", "参照"),
+    "backtest.how_good": ("How good they were", "效果"),
+    "backtest.what_for": ("What they did, and what it cost", "所做与代价"),
     "backtest.retrains": ("retrains", "重新训练"),
     "backtest.failed": ("{count} failed", "失败 {count} 次"),
     "backtest.promoted": ("promoted", "提升"),

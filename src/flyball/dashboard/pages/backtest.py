@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from flyball.core.reason import because
 from flyball.dashboard.pages.backtest_jobs import Going, going, wanted
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.loop.backtest import kept
 from flyball.loop.backtest.records import BacktestReport, Scored
-from flyball.render.backtest.charts import legend, over_time
+from flyball.render.backtest.charts import apart, legend, over_time
 from flyball.render.backtest.page import gain, judged_by, ranked_by, span_reason
 from flyball.render.report.scale import Bar, on_one_scale
 from flyball.render.report.text import clean, cleaned
@@ -52,6 +53,8 @@ def _report(ask: Ask, name: str) -> Markup:
         best=_best(ask, report),
         gains=_gains(ask, report),
         legend=legend(report),
+        apart=apart(report, ask.language, "apart"),
+        apart_title=ask.tell(because("backtest.apart", metric=report.metric, reference=report.reference)),
         charts=[(metric, drawn) for metric, drawn in charts if drawn is not None],
         months=[(metric, _months(report, metric)) for metric in report.metrics],
         decisions=[_decisions(ask, one) for one in report.policies],

@@ -1,6 +1,7 @@
 """Experiment: a new version against the champion, and what would decide between them."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
@@ -21,6 +22,7 @@ from flyball.render.report.text import Words, whole
 
 _LISTED = 20  # comparisons on a page of the list
 _CHOICES = 50  # and in the list to choose from
+_LOOKED = timedelta(days=3)  # a loop that is at work measures more often
 _TONES = {Verdict.PASS: "good", Verdict.FAIL: "act", Verdict.UNDECIDED: "look"}
 
 
@@ -74,13 +76,20 @@ class _Figures:
 def _figures(ask: Ask, known: Facts, one: Trial) -> _Figures:
     """Of a rollout that is over they never change; of one that runs with the journal, and with each hour in which days may mature."""
     world, spec, entries = ask.world, ask.project.spec(), known.entries
-    hour = known.at.replace(minute=0, second=0, microsecond=0)
+    at = _seen_until(known)
+    hour = at.replace(minute=0, second=0, microsecond=0)
     state = (one.end.seq,) if one.end is not None else (entries[-1].seq, hour)
 
     def make() -> ExperimentView:
-        return experiment_view(world, spec, known.state, Memory(), known.at, entries=entries, of=one)
+        return experiment_view(world, spec, known.state, Memory(), at, entries=entries, of=one)
 
     return _Figures(lambda: reckoned().get((str(ask.project.folder), ask.model, one.seq), state, make))
+
+
+def _seen_until(known: Facts) -> datetime:
+    """Until when there may be predictions: where nobody measured for days, as after a replay of the past, nobody asked either."""
+    report = known.report
+    return known.at if report is None or known.at - report.window.end <= _LOOKED else report.window.end
 
 
 def _sections(ask: Ask, known: Facts, one: Trial, figures: _Figures) -> list[tuple[str, Callable[[], Markup]]]:
@@ -157,11 +166,10 @@ def _decides(ask: Ask, view: ExperimentView) -> tuple[str, ...]:
     lower, upper = (None, None) if e is None else (e.lower, e.upper)
     said = {"version": rollout.version, "champion": rollout.champion, "line": line, "needed": rollout.min_days, "days": days}
     short = None if lower is None else max(line - lower, 0.0)
-    left = None if upper is None else max(upper, 0.0)
     favour = "favour_proven" if short == 0.0 and days < rollout.min_days else "favour" if lower is not None else "favour_unknown"
     return (
         ask.t(f"experiment.{favour}", **said, lower=lower, short=short),
-        ask.t("experiment.against" if upper is not None else "experiment.against_unknown", **said, upper=upper, left=left),
+        ask.t("experiment.against" if upper is not None else "experiment.against_unknown", **said, upper=upper),
     )
 
 
@@ -183,10 +191,8 @@ def _arms(ask: Ask, view: ExperimentView | None) -> Markup:
 
 def _guards(ask: Ask, one: Trial, view: ExperimentView | None) -> Markup:
     """The guardrails: fresh ones of a rollout that runs, those it had of one that is over."""
-    if one.end is None:
-        trips = tuple(ask.world.guards.trips(ask.model, since=one.rollout.start_at))
-    else:
-        trips = () if view is None else view.trips
+    now = ask.world.guards.trips(ask.model, since=one.rollout.start_at) if one.end is None else ()
+    trips = now or (() if view is None else view.trips)
     of_it = [trip for trip in trips if trip.version in (one.rollout.version, one.rollout.champion)]
     return filled(
         "experiment_guards.html", ask, one=one, known=view is not None or one.end is None, guards=guards_of(one, of_it), trips=of_it

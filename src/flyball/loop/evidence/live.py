@@ -30,17 +30,19 @@ def rollout_evidence(world: World, spec: Spec, state: State, memory: Memory, now
         return None
     if rollout.strategy in TRAFFIC:
         return compare_arms(world, spec, state, rollout, memory, Window(start=rollout.start_at, end=now), by=now)
-    registered = state.versions[rollout.version].registered
-    # the held-out days count only if they were compared with this champion, by the metric this rollout goes by
-    same = registered.compared_with == rollout.champion and registered.head_start_metric == rollout.metric
-    rules = Rules(
-        metric=rollout.metric,
-        alpha=rollout.alpha,
-        head_start=registered.head_start if same else (),
-    )
+    rules = Rules(metric=rollout.metric, alpha=rollout.alpha, head_start=head_start_of(state, rollout))
     # each day counts the same, so the rest of the day on which it began is no day
     window = Window(start=min(first_midnight(rollout.start_at), now), end=now)
     return compare_live(world, spec, state, memory, (rollout.version, rollout.champion), window, rules)
+
+
+def head_start_of(state: State, rollout: RolloutStarted) -> tuple[DayGain, ...]:
+    """The held-out days with which a paired comparison begins: they count only if they were compared with this champion, by the metric
+    this rollout goes by.
+    """
+    registered = state.versions[rollout.version].registered
+    same = registered.compared_with == rollout.champion and registered.head_start_metric == rollout.metric
+    return registered.head_start if same else ()
 
 
 def compare_arms(

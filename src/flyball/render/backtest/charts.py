@@ -6,10 +6,17 @@ from datetime import UTC, datetime, timedelta
 from markupsafe import Markup
 
 from flyball.core.reason import because
-from flyball.loop.backtest.records import BacktestReport
+from flyball.loop.backtest.records import BacktestReport, Scored
 from flyball.render.report.svg import Frame, Point, chart, line, tag, word
 from flyball.render.report.text import clean
+from flyball.stats.scores import METRICS
 from flyball.words.sentences import Language, sentence
+
+
+def _mixed(colour: str) -> str:
+    """A colour, darker on light pages and lighter on dark ones."""
+    return f"color-mix(in srgb, {colour} 78%, var(--ink))"
+
 
 KINDS = 10
 """So many policies look different; further ones begin anew."""
@@ -17,7 +24,8 @@ KINDS = 10
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#999999", "#6a3d9a", "#b15928", "#1b9e77")
 _DASHES = ("none", "7 3", "2 3", "9 3 2 3", "none", "7 3", "2 3", "9 3 2 3", "5 5", "1 4")
 STYLE = "".join(
-    f".policy.p{number} {{ stroke: {colour}; stroke-dasharray: {dash}; }} .mark.p{number} {{ fill: {colour}; }}\n"
+    f".policy.p{number} {{ stroke: {colour}; stroke: {_mixed(colour)}; stroke-dasharray: {dash}; }} "
+    f".mark.p{number} {{ fill: {colour}; fill: {_mixed(colour)}; }}\n"
     for number, (colour, dash) in enumerate(zip(_COLOURS, _DASHES, strict=True))
 ) + (
     "figure.policies { max-width: 100%; } .mark { font-size: 11px; } .mark.end { font-weight: 700; font-size: 12px; }\n"
@@ -48,20 +56,54 @@ def over_time(report: BacktestReport, metric: str, language: Language, key: str)
     values = [value for _, points in lines for _, value in points]
     if not values:
         return None
+    frame = _frame(report, values)
+    shapes = [*_around(report, frame), *_drawn(frame, list(enumerate(lines)))]
+    title = sentence(because("backtest.weekly", metric=metric), language)
+    about = sentence(because("backtest.weekly_about"), language)
+    return chart(frame, shapes, title=title, about=about, key=key)
+
+
+def apart(report: BacktestReport, language: Language, key: str) -> Markup | None:
+    """How much better each policy was than the reference, added up week by week; None if there is nothing to tell apart."""
+    by = report.metric
+    weeks = next((one.weeks.get(by, {}) for one in report.policies if one.name == report.reference), {})
+    sign = 1.0 if METRICS[by].direction == "higher" else -1.0
+    lines: list[tuple[int, tuple[Scored, list[Point]]]] = []
+    for number, one in enumerate(report.policies):
+        own, total, points = one.weeks.get(by, {}), 0.0, [(_seconds(report.start), 0.0)]
+        for day in sorted(weeks.keys() & own.keys()):
+            total += sign * (own[day] - weeks[day])
+            points.append((min(_seconds(_day(day) + timedelta(days=7)), _seconds(report.end)), total))
+        if one.name != report.reference and len(points) > 1:
+            lines.append((number, (one, points)))
+    if not lines:
+        return None
+    frame = _frame(report, [value for _, (_, points) in lines for _, value in points])
+    zero = tag("line", x1=frame.left, x2=frame.width - frame.right, y1=frame.y(0.0), y2=frame.y(0.0), class_="limit")
+    title = sentence(because("backtest.apart", metric=by, reference=clean(report.reference)), language)
+    about = "; ".join(f"{clean(one.name)} {points[-1][1]:+.4g}" for _, (one, points) in lines)
+    return chart(frame, [*_around(report, frame), zero, *_drawn(frame, lines)], title=title, about=about, key=key)
+
+
+def _frame(report: BacktestReport, values: Sequence[float]) -> Frame:
     room = (max(values) - min(values)) * 0.08 or 0.05
-    frame = Frame(
+    return Frame(
         low=_seconds(report.start),
         high=_seconds(report.end),
         bottom=min(values) - room,
         top=max(values) + room,
         width=860,
         height=260,
-        right=26,
+        right=30,
         marks=_months(report),
     )
-    shapes = _around(report, frame)
+
+
+def _drawn(frame: Frame, lines: Sequence[tuple[int, tuple[Scored, list[Point]]]]) -> list[Markup]:
+    """Lines of policies by number, with the trainings on them and the number at the end."""
+    shapes: list[Markup] = []
     ends: list[tuple[float, float, int]] = []
-    for number, (one, points) in enumerate(lines):
+    for number, (one, points) in lines:
         if not points:
             continue
         drawn = [(frame.x(at), frame.y(value)) for at, value in points]
@@ -69,10 +111,7 @@ def over_time(report: BacktestReport, metric: str, language: Language, key: str)
         marks = [word(frame.x(_seconds(at)), frame.y(_near(points, _seconds(at))) + 4, "▲", kind=kind) for at in one.marks]
         shapes.append(tag("g", tag("title", f"{number + 1} {clean(one.name)}"), line(drawn, f"policy {_kind(number)}"), *marks))
         ends.append((drawn[-1][1], drawn[-1][0], number))
-    shapes += _numbers(ends)
-    title = sentence(because("backtest.weekly", metric=metric), language)
-    about = sentence(because("backtest.weekly_about"), language)
-    return chart(frame, shapes, title=title, about=about, key=key)
+    return [*shapes, *_numbers(ends)]
 
 
 def _kind(number: int) -> str:
@@ -97,7 +136,7 @@ def _numbers(ends: Sequence[tuple[float, float, int]]) -> list[Markup]:
     found, last = [], -_APART
     for y, x, number in sorted(ends):
         last = max(y + 4, last + _APART)
-        found.append(word(x + 5, last, str(number + 1), anchor="start", kind=f"mark end {_kind(number)}"))
+        found.append(word(x + 9, last, str(number + 1), anchor="start", kind=f"mark end {_kind(number)}"))
     return found
 
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from flyball.core.reason import Reason, because
 from flyball.core.window import format_duration
 from flyball.loop.backtest.records import BacktestReport, Difference, Scored
-from flyball.render.backtest.charts import STYLE, legend, over_time
+from flyball.render.backtest.charts import STYLE, apart, legend, over_time
 from flyball.render.report.paper import whole_page
 from flyball.render.report.svg import joined, tag
 from flyball.render.report.text import clean, cleaned, whole
@@ -31,6 +31,7 @@ def html_page(report: BacktestReport, language: Language = "en") -> str:
         tag("p", say("chosen"), class_="soft"),
         tag("h2", say("over_time")),
         legend(report),
+        _apart(report, language),
         *(_over_time(report, name, language, f"c{number}") for number, name in enumerate(report.metrics)),
         *(tag("div", _months(report, name, say), class_="wide") for name in report.metrics),
         tag("h2", say("decisions")),
@@ -119,6 +120,14 @@ def _over_time(report: BacktestReport, metric: str, language: Language, key: str
     if drawn is None:
         return Markup("")
     return joined([tag("h3", sentence(because("backtest.weekly", metric=metric), language)), tag("figure", drawn, class_="policies")])
+
+
+def _apart(report: BacktestReport, language: Language) -> Markup:
+    drawn = apart(report, language, "apart")
+    if drawn is None:
+        return Markup("")
+    title = because("backtest.apart", metric=report.metric, reference=clean(report.reference))
+    return joined([tag("h3", sentence(title, language)), tag("figure", drawn, class_="policies")])
 
 
 def _decisions(one: Scored, say: _Say, language: Language) -> Markup:
