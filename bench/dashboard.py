@@ -1,4 +1,4 @@
-"""The dashboard over a large project: `make bench-dashboard`, or `ARGS="--rows 1000000 --keep /tmp/large"`. Writes docs/dashboard-performance.md.
+"""The dashboard over a large project: `make bench-dashboard`, or `ARGS="--rows 1000000"`. Writes docs/dashboard-performance.md.
 
 A project with 500 features is trained and looked at. To it come a year of predictions, written into its tables directly, 200 versions,
 10 000 entries in the journal and a report a day. Then every page is asked for and timed, opened in Chromium, and fifty tabs look at the
@@ -265,7 +265,10 @@ def _pages(folder: Path, times: int) -> tuple[list[Timed], dict[str, int]]:
 
 
 _PAINT = """() => new Promise((done) => {
-  const look = () => { const found = performance.getEntriesByName("first-contentful-paint")[0]; found ? done(found.startTime) : setTimeout(look, 20); };
+  const look = () => {
+    const found = performance.getEntriesByName("first-contentful-paint")[0];
+    found ? done(found.startTime) : setTimeout(look, 20);
+  };
   look();
 })"""
 
