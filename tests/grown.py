@@ -70,37 +70,53 @@ class Grown:
     numbers: Sequence[str]
     texts: dict[str, Sequence[str]]
     rows: int = 600
+    start: datetime = START
 
     @property
     def features(self) -> list[str]:
         return [*self.numbers, *self.texts]
 
     @property
+    def asked(self) -> datetime:
+        """The time from which on there are predictions."""
+        return self.start + timedelta(days=_TRAINED)
+
+    @property
     def end(self) -> datetime:
         """The time up to which there are predictions."""
-        return START + timedelta(days=_TRAINED + _LOGGED)
+        return self.asked + timedelta(days=_LOGGED)
 
 
 def grow(project: Grown) -> Grown:
     """Train it, ask it for three days during which a third of the numbers drift and texts bring what was never seen, and look."""
+    train(project)
+    ask(project, project.rows)
+    look(project)
+    return project
+
+
+def train(project: Grown) -> None:
+    """Write it down, with a month of data, and train its first version."""
     quoted = ", ".join(_toml(name) for name in project.features)
     write_texts(project.folder, {"flyball.toml": _SPEC.format(name=_toml(project.model), features=quoted), "pipeline.py": _PIPELINE})
-    frame = _frame(project, 0, START, _TRAINED, 1200)
+    frame = _frame(project, 0, project.start, _TRAINED, 1200)
     frame.to_csv(project.folder / "data.csv", index=False)
-    said = flyball(project.folder, "train", "--now", f"{START + timedelta(days=_TRAINED):%Y-%m-%dT%H:%M:%SZ}")
+    said = flyball(project.folder, "train", "--now", f"{project.asked:%Y-%m-%dT%H:%M:%SZ}")
     assert said.status == 0, said.err
-    ask(project, project.rows)
+
+
+def look(project: Grown) -> None:
+    """Let the loop look once, at the end."""
     said = flyball(project.folder, "tick", "--now", f"{project.end:%Y-%m-%dT%H:%M:%SZ}")
     assert said.status == 0, said.err
-    return project
 
 
 def ask(project: Grown, rows: int, *, prefix: str = "p", worker: str = "w0") -> None:
     """Log predictions of three days, and tell what came of most of them."""
     world = open_world(read_settings(project.folder))
-    frame = _frame(project, 1, START + timedelta(days=_TRAINED), _LOGGED, rows, drifted=True)
+    frame = _frame(project, 1, project.asked, _LOGGED, rows, drifted=True)
     ids = [f"{prefix}{number}" for number in range(rows)]
-    times = [START + timedelta(days=_TRAINED) + timedelta(days=_LOGGED) * (number / rows) for number in range(rows)]
+    times = [project.asked + timedelta(days=_LOGGED) * (number / rows) for number in range(rows)]
     values = [list(row) for row in frame[project.features].itertuples(index=False, name=None)]
     score = np.random.default_rng(2).random(rows)
     world.predictions.add(
