@@ -138,7 +138,7 @@ def _performance(p: Performance, settings: Settings) -> dict[str, object]:
 
 def _details(details: PerformanceDetails | None, settings: Settings) -> dict[str, object]:
     if details is None:
-        nothing = {"metrics": [], "slices": [], "calibration": [], "coverage": None, "estimated": [], "notes": []}
+        nothing: dict[str, object] = {"metrics": [], "slices": [], "calibration": [], "coverage": None, "estimated": [], "notes": []}
         return {**nothing, "confusion": None, "residuals": None}
     coverage = details.coverage
     return {

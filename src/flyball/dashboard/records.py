@@ -24,7 +24,7 @@ from flyball.words.sentences import Language, sentence
 @record
 class Project:
     """One model's project. `spec` reads flyball.toml as it is now; `world` are its ports and `tokens` what opens its actions (none: they
-    are closed), both opened at the first use. `pulse` asks its server how fast it answers. `state`: where what can be made again is kept."""
+    are closed), both opened at the first use. `pulse` asks its server how fast it answers; in `state` is what can be made again."""
 
     slug: str
     name: str

@@ -12,7 +12,7 @@ from flyball.loop.picture import Floors, Picture, furthest
 from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.render.report.judged import reliability
 from flyball.render.report.svg import Frame, Point, band, chart, dot, joined, line, tag, word
-from flyball.render.report.text import Words, clean, day, percent, whole
+from flyball.render.report.text import Words, clean, day, percent
 
 MAP_ROWS, MAP_DAYS = 20, 28
 Share = Literal["missing", "out_of_range", "new_categories", "infinite", "unparsable"]
