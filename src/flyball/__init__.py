@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flyball.api.project import Project
     from flyball.api.registry import ModelRegistry
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 __all__ = [
     "ABTestRouter",
