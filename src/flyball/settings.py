@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from flyball.core.errors import SpecError, UsageError
 from flyball.core.record import record
@@ -136,6 +137,31 @@ def proposed_change(environment: Mapping[str, str] | None = None) -> Mapping[str
     env = os.environ if environment is None else environment
     names = ("GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_REF", "GITHUB_TOKEN", "CHANGE_URL", "CHANGE_ID", "GITLAB_TOKEN")
     return {name: env.get(name, "") for name in (*names, "CI_API_V4_URL", "CI_PROJECT_ID", "CI_MERGE_REQUEST_IID")}
+
+
+def tools_beside(settings: Settings, environment: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Where people find MLflow's, Prometheus' and Grafana's own pages, without names and passwords; empty where that is not known.
+
+    MLflow: where it is tracked, if that is a server. The others: FLYBALL_PROMETHEUS_URL and FLYBALL_GRAFANA_URL.
+    """
+    env = os.environ if environment is None else environment
+    given = {
+        "mlflow": settings.tracking_uri or "",
+        "prometheus": env.get("FLYBALL_PROMETHEUS_URL", ""),
+        "grafana": env.get("FLYBALL_GRAFANA_URL", ""),
+    }
+    return {name: _without_password(address) for name, address in given.items()}
+
+
+def _without_password(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return ""
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return urlunsplit((parts.scheme, host if parts.port is None else f"{host}:{parts.port}", parts.path, "", ""))
+    except ValueError:  # a port that is no number
+        return ""
 
 
 def signing_key(settings: Settings, environment: Mapping[str, str] | None = None) -> KeySource:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.surroundings import FOR_ADMINS
-from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret, signing_key
+from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret, signing_key, tools_beside
 from flyball.stores import Followed, Stores, open_stores, wall_clock
 
 if TYPE_CHECKING:
@@ -321,12 +321,11 @@ def open_dashboard(folders: "Sequence[Path]", *, own: str = "", read_only: bool 
             if len(folders) == 1:
                 raise
         found.append(_project_to_show(folder, own, read_only, taken={one.slug for one in found}, alone=len(folders) == 1))
-    mlflow = (readable[0].tracking_uri if readable else None) or ""
     return DashboardPorts(
         projects=tuple(found),
         clock=wall_clock,
         language=readable[0].language if readable else "en",
-        links=Links(mlflow=mlflow if mlflow.startswith("http") else ""),
+        links=Links(**tools_beside(readable[0])) if readable else Links(),
     )
 
 
