@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from flyball.core.errors import FlyballError
 from flyball.core.reason import because
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.dashboard.table import PAGES
-from flyball.render.report.svg import tag
+from flyball.render.report.svg import joined, tag
 from flyball.render.report.text import clean, lasting, percent, whole
 from flyball.words.sentences import Language, sentence
 
@@ -21,7 +21,7 @@ def environment() -> Environment:
     made = Environment(
         autoescape=True, undefined=StrictUndefined, loader=PackageLoader("flyball.dashboard"), trim_blocks=True, lstrip_blocks=True
     )
-    made.filters |= {"clean": clean, "whole": whole, "percent": percent, "lasting": lasting, "at": at}
+    made.filters |= {"clean": clean, "whole": whole, "percent": percent, "lasting": lasting, "at": at, "typed": typed}
     return made
 
 
@@ -33,6 +33,18 @@ def at(moment: object) -> Markup:
         return Markup("-")
     known = moment.astimezone(UTC)
     return tag("time", f"{known:%Y-%m-%d %H:%M} UTC", datetime=f"{known:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def typed(text: str) -> Markup:
+    """A sentence in which what is to be typed stands between backticks, as the command line says it.
+
+    >>> typed("`flyball up` mends <it>")
+    Markup('<code>flyball up</code> mends &lt;it&gt;')
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one backtick has no other
+        return escape(text)
+    return joined(tag("code", part) if number % 2 else escape(part) for number, part in enumerate(parts))
 
 
 def filled(template: str, ask: Ask, **values: object) -> Markup:
