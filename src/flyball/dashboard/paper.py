@@ -1,6 +1,7 @@
 """What every page is written on: the frame with menu and language, and templates that escape."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,7 +22,7 @@ def environment() -> Environment:
     made = Environment(
         autoescape=True, undefined=StrictUndefined, loader=PackageLoader("flyball.dashboard"), trim_blocks=True, lstrip_blocks=True
     )
-    made.filters |= {"clean": clean, "whole": whole, "percent": percent, "lasting": lasting, "at": at, "typed": typed}
+    made.filters |= {"clean": clean, "whole": whole, "percent": percent, "lasting": lasting, "at": at, "typed": typed, "as_day": as_day}
     return made
 
 
@@ -33,6 +34,19 @@ def at(moment: object) -> Markup:
         return Markup("-")
     known = moment.astimezone(UTC)
     return tag("time", f"{known:%Y-%m-%d %H:%M} UTC", datetime=f"{known:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def as_day(text: str) -> str:
+    """What a field for a day is filled in with: a day, or nothing, never something else that stood in the address.
+
+    >>> as_day("2013-05-01"), as_day("2013-5-1"), as_day("<script>")
+    ('2013-05-01', '', '')
+    """
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return ""
+    return text if f"{found}" == text else ""
 
 
 def typed(text: str) -> Markup:

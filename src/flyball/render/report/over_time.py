@@ -43,7 +43,7 @@ def distance_line(
     marks = [
         Mark(at=report.window.end, version=report.version, value=c.distance, lower=c.lower, upper=c.upper, limit=c.threshold)
         for report in history
-        if (c := report.columns.get(name)) is not None and c.state != "insufficient data"
+        if (c := report.columns.get(name)) is not None and c.state != "insufficient data" and c.missing < 1.0
     ]
     if len(marks) < 2:
         return None
