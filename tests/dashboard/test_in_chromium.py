@@ -36,7 +36,7 @@ def test_a_page_is_quiet_and_stays_in_its_window(browser: "Browser", shown: Show
                     one.picture(f"{kind}-{name}-{language}-{width}-{theme}")
                 assert one.faults() == [], f"{language}, {width} wide, {theme}"
             told = one.page.locator("main").inner_text()
-            assert re.findall(r"\bdashboard\.[a-z_]+\.[a-z_]+", told) == [], "texts that are in no catalogue"
+            assert re.findall(r"dashboard\.[a-z_]+", told) == [], "texts that are in no catalogue"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -122,14 +122,16 @@ def test_sections_are_fetched_again_while_somebody_looks(browser: "Browser", sho
 
 
 def test_what_was_opened_stays_open_when_its_section_is_fetched_again(browser: "Browser", shown: Shown) -> None:
-    opened = False
+    opened = 0
     for name in NAMES:
+        if opened == 2:
+            return
         with tab(browser, shown.url) as one:
             one.go(f"/m/{shown.slugs['lived']}/{name}")
             details = one.page.locator(", ".join(f'section[data-every="{seconds}"] details[id]' for seconds in (2, 5)))
             if details.count() == 0:
                 continue
-            opened = True
+            opened += 1
             own = details.first.get_attribute("id")
             one.page.evaluate("(id) => { document.getElementById(id).open = true; }", own)
             part = one.page.evaluate("(id) => document.getElementById(id).closest('section[data-every]').dataset.part", own)
