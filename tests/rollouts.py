@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import versions
-from flyball.adapters.local.bundles import LocalBundles
 from flyball.adapters.memory.counts import MemoryCounts
 from flyball.adapters.memory.deployments import MemoryDeployments
 from flyball.adapters.memory.executor import MemoryExecutor
@@ -197,6 +196,21 @@ def at(known: State, evidence: Evidence, spec: Spec, *, days: float) -> list[Act
     return decide(known, evidence, spec, now=T0 + days * DAY)
 
 
+class Everything:
+    """A store of bundles that has whatever is asked for, and nothing in it: for those who never look into one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, folder: Path) -> str:
+        """Nobody keeps one here."""
+        raise NotImplementedError
+
+    def path(self, digest: str) -> Path:
+        """The folder of a bundle."""
+        return self._folder
+
+
 class Small:
     """A world in memory, whose loop is handed its evidence."""
 
@@ -208,7 +222,7 @@ class Small:
             predictions=log,
             outcomes=MemoryOutcomeLog(log),
             deployments=MemoryDeployments(clock=lambda: T0),
-            bundles=LocalBundles(folder / "bundles", folder / "key"),
+            bundles=Everything(folder),
             registry=MemoryRegistry(),
             executor=MemoryExecutor(lambda job: "{}"),
             reports=MemoryReports(),

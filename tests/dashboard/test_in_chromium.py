@@ -14,28 +14,29 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 NAMES = [row.name for row in PAGES]
-FOLLOWED = 12
+FOLLOWED = {"lived": 12, "fresh": 4, "wide": 6, "nasty": 6}
 """So many links of a page are followed."""
+_LOOKS = tuple((width, theme) for width in (WIDE, NARROW) for theme in ("light", "dark"))
 _LINKS = """(slug) => [...document.querySelectorAll("main a[href], svg a[href]")]
   .map((one) => one.getAttribute("href")).filter((one) => one.startsWith("/m/" + slug + "/") || one.startsWith("?"))"""
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_is_quiet_and_stays_in_its_window(browser: "Browser", shown: Shown, name: str, kind: str, language: str) -> None:
+def test_a_page_is_quiet_and_stays_in_its_window(browser: "Browser", shown: Shown, name: str, kind: str) -> None:
     with tab(browser, shown.url) as one:
-        one.go(f"/m/{shown.slugs[kind]}/{name}?lang={language}")
-        assert one.page.locator("html").get_attribute("lang") == language
-        assert one.page.locator("h1").count() == 1
-        for width, theme in ((WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), (NARROW, "dark")):
-            one.wide(width)
-            one.theme(theme)
-            if language == "en" or (width == NARROW) == (theme == "dark"):
-                one.picture(f"{kind}-{name}-{language}-{width}-{theme}")
-            assert one.faults() == [], f"{width} wide, {theme}"
-        told = one.page.locator("main").inner_text()
-        assert re.findall(r"\bdashboard\.[a-z_]+\.[a-z_]+", told) == [], "texts that are in no catalogue"
+        for language, pictured in (("en", (WIDE, "light")), ("zh", (NARROW, "dark"))):
+            one.go(f"/m/{shown.slugs[kind]}/{name}?lang={language}")
+            assert one.page.locator("html").get_attribute("lang") == language
+            assert one.page.locator("h1").count() == 1
+            for width, theme in _LOOKS:
+                one.wide(width)
+                one.theme(theme)
+                if (width, theme) == pictured:
+                    one.picture(f"{kind}-{name}-{language}-{width}-{theme}")
+                assert one.faults() == [], f"{language}, {width} wide, {theme}"
+            told = one.page.locator("main").inner_text()
+            assert re.findall(r"dashboard\.[a-z_]+", told) == [], "texts that are in no catalogue"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +47,7 @@ def test_what_a_page_links_to_is_there(browser: "Browser", shown: Shown, name: s
         one.go(here)
         hrefs = [here + href if href.startswith("?") else href for href in one.page.evaluate(_LINKS, shown.slugs[kind])]
         links = list(dict.fromkeys(href.partition("#")[0] for href in hrefs))
-        for href in links[:: max(1, len(links) // FOLLOWED)][:FOLLOWED]:
+        for href in links[:: max(1, len(links) // FOLLOWED[kind])][: FOLLOWED[kind]]:
             one.wide(WIDE)
             one.go(href)
             assert one.page.locator("h1").count() == 1, href
@@ -62,7 +63,7 @@ def test_forms_take_whatever_is_typed(browser: "Browser", shown: Shown, name: st
         here = f"/m/{shown.slugs[kind]}/{name}"
         one.go(here)
         for number in range(one.page.locator("main form").count()):
-            for text in (*nasty.SCRIPTS[:4], nasty.ODD[-3], ""):
+            for text in (nasty.SCRIPTS[3], nasty.SCRIPTS[5], nasty.ODD[-3], ""):
                 one.go(here)
                 _fill(one, number, text)
                 _no_faults_but_status(one, f"form {number} with {text!r}")
@@ -95,7 +96,7 @@ def test_the_list_of_models_is_quiet(browser: "Browser", shown: Shown) -> None:
         with tab(browser, shown.url) as one:
             one.go(f"/?lang={language}")
             assert one.page.locator("main tbody tr").count() == len(KINDS)
-            for width, theme in ((WIDE, "light"), (WIDE, "dark"), (NARROW, "light"), (NARROW, "dark")):
+            for width, theme in _LOOKS:
                 one.wide(width)
                 one.theme(theme)
                 one.picture(f"fleet-{language}-{width}-{theme}")
@@ -121,17 +122,20 @@ def test_sections_are_fetched_again_while_somebody_looks(browser: "Browser", sho
 
 
 def test_what_was_opened_stays_open_when_its_section_is_fetched_again(browser: "Browser", shown: Shown) -> None:
-    opened = False
+    opened = 0
     for name in NAMES:
+        if opened == 2:
+            return
         with tab(browser, shown.url) as one:
             one.go(f"/m/{shown.slugs['lived']}/{name}")
-            details = one.page.locator("section[data-every] details[id]")
+            details = one.page.locator(", ".join(f'section[data-every="{seconds}"] details[id]' for seconds in (2, 5)))
             if details.count() == 0:
                 continue
-            opened = True
+            opened += 1
             own = details.first.get_attribute("id")
             one.page.evaluate("(id) => { document.getElementById(id).open = true; }", own)
-            with one.page.expect_response(lambda answer: "part=" in answer.url, timeout=20_000):
+            part = one.page.evaluate("(id) => document.getElementById(id).closest('section[data-every]').dataset.part", own)
+            with one.page.expect_response(lambda answer, key=part: f"part={key}" in answer.url, timeout=20_000):  # type: ignore[misc]
                 pass
             one.page.wait_for_timeout(300)
             assert one.page.evaluate("(id) => document.getElementById(id).open", own), name
@@ -188,6 +192,8 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(browser: "Browser
                 "() => { const one = document.activeElement, style = getComputedStyle(one);"
                 " return [one.outerHTML.slice(0, 120), style.outlineStyle !== 'none' || style.boxShadow !== 'none']; }"
             )
+            if where[0].startswith("<body"):
+                break  # past the last there is
             assert where[1], f"the focus cannot be seen on {where[0]}"
             seen.add(where[0])
         assert len(seen) > 5

@@ -1,6 +1,7 @@
 """The admin routes: denied by default, opened by a token, and what they write stands in the journal under that token's name."""
 
 import asyncio
+import shutil
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ import pytest
 
 from administered import NAMED, SECRET, Caller, admin, administered, journal, ports
 from flyball.core.errors import StoreError
-from flyball.journal.events import Frozen, Promoted, RolledBack, Silenced, SilenceEnded, Staged, Thawed
+from flyball.journal.events import Frozen, Promoted, Registered, RolledBack, Silenced, SilenceEnded, Staged, Thawed
 from flyball.server.admin.routes import ROUTES
 from served import MODEL, Site
 
@@ -143,6 +144,21 @@ def test_what_is_written_serves_at_once_and_stands_in_the_journal_under_the_toke
     frozen = written[4]
     assert isinstance(frozen.event, Frozen) and frozen.event.until is not None
     assert (frozen.event.until - frozen.at).total_seconds() == 86400
+
+
+def test_a_version_whose_bundle_is_gone_is_not_promoted(shop: Site) -> None:
+    before = len(journal(shop))
+    gone = next(one.event for one in journal(shop) if isinstance(one.event, Registered) and one.event.version == 1)
+    shutil.rmtree(shop.ports.bundles.path(gone.bundle))
+
+    async def story(caller: Caller) -> None:
+        for body in ({"version": 1}, {"version": 1, "to": "staging", "share": 0.25}):
+            answer = await caller.post("/admin/promote", body)
+            assert answer.status_code == 409, answer.text
+            assert "no server can load it: the bundle" in answer.json()["error"]
+
+    tell(shop, story)
+    assert len(journal(shop)) == before
 
 
 def test_what_the_present_state_forbids_is_409_and_changes_nothing(shop: Site) -> None:

@@ -1,16 +1,17 @@
 """What every page is written on: the frame with menu and language, and templates that escape."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from flyball.core.errors import FlyballError
 from flyball.core.reason import because
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.dashboard.table import PAGES
-from flyball.render.report.svg import tag
+from flyball.render.report.svg import joined, tag
 from flyball.render.report.text import clean, lasting, percent, whole
 from flyball.words.sentences import Language, sentence
 
@@ -21,7 +22,7 @@ def environment() -> Environment:
     made = Environment(
         autoescape=True, undefined=StrictUndefined, loader=PackageLoader("flyball.dashboard"), trim_blocks=True, lstrip_blocks=True
     )
-    made.filters |= {"clean": clean, "whole": whole, "percent": percent, "lasting": lasting, "at": at}
+    made.filters |= {"clean": clean, "whole": whole, "percent": percent, "lasting": lasting, "at": at, "typed": typed, "as_day": as_day}
     return made
 
 
@@ -33,6 +34,31 @@ def at(moment: object) -> Markup:
         return Markup("-")
     known = moment.astimezone(UTC)
     return tag("time", f"{known:%Y-%m-%d %H:%M} UTC", datetime=f"{known:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def as_day(text: str) -> str:
+    """What a field for a day is filled in with: a day, or nothing, never something else that stood in the address.
+
+    >>> as_day("2013-05-01"), as_day("2013-5-1"), as_day("<script>")
+    ('2013-05-01', '', '')
+    """
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return ""
+    return text if f"{found}" == text else ""
+
+
+def typed(text: str) -> Markup:
+    """A sentence in which what is to be typed stands between backticks, as the command line says it.
+
+    >>> typed("`flyball up` mends <it>")
+    Markup('<code>flyball up</code> mends &lt;it&gt;')
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one backtick has no other
+        return escape(text)
+    return joined(tag("code", part) if number % 2 else escape(part) for number, part in enumerate(parts))
 
 
 def filled(template: str, ask: Ask, **values: object) -> Markup:

@@ -12,6 +12,7 @@ from flyball.core.window import format_minute
 from flyball.journal.events import Event, Frozen, RolledBack, RolloutEnded, Silenced, SilenceEnded, Staged, Thawed
 from flyball.journal.known import Known, State
 from flyball.journal.moves import ApprovalAsked, Declined
+from flyball.loop.at_hand import unloadable
 from flyball.loop.deciding.due import by_hand
 from flyball.loop.deploy import publish
 from flyball.loop.going_back import rolled_back
@@ -36,7 +37,8 @@ def promote(world: World, spec: Spec, version: int, *, force: bool, reason: str,
     if version == state.champion:
         publish(world, state, spec=spec, now=now)  # whoever promoted it may have died before servers were told
         raise RefusedError(f"{state.model}@{version} is the champion already", hint="`flyball status` shows what serves")
-    against = [*_spoken_against(known), *spoken_against(world, state, version), *_standing(state, version, now)]
+    spoken = [*_spoken_against(known), *spoken_against(world, state, version), *unloadable(world, state, version)]
+    against = [*spoken, *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason)
     told = because("promote.by_hand", version=version, actor=actor, reason=reason or "no reason given")
     if by_hand(state, spec) and not force:
@@ -70,7 +72,7 @@ def stage(world: World, spec: Spec, version: int, *, share: float, force: bool, 
             hint="wait for its end (`flyball rollout`), or end it: `flyball rollout abort --reason '...'`",
         )
     spoken = [*_spoken_against(known), *spoken_against(world, state, version)] if share > 0 else []
-    against = [*spoken, *_too_large(share, spec), *_standing(state, version, now)]
+    against = [*spoken, *unloadable(world, state, version), *_too_large(share, spec), *_standing(state, version, now)]
     _need_force(state, version, against, force=force, reason=reason, what="staged")
     told = because("stage.by_hand", version=version, share=share, actor=actor, reason=reason or "no reason given")
     events = [*leftovers(world, state), Staged(version=version, share=share, reason=told)]

@@ -9,6 +9,7 @@ from flyball.core.window import format_duration, format_minute
 from flyball.journal.events import Event, Registered, RolloutEnded, RolloutStarted
 from flyball.journal.known import State, Waiting
 from flyball.journal.moves import Approved, Declined, RolloutPaused, RolloutResumed
+from flyball.loop.at_hand import unloadable
 from flyball.loop.promoted import promoted
 from flyball.loop.records import Written
 from flyball.loop.unwritten import leftovers, spoken_against
@@ -166,8 +167,9 @@ def _refuse_frozen(state: State, now: datetime, what: str) -> None:
 
 
 def _refuse_spoken_against(world: World, state: State, version: int) -> None:
-    """What live rows or a guardrail spoke against is not approved, also if no tick has written it down yet."""
+    """What live rows or a guardrail spoke against is not approved, also if no tick has written it down yet; nor what cannot be loaded."""
     against = ["live rows spoke against it"] if state.versions[version].refused else spoken_against(world, state, version)
+    against += unloadable(world, state, version)
     if against:
         raise RefusedError(
             f"{state.model}@{version} is not promoted: {'; '.join(against)}",

@@ -46,6 +46,7 @@ _FLEET: dict[str, tuple[str, str]] = {
         "{count} {count:model|models}; those that need somebody come first.",
         "共 {count} 个模型；需要处理的排在前面。",
     ),
+    "dashboard.full_stop": (". ", "。"),
     "dashboard.fleet.colon": (": ", "："),
     "dashboard.fleet.person": ("a person", "人工"),
     "dashboard.fleet.unread": ("This model cannot be read: {error}", "无法读取此模型：{error}"),

@@ -137,9 +137,9 @@ _LONG = {
     ),
     "experiment.against": (
         "Against it: the upper bound falls below 0. It is {upper:+.5f}.",
-        "版本 {version} 落败：上界降至 0 以下。目前为 {upper:+.5f}。",
+        "新版本落败：上界降至 0 以下。目前为 {upper:+.5f}。",
     ),
-    "experiment.against_unknown": ("Against it: the upper bound falls below 0.", "版本 {version} 落败：上界降至 0 以下。"),
+    "experiment.against_unknown": ("Against it: the upper bound falls below 0.", "新版本落败：上界降至 0 以下。"),
     "experiment.otherwise": (
         "Neither: champion {champion} stays, at the deadline",
         "两者皆非：到期限时保留现任版本 {champion}，期限",

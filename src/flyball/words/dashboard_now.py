@@ -61,7 +61,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "单元份额为设定值；应答份额为实际观测值。行数截至以下时间前 24 小时：",
     ),
     "dashboard.now.role": ("as", "角色"),
-    "dashboard.now.role.champion": ("champion", "冠军"),
+    "dashboard.now.role.champion": ("champion", "现任版本"),
     "dashboard.now.role.challenger": ("challenger", "挑战者"),
     "dashboard.now.role.shadow": ("shadow", "影子"),
     "dashboard.now.version": ("version", "版本"),
@@ -117,7 +117,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "dashboard.now.machines": ("Workers", "工作进程"),
     "dashboard.now.machines_about": (
         "Heard of in the last 10 s. Since: when the version that it answers with became champion.",
-        "最近 10 秒内有消息。“自”为其应答版本成为冠军的时间。",
+        "最近 10 秒内有消息。“自”为其应答版本成为现任版本的时间。",
     ),
     "dashboard.now.worker": ("worker", "工作进程"),
     "dashboard.now.state": ("state", "状态"),

@@ -10,7 +10,7 @@ _CHOICE: dict[str, tuple[str, str]] = {
     "dashboard.performance.no_report": (
         "Nothing has been measured yet. A version has to be champion, predictions have to be asked for, and the loop has to look: "
         "flyball promote, flyball serve, then flyball up (or flyball tick, again and again).",
-        "尚未测量。需要有冠军版本、有预测请求，并由循环查看：flyball promote、flyball serve，然后 flyball up（或定期运行 flyball tick）。",
+        "尚未测量。需要有现任版本、有预测请求，并由循环查看：flyball promote、flyball serve，然后 flyball up（或定期运行 flyball tick）。",
     ),
     "dashboard.performance.metric": ("Metric", "指标"),
     "dashboard.performance.version": ("Version", "版本"),
@@ -26,7 +26,7 @@ _CHOICE: dict[str, tuple[str, str]] = {
     ),
     "dashboard.performance.no_such_version": (
         "Version {wanted!r} never was champion, so no report is about it; all versions are shown.",
-        "版本 {wanted!r} 从未成为冠军，没有关于它的报告；现显示所有版本。",
+        "版本 {wanted!r} 从未成为现任版本，没有关于它的报告；现显示所有版本。",
     ),
     "dashboard.performance.no_day": (
         "{wanted!r} is no day such as 2013-07-14; it is left out.",

@@ -91,7 +91,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "drift.dataset_unknown": ("insufficient data in all {columns} columns", "全部 {columns} 列数据不足"),
     "drift.slow": (
         "{column} is as in the last training, and {first:.2f} from the first champion's: it has moved slowly, over several trainings",
-        "{column} 与最近一次训练时相同，但与最初的冠军版本的训练数据相差 {first:.2f}：它在多次训练之间缓慢偏移",
+        "{column} 与最近一次训练时相同，但与最初的现任版本的训练数据相差 {first:.2f}：它在多次训练之间缓慢偏移",
     ),
     "drift.slow_more": (
         "{count} more have moved slowly, over several trainings",

@@ -1,7 +1,7 @@
 """Sentences of the gate: code → (English, Chinese)."""
 
 _GAIN = "gain over the champion {gain:+.4f} [{lower:+.4f}, {upper:+.4f}] on {rows} rows in {blocks} blocks"
-_GAIN_ZH = "相对冠军版本的增益为 {gain:+.4f} [{lower:+.4f}, {upper:+.4f}]，{rows} 行，{blocks} 个区块"
+_GAIN_ZH = "相对现任版本的增益为 {gain:+.4f} [{lower:+.4f}, {upper:+.4f}]，{rows} 行，{blocks} 个区块"
 
 SENTENCES: dict[str, tuple[str, str]] = {
     "gate.empty": (
@@ -11,11 +11,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "gate.first_without_bound": (
         "There is no champion to compare with and the gate has no bound of its own; add at_least or at_most to it, "
         "or promote this first version by hand with --force --reason.",
-        "没有可供比较的冠军版本，且门禁没有自己的界限；请添加 at_least 或 at_most，或用 --force --reason 手动提升这个首个版本。",
+        "没有可供比较的现任版本，且门禁没有自己的界限；请添加 at_least 或 at_most，或用 --force --reason 手动提升这个首个版本。",
     ),
     "gate.no_champion": (
         "{metric}: there is no champion to compare with, so this check does not apply.",
-        "{metric}：没有可供比较的冠军版本，此检查不适用。",
+        "{metric}：没有可供比较的现任版本，此检查不适用。",
     ),
     "gate.column_absent": (
         "{columns}: read by this version and absent from {absent} of the last {rows} requests: clients have to send it first.",
@@ -23,16 +23,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "gate.no_comparison": (
         "{metric}: candidate and champion could not be compared on rows that are new to both.",
-        "{metric}：无法在对两者都是新数据的行上比较候选版本与冠军版本。",
+        "{metric}：无法在对两者都是新数据的行上比较候选版本与现任版本。",
     ),
     "gate.champion_unusable": (
         "{metric}: candidate and champion could not be compared: {error}.",
-        "{metric}：无法比较候选版本与冠军版本：{error}。",
+        "{metric}：无法比较候选版本与现任版本：{error}。",
     ),
     "gate.too_little": (
         "{metric}: too little evidence to compare with the champion: {rows} rows in {blocks} blocks, "
         "needed {rows_needed} rows in {blocks_needed} blocks.",
-        "{metric}：与冠军版本比较的证据不足：{rows} 行、{blocks} 个区块，需要 {rows_needed} 行、{blocks_needed} 个区块。",
+        "{metric}：与现任版本比较的证据不足：{rows} 行、{blocks} 个区块，需要 {rows_needed} 行、{blocks_needed} 个区块。",
     ),
     "gate.no_value": (
         "{metric} could not be computed on the {rows} held-out rows.",

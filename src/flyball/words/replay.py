@@ -11,12 +11,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "replay.errors": (
         "It fails on {rows} of {asked} logged {asked:request|requests} that the champion answers: {message} (such as {examples}).",
-        "在冠军版本能回答的 {asked} 个已记录请求中，它有 {rows} 个失败：{message}（例如 {examples}）。",
+        "在现任版本能回答的 {asked} 个已记录请求中，它有 {rows} 个失败：{message}（例如 {examples}）。",
     ),
     "replay.not_finite": (
         "Its score is no finite number for {rows} of {asked} logged {asked:request|requests} that the champion answers "
         "(such as {examples}).",
-        "在冠军版本能回答的 {asked} 个已记录请求中，它有 {rows} 个得分不是有限数（例如 {examples}）。",
+        "在现任版本能回答的 {asked} 个已记录请求中，它有 {rows} 个得分不是有限数（例如 {examples}）。",
     ),
     "replay.champion_errors": (
         "Version {version} itself fails on {rows} of them; they are left out.",
@@ -24,7 +24,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "replay.identical": (
         "It gives exactly the champion's score for all {rows} rows: nothing can be gained from it.",
-        "它在全部 {rows} 行上的得分与冠军版本完全相同：换用它不会带来任何收益。",
+        "它在全部 {rows} 行上的得分与现任版本完全相同：换用它不会带来任何收益。",
     ),
     "replay.disagreement": (
         "The labels differ in " + _BETWEEN + " of the rows ({differing} of {rows}).",
@@ -74,45 +74,45 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "replay.answered": (
         "It answers {rows} logged requests without error; {share:.1%} of the labels differ from the champion's, the scores are "
         "{distance:.3f} apart (Kolmogorov-Smirnov).",
-        "它无错误地回答了 {rows} 个已记录请求；{share:.1%} 的标签与冠军版本不同，得分分布距离为 {distance:.3f}（Kolmogorov-Smirnov）。",
+        "它无错误地回答了 {rows} 个已记录请求；{share:.1%} 的标签与现任版本不同，得分分布距离为 {distance:.3f}（Kolmogorov-Smirnov）。",
     ),
     "replay.answered_numbers": (
         "It answers {rows} logged requests without error; {share:.1%} of the answers differ noticeably from the champion's, their "
         "distributions are {distance:.3f} apart (Kolmogorov-Smirnov).",
-        "它无错误地回答了 {rows} 个已记录请求；{share:.1%} 的答案与冠军版本明显不同，分布距离为 {distance:.3f}（Kolmogorov-Smirnov）。",
+        "它无错误地回答了 {rows} 个已记录请求；{share:.1%} 的答案与现任版本明显不同，分布距离为 {distance:.3f}（Kolmogorov-Smirnov）。",
     ),
     "replay.too_different": (
         "Its labels differ from the champion's in " + _BETWEEN + " of {rows} logged requests, more than {limit:.1%}.",
-        "在 {rows} 个已记录请求中，其标签与冠军版本不同的占 " + _BETWEEN + "，超过 {limit:.1%}。",
+        "在 {rows} 个已记录请求中，其标签与现任版本不同的占 " + _BETWEEN + "，超过 {limit:.1%}。",
     ),
     "replay.too_slow": (
         "One row takes {candidate:.1f} µs, the champion {champion:.1f} µs: {ratio:.1f} times as long, allowed are {limit:g}.",
-        "每行耗时 {candidate:.1f} 微秒，冠军版本 {champion:.1f} 微秒：{ratio:.1f} 倍，允许 {limit:g} 倍。",
+        "每行耗时 {candidate:.1f} 微秒，现任版本 {champion:.1f} 微秒：{ratio:.1f} 倍，允许 {limit:g} 倍。",
     ),
     "untouched.kept": (
         "On {rows} rows that no training learned from, labelled before the champion was made, it ranks with an area of {candidate:.3f}, "
         "the champion with {champion:.3f}.",
-        "在 {rows} 行任何训练都未学习、且标签早于冠军版本的数据上，其排序 AUC 为 {candidate:.3f}，冠军版本为 {champion:.3f}。",
+        "在 {rows} 行任何训练都未学习、且标签早于现任版本的数据上，其排序 AUC 为 {candidate:.3f}，现任版本为 {champion:.3f}。",
     ),
     "untouched.lost": (
         "On {rows} rows that no training learned from, labelled before the champion was made, it ranks with an area of {candidate:.3f}, "
         "the champion with {champion:.3f}: it certainly lost more than half of what the champion knows. Are the new labels right?",
-        "在 {rows} 行任何训练都未学习、且标签早于冠军版本的数据上，其排序 AUC 为 {candidate:.3f}，冠军版本为 {champion:.3f}："
-        "它确定丢失了冠军版本所知的一半以上。新标签是否正确？",
+        "在 {rows} 行任何训练都未学习、且标签早于现任版本的数据上，其排序 AUC 为 {candidate:.3f}，现任版本为 {champion:.3f}："
+        "它确定丢失了现任版本所知的一半以上。新标签是否正确？",
     ),
     "untouched.too_few": (
         "Untouched rows say nothing yet: {rows} rows in {blocks} blocks were labelled before the champion was made, needed {needed} rows "
         "of both kinds in {blocks_needed} blocks.",
-        "留存行尚不足以判断：冠军版本之前已有标签的为 {rows} 行、{blocks} 个区块，需要两类共 {needed} 行、{blocks_needed} 个区块。",
+        "留存行尚不足以判断：现任版本之前已有标签的为 {rows} 行、{blocks} 个区块，需要两类共 {needed} 行、{blocks_needed} 个区块。",
     ),
     "untouched.not_kept": (
         "Untouched rows do not apply: the champion was not trained under the rule `{rule}`.",
-        "留存行检查不适用：冠军版本不是按规则 `{rule}` 训练的。",
+        "留存行检查不适用：现任版本不是按规则 `{rule}` 训练的。",
     ),
     "labels.inverted": (
         "From {begin} to {end} the labels say the opposite of what the champion says (area {auc:.3f} on {rows} rows): labels were "
         "inverted, or the world was. Look at them; a version that is right all the same can be promoted by hand.",
-        "从 {begin} 到 {end} 的标签与冠军版本的判断相反（{rows} 行上 AUC 为 {auc:.3f}）：标签被颠倒，或世界已改变。"
+        "从 {begin} 到 {end} 的标签与现任版本的判断相反（{rows} 行上 AUC 为 {auc:.3f}）：标签被颠倒，或世界已改变。"
         "请检查标签；若该版本仍然正确，可手动提升。",
     ),
     "gate.check_failed": (

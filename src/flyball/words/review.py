@@ -6,7 +6,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Trained on {rows:,} rows, judged on {held:,} held out. Snapshot {snapshot}, run {run}, engine {engine}.",
         "以 {rows:,} 行训练，在 {held:,} 行留出样本上评判。快照 {snapshot}，运行 {run}，引擎 {engine}。",
     ),
-    "review.first": ("There is no champion to compare with.", "没有可比较的冠军版本。"),
+    "review.first": ("There is no champion to compare with.", "没有可比较的现任版本。"),
     "review.same": (
         "Nothing that the model is made of changes here: the same data, code and spec made {version}. "
         "Its gate stands below as it was when it was registered.",
@@ -14,13 +14,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "review.rows": (
         "Against the champion {version} on {rows:,} rows that are new to both, in {blocks:,} blocks.",
-        "与冠军 {version} 在双方都未见过的 {rows:,} 行（{blocks:,} 个区块）上比较。",
+        "与现任版本 {version} 在双方都未见过的 {rows:,} 行（{blocks:,} 个区块）上比较。",
     ),
     "review.no_rows": (
         "No row is new to both this model and the champion {version}: nothing can be compared.",
-        "没有对此模型和冠军 {version} 都是新的行：无法比较。",
+        "没有对此模型和现任版本 {version} 都是新的行：无法比较。",
     ),
-    "review.trouble": ("The champion {version} could not be compared with: {error}", "无法与冠军 {version} 比较：{error}"),
+    "review.trouble": ("The champion {version} could not be compared with: {error}", "无法与现任版本 {version} 比较：{error}"),
     "review.gain_note": (
         "A gain above 0 is better, whatever the metric's direction. Bounds hold with 95 % confidence on each side.",
         "增益大于 0 即更好，与指标方向无关。每侧界限的置信度为 95 %。",
@@ -30,7 +30,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "review.held_out": ("held out", "留出"),
     "review.bounds": ("bounds", "界限"),
     "review.this": ("this", "本次"),
-    "review.champion": ("champion", "冠军"),
+    "review.champion": ("champion", "现任版本"),
     "review.gain": ("gain", "增益"),
     "review.gate": ("Gate", "门禁"),
     "review.slices": ("Slices", "切片"),
@@ -56,6 +56,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Held-out rows in groups of about the same score: on the line, what was said on average came true as often.",
         "按得分分组的留出样本：点在线上，表示平均预测与实际相符。",
     ),
-    "review.gains": ("Gain over the champion", "相对冠军的增益"),
+    "review.gains": ("Gain over the champion", "相对现任版本的增益"),
     "review.gains_about": ("Each metric with its 95 % bounds; right of 0 is better.", "各指标及其 95 % 界限；0 的右侧为更好。"),
 }

@@ -111,9 +111,18 @@ class _Values(dict[str, object]):
         return _Nothing()
 
 
+_IN_CHINESE: Mapping[str, Mapping[object, str]] = {
+    "verdict": {"pass": "通过", "fail": "未通过", "undecided": "未定", "not applicable": "不适用"},
+    "cause": {"schedule": "定期", "drift": "漂移", "performance": "性能", "manual": "人工", "alert": "外部警报"},
+}
+"""Values that are words themselves, by the name of the value."""
+
+
 def _shown(name: str, value: Value, language: Language) -> object:
     if value is None:
         return _Nothing()
+    if language == "zh" and name in _IN_CHINESE:
+        return _IN_CHINESE[name].get(value, value)
     return spoken_time(value, language) if name == "since" and isinstance(value, str) else value
 
 

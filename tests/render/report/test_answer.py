@@ -48,6 +48,8 @@ def test_drift_alone_asks_for_a_look_not_for_an_action() -> None:
     found = with_states(calm(), price="drift", calls="drift")
     assert answer(found).call == "look"
     assert answer(found).reasons[0].values == {"count": 2, "watched": 3}
+    wide = replace(found, report=replace(found.report, left_out={"drift": 68, "ok": 334}))
+    assert answer(wide).reasons[0].values == {"count": 70, "watched": 405}
 
 
 def test_performance_below_its_floor_asks_for_an_action_before_everything_else() -> None:

@@ -9,7 +9,8 @@ from flyball.core.reason import because
 from flyball.core.window import Window
 from flyball.loop.course import Alarm, Course, Look, course
 from flyball.monitoring.records import Coverage, Estimated
-from flyball.render.report.course import Legend, known_course, lag_course, lag_unit, performance_course, time_marks
+from flyball.render.report.course import Legend, known_course, lag_course, lag_unit, performance_course
+from flyball.render.report.over_time import time_marks
 from reports import DAY, NOW, report
 
 LEGEND = Legend(title="brier over time", about="<b>", realised="realised", same="same", newest="newest", alarm="firing")

@@ -7,7 +7,7 @@ from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.loop.picture import Picture, furthest
-from flyball.monitoring.records import QualityFinding
+from flyball.monitoring.records import MonitorReport, QualityFinding
 
 Call = Literal["good", "look", "act"]
 _PERHAPS = frozenset(f"performance.{how}_below_floor{of}" for how in ("perhaps", "nearly") for of in ("", "_units", "_rows"))
@@ -33,7 +33,7 @@ def answer(picture: Picture) -> Answer:
         return Answer(call="look", reasons=tuple(reason for reason, _ in looks), step=looks[0][1])
     columns = picture.report.columns
     perhaps = [name for name in furthest(columns) if columns[name].state == "warn"]
-    calm = because("report.calm", watched=len(columns))
+    calm = because("report.calm", watched=_watched(picture.report))
     if perhaps:
         warned = because("report.perhaps", count=len(perhaps), column=perhaps[0])
         return Answer(call="good", reasons=(calm, warned), step=because("report.step_wait"))
@@ -70,7 +70,8 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
     if moved:
         features = [name for name in moved if not _said_by_the_model(name)]
         step = because("report.step_drift", column=features[0]) if features else because("report.step_score", column=moved[0])
-        found.append((because("report.moved", count=len(moved), watched=len(columns)), step))
+        count = len(moved) + report.left_out.get("drift", 0)
+        found.append((because("report.moved", count=count, watched=_watched(report)), step))
         found.append((columns[moved[0]].reason, step))
     elif all(column.state == "insufficient data" for column in columns.values()):
         found.append((columns[worst[0]].reason, because("report.step_few")))
@@ -88,6 +89,11 @@ def _looks(picture: Picture) -> list[tuple[Reason, Reason]]:
         if alert.key.partition(":")[0] not in _TO_ACT_ON and alert.key not in told:
             found.append((because("report.still_firing", key=alert.key), because("report.step_alert", key=alert.key)))
     return found
+
+
+def _watched(report: MonitorReport) -> int:
+    """How many columns were looked at, also those that a kept report does not hold."""
+    return len(report.columns) + sum(report.left_out.values())
 
 
 def _beyond(picture: Picture) -> list[tuple[Reason, Reason]]:

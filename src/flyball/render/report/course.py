@@ -9,9 +9,9 @@ from markupsafe import Markup
 from flyball.core.record import record
 from flyball.loop.course import Alarm, Course, Look
 from flyball.monitoring.records import Estimated
-from flyball.render.report.over_time import Mark, by_version, changes, limits, seconds, series
+from flyball.render.report.over_time import Mark, by_version, changes, limits, seconds, series, time_marks
 from flyball.render.report.svg import Frame, Point, chart, dot, line, tag, word
-from flyball.render.report.text import day, percent, short
+from flyball.render.report.text import percent, short
 
 _DAY = 86_400.0
 
@@ -84,26 +84,6 @@ def lag_course(looks: Sequence[Look], legend: Legend, key: str, *, unit: float) 
     ]
     shapes += [_told(point, f"{at:%Y-%m-%d}: {short(one)}, {short(two)}") for point, (at, one, two) in zip(nine, found, strict=True)]
     return chart(frame, shapes, title=legend.title, about=legend.about, key=key)
-
-
-def time_marks(low: float, high: float, wanted: int) -> tuple[tuple[float, str], ...]:
-    """Where an axis of time is labelled: hours of a day or two, days of some weeks, months of what is longer."""
-    if high <= low:
-        return ((low, day(datetime.fromtimestamp(low, tz=UTC))),)
-    if high - low > 75 * _DAY:
-        return _months(low, high, wanted)
-    form = "%H:%M" if high - low < 2 * _DAY else "%m-%d"
-    seats = [low + (high - low) * part / (wanted - 1) for part in range(wanted)]
-    return tuple((seat, f"{datetime.fromtimestamp(seat, tz=UTC):{form}}") for seat in seats)
-
-
-def _months(low: float, high: float, wanted: int) -> tuple[tuple[float, str], ...]:
-    first, last = (datetime.fromtimestamp(second, tz=UTC) for second in (low, high))
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    starts = [datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC) for number in numbers]
-    inside = [start for start in starts if low <= seconds(start) <= high]
-    every = max(1, -(-len(inside) // wanted))
-    return tuple((seconds(start), f"{start:%Y-%m}") for start in inside[::every])
 
 
 def _frame(marks: Sequence[Mark], more: Sequence[float | None], width: int) -> Frame:

@@ -43,7 +43,7 @@ def distance_line(
     marks = [
         Mark(at=report.window.end, version=report.version, value=c.distance, lower=c.lower, upper=c.upper, limit=c.threshold)
         for report in history
-        if (c := report.columns.get(name)) is not None and c.state != "insufficient data"
+        if (c := report.columns.get(name)) is not None and c.state != "insufficient data" and c.missing < 1.0
     ]
     if len(marks) < 2:
         return None
@@ -209,14 +209,28 @@ def by_version(marks: Sequence[Mark]) -> Iterable[list[Mark]]:
 def _time_frame(marks: Sequence[Mark], bottom: float, top: float, height: int, *, width: int = 360) -> Frame:
     ends = [seconds(mark.at) for mark in marks]
     low, high = min(ends), max(ends)
-    wanted = 4 if width < 500 else 7
-    labels = [low + (high - low) * part / (wanted - 1) for part in range(wanted)] if high > low else [low]
-    short_span = high - low < 2 * _DAY
-    told = []
-    for second in labels:
-        at = datetime.fromtimestamp(second, tz=UTC)
-        told.append((second, f"{at:%H:%M}" if short_span else day(at)))
-    return Frame(low=low, high=high, bottom=bottom, top=top, width=width, height=height, right=18, marks=tuple(told))
+    told = time_marks(low, high, 4 if width < 500 else 7)
+    return Frame(low=low, high=high, bottom=bottom, top=top, width=width, height=height, right=18, marks=told)
+
+
+def time_marks(low: float, high: float, wanted: int) -> tuple[tuple[float, str], ...]:
+    """Where an axis of time is labelled: hours of a day or two, days of some weeks, months of what is longer."""
+    if high <= low:
+        return ((low, day(datetime.fromtimestamp(low, tz=UTC))),)
+    if high - low > 75 * _DAY:
+        return _months(low, high, wanted)
+    form = "%H:%M" if high - low < 2 * _DAY else "%m-%d"
+    seats = [low + (high - low) * part / (wanted - 1) for part in range(wanted)]
+    return tuple((seat, f"{datetime.fromtimestamp(seat, tz=UTC):{form}}") for seat in seats)
+
+
+def _months(low: float, high: float, wanted: int) -> tuple[tuple[float, str], ...]:
+    first, last = (datetime.fromtimestamp(second, tz=UTC) for second in (low, high))
+    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    starts = [datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC) for number in numbers]
+    inside = [start for start in starts if low <= seconds(start) <= high]
+    every = max(1, -(-len(inside) // wanted))
+    return tuple((seconds(start), f"{start:%Y-%m}") for start in inside[::every])
 
 
 def seconds(at: datetime) -> float:
