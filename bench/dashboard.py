@@ -308,6 +308,7 @@ def _beside(folder: Path, rounds: int, seconds: float) -> Beside:
     with running(folder, "serve") as (server, _), _dashboard(folder) as (url, _):
         client = subprocess.Popen([sys.executable, "-P", "-c", _TABS, url, slug(MODEL), str(TABS), *SHOWN], stdout=subprocess.PIPE)
         try:
+            time.sleep(10.0)  # tabs are opened once, and then look for hours
             client.send_signal(signal.SIGSTOP)
             alone: list[float] = []
             tabs: list[float] = []
@@ -392,10 +393,8 @@ def _page(given: argparse.Namespace, pages: Sequence[Timed], memory: dict[str, i
         "Written by `make bench-dashboard`; every figure on this page is from one run of it.",
         "",
         f"{on.date}, {on.processor}, {on.cores} cores, {on.system}, Python {on.python}, commit {on.commit}.",
-        f"A project with {given.rows:,} logged predictions, {given.features} features, {given.versions} versions, {given.entries:,} entries in the".replace(
-            ",", " ", 1
-        )
-        + " journal and a report a day for a year, in `flyball.db`.",
+        f"A project with {given.rows:,} logged predictions, {given.features} features, {given.versions} versions, {given.entries:,} "
+        "entries in the journal and a report a day for a year, in `flyball.db`.",
         "",
         "| | goal | measured | met |",
         "|---|---|---|---|",
@@ -409,7 +408,8 @@ def _page(given: argparse.Namespace, pages: Sequence[Timed], memory: dict[str, i
         "| page | first, ms | median, ms | worst, ms | size, kB | first paint, ms |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {one.name} | {one.first * 1000:.0f} | {one.median * 1000:.0f} | {max(one.took) * 1000:.0f} | {one.size / 1000:.0f} | {one.paint * 1000:.0f} |"
+            f"| {one.name} | {one.first * 1000:.0f} | {one.median * 1000:.0f} | {max(one.took) * 1000:.0f} | {one.size / 1000:.0f}"
+            f" | {one.paint * 1000:.0f} |"
             for one in pages
         ),
         "",
