@@ -25,5 +25,5 @@ def test_a_project_that_cannot_be_read_keeps_no_other_from_being_read(lived: Pat
     (broken / "flyball.toml").write_text("[model", encoding="utf-8")
     ports = open_dashboard([broken, lived])
     warm(ports)
-    assert [project.name for project in ports.projects][0] == "broken"
+    assert ports.projects[0].name == "broken"
     assert "loop" in dashboarded.made(lived, "loop")
