@@ -75,6 +75,18 @@ class Beside:
     def slower(self) -> float:
         return statistics.median(self.tabs) / statistics.median(self.alone) - 1
 
+    @property
+    def pairs(self) -> list[float]:
+        """The same of each pair of rounds, the least first."""
+        return sorted(tabs / alone - 1 for alone, tabs in zip(self.alone, self.tabs, strict=True))
+
+    @property
+    def met(self) -> str:
+        """Whether the goal is met; a difference that pairs of rounds do not agree on was not measured."""
+        if self.pairs[-1] <= SLOWER:
+            return "yes"
+        return "**no**" if self.pairs[0] > SLOWER else "not told apart, see below"
+
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
@@ -381,12 +393,12 @@ def _page(given: argparse.Namespace, pages: Sequence[Timed], memory: dict[str, i
     worst = max(pages, key=lambda one: one.median)
     painted = max(pages, key=lambda one: one.paint)
     rows = [
-        ("server time of any page, median", "≤ 300 ms", f"{worst.median * 1000:.0f} ms ({worst.name})", worst.median <= GOAL),
-        ("first paint in Chromium", "≤ 1 s", f"{painted.paint * 1000:.0f} ms ({painted.name})", painted.paint <= PAINT),
+        ("server time of any page, median", "≤ 300 ms", f"{worst.median * 1000:.0f} ms ({worst.name})", _met(worst.median <= GOAL)),
+        ("first paint in Chromium", "≤ 1 s", f"{painted.paint * 1000:.0f} ms ({painted.name})", _met(painted.paint <= PAINT)),
     ]
     if beside is not None:
         said = f"{beside.slower * 100:+.1f} % ({statistics.median(beside.tabs):.2f} ms against {statistics.median(beside.alone):.2f} ms)"
-        rows.append((f"a prediction while {TABS} tabs are open", "≤ 2 % slower", said, beside.slower <= SLOWER))
+        rows.append((f"a prediction while {TABS} tabs are open", "≤ 2 % slower", said, beside.met))
     lines = [
         "# What the dashboard costs",
         "",
@@ -398,7 +410,7 @@ def _page(given: argparse.Namespace, pages: Sequence[Timed], memory: dict[str, i
         "",
         "| | goal | measured | met |",
         "|---|---|---|---|",
-        *(f"| {what} | {goal} | {measured} | {'yes' if met else '**no**'} |" for what, goal, measured, met in rows),
+        *(f"| {what} | {goal} | {measured} | {met} |" for what, goal, measured, met in rows),
         "",
         "## Pages",
         "",
@@ -427,8 +439,15 @@ def _page(given: argparse.Namespace, pages: Sequence[Timed], memory: dict[str, i
             "",
             f"- alone: {', '.join(f'{one:.2f}' for one in beside.alone)}",
             f"- with tabs: {', '.join(f'{one:.2f}' for one in beside.tabs)}",
+            "",
+            f"Pair by pair predictions were slower by {beside.pairs[0] * 100:+.0f} % to {beside.pairs[-1] * 100:+.0f} %.",
+            "Where these lie on both sides of the goal, this machine was too busy with other things to tell such a difference apart.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _met(goal: bool) -> str:
+    return "yes" if goal else "**no**"
 
 
 def _say(text: str) -> None:
