@@ -415,7 +415,7 @@ def _page(given: argparse.Namespace, pages: Sequence[Timed], memory: dict[str, i
         "## Pages",
         "",
         f"Each was asked for {given.times} times, past the second for which the dashboard shows what it made to whoever else asks. "
-        "`first`: the very first time, with what is imported and read then.",
+        "`first`: the first time anybody asked, three seconds after the start.",
         "",
         "| page | first, ms | median, ms | worst, ms | size, kB | first paint, ms |",
         "|---|---|---|---|---|---|",
