@@ -22,7 +22,7 @@ from flyball.core.record import record
 from flyball.core.window import format_minute
 from flyball.dashboard.actions import Actions
 from flyball.dashboard.paper import plain_page, section, whole_page
-from flyball.dashboard.records import Ask, DashboardPorts, Maker, Page, Project
+from flyball.dashboard.records import Ask, DashboardPorts, Maker, Page, Part, Project
 from flyball.dashboard.style import sheet
 from flyball.dashboard.table import maker
 from flyball.render.report.text import clean
@@ -51,7 +51,7 @@ class _Made:
 
     status: int
     text: str
-    parts: Mapping[str, str] | None = None
+    parts: Mapping[str, Part] | None = None
     away: str = ""
 
     def part(self, key: str) -> tuple[int, str]:
@@ -60,7 +60,7 @@ class _Made:
             return 503, self.away
         if self.parts is None:
             return self.status, self.text
-        return (200, self.parts[key]) if key in self.parts else (404, "")
+        return (200, str(section(self.parts[key]))) if key in self.parts else (404, "")
 
 
 class Dashboard:
@@ -153,7 +153,7 @@ class Dashboard:
         self._good.move_to_end(address)
         while len(self._good) > _KEPT:
             self._good.popitem(last=False)
-        parts = {one.key: str(section(one)) for one in page.parts}
+        parts = {one.key: one for one in page.parts}
         return _Made(status=200, text=whole_page(ask, page, models=self._models), parts=parts)
 
     def _without(self, ask: Ask, address: tuple[str, ...], error: FlyballError) -> _Made:
