@@ -328,6 +328,19 @@ def test_fifty_tabs_cost_as_much_as_one(ports: DashboardPorts, pages: Callable[.
     assert len(__import__(counted).made) == 2
 
 
+def test_sections_that_are_fetched_together_are_of_one_making(ports: DashboardPorts, pages: Callable[..., None], counted: str) -> None:
+    pages(table.Row("loop", f"{counted}:page"))
+
+    async def story(asks: httpx.AsyncClient) -> list[httpx.Response]:
+        whole = asks.get(f"/m/{SLUG}/loop")
+        return await asyncio.gather(whole, *(asks.get(f"/m/{SLUG}/loop", params={"part": part}) for part in ("main", "nothing", "main")))
+
+    whole, part, nothing, again = told(ports, story)
+    assert [one.status_code for one in (whole, part, nothing, again)] == [200, 200, 404, 200]
+    assert part.text == again.text and part.text in whole.text and nothing.text == ""
+    assert len(__import__(counted).made) == 1
+
+
 def test_a_tab_that_is_closed_does_not_take_the_page_from_the_others(ports: DashboardPorts) -> None:
     async def story(asks: httpx.AsyncClient) -> int:
         one, other = (asyncio.ensure_future(asks.get(f"/m/{SLUG}/loop")) for _ in range(2))

@@ -18,10 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flyball.core.errors import FlyballError, NotFoundError, StoreError
 from flyball.core.reason import because
+from flyball.core.record import record
 from flyball.core.window import format_minute
 from flyball.dashboard.actions import Actions
 from flyball.dashboard.paper import plain_page, section, whole_page
-from flyball.dashboard.records import Ask, DashboardPorts, Maker, Page, Project
+from flyball.dashboard.records import Ask, DashboardPorts, Maker, Page, Part, Project
 from flyball.dashboard.style import sheet
 from flyball.dashboard.table import maker
 from flyball.render.report.text import clean
@@ -41,6 +42,27 @@ _KEPT = 64
 _STATIC = {"dashboard.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
+@record
+class _Made:
+    """What was made once for all who ask within a second: the whole page, and the sections of which somebody may want one alone.
+
+    `away`: what a section is answered while the stores are away. Without `parts` it is what everybody is told.
+    """
+
+    status: int
+    text: str
+    parts: Mapping[str, Part] | None = None
+    away: str = ""
+
+    def part(self, key: str) -> tuple[int, str]:
+        """Status and text of one section."""
+        if self.away:
+            return 503, self.away
+        if self.parts is None:
+            return self.status, self.text
+        return (200, str(section(self.parts[key]))) if key in self.parts else (404, "")
+
+
 class Dashboard:
     """Makes pages. Each in a thread, one at a time for the same address, and not again within a second."""
 
@@ -52,7 +74,7 @@ class Dashboard:
         self._actions = Actions(ports, self._bodies)
         self._good: OrderedDict[tuple[str, ...], tuple[datetime, Page]] = OrderedDict()  # what is shown while a store does not answer
         self._since: dict[str, datetime] = {}  # when a project's stores were first found not to answer
-        self._made: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[tuple[int, str]]]] = OrderedDict()
+        self._made: OrderedDict[tuple[str, ...], tuple[float, asyncio.Future[_Made]]] = OrderedDict()
 
     def routes(self) -> list[Route]:
         """The addresses."""
@@ -88,10 +110,10 @@ class Dashboard:
             return RedirectResponse(f"/m/{self._ports.projects[0].slug}/loop" + (f"?lang={language}" if chosen else ""))
         from flyball.dashboard.pages.fleet import fleet_section
 
-        def made() -> tuple[int, str]:
-            return 200, str(fleet_section(self._ports, language, chosen=language if chosen else ""))
+        def made() -> _Made:
+            return _Made(status=200, text=str(fleet_section(self._ports, language, chosen=language if chosen else "")))
 
-        _, body = await self._once(("", "fleet", language, chosen), made)
+        body = (await self._once(("", "fleet", language, chosen), made)).text
         if request.query_params.get("part"):
             return _html(body)
         return _html(plain_page(language, sentence(because("dashboard.fleet.title"), language), {"html": Markup(body)}))  # noqa: S704 - escaped
@@ -107,49 +129,46 @@ class Dashboard:
         query = dict(list(request.query_params.items())[:20])
         part = query.pop("part", "")
         ask = Ask(project=project, page=name, query=query, language=language, now=self._ports.clock(), links=self._ports.links)
-        key = (slug, name, part, language, *(f"{one}={value}" for one, value in sorted(query.items())))
-        status, text = await self._once(key, lambda: self._make(ask, make, part))
+        key = (slug, name, language, *(f"{one}={value}" for one, value in sorted(query.items())))
+        made = await self._once(key, lambda: self._make(ask, make, key))
+        status, text = made.part(part) if part else (made.status, made.text)
         return _html(text, status)
 
-    def _make(self, ask: Ask, make: Maker, part: str) -> tuple[int, str]:
-        """In a thread: status and text. One page that fails is told, and the others go on."""
+    def _make(self, ask: Ask, make: Maker, address: tuple[str, ...]) -> _Made:
+        """In a thread: the page, whole and in parts. One that fails is told, and the others go on."""
         try:
-            return self._shown(ask, make, part)
+            return self._shown(ask, make, address)
         except Exception:  # noqa: BLE001 - whatever it is
             _log.exception("the page %s cannot be made", ask.page)
-            return 500, plain_page(ask.language, ask.t("failed"), ask.t("failed_why"))
+            return _Made(status=500, text=plain_page(ask.language, ask.t("failed"), ask.t("failed_why")))
 
-    def _shown(self, ask: Ask, make: Maker, part: str) -> tuple[int, str]:
+    def _shown(self, ask: Ask, make: Maker, address: tuple[str, ...]) -> _Made:
         """While the stores do not answer, the page as it was last, and since when that is."""
-        address = (ask.project.slug, ask.page, ask.language, *(f"{one}={value}" for one, value in sorted(ask.query.items())))
         try:
             page = make(ask)
         except FlyballError as error:
-            return self._without(ask, address, error, part)
+            return self._without(ask, address, error)
         self._since.pop(ask.project.slug, None)
         self._good[address] = (ask.now, page)
         self._good.move_to_end(address)
         while len(self._good) > _KEPT:
             self._good.popitem(last=False)
-        if not part:
-            return 200, whole_page(ask, page, models=self._models)
-        found = next((one for one in page.parts if one.key == part), None)
-        return (404, "") if found is None else (200, str(section(found)))
+        parts = {one.key: one for one in page.parts}
+        return _Made(status=200, text=whole_page(ask, page, models=self._models), parts=parts)
 
-    def _without(self, ask: Ask, address: tuple[str, ...], error: FlyballError, part: str) -> tuple[int, str]:
+    def _without(self, ask: Ask, address: tuple[str, ...], error: FlyballError) -> _Made:
         said = clean(f"{error.message}; {error.hint}" if error.hint else error.message, 400)
         if not isinstance(error, StoreError):
-            return (404 if isinstance(error, NotFoundError) else 409), plain_page(ask.language, ask.t("failed"), said)
+            status = 404 if isinstance(error, NotFoundError) else 409
+            return _Made(status=status, text=plain_page(ask.language, ask.t("failed"), said))
         since = self._since.setdefault(ask.project.slug, ask.now)
         shown, page = self._good.get(address, (None, None))
         trouble = ask.t("trouble", since=format_minute(since), error=said, shown="-" if shown is None else format_minute(shown))
-        if part:
-            return 503, trouble
         if page is None:
-            return 503, plain_page(ask.language, ask.t("failed"), trouble)
-        return 200, whole_page(ask, page, models=self._models, trouble=trouble)
+            return _Made(status=503, text=plain_page(ask.language, ask.t("failed"), trouble), away=trouble)
+        return _Made(status=200, text=whole_page(ask, page, models=self._models, trouble=trouble), away=trouble)
 
-    async def _once(self, key: tuple[str, ...], made: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    async def _once(self, key: tuple[str, ...], made: Callable[[], _Made]) -> _Made:
         now = time.monotonic()
         known = self._made.get(key)
         if known is None or (known[1].done() and now - known[0] > _FRESH):

@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from flyball.core.reason import Reason, Value, because
 from flyball.core.record import record
+from flyball.dashboard.folded import Folded
 from flyball.dashboard.pulses import Pulse
 from flyball.journal.known import State
-from flyball.journal.state import fold
 from flyball.loop.world import World
 from flyball.render.report.text import cleaned
 from flyball.server.admin.tokens import AdminToken
@@ -24,7 +24,8 @@ from flyball.words.sentences import Language, sentence
 @record
 class Project:
     """One model's project. `spec` reads flyball.toml as it is now; `world` are its ports and `tokens` what opens its actions (none: they
-    are closed), both opened at the first use. `pulse` asks its server how fast it answers; in `state` is what can be made again."""
+    are closed), both opened at the first use. `pulse` asks its server how fast it answers, `folded` keeps what follows
+    from its journal; in `state` is what can be made again."""
 
     slug: str
     name: str
@@ -34,6 +35,7 @@ class Project:
     world: Callable[[], World]
     tokens: Callable[[], tuple[AdminToken, ...]]
     pulse: Pulse = field(default_factory=Pulse)
+    folded: Folded = field(default_factory=Folded)
 
 
 @record
@@ -78,7 +80,7 @@ class Ask:
 
     def state(self) -> State:
         """What is known of the model now."""
-        return fold(self.model, self.world.journal.read(self.model))
+        return self.project.folded.state(self.model, self.world.journal.read(self.model))
 
     def t(self, code: str, **values: Value) -> str:
         """A text of the dashboard: `t("loop.title")` is the sentence `dashboard.loop.title`."""

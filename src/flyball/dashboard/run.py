@@ -13,7 +13,7 @@ import uvicorn
 from flyball.core.errors import StoreError
 from flyball.dashboard.app import make_app
 from flyball.dashboard.records import DashboardPorts
-from flyball.dashboard.table import warm
+from flyball.dashboard.warming import warm
 from flyball.server.listener import bind
 
 HOST = "127.0.0.1"
@@ -36,7 +36,7 @@ def serve(ports: DashboardPorts, port: int | None, ready: Callable[[str], None],
         app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", timeout_graceful_shutdown=_FAREWELL
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    threading.Thread(target=warm, name="warm", daemon=True).start()  # what pages import takes a second the first time
+    threading.Thread(target=warm, args=(ports,), name="warm", daemon=True).start()  # the first page takes seconds otherwise
     server = uvicorn.Server(config)
 
     def end(*_: object) -> None:

@@ -10,7 +10,6 @@ from flyball.dashboard.records import Ask, Health
 from flyball.journal.events import Entry
 from flyball.journal.explain import Told, decisions
 from flyball.journal.known import State
-from flyball.journal.state import fold
 from flyball.loop.memory import Memory
 from flyball.loop.picture import take_picture
 from flyball.loop.rollout import rollout_status, waiting_status
@@ -64,7 +63,7 @@ def facts(ask: Ask) -> Facts:
     report, looks = ask.world.reports.latest(ask.model), ask.world.looks.looks(ask.model)
     seen = [*looks[-1:], *([report.window.end] if report is not None else [])] or [entry.at for entry in entries[-1:]]
     at = min(max(seen, default=ask.now), ask.now)
-    state = fold(ask.model, entries)
+    state = ask.project.folded.state(ask.model, entries)
     if state.freeze is not None and state.frozen(ask.now) is None:  # it has ended since, whatever time all else is about
         state = replace(state, freeze=None)
     return Facts(entries=entries, state=state, report=report, looks=looks, at=at)

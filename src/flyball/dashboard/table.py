@@ -28,12 +28,6 @@ PAGES: tuple[Row, ...] = (
 )
 
 
-def warm() -> None:
-    """Import every page."""
-    for row in PAGES:
-        import_module(row.makes.partition(":")[0])
-
-
 def maker(name: str) -> Maker | None:
     """The function that makes a page; None if there is no such page."""
     found = next((row for row in PAGES if row.name == name), None)

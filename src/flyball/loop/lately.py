@@ -12,7 +12,8 @@ from flyball.serving.pace import newest_of
 from flyball.serving.records import Answers
 
 _MINUTE = timedelta(minutes=1)
-_FURTHER = (timedelta(days=1), timedelta(days=7), TRAFFIC_KEPT + timedelta(days=1))
+# How far back is looked for the newest minute, in steps that are short enough to be read and few enough to be asked for.
+_FURTHER = tuple(timedelta(days=days) for days in (1, 2, 3, 5, 8, 13, 21, TRAFFIC_KEPT.days + 1))
 
 
 @record
@@ -29,11 +30,12 @@ def requests(world: World, model: str, span: timedelta, *, now: datetime) -> Req
     end = now.replace(second=0, microsecond=0)
     window = Window(start=end - span, end=end)
     counts = world.traffic.between(model, Window(start=window.start, end=now))
-    newest = newest_of(counts)
+    newest, looked = newest_of(counts), window.start
     for further in _FURTHER:
         if newest is not None:
             break
-        newest = newest_of(world.traffic.between(model, Window(start=end - further, end=window.start)))
+        if end - further < looked:
+            newest, looked = newest_of(world.traffic.between(model, Window(start=end - further, end=looked))), end - further
     if newest is not None and newest <= window.start:
         window = Window(start=newest - span, end=newest)
         counts = world.traffic.between(model, window)
