@@ -269,6 +269,28 @@ def test_two_who_roll_back_at_once_do_it_once_and_the_second_is_told(ports: Dash
     assert [kind for kind in _entries(ports)[before:] if kind == "RolledBack"] == ["RolledBack"]
 
 
+def test_a_button_that_was_shown_under_another_champion_does_nothing(ports: DashboardPorts) -> None:
+    async def story(asks: httpx.AsyncClient) -> list[httpx.Response]:
+        shown = [{**ALLOWED, "x-flyball-champion": seen} for seen in ("99", "0", "<b>")]
+        return [await asks.post(f"/m/{SLUG}/do/rollback", json=BODY, headers=headers) for headers in shown]
+
+    before = _entries(ports)
+    found = told(ports, story)
+    assert [one.status_code for one in found] == [409, 409, 409]
+    assert "by now, and was version 99 when this was shown" in found[0].json()["error"]
+    assert _entries(ports) == before
+
+
+def test_whose_token_it_is_can_be_asked_before_it_is_used(ports: DashboardPorts) -> None:
+    async def story(asks: httpx.AsyncClient) -> list[httpx.Response]:
+        wrong = {"authorization": "Bearer wrong"}
+        return [await asks.post(f"/m/{SLUG}/who", json={}, headers=headers) for headers in (ALLOWED, wrong, {})]
+
+    right, *others = told(ports, story)
+    assert right.status_code == 200 and right.json()["actor"]
+    assert [one.status_code for one in others] == [401, 401]
+
+
 def test_what_was_done_is_seen_at_once(ports: DashboardPorts) -> None:
     async def story(asks: httpx.AsyncClient) -> tuple[str, str]:
         before = (await asks.get(f"/m/{SLUG}/loop")).text

@@ -10,6 +10,7 @@ import pytest
 
 from browsers import TOKEN, Tab, dashboard, tab
 from flyball.journal.events import Entry
+from flyball.journal.state import fold
 from flyball.settings import read_settings
 from flyball.wiring import open_world
 
@@ -96,21 +97,20 @@ def test_a_wrong_token_does_nothing_and_is_told_and_the_right_one_goes_on(mine: 
     before = len(_entries(mine))
     _press(one, "freeze")
     _give(one, WRONG)
-    _confirm(one, "a person said so")
-    one.page.locator("#token-dialog").wait_for()
-    assert len(_entries(mine)) == before
+    one.page.locator("#token-error").wait_for()
+    assert "the admin token is wrong" in one.page.locator("#token-error").inner_text()
+    assert one.page.evaluate("() => sessionStorage.length") == 0
     _give(one, TOKEN)
-    assert "token" in one.page.locator("#do-error").inner_text()
     _confirm(one, "a person said so")
     one.page.locator('[data-do="thaw"]').wait_for()
     assert len(_entries(mine)) == before + 1
 
 
-def test_a_wrong_token_promotes_nothing(mine: Path, one: Tab) -> None:
+def test_a_token_that_is_wrong_by_now_promotes_nothing(mine: Path, one: Tab) -> None:
     before = _entries(mine)
     _open(one, "model?version=1")
+    one.page.evaluate("(token) => sessionStorage.setItem('token', token)", WRONG)  # the dashboard was started again with another
     _press(one, "promote")
-    _give(one, WRONG)
     _confirm(one, "because")
     one.page.locator("#token-dialog").wait_for()
     one.page.locator("#token-dialog button[value=cancel]").click()
@@ -155,8 +155,25 @@ def test_of_two_who_roll_back_the_second_is_told_that_it_was_done(mine: Path, on
     _confirm(other, "it went wrong")
     other.page.locator("#do-error").wait_for()
     said = other.page.locator("#do-error").inner_text()
-    assert "no previous champion" in said
+    assert "is version 1 by now, and was version 2 when this was shown" in said
     assert re.search(r"Traceback|undefined|\[object", said) is None
+    assert _entries(mine) == done
+
+
+def test_of_two_who_promote_different_versions_the_second_is_told_of_the_first(mine: Path, one: Tab, other: Tab) -> None:
+    champion = fold(MODEL, _entries(mine)).champion
+    versions = [number for number in (1, 2, 3) if number != champion]
+    for somebody, version in zip((one, other), versions, strict=True):
+        _open(somebody, f"model?version={version}")
+        _press(somebody, "promote")
+        _give(somebody, TOKEN)
+    before = len(_entries(mine))
+    _confirm(one, "the better one")
+    _until(one, mine, before)
+    done = _entries(mine)
+    _confirm(other, "no, this one")
+    other.page.locator("#do-error").wait_for()
+    assert f"is version {versions[0]} by now" in other.page.locator("#do-error").inner_text()
     assert _entries(mine) == done
 
 
@@ -192,6 +209,7 @@ def _confirm(somebody: Tab, reason: str) -> None:
     somebody.page.locator("#do-dialog").wait_for()
     if reason and somebody.page.locator("#do-dialog input[name=reason]").is_visible():
         somebody.page.locator("#do-dialog input[name=reason]").fill(reason)
+    somebody.page.evaluate("() => { window.__stood = true; }")
     somebody.page.locator("#do-dialog button[value=ok]").click()
 
 
@@ -201,7 +219,7 @@ def _until(somebody: Tab, folder: Path, before: int) -> None:
         if len(_entries(folder)) > before:
             break
         somebody.page.wait_for_timeout(100)
-    somebody.page.wait_for_load_state("load")
+    somebody.page.wait_for_function("() => window.__stood === undefined && document.readyState === 'complete'")  # it was loaded again
 
 
 def _entries(folder: Path) -> list[Entry]:

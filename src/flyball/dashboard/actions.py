@@ -13,6 +13,8 @@ from flyball.core.errors import FlyballError, IntegrityError, NotFoundError, Ref
 from flyball.core.ids import id_maker
 from flyball.core.window import to_micros
 from flyball.dashboard.records import DashboardPorts, Project
+from flyball.journal.state import fold
+from flyball.loop.world import World
 from flyball.server.admin.desk import Desk
 from flyball.server.admin.hints import over_http
 from flyball.server.admin.jobs import Jobs
@@ -24,6 +26,8 @@ from flyball.server.body import BodyReader
 from flyball.server.settings import AdminPorts
 from flyball.words.sentences import sentence
 
+SEEN = "x-flyball-champion"
+"""A header: the champion (0: none) that the page with the button named."""
 _NO_STORE = {"cache-control": "no-store"}
 _STATUS: tuple[tuple[type[FlyballError], int], ...] = ((RefusedError, 409), (SpecError, 409), (UsageError, 422), (IntegrityError, 503))
 
@@ -44,8 +48,18 @@ class Actions:
             body = await self._bodies.read(request.scope, request.receive, browsers=True)
             route, parts = _found(path)
             order = read_order(route.takes, {**body_values(body), **parts}, texts=False)
-            found = await asyncio.to_thread(self._run, route, order, project, actor)
+            seen = request.headers.get(SEEN, "")
+            found = await asyncio.to_thread(self._run, route, order, project, actor, seen)
             return Response(msgspec.json.encode(to_plain(found)), route.status, _NO_STORE, "application/json")
+        except (HttpError, FlyballError) as error:
+            return _refusal(error)
+
+    async def who(self, request: Request, project: Project) -> Response:
+        """Whose token this is, for who has just typed one; nothing is done."""
+        try:
+            actor = await asyncio.to_thread(self._bearer, request, project)
+            await self._bodies.read(request.scope, request.receive, browsers=True)
+            return Response(msgspec.json.encode({"actor": actor}), 200, _NO_STORE, "application/json")
         except (HttpError, FlyballError) as error:
             return _refusal(error)
 
@@ -59,13 +73,27 @@ class Actions:
             raise HttpError(401, "the admin token is wrong" if given else "this needs the admin token")
         return actor
 
-    def _run(self, route: Route, order: Order, project: Project, actor: str) -> object:
+    def _run(self, route: Route, order: Order, project: Project, actor: str, seen: str) -> object:
         world = project.world()
+        _must_still_be(project.name, world, seen)
         jobs = self._jobs.setdefault(project.slug, Jobs(world.executor, project.folder, lambda: self._ids(to_micros(self._ports.clock()))))
         told = AdminPorts(world=world, spec=project.spec, sentence=lambda reason: sentence(reason, self._ports.language))
         desk = Desk(model=project.name, ports=told, jobs=jobs, actor=actor, now=self._ports.clock())
         module, _, function = route.run.partition(":")
         return getattr(import_module(module), function)(desk, order)
+
+
+def _must_still_be(model: str, world: World, seen: str) -> None:
+    """RefusedError if another version became champion since somebody was shown the button that is pressed now."""
+    if not seen:
+        return
+    champion = fold(model, world.journal.read(model)).champion
+    if str(champion or 0) != seen:
+        now, then = (f"version {number}" if number and number != "0" else "none" for number in (champion, seen[:20]))
+        raise RefusedError(
+            f"the champion of {model} is {now} by now, and was {then} when this was shown: somebody changed it meanwhile",
+            hint="close this, and look at the page again",
+        )
 
 
 def _found(path: str) -> tuple[Route, Mapping[str, str]]:

@@ -83,6 +83,7 @@ class Dashboard:
             Route("/static/dashboard.css", self._style),
             Route("/static/{name}", self._static),
             Route("/m/{slug}/do/{path:path}", self._do, methods=["POST"]),
+            Route("/m/{slug}/who", self._who, methods=["POST"]),
             Route("/m/{slug}", self._model),
             Route("/m/{slug}/{page}", self._page),
             Route("/health", self._health),
@@ -187,6 +188,10 @@ class Dashboard:
             return await self._actions.answer(request, project, request.path_params["path"])
         finally:
             self._made.clear()  # afterwards: what was made meanwhile may not show what was done
+
+    async def _who(self, request: Request) -> Response:
+        project = self._projects.get(request.path_params["slug"])
+        return PlainTextResponse("", 404) if project is None else await self._actions.who(request, project)
 
     async def _style(self, request: Request) -> Response:
         return Response(sheet(), media_type="text/css", headers={"cache-control": "max-age=300"})

@@ -15,6 +15,7 @@ from flyball.journal.explain import tell
 from flyball.journal.known import State
 from flyball.loop.rollout import rollout_status
 from flyball.loop.stages import Stage, coming, stages
+from flyball.loop.telling.alerts import firing_now
 from flyball.render.report.circle import Station, circle
 from flyball.render.report.svg import joined
 from flyball.render.report.text import clean
@@ -67,7 +68,7 @@ def page(ask: Ask) -> Page:
 def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
     state = known.state
     freeze = state.frozen(ask.now)
-    alerts = [clean(key, 60) for key in sorted(state.firing)]
+    alerts = [clean(one.key, 60) for one in firing_now(state, ask.now)]
     changed = _changed(known.entries)
     told = next((one for one in newest(known.entries, _LOOKED_AT) if one.action not in ("freeze", "thaw")), None)
     return filled(

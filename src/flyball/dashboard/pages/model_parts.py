@@ -118,10 +118,11 @@ def cause(ask: Ask, one: Registered) -> str:
     return ask.t("model.adopted") if one.source else ask.t(f"model.cause.{one.cause}")
 
 
-def acts(ask: Ask, options: Sequence[Option]) -> Markup:
-    """The buttons of what is possible; why the others are not there."""
+def acts(ask: Ask, options: Sequence[Option], champion: int | None) -> Markup:
+    """The buttons of what is possible, for as long as this is the champion; why the others are not there."""
     made = [_button(ask, one) for one in options]
-    return filled("model_acts.html", ask, open=[one for one in made if not one.missing], closed=[one for one in made if one.missing])
+    given = [one for one in made if not one.missing], [one for one in made if one.missing]
+    return filled("model_acts.html", ask, open=given[0], closed=given[1], champion=champion)
 
 
 def _button(ask: Ask, option: Option) -> Button:

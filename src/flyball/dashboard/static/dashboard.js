@@ -92,13 +92,30 @@
   const token = async () => {
     const element = one("#token-dialog");
     const field = one("input[name=token]", element);
+    const wrong = one("#token-error", element);
     field.value = "";
-    const said = await dialog(element);
-    if (said === "ok" && field.value.trim()) kept(sessionStorage, "token", field.value.trim());
-    if (said === "forget") kept(sessionStorage, "token", null);
+    wrong.hidden = true;
+    for (;;) {
+      const said = await dialog(element);
+      if (said === "forget") kept(sessionStorage, "token", null);
+      if (said !== "ok" || !field.value.trim()) break;
+      const refused = await unknown(field.value.trim());
+      if (!refused) { kept(sessionStorage, "token", field.value.trim()); break; }
+      wrong.textContent = refused;
+      wrong.hidden = false;
+    }
     field.value = "";
     shown();
     return kept(sessionStorage, "token");
+  };
+  // Why a token opens nothing; empty if it does.
+  const unknown = async (given) => {
+    try {
+      const answer = await fetch(`/m/${encodeURIComponent(slug)}/who`, {
+        method: "POST", headers: { authorization: `Bearer ${given}`, "content-type": "application/json" }, body: "{}",
+      });
+      return answer.ok ? "" : (await answer.json()).error || String(answer.status);
+    } catch (error) { return String(error); }
   };
   teller?.addEventListener("click", token);
   shown();
@@ -108,6 +125,7 @@
     if (!kept(sessionStorage, "token") && !(await token())) return;
     const element = one("#do-dialog");
     const wants = pressed.dataset.reason || "required";
+    const seen = pressed.dataset.champion;  // taken now: the section may be fetched again while somebody thinks
     const label = one("[data-reason]", element);
     const field = one("input[name=reason]", element);
     const failed = one("#do-error");
@@ -125,7 +143,10 @@
       try {
         const answer = await fetch(`/m/${encodeURIComponent(slug)}/do/${pressed.dataset.do}`, {
           method: "POST",
-          headers: { authorization: `Bearer ${kept(sessionStorage, "token")}`, "content-type": "application/json" },
+          headers: {
+            authorization: `Bearer ${kept(sessionStorage, "token")}`, "content-type": "application/json",
+            ...(seen ? { "x-flyball-champion": seen } : {}),
+          },
           body: JSON.stringify(body),
         });
         if (answer.ok) { location.reload(); return; }
