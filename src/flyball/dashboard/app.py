@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flyball.core.errors import FlyballError, NotFoundError, StoreError
+from flyball.core.errors import FlyballError, NotFoundError, SpecError, StoreError
 from flyball.core.reason import because
 from flyball.core.record import record
 from flyball.core.window import format_minute
@@ -159,7 +159,7 @@ class Dashboard:
 
     def _without(self, ask: Ask, address: tuple[str, ...], error: FlyballError) -> _Made:
         said = clean(f"{error.message}; {error.hint}" if error.hint else error.message, 400)
-        if not isinstance(error, StoreError):
+        if not isinstance(error, StoreError | SpecError):
             status = 404 if isinstance(error, NotFoundError) else 409
             return _Made(status=status, text=plain_page(ask.language, ask.t("failed"), said))
         since = self._since.setdefault(ask.project.slug, ask.now)

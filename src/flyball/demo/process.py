@@ -8,10 +8,11 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -127,18 +128,21 @@ class Server:
 class Dashboard:
     """`flyball dashboard` on 8080 or a free port of 127.0.0.1; leaving the block ends it. What goes wrong with it hinders nothing else.
 
-    `address` opens it with a token that is made for this run, so that the wheel can be taken while the year goes by.
+    `tell` is given the address, from a thread, as soon as it is known: with a token that is made for this run, so that the wheel can be
+    taken while the year goes by.
     """
 
-    def __init__(self, folder: Path, *, wanted: bool = True) -> None:
+    def __init__(self, folder: Path, tell: Callable[[str], None], *, wanted: bool = True) -> None:
         self._log = folder / ".flyball" / "dashboard.log"
         self._folder = folder
+        self._tell = tell
         self._wanted = wanted
         self._secret = secrets.token_urlsafe(32)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Dashboard:
         if self._wanted:
+            self._log.parent.mkdir(exist_ok=True)
             with self._log.open("wb") as log:
                 self._process = subprocess.Popen(
                     _flyball(self._folder, "dashboard"),
@@ -148,17 +152,19 @@ class Dashboard:
                     env={**os.environ, FOR_ADMINS: f"dashboard:{self._secret}"},
                     start_new_session=True,
                 )
+            threading.Thread(target=self._tell_address, args=(self._process,), name="dashboard", daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._process is not None:
             stop(self._process)
 
-    @property
-    def address(self) -> str:
-        """Where it is, as soon as it says so; empty until then."""
-        found = _ADDRESS.search(self._log.read_bytes()) if self._process is not None else None
-        return "" if found is None else f"http://127.0.0.1:{int(found[2])}/#token=dashboard:{self._secret}"
+    def _tell_address(self, process: subprocess.Popen[bytes]) -> None:
+        while process.poll() is None:
+            if found := _ADDRESS.search(self._log.read_bytes()):
+                self._tell(f"http://127.0.0.1:{int(found[2])}/#token=dashboard:{self._secret}")
+                return
+            time.sleep(0.1)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

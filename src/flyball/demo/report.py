@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from flyball.demo.summary import Summary, mean
 
+_JULY = datetime(2013, 7, 15, tzinfo=UTC)
 _COLUMNS = {
     "frozen": "first model, left alone",
     "scheduled": "evenly spaced retraining",
@@ -77,12 +79,13 @@ def _figure(value: float | None) -> str:
 def _next_steps(summary: Summary, say: Callable[[str], None]) -> None:
     folder, flyball = _near(summary.folder), _program()
     say("Where to look next:")
-    say(f"  {flyball} -C {folder} dashboard         # all of it in a browser: what was done in July and why, and buttons")
+    say(f"  {flyball} -C {folder} dashboard         # all of it in a browser: what was done when and why, and buttons")
     say(f"  {flyball} -C {folder} up                # server, loop and dashboard over this project; the loop is frozen, `thaw` lets it act")
     if summary.until is not None:
         say(f"  {flyball} -C {folder} monitor --now {summary.until:%Y-%m-%d}T00:00:00Z --html report.html    # a page to mail")
     say(f"  {flyball} -C {folder} retrains          # what each training cost, what became of it, what it bought")
-    say(f"  {flyball} -C {folder} history --at 2013-07-15T00:00:00Z            # what was in production in July")
+    if summary.until is not None and summary.until > _JULY:
+        say(f"  {flyball} -C {folder} history --at {_JULY:%Y-%m-%d}T00:00:00Z            # what was in production in July")
     if summary.champion is not None:
         say(f"  {flyball} -C {folder} why @{summary.champion}            # why this version serves")
     if summary.prediction_id:

@@ -74,6 +74,12 @@ def run_demo(options: Options, view: View) -> Summary:
     flights = load_flights()
     clear_folder(options.folder)
     _write_project(options, flights)
+    with Dashboard(options.folder.resolve(), lambda at: view.note(f"the dashboard is at {at}"), wanted=options.dashboard):
+        return _live(options, flights, view, timer)
+
+
+def _live(options: Options, flights: pd.DataFrame, view: View, timer: _Timer) -> Summary:
+    """Train the first champion, play the year, and see what would have been."""
     settings, spec = read_settings(options.folder), load_spec(options.folder.resolve())
     prepared, pipeline = _first_champion(options, flights, view)
     del flights
@@ -85,12 +91,11 @@ def run_demo(options: Options, view: View) -> Summary:
     seen = Seen(len(stream))
     with _deferred_interrupts() as stopped:
         view.stage("starting the server")
-        folder = options.folder.resolve()
-        with Server(folder) as server, Dashboard(folder, wanted=options.dashboard) as dashboard:
+        with Server(options.folder.resolve()) as server:
             told = Told(host=server.host, port=server.port, start=START, end=options.end, speed=options.speed, language=options.language)
             timer.lap("start of the server")
             try:
-                _run(lambda: replay(stream, told, world, spec, view, seen, alive=_alive(server, dashboard, view), stopped=stopped))
+                _run(lambda: replay(stream, told, world, spec, view, seen, alive=server.check, stopped=stopped))
             except Interrupted:
                 view.stage("stopping")
     # The year is over, the clock on the wall is not in it: nothing is to be retrained on a world without flights.
@@ -100,19 +105,6 @@ def run_demo(options: Options, view: View) -> Summary:
     if summary.finished:
         summary = _afterwards(summary, options, world, spec, prepared, pipeline, stream, seen, view, timer)
     return summary
-
-
-def _alive(server: Server, dashboard: Dashboard, view: View) -> Callable[[], None]:
-    """StoreError once the server is gone; meanwhile, where the dashboard is, as soon as that is known."""
-    told: list[str] = []
-
-    def alive() -> None:
-        server.check()
-        if not told and (address := dashboard.address):
-            told.append(address)
-            view.note(f"the dashboard is at {address}")
-
-    return alive
 
 
 def clear_folder(folder: Path) -> None:
