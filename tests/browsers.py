@@ -94,7 +94,7 @@ def chromium() -> Iterator["Browser"]:
         missing("playwright", "pip install playwright")
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"] if root else [])
+        browser = playwright.chromium.launch(executable_path=path, args=["--disable-dev-shm-usage", *(["--no-sandbox"] if root else [])])
         yield browser
         browser.close()
 
