@@ -166,7 +166,8 @@ class Dashboard:
         shown, page = self._good.get(address, (None, None))
         trouble = ask.t("trouble", since=format_minute(since), error=said, shown="-" if shown is None else format_minute(shown))
         if page is None:
-            return _Made(status=503, text=plain_page(ask.language, ask.t("failed"), trouble), away=trouble)
+            status = 503 if isinstance(error, StoreError) else 409
+            return _Made(status=status, text=plain_page(ask.language, ask.t("failed"), trouble), away=trouble)
         return _Made(status=200, text=whole_page(ask, page, models=self._models, trouble=trouble), away=trouble)
 
     async def _once(self, key: tuple[str, ...], made: Callable[[], _Made]) -> _Made:
