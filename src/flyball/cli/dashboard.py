@@ -34,6 +34,6 @@ def command(ctx: click.Context, port: int | None, show: bool, read_only: bool, l
         if not own and not read_only and not admin_tokens():
             say("its buttons are closed: set FLYBALL_ADMIN_TOKEN to a secret (openssl rand -hex 32) and start it again to open them")
         if show:
-            webbrowser.open(address)
+            webbrowser.open(url)  # without the token: a command line can be read by everybody on the machine
 
     sys.exit(serve(ports, port, ready, leash=0 if leash else None))
