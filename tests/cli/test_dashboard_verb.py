@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +50,38 @@ def test_pages_are_answered_until_it_is_told_to_end(shop: Shop, sign: signal.Sig
         process.send_signal(sign)
         assert process.wait(20) == 0
         assert process.stderr is not None and "Traceback" not in process.stderr.read()
+
+
+ENDLESS = """
+import sys, time
+from pathlib import Path
+from flyball.dashboard import table
+from flyball.dashboard.run import serve
+from flyball.wiring import open_dashboard
+
+def page(ask):
+    time.sleep(600)
+
+if __name__ == "__main__":
+    table.PAGES = (table.Row("loop", "endless:page"),)
+    told = lambda url: print("the dashboard is at", url, file=sys.stderr, flush=True)
+    sys.exit(serve(open_dashboard([Path(sys.argv[1])]), 0, told))
+"""
+
+
+def test_a_page_that_never_ends_keeps_nobody_from_ending_it(own: Shop, tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    words = [sys.executable, str(tmp_path / "endless.py"), str(own.folder)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process, ThreadPoolExecutor(1) as asking:
+        try:
+            url = address(process)[1]
+            asked = asking.submit(httpx.get, f"{url}/m/churn/loop", timeout=60)
+            time.sleep(1.0)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0
+            assert asked.exception() is not None or asked.result().status_code == 500
+        finally:
+            process.kill()
 
 
 def test_a_port_that_is_taken_is_named_and_the_usual_one_gives_way(shop: Shop) -> None:

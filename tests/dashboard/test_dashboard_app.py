@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,11 +16,12 @@ import pytest
 
 import nasty
 from dashboarded import TOKEN, client
-from flyball.dashboard import table
+from flyball.dashboard import actions, table
 from flyball.dashboard.app import make_app
 from flyball.dashboard.records import DashboardPorts
 from flyball.dashboard.table import PAGES
 from flyball.server.admin.routes import ROUTES
+from flyball.spec.records import Spec
 from flyball.wiring import open_dashboard
 
 T = TypeVar("T")
@@ -220,6 +221,50 @@ def test_what_a_page_from_elsewhere_can_send_is_refused(ports: DashboardPorts, h
     assert _entries(ports) == before
 
 
+@pytest.mark.parametrize(
+    ("mode", "dest", "status"),
+    [
+        ("navigate", "document", 200),
+        ("navigate", "iframe", 403),
+        ("no-cors", "image", 403),
+        ("cors", "empty", 403),
+        ("no-cors", "script", 403),
+    ],
+)
+def test_a_page_from_elsewhere_can_be_left_by_a_link_and_makes_no_page_be_made_behind_somebodys_back(
+    ports: DashboardPorts, mode: str, dest: str, status: int
+) -> None:
+    headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode, "sec-fetch-dest": dest}
+    assert told(ports, lambda asks: asks.get(f"/m/{SLUG}/loop", headers=headers)).status_code == status
+
+
+def test_an_order_that_does_not_arrive_in_time_is_given_up(ports: DashboardPorts, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"reason": '
+        await asyncio.sleep(5)
+        yield b'"x"}'
+
+    monkeypatch.setattr(actions, "BODY_TIMEOUT", 0.1)
+    headers = {**ALLOWED, "content-type": "application/json"}
+    answer = told(ports, lambda asks: asks.post(f"/m/{SLUG}/do/freeze", content=slow(), headers=headers))
+    assert answer.status_code == 408 and not _frozen(ports)
+
+
+def test_beyond_so_many_pages_at_once_one_is_asked_to_come_again(ports: DashboardPorts, pages: Callable[..., None], counted: str) -> None:
+    pages(table.Row("slow", f"{counted}:slow"))
+
+    async def story(asks: httpx.AsyncClient) -> list[int]:
+        found = await asyncio.gather(*(asks.get(f"/m/{SLUG}/slow?zz={number}") for number in range(40)))
+        return [one.status_code for one in found]
+
+    found = told(ports, story)
+    assert set(found) == {200, 503} and found.count(200) == 16
+
+
+def test_the_language_of_an_address_stays_on_the_way_to_the_first_page(ports: DashboardPorts) -> None:
+    assert get(ports, f"/m/{SLUG}?lang=zh").headers["location"] == f"/m/{SLUG}/loop?lang=zh"
+
+
 def test_the_dashboards_own_page_may_act(ports: DashboardPorts) -> None:
     headers = {**ALLOWED, "origin": "http://127.0.0.1", "sec-fetch-site": "same-origin"}
     answer = told(ports, lambda asks: asks.post(f"/m/{SLUG}/do/freeze", json=BODY, headers=headers))
@@ -271,13 +316,13 @@ def test_two_who_roll_back_at_once_do_it_once_and_the_second_is_told(ports: Dash
 
 def test_a_button_that_was_shown_under_another_champion_does_nothing(ports: DashboardPorts) -> None:
     async def story(asks: httpx.AsyncClient) -> list[httpx.Response]:
-        shown = [{**ALLOWED, "x-flyball-champion": seen} for seen in ("99", "0", "<b>")]
+        shown = [{**ALLOWED, "x-flyball-seen": seen} for seen in ("99.1.0.0.0", "0", "<b>")]
         return [await asks.post(f"/m/{SLUG}/do/rollback", json=BODY, headers=headers) for headers in shown]
 
     before = _entries(ports)
     found = told(ports, story)
     assert [one.status_code for one in found] == [409, 409, 409]
-    assert "by now, and was version 99 when this was shown" in found[0].json()["error"]
+    assert "changed since this was shown, so nothing was done: the champion is now version 2" in found[0].json()["error"]
     assert _entries(ports) == before
 
 
@@ -318,6 +363,10 @@ def broken(ask):
 
 def half(ask):
     return Page(title="half", parts=[Part(key="main", body=None), object()])
+
+def slow(ask):
+    threading.Event().wait(0.3)
+    return page(ask)
 
 def large(ask):
     made.append(dict(ask.query))
@@ -533,9 +582,36 @@ def test_looking_changes_nothing(mine: Path, ports: DashboardPorts) -> None:
     async def story(asks: httpx.AsyncClient) -> None:
         for row in PAGES:
             assert (await asks.get(f"/m/{SLUG}/{row.name}")).status_code == 200
+        assert (await asks.get(f"/m/{SLUG}/prediction?id=0123456789abcdef0123456789abcdef")).status_code == 200
 
     told(ports, story)
     assert contents() == before
+
+
+def test_asking_for_a_prediction_that_is_not_there_takes_nothing_in(ports: DashboardPorts) -> None:
+    project, taken = ports.projects[0], list[int]()
+
+    class Log:
+        def __getattr__(self, name: str) -> object:
+            return getattr(project.world().predictions, name)
+
+        def ingest(self) -> int:
+            taken.append(1)
+            return 0
+
+    watched = replace(project, world=lambda: replace(project.world(), predictions=Log()))  # type: ignore[arg-type]  # it hands on the rest
+    answer = get(replace(ports, projects=(watched,)), f"/m/{SLUG}/prediction?id=0123456789abcdef0123456789abcdef")
+    assert answer.status_code == 200 and taken == []
+
+
+def test_a_project_that_fails_in_a_way_nobody_foresaw_has_its_row_too(ports: DashboardPorts) -> None:
+    def odd() -> Spec:
+        raise ValueError("odd")
+
+    project = ports.projects[0]
+    both = replace(ports, projects=(project, replace(project, slug="odd", name="odd", spec=odd)))
+    answer = get(both, "/")
+    assert answer.status_code == 200 and "ValueError: odd" in answer.text and f"/m/{SLUG}/loop" in answer.text
 
 
 def test_the_application_can_be_made_for_several_hosts(ports: DashboardPorts) -> None:

@@ -155,7 +155,7 @@ def test_of_two_who_roll_back_the_second_is_told_that_it_was_done(mine: Path, on
     _confirm(other, "it went wrong")
     other.page.locator("#do-error").wait_for()
     said = other.page.locator("#do-error").inner_text()
-    assert "is version 1 by now, and was version 2 when this was shown" in said
+    assert "changed since this was shown, so nothing was done: the champion is now version 1" in said
     assert re.search(r"Traceback|undefined|\[object", said) is None
     assert _entries(mine) == done
 
@@ -173,7 +173,7 @@ def test_of_two_who_promote_different_versions_the_second_is_told_of_the_first(m
     done = _entries(mine)
     _confirm(other, "no, this one")
     other.page.locator("#do-error").wait_for()
-    assert f"is version {versions[0]} by now" in other.page.locator("#do-error").inner_text()
+    assert f"the champion is now version {versions[0]}" in other.page.locator("#do-error").inner_text()
     assert _entries(mine) == done
 
 

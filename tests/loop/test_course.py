@@ -6,8 +6,9 @@ from datetime import timedelta
 from flyball.adapters.memory.reports import MemoryReports
 from flyball.core.reason import because
 from flyball.core.window import Window
-from flyball.journal.events import AlertFired, AlertResolved, Entry, Event, Promoted, RolledBack
-from flyball.loop.course import alarms, course, reigns, thinned
+from flyball.journal.events import AlertFired, AlertResolved, Entry, Event, Promoted
+from flyball.loop.course import alarms, course, thinned
+from flyball.loop.past.reigns import Reign
 from flyball.monitoring.records import Estimated
 from reports import DAY, NOW, report
 
@@ -57,6 +58,15 @@ def test_the_course_of_one_version_ends_with_its_own_last_whole_report() -> None
     assert found.report.details is not None and found.report.details.slices, "it was slimmed while it was not known to be the last"
 
 
+def test_of_one_version_as_many_reports_are_read_as_of_all() -> None:
+    store = kept(400)
+    span = Window(start=NOW - 500 * DAY, end=NOW)
+    reign = Reign(alias="champion", version=3, since=NOW - 12 * DAY, until=None, seq=1, began=WHY, actor="loop")
+    found = course(store, "town", span, version=3, during=[reign], looks=60)
+    assert (found.kept, found.read) == (13, 13)
+    assert found.report is not None and found.report.window.end == NOW
+
+
 def test_of_many_reports_one_of_each_part_of_the_span_is_read() -> None:
     found = course(kept(), "town", PERIOD, looks=10)
     assert (found.kept, found.read, len(found.looks)) == (30, 10, 10)
@@ -93,16 +103,6 @@ def test_thinning_keeps_the_last_of_each_part_and_the_very_last() -> None:
     assert len(found) == 10 and found[-1] == ends[-1]
     assert thinned(ends[:5], 10) == ends[:5]
     assert thinned([NOW] * 20, 10) == [NOW]
-
-
-def test_who_was_champion_when() -> None:
-    rolled = RolledBack(version=2, to=1, reason=WHY, evidence={})
-    found = reigns([entry(0, promoted(1)), entry(1, promoted(2)), entry(2, rolled), entry(3, promoted(1))])
-    assert [(one.version, one.since, one.until) for one in found] == [
-        (1, NOW, NOW + DAY),
-        (2, NOW + DAY, NOW + 2 * DAY),
-        (1, NOW + 2 * DAY, None),
-    ]
 
 
 def test_when_an_alert_of_a_kind_fired_and_was_over() -> None:

@@ -22,6 +22,7 @@ from flyball.spec.records import Spec
 
 # Seconds between two times that what was answered is counted: often enough that no count is large, rarely enough to cost nothing.
 _COUNTED_EVERY = 5.0
+_SLOWEST_END = 30.0
 _SHORTEST_LEASE = timedelta(seconds=1)
 
 LOOKED = "looked"
@@ -91,7 +92,7 @@ def command(
         statuses = [one.end() for one in running]
         if pages is not None:
             pages.terminate()
-            pages.wait()
+            _wait(pages)
     sys.exit(max(statuses, default=1) if len(running) == len(folders) else 1)
 
 
@@ -100,6 +101,15 @@ def _show(ctx: click.Context, port: int | None) -> "subprocess.Popen[bytes]":
     where = [] if port is None else ["--port", str(port)]
     words = [sys.executable, "-P", "-m", "flyball", "-C", str(ctx.obj), "dashboard", "--leash", *where]
     return subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)  # Ctrl-C is this process's: it ends its children
+
+
+def _wait(process: "subprocess.Popen[bytes]") -> int:
+    """The status of a process that was told to end; killed if it does not in time."""
+    try:
+        return process.wait(timeout=_SLOWEST_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 class _Project:
@@ -184,11 +194,7 @@ class _Project:
             return 0
         if self.server.poll() is None:
             self.server.send_signal(signal.SIGTERM)
-        try:
-            return self.server.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.server.kill()
-            return self.server.wait()
+        return _wait(self.server)
 
 
 def _start(folder: Path, options: list[str] | None, lasts: timedelta, *, alone: bool) -> _Project | None:

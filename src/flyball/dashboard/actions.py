@@ -13,6 +13,7 @@ from flyball.core.errors import FlyballError, IntegrityError, NotFoundError, Ref
 from flyball.core.ids import id_maker
 from flyball.core.window import to_micros
 from flyball.dashboard.records import DashboardPorts, Project
+from flyball.dashboard.standing import seen
 from flyball.journal.state import fold
 from flyball.loop.world import World
 from flyball.server.admin.desk import Desk
@@ -26,8 +27,10 @@ from flyball.server.body import BodyReader
 from flyball.server.settings import AdminPorts
 from flyball.words.sentences import sentence
 
-SEEN = "x-flyball-champion"
-"""A header: the champion (0: none) that the page with the button named."""
+SEEN = "x-flyball-seen"
+"""A header: what the page with the button was made under, as `standing.seen` says it."""
+BODY_TIMEOUT = 10.0
+"""Seconds that the body of an order may take."""
 _NO_STORE = {"cache-control": "no-store"}
 _STATUS: tuple[tuple[type[FlyballError], int], ...] = ((RefusedError, 409), (SpecError, 409), (UsageError, 422), (IntegrityError, 503))
 
@@ -45,11 +48,11 @@ class Actions:
         """One action; every error as a reply of the native schema."""
         try:
             actor = await asyncio.to_thread(self._bearer, request, project)
-            body = await self._bodies.read(request.scope, request.receive, browsers=True)
+            body = await self._body(request)
             route, parts = _found(path)
             order = read_order(route.takes, {**body_values(body), **parts}, texts=False)
-            seen = request.headers.get(SEEN, "")
-            found = await asyncio.to_thread(self._run, route, order, project, actor, seen)
+            shown = request.headers.get(SEEN, "")
+            found = await asyncio.to_thread(self._run, route, order, project, actor, shown)
             return Response(msgspec.json.encode(to_plain(found)), route.status, _NO_STORE, "application/json")
         except (HttpError, FlyballError) as error:
             return _refusal(error)
@@ -58,10 +61,16 @@ class Actions:
         """Whose token this is, for who has just typed one; nothing is done."""
         try:
             actor = await asyncio.to_thread(self._bearer, request, project)
-            await self._bodies.read(request.scope, request.receive, browsers=True)
+            await self._body(request)
             return Response(msgspec.json.encode({"actor": actor}), 200, _NO_STORE, "application/json")
         except (HttpError, FlyballError) as error:
             return _refusal(error)
+
+    async def _body(self, request: Request) -> bytes:
+        try:
+            return await asyncio.wait_for(self._bodies.read(request.scope, request.receive, browsers=True), BODY_TIMEOUT)
+        except TimeoutError:
+            raise HttpError(408, "the body did not arrive in time") from None
 
     def _bearer(self, request: Request, project: Project) -> str:
         tokens = project.tokens()
@@ -73,9 +82,9 @@ class Actions:
             raise HttpError(401, "the admin token is wrong" if given else "this needs the admin token")
         return actor
 
-    def _run(self, route: Route, order: Order, project: Project, actor: str, seen: str) -> object:
+    def _run(self, route: Route, order: Order, project: Project, actor: str, shown: str) -> object:
         world = project.world()
-        _must_still_be(project.name, world, seen)
+        _must_still_be(project.name, world, shown)
         jobs = self._jobs.setdefault(project.slug, Jobs(world.executor, project.folder, lambda: self._ids(to_micros(self._ports.clock()))))
         told = AdminPorts(world=world, spec=project.spec, sentence=lambda reason: sentence(reason, self._ports.language))
         desk = Desk(model=project.name, ports=told, jobs=jobs, actor=actor, now=self._ports.clock())
@@ -83,17 +92,16 @@ class Actions:
         return getattr(import_module(module), function)(desk, order)
 
 
-def _must_still_be(model: str, world: World, seen: str) -> None:
-    """RefusedError if another version became champion since somebody was shown the button that is pressed now."""
-    if not seen:
+def _must_still_be(model: str, world: World, shown: str) -> None:
+    """RefusedError if the model's champion, challenger or comparison is another one since somebody was shown the button pressed now."""
+    state = fold(model, world.journal.read(model))
+    if not shown or shown == seen(state):
         return
-    champion = fold(model, world.journal.read(model)).champion
-    if str(champion or 0) != seen:
-        now, then = (f"version {number}" if number and number != "0" else "none" for number in (champion, seen[:20]))
-        raise RefusedError(
-            f"the champion of {model} is {now} by now, and was {then} when this was shown: somebody changed it meanwhile",
-            hint="close this, and look at the page again",
-        )
+    rollout = "" if state.rollout is None else f", and version {state.rollout.version} is compared with it"
+    raise RefusedError(
+        f"{model} changed since this was shown, so nothing was done: the champion is now version {state.champion or 'none'}{rollout}",
+        hint="close this, and look at the page again",
+    )
 
 
 def _found(path: str) -> tuple[Route, Mapping[str, str]]:

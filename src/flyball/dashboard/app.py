@@ -7,10 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
+from urllib.parse import quote
 
 from markupsafe import Markup
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -20,7 +21,7 @@ from flyball.core.errors import FlyballError, NotFoundError, SpecError, StoreErr
 from flyball.core.reason import because
 from flyball.core.record import record
 from flyball.core.window import format_minute
-from flyball.dashboard.actions import Actions
+from flyball.dashboard.actions import BODY_TIMEOUT, Actions
 from flyball.dashboard.paper import plain_page, section, whole_page
 from flyball.dashboard.records import Ask, DashboardPorts, Maker, Page, Part, Project
 from flyball.dashboard.style import sheet
@@ -39,6 +40,8 @@ _SEAL = {
 }
 _FRESH = 1.0  # seconds for which a page that was made is shown to whoever else asks for it: fifty tabs cost as much as one
 _KEPT = 64
+_AT_ONCE = 16  # pages that are being made, or wait for a thread
+_BUSY = "the dashboard makes as many pages as it can; ask again in a moment"
 _STATIC = {"dashboard.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -70,7 +73,7 @@ class Dashboard:
         self._ports = ports
         self._projects: Mapping[str, Project] = {project.slug: project for project in ports.projects}
         self._models = [(one.slug, one.name) for one in ports.projects]
-        self._bodies = BodyReader(limit=64 * 1024, timeout=10.0, hosts=hosts)
+        self._bodies = BodyReader(limit=64 * 1024, timeout=BODY_TIMEOUT, hosts=hosts)
         self._actions = Actions(ports, self._bodies)
         self._good: OrderedDict[tuple[str, ...], tuple[datetime, Page]] = OrderedDict()  # what is shown while a store does not answer
         self._since: dict[str, datetime] = {}  # when a project's stores were first found not to answer
@@ -99,8 +102,13 @@ class Dashboard:
                     headers.update({**_SEAL, "cache-control": headers.get("cache-control", "no-store")})
                 await send(message)
 
-            foreign = scope["type"] == "http" and self._bodies.foreign(scope)
-            await (PlainTextResponse("this dashboard goes by another name", 421) if foreign else app)(scope, receive, seal)
+            answered: ASGIApp = app
+            if scope["type"] == "http":
+                if self._bodies.foreign(scope):
+                    answered = PlainTextResponse("this dashboard goes by another name", 421)
+                elif _from_elsewhere(scope):
+                    answered = PlainTextResponse("this dashboard is not part of other sites", 403)
+            await answered(scope, receive, seal)
 
         return answer
 
@@ -120,7 +128,8 @@ class Dashboard:
         return _html(plain_page(language, sentence(because("dashboard.fleet.title"), language), {"html": Markup(body)}))  # noqa: S704 - escaped
 
     async def _model(self, request: Request) -> Response:
-        return RedirectResponse(f"/m/{request.path_params['slug']}/loop")
+        chosen = f"?lang={self._language(request)}" if "lang" in request.query_params else ""
+        return RedirectResponse(f"/m/{quote(request.path_params['slug'])}/loop{chosen}")
 
     async def _page(self, request: Request) -> Response:
         language, slug, name = self._language(request), request.path_params["slug"], request.path_params["page"]
@@ -133,7 +142,7 @@ class Dashboard:
         key = (slug, name, language, *(f"{one}={value}" for one, value in sorted(query.items())))
         made = await self._once(key, lambda: self._make(ask, make, key))
         status, text = made.part(part) if part else (made.status, made.text)
-        return _html(text, status)
+        return PlainTextResponse(text, status) if part and made.away else _html(text, status)
 
     def _make(self, ask: Ask, make: Maker, address: tuple[str, ...]) -> _Made:
         """In a thread: the page, whole and in parts. One that fails is told, and the others go on."""
@@ -174,6 +183,8 @@ class Dashboard:
         now = time.monotonic()
         known = self._made.get(key)
         if known is None or (known[1].done() and now - known[0] > _FRESH):
+            if sum(not one.done() for _, one in self._made.values()) >= _AT_ONCE:
+                return _Made(status=503, text=_BUSY, away=_BUSY)
             task = asyncio.ensure_future(asyncio.to_thread(made))
             known = self._made[key] = (now, task)
             self._made.move_to_end(key)
@@ -215,6 +226,16 @@ class Dashboard:
     def _language(self, request: Request) -> Language:
         wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")[:20] or self._ports.language
         return "zh" if wanted.lower().startswith("zh") else "en"
+
+
+def _from_elsewhere(scope: Scope) -> bool:
+    """Whether a page of another site asks for this, other than by a link that somebody followed."""
+    headers = Headers(scope=scope)
+    if scope["method"] == "POST":
+        return False  # who reads the order asks more of it, and answers in its words
+    if headers.get("sec-fetch-site", "none") in ("same-origin", "none"):
+        return False
+    return headers.get("sec-fetch-mode") != "navigate" or headers.get("sec-fetch-dest") != "document"
 
 
 def make_app(ports: DashboardPorts, *, hosts: frozenset[bytes]) -> ASGIApp:

@@ -68,11 +68,23 @@ def filled(template: str, ask: Ask, **values: object) -> Markup:
 
 def whole_page(ask: Ask, page: Page, *, models: Sequence[tuple[str, str]], trouble: str = "") -> str:
     """A page of a project in its frame. `models`: slug and name of every project; `trouble`: why what is shown is old."""
+    lang = f"?lang={ask.language}" if "lang" in ask.query else ""
     menu = [(row.name, ask.t(f"menu.{row.name}"), ask.link(row.name), row.name == ask.page) for row in PAGES]
     return (
         environment()
         .get_template("frame.html")
-        .render(ask=ask, t=ask.t, link=ask.link, page=page, menu=menu, models=models, others=others(ask), part=section, trouble=trouble)
+        .render(
+            ask=ask,
+            t=ask.t,
+            link=ask.link,
+            page=page,
+            menu=menu,
+            models=models,
+            others=others(ask),
+            part=section,
+            trouble=trouble,
+            lang=lang,
+        )
     )
 
 

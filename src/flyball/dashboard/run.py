@@ -19,6 +19,7 @@ from flyball.server.listener import bind
 HOST = "127.0.0.1"
 PORT = 8080
 _HOSTS = frozenset({b"127.0.0.1", b"localhost", b"[::1]"})
+_CONNECTIONS = 500
 _FAREWELL = 5  # seconds that answers which are under way have at the end
 
 
@@ -33,7 +34,14 @@ def serve(ports: DashboardPorts, port: int | None, ready: Callable[[str], None],
         os.nice(10)
     app = make_app(ports, hosts=_HOSTS)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none", timeout_graceful_shutdown=_FAREWELL
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=_FAREWELL,
+        limit_concurrency=_CONNECTIONS,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     threading.Thread(target=warm, args=(ports,), name="warm", daemon=True).start()  # the first page takes seconds otherwise
@@ -41,6 +49,10 @@ def serve(ports: DashboardPorts, port: int | None, ready: Callable[[str], None],
 
     def end(*_: object) -> None:
         server.should_exit = True
+        # A page that is being made cannot be told to stop, and is no reason to stay: whoever reads can be dropped at any point.
+        late = threading.Timer(_FAREWELL + 2, os._exit, args=(0,))
+        late.daemon = True
+        late.start()
 
     # uvicorn has handlers of its own while it runs, and sends itself what it caught once more when these are back.
     for number in (signal.SIGTERM, signal.SIGINT):

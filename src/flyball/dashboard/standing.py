@@ -37,6 +37,13 @@ class Standing:
     due_at: datetime | None
 
 
+def seen(state: State) -> str:
+    """What a button that changes the model was shown under: champion, way back, challenger, comparison, what waits. Sent with the order."""
+    rollout, waiting = state.rollout, state.waiting
+    parts = (state.champion, state.previous, state.challenger, rollout and rollout.version, waiting and waiting.version)
+    return ".".join(str(one or 0) for one in parts)
+
+
 @record
 class Facts:
     """What a page reads first: every entry, what follows from them, the newest report, and the time that all of it is about.

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from flyball.core.record import record
 from flyball.core.window import Window
-from flyball.journal.events import AlertFired, AlertResolved, Entry, Promoted, RolledBack
+from flyball.journal.events import AlertFired, AlertResolved, Entry
+from flyball.loop.past.reigns import Reign
 from flyball.monitoring.records import Coverage, Estimated, MonitorReport, Performance
 from flyball.ports.watching import Reports
 
@@ -47,15 +48,6 @@ class Course:
 
 
 @record
-class Reign:
-    """The time in which a version was champion; `until` None: it still is."""
-
-    version: int
-    since: datetime
-    until: datetime | None
-
-
-@record
 class Alarm:
     """A time in which an alert fired; `until` None: it still does."""
 
@@ -64,9 +56,23 @@ class Alarm:
     until: datetime | None
 
 
-def course(reports: Reports, model: str, span: Window, *, metric: str = "", version: int | None = None, looks: int = LOOKS) -> Course:
-    """What reports of a span say of a metric (none, or one that no report has: the main one), of one version or of whichever answered."""
+def course(
+    reports: Reports,
+    model: str,
+    span: Window,
+    *,
+    metric: str = "",
+    version: int | None = None,
+    during: Sequence[Reign] = (),
+    looks: int = LOOKS,
+) -> Course:
+    """What reports of a span say of a metric (none, or one that no report has: the main one), of one version or of whichever answered.
+
+    `during`: the times in which that version was champion; looks outside them are not read, so that more of those inside are.
+    """
     ends = list(dict.fromkeys(end for end in reports.ends(model) if span.start <= end <= span.end))
+    if during:
+        ends = [end for end in ends if any(one.since <= end and (one.until is None or end <= one.until) for one in during)]
     found = _read(reports, model, thinned(ends, looks), version)
     main = next((one.performance.metric for one in reversed(found) if one.performance is not None), "")
     metrics = dict.fromkeys([main] if main else [])
@@ -91,20 +97,6 @@ def thinned(ends: Sequence[datetime], most: int) -> list[datetime]:
     start, length = ends[0], (ends[-1] - ends[0]) / most
     last = {min(int((end - start) / length), most - 1) if length else 0: end for end in ends}
     return list(last.values())
-
-
-def reigns(entries: Iterable[Entry]) -> list[Reign]:
-    """Who was champion when, in order of time."""
-    found: list[Reign] = []
-    for entry in entries:
-        event = entry.event
-        version = event.version if isinstance(event, Promoted) else event.to if isinstance(event, RolledBack) else None
-        if version is None or (found and found[-1].version == version):
-            continue
-        if found:
-            found[-1] = Reign(version=found[-1].version, since=found[-1].since, until=entry.at)
-        found.append(Reign(version=version, since=entry.at, until=None))
-    return found
 
 
 def alarms(entries: Iterable[Entry], kind: str) -> list[Alarm]:

@@ -10,7 +10,7 @@ from flyball.dashboard.pages.experiment_reckoned import Found, reckoned
 from flyball.dashboard.pages.experiment_shown import Row, gate_of, guards_of, row_of
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
-from flyball.dashboard.standing import Facts, facts
+from flyball.dashboard.standing import Facts, facts, seen
 from flyball.journal.explain import tell
 from flyball.loop.experiment import ExperimentView, Trial, experiment_view, trials
 from flyball.loop.memory import Memory
@@ -147,6 +147,7 @@ def _answer(ask: Ask, known: Facts, one: Trial, figures: _Figures) -> Markup:
         share=known.state.challenger_share if running else one.rollout.share,
         pending=found.pending,
         signed=_signed,
+        seen=seen(known.state),
     )
 
 

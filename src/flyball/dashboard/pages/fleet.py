@@ -60,5 +60,7 @@ def _row(ports: DashboardPorts, project: Project, language: Language, chosen: st
         found = standing(ask, known)
     except FlyballError as error:
         return Row(ask=ask, found=None, error=clean(error.message, 300))
+    except Exception as error:  # noqa: BLE001 - the others have their rows whatever is wrong with this one
+        return Row(ask=ask, found=None, error=clean(f"{type(error).__name__}: {error}", 300))
     frozen = known.state.frozen(ask.now) is not None
     return Row(ask=ask, found=found, champion=known.state.champion or 0, at=known.at, frozen=frozen)

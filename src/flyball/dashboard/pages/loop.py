@@ -9,7 +9,7 @@ from flyball.core.reason import Reason, because
 from flyball.core.record import record
 from flyball.dashboard.paper import filled, guarded, section
 from flyball.dashboard.records import Ask, Page, Part
-from flyball.dashboard.standing import Facts, did, facts, newest, standing
+from flyball.dashboard.standing import Facts, did, facts, newest, seen, standing
 from flyball.journal.events import AlertFired, AlertResolved, Entry
 from flyball.journal.explain import tell
 from flyball.journal.known import State
@@ -78,6 +78,7 @@ def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
         at_time=known.at,
         freeze=freeze,
         waiting=state.waiting,
+        seen=seen(state),
         alerts=_alerts(ask, alerts),
         champion=state.champion,
         running=state.running,

@@ -66,7 +66,7 @@ def _standing(ask: Ask, known: Facts) -> Markup:
         roles={version: roles(ask, state, version) for version in (state.champion, state.challenger, state.previous) if version},
         rollout=rollout_status(state, now=known.at),
         waiting=waiting_status(state),
-        acts=acts(ask, of_model(state, now=ask.now), state.champion),
+        acts=acts(ask, of_model(state, now=ask.now), state),
     )
 
 

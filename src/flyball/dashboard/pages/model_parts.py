@@ -9,7 +9,7 @@ from flyball.core.errors import FlyballError
 from flyball.core.record import record
 from flyball.dashboard.paper import filled
 from flyball.dashboard.records import Ask
-from flyball.dashboard.standing import Facts
+from flyball.dashboard.standing import Facts, seen
 from flyball.journal.events import Registered
 from flyball.journal.known import State
 from flyball.loop.options import Option
@@ -118,11 +118,11 @@ def cause(ask: Ask, one: Registered) -> str:
     return ask.t("model.adopted") if one.source else ask.t(f"model.cause.{one.cause}")
 
 
-def acts(ask: Ask, options: Sequence[Option], champion: int | None) -> Markup:
-    """The buttons of what is possible, for as long as this is the champion; why the others are not there."""
+def acts(ask: Ask, options: Sequence[Option], state: State) -> Markup:
+    """The buttons of what is possible, for as long as the model stands so; why the others are not there."""
     made = [_button(ask, one) for one in options]
     given = [one for one in made if not one.missing], [one for one in made if one.missing]
-    return filled("model_acts.html", ask, open=given[0], closed=given[1], champion=champion)
+    return filled("model_acts.html", ask, open=given[0], closed=given[1], seen=seen(state))
 
 
 def _button(ask: Ask, option: Option) -> Button:

@@ -82,7 +82,7 @@ def _top(ask: Ask, known: Facts, one: Known, story: Story) -> Markup:
         headline=headline(ask, one.registered, story),
         before=numbers[place - 1] if place else None,
         after=numbers[place + 1] if place + 1 < len(numbers) else None,
-        acts=acts(ask, [*ours, *options], state.champion),
+        acts=acts(ask, [*ours, *options], state),
     )
 
 

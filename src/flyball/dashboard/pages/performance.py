@@ -8,7 +8,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
-from flyball.dashboard.pages.performance_choice import Choice, choice
+from flyball.dashboard.pages.performance_choice import Choice, champions, choice
 from flyball.dashboard.pages.performance_parts import coverage_told, mistakes_told, slices_told
 from flyball.dashboard.paper import filled, guarded
 from flyball.dashboard.records import Ask, Page, Part
@@ -38,7 +38,8 @@ def page(ask: Ask) -> Page:
 
 
 def _main(ask: Ask, known: Facts, chosen: Choice) -> Markup:
-    found = course(ask.world.reports, ask.model, chosen.span, metric=chosen.metric, version=chosen.version)
+    during = [one for one in champions(ask, known) if one.version == chosen.version]
+    found = course(ask.world.reports, ask.model, chosen.span, metric=chosen.metric, version=chosen.version, during=during)
     return filled(
         "performance.html",
         ask,

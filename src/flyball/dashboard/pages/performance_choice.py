@@ -7,7 +7,7 @@ from flyball.core.record import record
 from flyball.core.window import Window
 from flyball.dashboard.records import Ask
 from flyball.dashboard.standing import Facts
-from flyball.loop.course import Reign, reigns
+from flyball.loop.past.reigns import Reign, reigns
 
 # So long is looked back where nobody chose anything, and the spans that can be had with one click.
 USUAL = timedelta(days=90)
@@ -35,7 +35,7 @@ class Choice:
 
 def choice(ask: Ask, known: Facts) -> Choice:
     """What the address asks for; whatever it does not say is as usual."""
-    past, trouble = reigns(known.entries), list[str]()
+    past, trouble = champions(ask, known), list[str]()
     version = _version(ask, past, trouble)
     end = known.report.window.end if known.report is not None else known.at
     span = _span(ask, _usual(past, version, end), trouble)
@@ -58,6 +58,11 @@ def choice(ask: Ask, known: Facts) -> Choice:
         versions=tuple(dict.fromkeys(one.version for one in reversed(past))),
         trouble=tuple(trouble),
     )
+
+
+def champions(ask: Ask, known: Facts) -> list[Reign]:
+    """Who was champion when."""
+    return [one for one in reigns(ask.model, known.entries) if one.alias == "champion"]
 
 
 def _version(ask: Ask, past: Sequence[Reign], trouble: list[str]) -> int | None:

@@ -50,10 +50,8 @@ def page(ask: Ask) -> Page:
 
 
 def found(ask: Ask, wanted: str) -> Chain:
-    """The chain behind an answer of this model. What servers have flushed and nobody took in yet is looked at too."""
+    """The chain behind an answer of this model, as soon as its server has taken it in: looking writes nothing."""
     world = ask.world
-    if world.predictions.find(wanted) is None:
-        world.predictions.ingest()
     chain = chain_of(wanted, world.predictions, world.journal, world.bundles)
     if chain.prediction.model != ask.model:  # several models can share a store
         raise NotFoundError(f"there is no prediction {wanted!r} of {ask.model}", hint=ask.t("prediction.other_model"))

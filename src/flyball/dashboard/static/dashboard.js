@@ -125,7 +125,7 @@
     if (!kept(sessionStorage, "token") && !(await token())) return;
     const element = one("#do-dialog");
     const wants = pressed.dataset.reason || "required";
-    const seen = pressed.dataset.champion;  // taken now: the section may be fetched again while somebody thinks
+    const seen = pressed.dataset.seen;  // taken now: the section may be fetched again while somebody thinks
     const label = one("[data-reason]", element);
     const field = one("input[name=reason]", element);
     const failed = one("#do-error");
@@ -145,7 +145,7 @@
           method: "POST",
           headers: {
             authorization: `Bearer ${kept(sessionStorage, "token")}`, "content-type": "application/json",
-            ...(seen ? { "x-flyball-champion": seen } : {}),
+            ...(seen ? { "x-flyball-seen": seen } : {}),
           },
           body: JSON.stringify(body),
         });
