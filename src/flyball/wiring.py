@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flyball.adapters.local.executor import LocalExecutor
 from flyball.core.surroundings import FOR_ADMINS
-from flyball.settings import Settings, admin_tokens, admin_tokens_before, read_settings, secret, signing_key, tools_beside
+from flyball.settings import Settings, admin_tokens, admin_tokens_before, chosen_language, read_settings, secret, signing_key, tools_beside
 from flyball.stores import Followed, Stores, open_stores, wall_clock
 
 if TYPE_CHECKING:
@@ -309,23 +309,15 @@ def open_dashboard(folders: "Sequence[Path]", *, own: str = "", read_only: bool 
     `own`: a secret made for this run, which opens the actions of projects whose stores are not shared, for a bearer called `dashboard`.
     With `read_only` nothing opens them.
     """
-    from flyball.core.errors import FlyballError
-    from flyball.dashboard.records import DashboardPorts, Links
+    from flyball.dashboard.records import DashboardPorts
 
     found: list[Project] = []
-    readable: list[Settings] = []
     for folder in folders:
-        try:
-            readable.append(read_settings(folder))
-        except FlyballError:
-            if len(folders) == 1:
-                raise
         found.append(_project_to_show(folder, own, read_only, taken={one.slug for one in found}, alone=len(folders) == 1))
     return DashboardPorts(
         projects=tuple(found),
         clock=wall_clock,
-        language=readable[0].language if readable else "en",
-        links=Links(**tools_beside(readable[0])) if readable else Links(),
+        language=chosen_language(),
     )
 
 
@@ -335,7 +327,7 @@ def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collect
 
     from flyball.core.errors import FlyballError
     from flyball.core.slug import slug
-    from flyball.dashboard.records import Project
+    from flyball.dashboard.records import Links, Project
     from flyball.server.admin.tokens import read_tokens
     from flyball.spec.load import load_spec
 
@@ -351,12 +343,13 @@ def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collect
             return read_tokens(f"dashboard:{own}")
         return () if read_only else _tokens_of_server(settings(), stores())
 
+    name, links = folder.name, Links()
     try:
+        links = Links(**tools_beside(settings()))
         name = read().model.name
     except FlyballError:
         if alone:
             raise
-        name = folder.name
     return Project(
         slug=next(one for one in (slug(name), *(f"{slug(name)}-{number}" for number in range(2, 10_000))) if one not in taken),
         name=name,
@@ -365,6 +358,7 @@ def _project_to_show(folder: Path, own: str, read_only: bool, *, taken: "Collect
         spec=read,
         world=lambda: world_of(stores()),
         tokens=cache(tokens),
+        links=links,
     )
 
 

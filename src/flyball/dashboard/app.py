@@ -138,7 +138,7 @@ class Dashboard:
             return await self.nothing(request)
         query = dict(list(request.query_params.items())[:20])
         part = query.pop("part", "")
-        ask = Ask(project=project, page=name, query=query, language=language, now=self._ports.clock(), links=self._ports.links)
+        ask = Ask(project=project, page=name, query=query, language=language, now=self._ports.clock())
         key = (slug, name, language, *(f"{one}={value}" for one, value in sorted(query.items())))
         made = await self._once(key, lambda: self._make(ask, make, key))
         status, text = made.part(part) if part else (made.status, made.text)

@@ -22,6 +22,15 @@ from flyball.words.sentences import Language, sentence
 
 
 @record
+class Links:
+    """Where the tools beside us are, as far as they are known."""
+
+    mlflow: str = ""
+    prometheus: str = ""
+    grafana: str = ""
+
+
+@record
 class Project:
     """One model's project. `spec` reads flyball.toml as it is now; `world` are its ports and `tokens` what opens its actions (none: they
     are closed), both opened at the first use. `pulse` asks its server how fast it answers, `folded` keeps what follows
@@ -35,16 +44,8 @@ class Project:
     world: Callable[[], World]
     tokens: Callable[[], tuple[AdminToken, ...]]
     pulse: Pulse = field(default_factory=Pulse)
+    links: Links = Links()
     folded: Folded = field(default_factory=Folded)
-
-
-@record
-class Links:
-    """Where the tools beside us are, as far as they are known."""
-
-    mlflow: str = ""
-    prometheus: str = ""
-    grafana: str = ""
 
 
 @record
@@ -54,7 +55,6 @@ class DashboardPorts:
     projects: tuple[Project, ...]
     clock: Callable[[], datetime]
     language: Language = "en"
-    links: Links = Links()
 
 
 @record
@@ -66,12 +66,16 @@ class Ask:
     query: Mapping[str, str]
     language: Language
     now: datetime
-    links: Links = Links()
 
     @property
     def model(self) -> str:
         """The model's name."""
         return self.project.name
+
+    @property
+    def links(self) -> Links:
+        """Where the tools beside its project are."""
+        return self.project.links
 
     @property
     def world(self) -> World:

@@ -15,7 +15,7 @@ def warm(ports: DashboardPorts) -> None:
     """
     first, *_ = [make for row in PAGES if (make := maker(row.name)) is not None]
     for project in ports.projects:
-        ask = Ask(project=project, page=PAGES[0].name, query={}, language=ports.language, now=ports.clock(), links=ports.links)
+        ask = Ask(project=project, page=PAGES[0].name, query={}, language=ports.language, now=ports.clock())
         try:
             whole_page(ask, first(ask), models=[(project.slug, project.name)])
         except Exception:  # noqa: BLE001 - nobody asked yet

@@ -70,7 +70,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "dashboard.alerts.silences": ("Silences", "静默"),
     "dashboard.alerts.silences_about": ("In force now, the one that ends first before the others.", "当前生效，最先结束的在前。"),
     "dashboard.alerts.pattern": ("what", "对象"),
-    "dashboard.alerts.until": ("until", "截至"),
+    "dashboard.alerts.until": ("until", "直至"),
     "dashboard.alerts.by": ("by", "操作者"),
     "dashboard.alerts.covers": ("fire now", "当前触发"),
     "dashboard.alerts.because": ("because", "原因"),

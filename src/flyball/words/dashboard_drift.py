@@ -29,8 +29,8 @@ _MAP: dict[str, tuple[str, str]] = {
     "dashboard.drift.last_look": ("Last look here,", "此处最近一次查看，"),
     "dashboard.drift.year_earlier": ("this time a year before", "一年前同期"),
     "dashboard.drift.find": ("Feature", "特征"),
-    "dashboard.drift.from": ("From", "从"),
-    "dashboard.drift.to": ("to", "到"),
+    "dashboard.drift.from": ("From (UTC)", "从（UTC）"),
+    "dashboard.drift.to": ("to (UTC)", "到（UTC）"),
     "dashboard.drift.show": ("Show", "显示"),
     "dashboard.drift.wrong": (
         "{text} is no time that can be shown; write it as 2026-03-01. What is shown is the default.",

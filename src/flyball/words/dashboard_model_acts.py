@@ -73,7 +73,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "option.rollout_runs": (
         "version {version} is being compared with the champion until {until}",
-        "版本 {version} 正与现任版本对比，截至 {until}",
+        "版本 {version} 正与现任版本对比，直至 {until}",
     ),
     "option.other_champion": (
         "it was compared with champion {before}, and the champion is {champion} now",

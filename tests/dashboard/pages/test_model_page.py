@@ -71,7 +71,7 @@ def test_two_versions_stand_side_by_side_with_the_direction_of_each_metric(lived
 def test_a_run_leads_to_mlflow_where_that_is_known(lived: Path) -> None:
     ask = asked(lived, "model", version="1")
     assert "/#/runs/" not in html(ask)
-    found = html(replace(ask, links=Links(mlflow="http://mlflow:5000/")))
+    found = html(replace(ask, project=replace(ask.project, links=Links(mlflow="http://mlflow:5000/"))))
     assert 'href="http://mlflow:5000/#/runs/' in found and 'href="http://mlflow:5000/#/models/flight-delay/versions/1"' in found
 
 

@@ -54,7 +54,7 @@ def fleet_section(ports: DashboardPorts, language: Language, *, chosen: str = ""
 
 def _row(ports: DashboardPorts, project: Project, language: Language, chosen: str) -> Row:
     query = {"lang": chosen} if chosen else {}
-    ask = Ask(project=project, page="loop", query=query, language=language, now=ports.clock(), links=ports.links)
+    ask = Ask(project=project, page="loop", query=query, language=language, now=ports.clock())
     try:
         known: Facts = facts(ask)
         found = standing(ask, known)
