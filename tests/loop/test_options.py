@@ -98,6 +98,14 @@ def test_what_speaks_against_a_promotion_is_said_and_forced_with_a_reason(tmp_pa
     assert promote.body["force"] is True and promote.reason == "required"
 
 
+def test_that_a_rollback_leads_to_a_version_that_was_refused_is_said_and_done_all_the_same(tmp_path: Path) -> None:
+    known = town(tmp_path, AUTO, (BEGUN, LOST, registered(3), promoted(2, 1), promoted(3, 2)))
+    back = next(one for one in of_model(known.state, now=T0 + DAY) if one.act == "rollback")
+    assert (back.missing, back.about.code, back.about.values["to"]) == (None, "option.rollback_refused_about", 2)
+    order(known, back, tmp_path)
+    assert known.state.champion == 2
+
+
 def test_where_a_person_approves_a_promotion_is_asked_for_and_only_force_goes_past_that(tmp_path: Path) -> None:
     known = town(tmp_path, MANUAL, (registered(3, verdict=Verdict.FAIL),))
     good, bad = (of_version(known.state, MANUAL, version, now=T0 + DAY)[0] for version in (2, 3))

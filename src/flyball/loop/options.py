@@ -4,6 +4,7 @@ What guardrails of servers say is not asked here: the order itself is refused th
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -67,7 +68,7 @@ def of_model(state: State, *, now: datetime) -> list[Option]:
     paused = None if state.paused is None else because("option.paused", since=format_minute(state.paused.at))
     running = None if state.paused is not None else because("option.not_paused")
     found = [
-        _option("rollback", _no_way_back(state), {"version": state.champion or 0, "to": state.previous or 0}),
+        _rollback(state),
         _option("pause", no_rollout or paused, about),
         _option("resume", no_rollout or running or _frozen(state, now), about),
         _option("abort", no_rollout, about),
@@ -123,6 +124,16 @@ def _stage(state: State, spec: Spec, version: int, now: datetime, share: float) 
 
 def _option(act: Act, missing: Reason | None, values: Mapping[str, int], body: Mapping[str, object] | None = None) -> Option:
     return Option(act=act, about=because(f"option.{act}_about", **values), body=body or {}, missing=missing)
+
+
+def _rollback(state: State) -> Option:
+    """The way back is always open; that what lies there was refused once is said beforehand."""
+    values = {"version": state.champion or 0, "to": state.previous or 0}
+    option = _option("rollback", _no_way_back(state), values)
+    known = state.versions.get(state.previous or 0)
+    if option.missing is None and known is not None and known.refused:
+        return replace(option, about=because("option.rollback_refused_about", **values))
+    return option
 
 
 def _no_way_back(state: State) -> Reason | None:

@@ -22,6 +22,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Version {to} answers again instead of version {version}.",
         "由版本 {to} 代替版本 {version} 重新应答。",
     ),
+    "option.rollback_refused_about": (
+        "Version {to} answers again instead of version {version}, though a live comparison had refused version {to}.",
+        "由版本 {to} 代替版本 {version} 重新应答，尽管版本 {to} 曾被线上比较拒绝。",
+    ),
     "option.pause_about": (
         "Version {version} answers nobody until the rollout goes on; only guardrails decide meanwhile.",
         "在继续之前，版本 {version} 不应答任何请求；其间只有护栏会作出决定。",

@@ -24,6 +24,16 @@ def copy(lived: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(lived, tmp_path / "copy"))
 
 
+def test_the_first_figure_says_how_good_the_answers_are(lived: Path) -> None:
+    world = open_dashboard([lived]).projects[0].world()
+    report = world.reports.latest("flight-delay")
+    assert report is not None and report.performance is not None and report.performance.value is not None
+    page = made(lived, "loop")
+    told = page[page.index('class="tiles brief"') :]
+    assert f"{report.performance.metric} {report.performance.value:.4f}</a> [" in told
+    assert f"realised on {report.performance.labelled:,} rows" in told
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_page_begins_with_the_answer_and_shows_the_six_stages_as_a_circle_and_a_list(lived: Path, language: Language) -> None:
     page = made(lived, "loop", language)

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from flyball.core.reason import Reason, because
 from flyball.core.record import record
+from flyball.dashboard.figures import bounds, number
 from flyball.dashboard.paper import filled, guarded, section
 from flyball.dashboard.records import Ask, Page, Part
 from flyball.dashboard.standing import Facts, did, facts, newest, seen, standing
@@ -16,6 +17,7 @@ from flyball.journal.known import State
 from flyball.loop.rollout import rollout_status
 from flyball.loop.stages import Stage, coming, stages
 from flyball.loop.telling.alerts import firing_now
+from flyball.monitoring.records import Estimated, MonitorReport
 from flyball.render.report.circle import Station, circle
 from flyball.render.report.svg import joined
 from flyball.render.report.text import clean
@@ -79,6 +81,10 @@ def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
         freeze=freeze,
         waiting=state.waiting,
         seen=seen(state),
+        good=None if known.report is None else known.report.performance,
+        estimated=_estimated(known.report),
+        number=number,
+        bounds=bounds,
         alerts=_alerts(ask, alerts),
         champion=state.champion,
         running=state.running,
@@ -86,6 +92,14 @@ def _answer(ask: Ask, known: Facts, spec: Spec) -> Markup:
         with_it=len(changed) - 1,
         told=None if told is None else (told.entry.at, did(ask, told), _sentence(ask, told.reason), told.entry.seq),
     )
+
+
+def _estimated(report: MonitorReport | None) -> Estimated | None:
+    """What the newest rows are estimated at, by the metric that is realised."""
+    if report is None or report.performance is None or report.details is None:
+        return None
+    told = [one for one in report.details.estimated if one.metric == report.performance.metric and one.value is not None]
+    return max(told, key=lambda one: one.window.end, default=None)
 
 
 def _changed(entries: Sequence[Entry]) -> list[Entry]:

@@ -8,6 +8,7 @@ from flyball.core.reason import Reason
 from flyball.core.record import record
 from flyball.core.verdict import Verdict
 from flyball.core.window import Window
+from flyball.dashboard.figures import bounds, number
 from flyball.dashboard.pages.performance_choice import Choice, champions, choice
 from flyball.dashboard.pages.performance_parts import coverage_told, mistakes_told, slices_told
 from flyball.dashboard.paper import filled, guarded
@@ -16,7 +17,6 @@ from flyball.dashboard.standing import Facts, facts
 from flyball.journal.known import State
 from flyball.loop.course import Alarm, Course, Look, alarms, course
 from flyball.loop.evidence.performance import estimated_floored, floored
-from flyball.monitoring.records import Estimated, Performance
 from flyball.render.report.course import Legend, performance_course
 from flyball.stats.scores import METRICS
 
@@ -151,18 +151,6 @@ def _first(found: Course) -> str:
 
 def _last(found: Course) -> str:
     return next((number(one.realised.value) for one in reversed(found.looks) if one.realised is not None), "-")
-
-
-def number(value: float | None) -> str:
-    """A value of a metric: four digits behind the point of what is small, four in all of what is large."""
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.0f}"
-
-
-def bounds(told: Performance | Estimated) -> str:
-    """The bounds of a value in brackets; nothing without."""
-    return "" if told.lower is None or told.upper is None else f"[{number(told.lower)}, {number(told.upper)}]"
 
 
 def better(metric: str) -> str:
