@@ -1,19 +1,13 @@
 """Real Chromium, and a real dashboard for it: what pages did that they should not have is kept while somebody looks."""
 
-import collections
 import contextlib
 import os
-import queue
-import re
-import signal
-import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from programs import missing, program
+from programs import missing, program, told
 from trained import command
 
 if TYPE_CHECKING:
@@ -53,35 +47,9 @@ _TWICE = """() => {
 @contextlib.contextmanager
 def dashboard(folder: Path, **environment: str) -> Iterator[str]:
     """`flyball dashboard` over a project, or a folder of projects, on a free port: its URL. It is ended at the end."""
-    process = subprocess.Popen(
-        command(folder, "dashboard", "--port", "0"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "FLYBALL_ADMIN_TOKEN": TOKEN, **environment},
-    )
-    lines: queue.Queue[str] = queue.Queue()
-    assert process.stderr is not None
-    stream = process.stderr
-    reader = threading.Thread(target=collections.deque, args=(map(lines.put, stream),), daemon=True)
-    reader.start()
-    said: list[str] = []
-    try:
-        while (found := re.search(r"the dashboard is at (http://[^ ]+)", line := lines.get(timeout=60))) is None:
-            said.append(line)
-        yield found[1]
-    except queue.Empty:
-        raise AssertionError(f"the dashboard did not start: {''.join(said)}") from None
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        reader.join(5)
-        stream.close()
+    env = {**os.environ, "FLYBALL_ADMIN_TOKEN": TOKEN, **environment}
+    with told(command(folder, "dashboard", "--port", "0"), r"the dashboard is at (http://[^ ]+)", patience=10, env=env) as (url, _):
+        yield url
 
 
 @contextlib.contextmanager

@@ -1,7 +1,15 @@
 """Real programs that tests run: found on the machine, or the test is skipped and says what to install; CI has them all."""
 
+import collections
+import contextlib
 import os
+import queue
+import re
 import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 import pytest
@@ -32,3 +40,38 @@ def missing(name: str, how: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(said)
     pytest.skip(said)
+
+
+@contextlib.contextmanager
+def told(
+    words: Sequence[str], pattern: str, *, patience: float, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """A process, as soon as it says on stderr what matches: the first group of that, and the process.
+
+    It is ended with the block, and killed where it does not end within `patience` seconds.
+    """
+    process = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=dict(os.environ if env is None else env)
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    assert process.stderr is not None
+    stream = process.stderr
+    reader = threading.Thread(target=collections.deque, args=(map(lines.put, stream),), daemon=True)
+    reader.start()
+    said: list[str] = []
+    try:
+        while (found := re.search(pattern, line := lines.get(timeout=60))) is None:
+            said.append(line)
+        yield found[1], process
+    except queue.Empty:
+        raise AssertionError(f"it did not start: {''.join(said)}") from None
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        reader.join(5)
+        stream.close()

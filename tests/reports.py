@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from flyball.adapters.memory.reports import MemoryReports
 from flyball.core.reason import Value, because
 from flyball.core.schema import Column, Schema
 from flyball.core.table import Table
@@ -38,6 +39,20 @@ from flyball.registry.records import Lineage
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 LAST_DAY = Window(start=NOW - DAY, end=NOW)
+
+
+class Counting(MemoryReports):
+    """The store in memory; says how many reports were read from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = 0
+
+    def between(self, model: str, window: Window) -> list[MonitorReport]:
+        """Count what is read."""
+        found = super().between(model, window)
+        self.read += len(found)
+        return found
 
 
 def measured(names: Sequence[str] = ("price", "calls", "plan"), *, shift: float = 2.0, rows: int = 2000) -> tuple[Reference, Counts]:

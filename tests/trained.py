@@ -1,15 +1,10 @@
 """A real churn project with three versions, trained once per session, and the command line as a user calls it."""
 
-import collections
 import contextlib
 import io
 import json
-import os
-import queue
-import signal
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,6 +15,7 @@ from typing import Any
 from flyball.api.client import Client
 from flyball.cli.main import main
 from flyball.demo.project import example_files, write_texts
+from programs import told
 
 ROWS = 2_500
 MODEL = "churn"
@@ -127,35 +123,8 @@ def make_shop(folder: Path) -> Shop:
 @contextlib.contextmanager
 def running(folder: Path, *words: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """`flyball serve` or `flyball up` on a free port of 127.0.0.1: its URL and its process, which is ended at the end."""
-    process = subprocess.Popen(
-        command(folder, *words, "--port", "0"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ),
-    )
-    lines: queue.Queue[str] = queue.Queue()
-    assert process.stderr is not None
-    stream = process.stderr
-    reader = threading.Thread(target=collections.deque, args=(map(lines.put, stream),), daemon=True)
-    reader.start()
-    said: list[str] = []
-    try:
-        while " answers at " not in (line := lines.get(timeout=60)):
-            said.append(line)
-        yield "/".join(line.split(" answers at ")[1].split("/")[:3]), process
-    except queue.Empty:
-        raise AssertionError(f"the server did not start: {''.join(said)}") from None
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        reader.join(5)
-        stream.close()
+    with told(command(folder, *words, "--port", "0"), r" answers at (http://[^/\s]+)", patience=30) as found:
+        yield found
 
 
 def until_logged(client: Client, rows: int) -> None:

@@ -7,28 +7,13 @@ from typing import Any
 
 import pytest
 
-from flyball.adapters.memory.reports import MemoryReports
 from flyball.core.window import Window
 from flyball.loop.drift_map import MOST, READ, Cell, drift_map, read_looks, stretch
 from flyball.monitoring.records import ColumnDrift, MonitorReport
-from reports import DAY, NOW, picture
+from reports import DAY, NOW, Counting, picture
 
 ONE = picture().report.columns["price"]
 MIDNIGHT = datetime(2026, 3, 29, tzinfo=UTC)
-
-
-class Counting(MemoryReports):
-    """The store in memory; says how many reports were read from it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read = 0
-
-    def between(self, model: str, window: Window) -> list[Any]:
-        """Count what is read."""
-        found = super().between(model, window)
-        self.read += len(found)
-        return found
 
 
 def column(state: Any, distance: float = 0.5) -> ColumnDrift:

@@ -9,23 +9,9 @@ from flyball.adapters.memory.reports import MemoryReports
 from flyball.core.window import Window
 from flyball.loop.picture import DRAWN, furthest, past_reports
 from flyball.monitoring.records import ColumnDrift
-from reports import DAY, NOW, picture, wide
+from reports import DAY, NOW, Counting, picture, wide
 
 PERIOD = Window(start=NOW - 28 * DAY, end=NOW)
-
-
-class Counting(MemoryReports):
-    """The store in memory; says how many reports were read from it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read = 0
-
-    def between(self, model: str, window: Window) -> list[Any]:
-        """Count what is read."""
-        found = super().between(model, window)
-        self.read += len(found)
-        return found
 
 
 def test_the_past_is_the_last_report_of_each_part_of_the_period_and_the_newest() -> None:

@@ -1,46 +1,24 @@
 """What was in production at a time is a fold of what had been written by then."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyball.core.reason import because
-from flyball.journal.events import AlertFired, Entry, Event, Frozen, Promoted, RolledBack, RolloutStarted, Staged, Thawed
+from flyball.journal.events import AlertFired, Entry, Event, Frozen, Promoted, RolloutStarted, Thawed
 from flyball.journal.moves import ShareMoved
 from flyball.journal.state import empty, fold
 from flyball.loop.past.history import changes, entries_until, production_at, state_at
+from journalled import HOUR, T0, WHY, entries_of, journal, moves, stories, versions
 from versions import registered
 
-T0 = datetime(2026, 1, 1, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-WHY = because("x")
-versions = st.integers(1, 4)
 events: st.SearchStrategy[Event] = st.one_of(
-    versions.map(registered),
-    st.builds(Promoted, version=versions, replaced=st.none() | versions, reason=st.just(WHY), forced=st.booleans(), watch_until=st.none()),
-    st.builds(RolledBack, version=versions, to=versions, reason=st.just(WHY), evidence=st.just({})),
-    st.builds(Staged, version=st.none() | versions, share=st.floats(0, 1), reason=st.just(WHY)),
+    moves,
     st.builds(ShareMoved, version=versions, share=st.floats(0, 1), reason=st.just(WHY), evidence=st.just({})),
     st.builds(Frozen, reason=st.just("r"), until=st.none() | st.just(T0 + 3 * HOUR)),
     st.builds(Thawed, reason=st.just("r")),
     st.builds(AlertFired, key=st.sampled_from(["a", "b"]), reason=st.just(WHY)),
 )
-journals = st.lists(st.tuples(events, st.integers(0, 5)), max_size=12)
-
-
-def journal(found: list[tuple[Event, int]]) -> list[Entry]:
-    """Entries with times that rise, some of them equal."""
-    at, entries = T0, []
-    for seq, (event, hours) in enumerate(found, start=1):
-        at += hours * HOUR
-        entries.append(Entry(model="m", seq=seq, at=at, actor="ann", event=event, prev_hash="", hash=""))
-    return entries
-
-
-def entries_of(*found: Event) -> list[Entry]:
-    return journal([(event, 1) for event in found])
+journals = stories(events)
 
 
 @given(journals)

@@ -1,39 +1,16 @@
 """Who was champion and challenger when follows from the journal, without a gap and without two at once."""
 
-from datetime import UTC, datetime, timedelta
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flyball.core.reason import because
-from flyball.journal.events import Entry, Event, Promoted, RolledBack, Staged
+from flyball.journal.events import Event, Promoted, RolledBack, Staged
 from flyball.loop.past.history import production_at
 from flyball.loop.past.reigns import reigns
+from journalled import HOUR, T0, WHY, entries_of, journal, moves, stories
 from versions import registered
 
-WHY = because("x")
-T0, HOUR = datetime(2026, 1, 1, tzinfo=UTC), timedelta(hours=1)
-versions = st.integers(1, 4)
-events: st.SearchStrategy[Event] = st.one_of(
-    versions.map(registered),
-    st.builds(Promoted, version=versions, replaced=st.none() | versions, reason=st.just(WHY), forced=st.booleans(), watch_until=st.none()),
-    st.builds(RolledBack, version=versions, to=versions, reason=st.just(WHY), evidence=st.just({})),
-    st.builds(Staged, version=st.none() | versions, share=st.floats(0, 1), reason=st.just(WHY)),
-)
-journals = st.lists(st.tuples(events, st.integers(0, 5)), max_size=12)
-
-
-def journal(found: list[tuple[Event, int]]) -> list[Entry]:
-    """Entries with times that rise, some of them equal."""
-    at, entries = T0, []
-    for seq, (event, hours) in enumerate(found, start=1):
-        at += hours * HOUR
-        entries.append(Entry(model="m", seq=seq, at=at, actor="ann", event=event, prev_hash="", hash=""))
-    return entries
-
-
-def entries_of(*found: Event) -> list[Entry]:
-    return journal([(event, 1) for event in found])
+journals = stories(moves)
 
 
 def test_a_champion_reigns_until_the_next_one_and_the_last_one_still() -> None:

@@ -10,7 +10,7 @@ from flyball.dashboard.records import Ask
 from flyball.journal.events import Entry
 from flyball.loop.past.search import GROUPS, group_of
 from flyball.loop.past.stretches import champions, comparisons
-from flyball.render.report.svg import Frame, joined, tag, word
+from flyball.render.report.svg import Frame, drawing, joined, tag, word
 
 _WIDTH, _LEFT, _RIGHT, _HEAD, _LANE, _FOOT = 1000, 116, 12, 30, 26, 6
 _MONTHS = 12
@@ -58,16 +58,8 @@ def timeline(ask: Ask, entries: Sequence[Entry], first: int, now: datetime, chos
     if lower is not None or upper is not None:
         left, right = frame.x((lower or start).timestamp()), frame.x((upper or end).timestamp())
         shapes.insert(0, tag("rect", x=left, y=1, width=max(right - left, 2.0), height=height - 2, class_="chosen"))
-    return tag(
-        "svg",
-        tag("title", ask.t("decisions.timeline_title"), id="timeline-t"),
-        tag("desc", ask.t("decisions.timeline_about", entries=len(inside)), id="timeline-d"),
-        *shapes,
-        viewBox=f"0 0 {_WIDTH} {height}",
-        role="group",
-        class_="timeline",
-        aria_labelledby="timeline-t timeline-d",
-    )
+    title, about = ask.t("decisions.timeline_title"), ask.t("decisions.timeline_about", entries=len(inside))
+    return drawing(*shapes, title=title, about=about, key="timeline", width=_WIDTH, height=height, role="group", class_="timeline")
 
 
 def _number(at: datetime) -> int:

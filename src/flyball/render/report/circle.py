@@ -8,7 +8,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from flyball.core.record import record
-from flyball.render.report.svg import joined, tag, word
+from flyball.render.report.svg import drawing, joined, tag, word
 from flyball.render.report.text import when
 
 Standing = Literal["done", "work", "waits", "failed", "stopped", "idle"]
@@ -44,16 +44,15 @@ def circle(stations: Sequence[Station], middle: Sequence[str], *, title: str, ab
         word(_MIDDLE[0], _MIDDLE[1] + 26.0 * (number - (len(middle) - 1) / 2) + 5, line, kind="circle-middle" if number else "circle-first")
         for number, line in enumerate(middle)
     ]
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", about, id=f"{key}-d"),
+    return drawing(
         joined(arrows),
         joined(_station(one, angle) for one, angle in zip(stations, angles, strict=True)),
         joined(inner),
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_labelledby=f"{key}-t {key}-d",
+        title=title,
+        about=about,
+        key=key,
+        width=WIDTH,
+        height=HEIGHT,
         class_="circle",
     )
 

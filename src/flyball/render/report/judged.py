@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from flyball.monitoring.records import CalibrationBin, ErrorBin
-from flyball.render.report.svg import Frame, chart, dot, tag
+from flyball.render.report.svg import Frame, chart, dot, drawing, tag
 from flyball.render.report.text import short, whole
 
 # How high the bar of the fullest bin stands below a curve, as a part of the height.
@@ -72,16 +72,15 @@ def shares(parts: Sequence[tuple[int, str]], *, title: str, about: str, key: str
         if count:
             shapes.append(tag("rect", x=left, y=0, width=max(size - 2.0, 1.0), height=16, class_=f"solid {kind}"))
         left += size
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", about, id=f"{key}-d"),
+    return drawing(
         *shapes,
-        viewBox="0 0 720 16",
+        title=title,
+        about=about,
+        key=key,
+        width=720,
+        height=16,
         preserveAspectRatio="none",
-        role="img",
         class_="shares",
-        aria_labelledby=f"{key}-t {key}-d",
     )
 
 

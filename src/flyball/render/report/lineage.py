@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from flyball.core.record import record
-from flyball.render.report.svg import joined, tag
+from flyball.render.report.svg import drawing, joined, tag
 from flyball.render.report.text import clean
 
 _WIDE, _HIGH, _LINE = 176, 64, 26
@@ -37,16 +37,16 @@ def graph(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, title: str
     across, down = (lanes, steps) if upright else (steps, lanes)
     gap_x, gap_y = _gaps(upright)
     drawn = [_arrow(places[start], places[end]) for start, end in edges]
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", clean(about, 600), id=f"{key}-d"),
+    return drawing(
         joined(drawn),
         joined(_box(node, places) for node in nodes),
-        viewBox=f"0 0 {across * _WIDE + (across - 1) * gap_x + 4} {down * _HIGH + (down - 1) * gap_y + 4}",
+        title=title,
+        about=clean(about, 600),
+        key=key,
+        width=across * _WIDE + (across - 1) * gap_x + 4,
+        height=down * _HIGH + (down - 1) * gap_y + 4,
         role="group",
         class_="lineage",
-        aria_labelledby=f"{key}-t {key}-d",
     )
 
 

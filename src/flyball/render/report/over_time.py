@@ -11,7 +11,7 @@ from flyball.core.record import record
 from flyball.loop.picture import Floors, Picture, furthest
 from flyball.monitoring.records import ColumnDrift, MonitorReport
 from flyball.render.report.judged import reliability
-from flyball.render.report.svg import Frame, Point, band, chart, dot, joined, line, tag, word
+from flyball.render.report.svg import Frame, Point, band, chart, dot, drawing, joined, line, tag, word
 from flyball.render.report.text import Words, clean, day, percent
 
 MAP_ROWS, MAP_DAYS = 20, 28
@@ -119,15 +119,14 @@ def heat_map(picture: Picture, words: Words, key: str) -> Markup | None:
     for at, one in enumerate(shown):
         if at % max(1, len(shown) // 7) == 0:
             parts.append(word(left + at * cell + cell / 2, len(names) * row + 14, f"{one:%m-%d}"))
-    return tag(
-        "svg",
-        tag("title", words("map_title"), id=f"{key}-t"),
-        tag("desc", words("map_about", columns=len(names), days=len(shown)), id=f"{key}-d"),
+    return drawing(
         *parts,
-        viewBox=f"0 0 {left + cell * max(len(shown), 12) + 4} {len(names) * row + 20}",
-        role="img",
+        title=words("map_title"),
+        about=words("map_about", columns=len(names), days=len(shown)),
+        key=key,
+        width=left + cell * max(len(shown), 12) + 4,
+        height=len(names) * row + 20,
         class_="map",
-        aria_labelledby=f"{key}-t {key}-d",
     )
 
 

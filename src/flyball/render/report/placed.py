@@ -9,7 +9,7 @@ from flyball.data.category import text_of
 from flyball.data.placing import Placed
 from flyball.data.profile import ColumnReference
 from flyball.render.report.bins import Pairs, Steps, drawn
-from flyball.render.report.svg import Frame, chart, joined, steps, tag, word
+from flyball.render.report.svg import Frame, chart, drawing, joined, steps, tag, word
 from flyball.render.report.text import clean, percent
 
 _NAMES = 6
@@ -94,12 +94,11 @@ def _bars(rows: Sequence[tuple[str, float, bool]], others: str, title: str, abou
         )
         end = left + room * min(share / longest, 1.0) + 5
         parts.append(joined([text, bar, word(end, y + 12, percent(share) + (" ◀" if mine else ""), anchor="start")]))
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", about, id=f"{key}-d"),
+    return drawing(
         *parts,
-        viewBox=f"0 0 {width} {8 + row * len(rows)}",
-        role="img",
-        aria_labelledby=f"{key}-t {key}-d",
+        title=title,
+        about=about,
+        key=key,
+        width=width,
+        height=8 + row * len(rows),
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from flyball.core.record import record
-from flyball.render.report.svg import joined, tag, word
+from flyball.render.report.svg import drawing, joined, tag, word
 
 _LEFT, _RIGHT, _WIDTH, _LANE, _BAR = 96, 14, 860, 46, 28
 _LETTER = 7.5
@@ -32,17 +32,17 @@ def lanes(bars: Sequence[Bar], names: Sequence[str], *, title: str, about: str, 
         high = low + 3600.0
     scale = (_WIDTH - _LEFT - _RIGHT) / (high - low)
     height = len(names) * _LANE + 26
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", about, id=f"{key}-d"),
+    return drawing(
         joined(_ticks(low, high, scale, height)),
         joined(tag("text", name, x=0, y=lane * _LANE + 26, class_="tick name") for lane, name in enumerate(names)),
         joined(_bar(bar, number, low, scale) for number, bar in enumerate(bars)),
-        viewBox=f"0 0 {_WIDTH} {height}",
+        title=title,
+        about=about,
+        key=key,
+        width=_WIDTH,
+        height=height,
         role="group",
         class_="reigns",
-        aria_labelledby=f"{key}-t {key}-d",
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from flyball.core.record import record
-from flyball.render.report.svg import Frame, dot, joined, nice, tag, word
+from flyball.render.report.svg import Frame, dot, drawing, joined, nice, tag, word
 from flyball.render.report.text import short
 
 _ROW = 24
@@ -36,14 +36,13 @@ def on_one_scale(bars: Sequence[Bar], *, title: str, key: str, left: int = 58) -
         shapes.append(word(frame.x(value), base + 15.0, f"{value:+g}" if value else "0"))
     shapes.append(tag("line", x1=frame.x(0.0), x2=frame.x(0.0), y1=frame.above, y2=base, class_="limit"))
     shapes += [_bar(frame, one, frame.above + _ROW * (number + 0.5)) for number, one in enumerate(bars)]
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", "; ".join(_told(one) for one in bars), id=f"{key}-d"),
+    return drawing(
         *shapes,
-        viewBox=f"0 0 {frame.width} {frame.height}",
-        role="img",
-        aria_labelledby=f"{key}-t {key}-d",
+        title=title,
+        about="; ".join(_told(one) for one in bars),
+        key=key,
+        width=frame.width,
+        height=frame.height,
     )
 
 

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from flyball.render.report.bins import Pairs, Steps
-from flyball.render.report.svg import Frame, chart, joined, steps, tag, word
+from flyball.render.report.svg import Frame, chart, drawing, joined, steps, tag, word
 from flyball.render.report.text import Words, clean, percent
 
 
@@ -55,14 +55,13 @@ def _pairs(found: Pairs, words: Words, key: str, title: str) -> Markup:
         f"{clean(label, 30) or words('others', count=found.rest)} {percent(old)} → {percent(new)}"
         for label, old, new in zip(found.names, found.before, found.now, strict=True)
     )
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", pairs, id=f"{key}-d"),
+    return drawing(
         *parts,
-        viewBox=f"0 0 {width} {height}",
-        role="img",
-        aria_labelledby=f"{key}-t {key}-d",
+        title=title,
+        about=pairs,
+        key=key,
+        width=width,
+        height=height,
     )
 
 

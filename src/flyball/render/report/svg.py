@@ -62,18 +62,18 @@ class Frame:
         return self.height - self.below - min(max(share, 0.0), 1.0) * (self.height - self.above - self.below)
 
 
+def drawing(*inside: object, title: str, about: str, key: str, width: float, height: float, **more: object) -> Markup:
+    """A drawing of so many units. `title` and `about` are what a screen reader says; `key` makes their ids unique on the page.
+
+    `more` are attributes; a drawing whose parts lead somewhere has the `role` group, and not img.
+    """
+    told = {"viewBox": f"0 0 {width:g} {height:g}", "role": "img", "aria_labelledby": f"{key}-t {key}-d", **more}
+    return tag("svg", tag("title", title, id=f"{key}-t"), tag("desc", about, id=f"{key}-d"), *inside, **told)
+
+
 def chart(frame: Frame, shapes: Iterable[Markup], *, title: str, about: str, key: str, percent: bool = False) -> Markup:
     """A chart with its axes. `title` and `about` are what a screen reader says; `key` makes their ids unique on the page."""
-    return tag(
-        "svg",
-        tag("title", title, id=f"{key}-t"),
-        tag("desc", about, id=f"{key}-d"),
-        _axes(frame, percent),
-        *shapes,
-        viewBox=f"0 0 {frame.width} {frame.height}",
-        role="img",
-        aria_labelledby=f"{key}-t {key}-d",
-    )
+    return drawing(_axes(frame, percent), *shapes, title=title, about=about, key=key, width=frame.width, height=frame.height)
 
 
 def line(points: Sequence[Point], kind: str) -> Markup:
