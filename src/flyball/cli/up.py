@@ -82,9 +82,11 @@ def command(
     shown = not no_server if dashboard is None else dashboard
     if dashboard_port is not None and not shown:
         raise UsageError("--dashboard-port without a dashboard", hint="leave it out, or add --dashboard")
-    pages = _show(ctx, dashboard_port) if shown else None
+    pages: subprocess.Popen[bytes] | None = None
     running = [one for one in (_start(folder, options, lasts, alone=len(folders) == 1) for folder in folders) if one is not None]
     try:
+        if shown and running:
+            pages = _show(ctx, dashboard_port)
         _look_until(running, pause, stop)
     finally:
         if stop.is_set():
@@ -105,11 +107,12 @@ def _show(ctx: click.Context, port: int | None) -> "subprocess.Popen[bytes]":
 
 def _wait(process: "subprocess.Popen[bytes]") -> int:
     """The status of a process that was told to end; killed if it does not in time."""
-    try:
-        return process.wait(timeout=_SLOWEST_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+    with process:  # lets go of its leash as well
+        try:
+            return process.wait(timeout=_SLOWEST_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
 
 
 class _Project:
